@@ -1,0 +1,57 @@
+"""What an author of nodes imports: the actor contract, its parameters, the data that travels."""
+
+from .actor import Actor, Outputs
+from .context import Context, Progress
+from .data import (
+    Array,
+    Audio,
+    BatchHint,
+    Binary,
+    CancelSpeculation,
+    Control,
+    ControlMessage,
+    Data,
+    DeadlineWarning,
+    File,
+    Json,
+    NumpyArray,
+    PixelFormat,
+    Tensor,
+    Text,
+    Video,
+    VideoCodec,
+)
+from .errors import DataError, OutputError
+from .kinds import ANY_KIND, Kind
+from .params import Field, NoParams, Params
+
+__all__ = [
+    "ANY_KIND",
+    "Actor",
+    "Array",
+    "Audio",
+    "BatchHint",
+    "Binary",
+    "CancelSpeculation",
+    "Context",
+    "Control",
+    "ControlMessage",
+    "Data",
+    "DataError",
+    "DeadlineWarning",
+    "Field",
+    "File",
+    "Json",
+    "Kind",
+    "NoParams",
+    "NumpyArray",
+    "OutputError",
+    "Outputs",
+    "Params",
+    "PixelFormat",
+    "Progress",
+    "Tensor",
+    "Text",
+    "Video",
+    "VideoCodec",
+]

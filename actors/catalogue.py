@@ -1,0 +1,47 @@
+"""The node types that come with Millrace: by name only, so that listing them imports none."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """A node type by name.
+
+    Attributes:
+        name: what a manifest calls it.
+        target: "module:Class".
+        executor: the executor it is explicitly registered for; None leaves it to the name's suffix.
+        extra: the extra of the distribution that its libraries come with; None if the core has all.
+    """
+
+    name: str
+    target: str
+    executor: str | None = None
+    extra: str | None = None
+
+
+def _entry(
+    name: str, module: str, executor: str | None = None, extra: str | None = None
+) -> CatalogueEntry:
+    return CatalogueEntry(name, f"actors.nodes.{module}:{name}", executor, extra)
+
+
+CATALOGUE: Final = (
+    _entry("PassThrough", "pass_through", "native"),
+    _entry("CalculatorNode", "calculator", "native"),
+    _entry("AudioChunkerNode", "audio_chunker", "native"),
+    _entry("FastResampleNode", "fast_resample", "native"),
+    _entry("SileroVADNode", "silero_vad", "native", "speech"),
+    _entry("AudioLevelNode", "audio_level", "native"),
+    _entry("TextCollectorNode", "text_collector", "native"),
+    _entry("EchoNode", "echo"),
+    _entry("MultiplyNode", "multiply"),
+    _entry("ExpanderNode", "expander"),
+    _entry("FilterNode", "filter"),
+    _entry("RangeGeneratorNode", "range_generator"),
+    _entry("TransformAndExpandNode", "transform_and_expand"),
+    _entry("ErrorProneNode", "error_prone"),
+    _entry("PocketSphinxNode", "pocketsphinx", extra="speech"),
+    _entry("EspeakNode", "espeak", extra="speech"),
+)

@@ -1,0 +1,32 @@
+"""The data that travels: one immutable type for every member of the contract's DataBuffer."""
+
+from ._base import Array, Data
+from .arrays import TENSOR_DTYPES, Binary, NumpyArray, Tensor
+from .audio import AUDIO_DTYPES, Audio
+from .control import BatchHint, CancelSpeculation, Control, ControlMessage, DeadlineWarning
+from .file import File
+from .text import DEFAULT_CHANNEL, Json, Text
+from .video import PixelFormat, Video, VideoCodec
+
+__all__ = [
+    "AUDIO_DTYPES",
+    "Array",
+    "Audio",
+    "BatchHint",
+    "Binary",
+    "CancelSpeculation",
+    "Control",
+    "ControlMessage",
+    "DEFAULT_CHANNEL",
+    "Data",
+    "DeadlineWarning",
+    "File",
+    "Json",
+    "NumpyArray",
+    "PixelFormat",
+    "TENSOR_DTYPES",
+    "Tensor",
+    "Text",
+    "Video",
+    "VideoCodec",
+]

@@ -1,0 +1,119 @@
+"""What every data item shares: its kind, its metadata, and bitwise equality."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..kinds import Kind
+
+Array = NDArray[Any]
+
+NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Data:
+    """One immutable item of a stream.
+
+    Arrays in it are read-only views that share ownership of their memory: keep them as long as you
+    like, pass them on, but to write take a copy (`samples.copy()`) or `loan` an array from the
+    actor's context.
+
+    `metadata` is a mapping of text to text that travels with the item.
+    """
+
+    kind: ClassVar[Kind]
+
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
+
+    def __post_init__(self) -> None:
+        """Freeze the metadata.
+
+        Raises:
+            DataError: a key or a value is not text.
+        """
+        if self.metadata is not NO_METADATA:
+            object.__setattr__(self, "metadata", _frozen_metadata(self.metadata))
+
+    def with_metadata(self, **entries: str) -> Self:
+        """Return the same item, its arrays shared, with `entries` added to its metadata."""
+        return replace(self, metadata={**self.metadata, **entries})
+
+    def __eq__(self, other: object) -> bool:
+        """Compare every field, arrays bit for bit (so NaN equals the same NaN)."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(
+            _same(getattr(self, part.name), getattr(other, part.name)) for part in fields(self)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and arrays have no hash
+
+
+def frozen_array(array: Array) -> Array:
+    """Return a read-only view of `array`; an array that owns its memory is closed to writing too.
+
+    An item that is sent may be read by several actors at once. A caller that goes on writing into
+    the array it handed over gets numpy's "read-only" error at that line, not torn data elsewhere.
+    """
+    if array.flags.writeable:
+        # A slice of a larger array stays open: its owner may be filling the rest.
+        if not isinstance(array.base, np.ndarray):
+            array.flags.writeable = False
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def as_array(value: object, what: str) -> Array:
+    """Return `value` if it is an array of plain numbers.
+
+    Raises:
+        DataError: it is no numpy array, or one of Python objects or of fields.
+    """
+    if not isinstance(value, np.ndarray):
+        raise DataError(f"{what} must be a numpy array, got {type(value).__name__}")
+    if value.dtype.hasobject or value.dtype.fields is not None:
+        raise DataError(f"{what} must hold plain values, got dtype {value.dtype}")
+    return value
+
+
+def check_range(what: str, value: object, low: int, high: int) -> None:
+    """Raise DataError unless `value` is an integer in low..high."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise DataError(f"{what} must be an integer from {low} to {high}, got {value!r}")
+
+
+def check_text(what: str, value: object) -> None:
+    """Raise DataError unless `value` is text that UTF-8 can carry."""
+    if not isinstance(value, str):
+        raise DataError(f"{what} must be text, got {type(value).__name__}")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{what} cannot be written as UTF-8: {error}") from error
+
+
+def _frozen_metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    if not metadata:
+        return NO_METADATA
+    for key, value in metadata.items():
+        check_text("a metadata key", key)
+        check_text(f"metadata[{key!r}]", value)
+    return MappingProxyType(dict(metadata))
+
+
+def _same(left: object, right: object) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return (
+            left.dtype == right.dtype
+            and left.shape == right.shape
+            and left.tobytes() == right.tobytes()
+        )
+    return left == right

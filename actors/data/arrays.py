@@ -1,0 +1,98 @@
+"""Arrays without a medium: tensors, numpy arrays and plain bytes."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from ..errors import DataError
+from ..kinds import Kind
+from ._base import Array, Data, as_array, check_text, frozen_array
+
+TENSOR_DTYPES: Final = tuple(
+    np.dtype(scalar) for scalar in (np.float32, np.float16, np.int32, np.int8, np.uint8)
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor(Data):
+    """A tensor of one of the contract's types.
+
+    Attributes:
+        array: any shape, dtype float32, float16, int32, int8 or uint8. Read-only.
+        layout: what the axes mean, such as "NCHW"; empty if not said.
+
+    Raises:
+        DataError: another dtype; a NumpyArray carries every other one.
+    """
+
+    kind: ClassVar[Kind] = Kind.TENSOR
+
+    array: Array
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        """Check and freeze."""
+        super(Tensor, self).__post_init__()
+        array = as_array(self.array, "a tensor")
+        if array.dtype not in TENSOR_DTYPES:
+            names = ", ".join(str(dtype) for dtype in TENSOR_DTYPES)
+            raise DataError(
+                f"a tensor must be one of {names}, got {array.dtype}; a NumpyArray carries others"
+            )
+        check_text("a tensor's layout", self.layout)
+        object.__setattr__(self, "array", frozen_array(array))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumpyArray(Data):
+    """A numpy array of any shape and any dtype of plain values, in any memory order. Read-only."""
+
+    kind: ClassVar[Kind] = Kind.NUMPY
+
+    array: Array
+
+    def __post_init__(self) -> None:
+        """Check and freeze.
+
+        Raises:
+            DataError: not a numpy array, or one of Python objects or of fields.
+        """
+        super(NumpyArray, self).__post_init__()
+        object.__setattr__(self, "array", frozen_array(as_array(self.array, "a numpy item")))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary(Data):
+    """Plain bytes.
+
+    Attributes:
+        data: shape (bytes,), dtype uint8. Read-only. `bytes` and contiguous buffers are taken too.
+        mime_type: what the bytes are, such as "image/png"; empty if not said.
+
+    Raises:
+        DataError: something that is neither a buffer nor a uint8 array.
+    """
+
+    kind: ClassVar[Kind] = Kind.BINARY
+
+    data: Array
+    mime_type: str = ""
+
+    def __post_init__(self) -> None:
+        """Check and freeze."""
+        super(Binary, self).__post_init__()
+        data: object = self.data
+        if isinstance(data, bytearray):
+            data = bytes(data)  # its owner may resize or write it
+        if isinstance(data, bytes | memoryview):
+            data = np.frombuffer(data, np.uint8)
+        array = as_array(data, "binary data")
+        if array.dtype != np.uint8:
+            raise DataError(f"binary data must be uint8, got {array.dtype}")
+        check_text("mime_type", self.mime_type)
+        object.__setattr__(self, "data", frozen_array(array).reshape(-1))
+
+    def __bytes__(self) -> bytes:
+        """Return a copy as bytes."""
+        return self.data.tobytes()

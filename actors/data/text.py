@@ -1,0 +1,123 @@
+"""Text and JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+import numpy as np
+
+from ..errors import DataError
+from ..kinds import Kind
+from ._base import NO_METADATA, Data, check_text
+
+DEFAULT_CHANNEL: Final = "tts"
+"""The channel of a text that names none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Text(Data):
+    """A piece of text.
+
+    Attributes:
+        text: any text that UTF-8 can carry.
+        language: a tag such as "en-US"; empty if not said.
+        channel: where the text is meant to go: empty or "tts" to be spoken, "ui" to be shown.
+
+    Raises:
+        DataError: not text, or text with half a surrogate pair.
+    """
+
+    kind: ClassVar[Kind] = Kind.TEXT
+
+    text: str
+    language: str = ""
+    channel: str = ""
+    encoding: str = ""
+
+    def __post_init__(self) -> None:
+        """Check."""
+        super(Text, self).__post_init__()
+        check_text("a text", self.text)
+        check_text("a text's language", self.language)
+        check_text("a text's channel", self.channel)
+        check_text("a text's encoding", self.encoding)
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
+class Json(Data):
+    """A JSON value, kept as its text, so that nobody can change it under another reader.
+
+    >>> item = Json({"value": 3})
+    >>> item.value["value"]
+    3
+    >>> Json.from_text('[1, 2]').value
+    [1, 2]
+    """
+
+    kind: ClassVar[Kind] = Kind.JSON
+
+    text: str
+    schema_type: str = ""
+
+    def __init__(
+        self, value: object, schema_type: str = "", *, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Make an item of `value`: dicts, lists, text, numbers, booleans, None; numpy scalars too.
+
+        Raises:
+            DataError: `value` has no JSON form (an object, NaN, infinity, a cycle).
+        """
+        try:
+            text = json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise DataError(f"a JSON item cannot carry this value: {error}") from error
+        self._fill(text, schema_type, metadata)
+
+    @classmethod
+    def from_text(
+        cls, text: str, schema_type: str = "", *, metadata: Mapping[str, str] | None = None
+    ) -> Self:
+        """Make an item of JSON text as it came; it is parsed when `value` is asked for."""
+        item = cls.__new__(cls)
+        item._fill(text, schema_type, metadata)
+        return item
+
+    @property
+    def value(self) -> object:
+        """The value, parsed anew at every call: it is yours to change.
+
+        Raises:
+            DataError: the text is not JSON.
+        """
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError) as error:
+            shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
+            raise DataError(f"not JSON ({error}): {shown}") from error
+
+    def with_metadata(self, **entries: str) -> Self:
+        """Return the same item with `entries` added to its metadata."""
+        return type(self).from_text(
+            self.text, self.schema_type, metadata={**self.metadata, **entries}
+        )
+
+    def _fill(self, text: str, schema_type: str, metadata: Mapping[str, str] | None) -> None:
+        check_text("JSON text", text)
+        check_text("schema_type", schema_type)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "schema_type", schema_type)
+        object.__setattr__(self, "metadata", NO_METADATA if metadata is None else metadata)
+        self.__post_init__()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")

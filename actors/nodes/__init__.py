@@ -1,0 +1,1 @@
+"""The node types that come with Millrace, one module each; `actors.catalogue` lists them."""

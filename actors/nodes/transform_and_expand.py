@@ -1,0 +1,49 @@
+"""TransformAndExpandNode."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+
+from ..actor import Actor
+from ..data import Json, Text
+from ..kinds import Kind
+from ..params import Field, Params
+
+Transform = Literal["upper", "lower", "reverse"]
+
+_TRANSFORMS: Final[dict[Transform, Callable[[str], str]]] = {
+    "upper": str.upper,
+    "lower": str.lower,
+    "reverse": lambda text: text[::-1],
+}
+
+
+class TransformAndExpandParams(Params):
+    """Which forms of a text TransformAndExpandNode gives."""
+
+    transforms: tuple[Transform, ...] = Field(
+        ("upper", "lower", "reverse"),
+        # A tuple cannot be changed behind the frozen parameters; JSON gives a list, which strict
+        # checking refuses for a tuple unless the field says otherwise.
+        strict=False,
+        min_length=1,
+        description='a list of "upper", "lower" and "reverse", in the order of the outputs',
+    )
+
+
+class TransformAndExpandNode(Actor[TransformAndExpandParams]):
+    """Give several forms of a text, one item each.
+
+    In: text. Out: JSON {"text", "transform"} for every entry of transforms, in their order.
+
+    >>> [item.value["text"] for item in TransformAndExpandNode().process(Text("Abc"))]
+    ['ABC', 'abc', 'cbA']
+    """
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.JSON})
+
+    def process(self, item: Text) -> Iterator[Json]:
+        """Yield the forms one by one."""
+        for transform in self.params.transforms:
+            changed = _TRANSFORMS[transform](item.text)
+            yield Json({"text": changed, "transform": transform}, metadata=item.metadata)

@@ -1,0 +1,114 @@
+"""Millrace: a runtime for pipelines of actors.
+
+Example:
+    async with open_session("pipeline.json") as session:
+        await session.send(Text("hello"))
+        await session.close_input()
+        async for result in session:
+            print(result.node_id, result.data)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .config import RuntimeConfig, load_config
+    from .errors import (
+        CallerError,
+        ConfigError,
+        ErrorType,
+        Fault,
+        HookError,
+        InitTimeoutError,
+        InputError,
+        LimitError,
+        ManifestError,
+        MillraceError,
+        NodeError,
+        PipelineError,
+        ProcessExitError,
+        SessionClosedError,
+        SpawnError,
+    )
+    from .host import Runtime, open_runtime, open_session
+    from .manifest import Manifest, load_manifest, manifest_from, parse_manifest
+    from .plan import Plan
+    from .session import InitProgress, Result, Session, SessionState
+
+# A name is imported when it is first used, so that a command line, a forkserver or a manifest check
+# loads no more than it needs.
+_HOMES: Final = {
+    "CallerError": ".errors",
+    "ConfigError": ".errors",
+    "ErrorType": ".errors",
+    "Fault": ".errors",
+    "HookError": ".errors",
+    "InitProgress": ".session",
+    "InitTimeoutError": ".errors",
+    "InputError": ".errors",
+    "LimitError": ".errors",
+    "Manifest": ".manifest",
+    "ManifestError": ".errors",
+    "MillraceError": ".errors",
+    "NodeError": ".errors",
+    "PipelineError": ".errors",
+    "Plan": ".plan",
+    "ProcessExitError": ".errors",
+    "Result": ".session",
+    "Runtime": ".host",
+    "RuntimeConfig": ".config",
+    "Session": ".session",
+    "SessionClosedError": ".errors",
+    "SessionState": ".session",
+    "SpawnError": ".errors",
+    "load_config": ".config",
+    "load_manifest": ".manifest",
+    "manifest_from": ".manifest",
+    "open_runtime": ".host",
+    "open_session": ".host",
+    "parse_manifest": ".manifest",
+}
+
+__all__ = [
+    "CallerError",
+    "ConfigError",
+    "ErrorType",
+    "Fault",
+    "HookError",
+    "InitProgress",
+    "InitTimeoutError",
+    "InputError",
+    "LimitError",
+    "Manifest",
+    "ManifestError",
+    "MillraceError",
+    "NodeError",
+    "PipelineError",
+    "Plan",
+    "ProcessExitError",
+    "Result",
+    "Runtime",
+    "RuntimeConfig",
+    "Session",
+    "SessionClosedError",
+    "SessionState",
+    "SpawnError",
+    "load_config",
+    "load_manifest",
+    "manifest_from",
+    "open_runtime",
+    "open_session",
+    "parse_manifest",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        found: object = getattr(import_module(_HOMES[name], __name__), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,5 @@
+"""`python -m runtime` is `millrace`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,30 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings to use instead of ./runtime.toml.",
+        show_default=False,
+    ),
+]
+NodesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--nodes",
+        metavar="NAME=module:Class",
+        help="A node type of your own; modules are found in the current folder too. May be given "
+        "several times.",
+        show_default=False,
+    ),
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Show the nodes' logs, and tracebacks of errors."),
+]

@@ -1,0 +1,20 @@
+"""The operator's settings, from runtime.toml."""
+
+from .effective import Effective, Setting, Source, effective_settings, refused_settings
+from .load import load_config, parse_config
+from .settings import Limits, Multiprocess, Pattern, Routing, RuntimeConfig
+
+__all__ = [
+    "Effective",
+    "Limits",
+    "Multiprocess",
+    "Pattern",
+    "Routing",
+    "RuntimeConfig",
+    "Setting",
+    "Source",
+    "effective_settings",
+    "load_config",
+    "parse_config",
+    "refused_settings",
+]

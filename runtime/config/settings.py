@@ -1,0 +1,135 @@
+"""Every key of runtime.toml, with its type, range and built-in default."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..accepted_form import ACCEPTED
+from ..manifest.forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
+from ..manifest.structure import MOST_CONNECTIONS, MOST_NODES
+
+MIB: Final = 1024 * 1024
+# Sizes reach C and the wire as 64-bit and 32-bit integers; these are beyond any machine of today.
+_MOST_BYTES: Final = 2**40
+_MOST_COUNT: Final = 2**31 - 1
+
+Text = Annotated[str, Field(min_length=1)]
+Target = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+        json_schema_extra={ACCEPTED: '"module:Class" such as "my_nodes.gain:GainNode"'},
+    ),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Multiprocess(_Section):
+    """What a session gets whose manifest does not say otherwise."""
+
+    max_processes_per_session: int = Field(
+        default=10, ge=1, le=_MOST_COUNT, description="processes that one session may have"
+    )
+    channel_capacity: int = Field(
+        default=100, ge=1, le=MOST_CHANNEL_CAPACITY, description="items that may wait on a link"
+    )
+    channel_bytes: int = Field(
+        default=64 * MIB,
+        ge=1,
+        le=_MOST_BYTES,
+        description="bytes that may wait on a link; one item always fits",
+    )
+    init_timeout_secs: float = Field(
+        default=30,
+        gt=0,
+        le=LONGEST_INIT_TIMEOUT_SECS,
+        description="seconds for a node to become ready",
+    )
+    python_executable: Text | None = Field(
+        default=None,
+        description="another interpreter for the nodes' processes; none: the server's own",
+    )
+    allowed_python_executables: tuple[Text, ...] = Field(
+        default=(), description="interpreters that a manifest may ask for; none: no other"
+    )
+    enable_backpressure: bool = Field(
+        default=True,
+        description="slow the producer down when a link is full; false: drop the oldest item",
+    )
+    cleanup_grace_period_secs: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        description="seconds that a process has to end, before it is killed",
+    )
+    shared_memory_budget_bytes: int = Field(
+        default=1024 * MIB,
+        ge=MIB,
+        le=_MOST_BYTES,
+        description="shared memory that one session may have",
+    )
+
+
+class Limits(_Section):
+    """What the whole server allows. No manifest goes beyond these."""
+
+    max_total_processes: int = Field(
+        default=100, ge=1, le=_MOST_COUNT, description="processes of all sessions together"
+    )
+    max_sessions: int = Field(default=100, ge=1, le=_MOST_COUNT, description="sessions at once")
+    max_message_bytes: int = Field(
+        default=64 * MIB,
+        ge=10 * MIB,
+        le=_MOST_COUNT,
+        description="the longest message of the wire, either way; clients rely on 10 MiB",
+    )
+    max_manifest_nodes: int = Field(
+        default=256, ge=1, le=MOST_NODES, description="nodes of a manifest"
+    )
+    max_manifest_connections: int = Field(
+        default=1024, ge=0, le=MOST_CONNECTIONS, description="connections of a manifest"
+    )
+
+
+class Pattern(_Section):
+    """A rule for node types by their name."""
+
+    pattern: Text = Field(description="* stands for any characters, ? for one")
+    executor: Text
+    priority: int = Field(default=0, description="the highest that matches decides")
+
+
+class Routing(_Section):
+    """Which executor runs which node type."""
+
+    default_executor: Text = Field(
+        default="native", description="for types that nothing else decides"
+    )
+    override_executors: tuple[Text, ...] = Field(
+        default=("*",),
+        description="patterns of the executors that a manifest may choose; none: no choice",
+    )
+    registry: Mapping[str, Text] = Field(
+        default_factory=dict, description="node type to executor; before any pattern"
+    )
+    patterns: tuple[Pattern, ...] = Field(
+        default=(Pattern(pattern="*Node", executor="multiprocess", priority=100),),
+        description="for types that no registry names",
+    )
+
+
+class RuntimeConfig(_Section):
+    """All settings of the operator's."""
+
+    multiprocess: Multiprocess = Multiprocess()
+    limits: Limits = Limits()
+    routing: Routing = Routing()
+    nodes: Mapping[Text, Target] = Field(
+        default_factory=dict, description='more node types: name = "module:Class"'
+    )

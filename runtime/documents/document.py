@@ -1,0 +1,87 @@
+"""A document that was read: its value, and the line of every part of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..errors import Fault
+
+Path = tuple[str | int, ...]
+"""The keys and indices that lead from a document's root to one of its values."""
+
+Lines = Mapping[int, Mapping[str | int, int]]
+"""For the `id` of each container of a document, the line of each of its keys or items.
+
+By identity and not by path: an aliased part of a YAML document has one entry and many paths.
+"""
+
+_NO_LINES: Final[Lines] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A fault whose place is still a path."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a text says.
+
+    Attributes:
+        value: made of dict, list, str, int, float, bool and None only.
+        name: the file's name, or empty where the value came in by another way.
+        lines: as far as they are known.
+        faults: found while reading, such as a key that is there twice.
+    """
+
+    value: object
+    name: str = ""
+    lines: Lines = field(default_factory=lambda: _NO_LINES, repr=False, compare=False)
+    faults: tuple[Fault, ...] = ()
+
+    def line(self, path: Path) -> int | None:
+        """Return the line of the value at `path`, or of the innermost part that exists."""
+        value, line = self.value, None
+        for step in path:
+            line = self.lines.get(id(value), {}).get(step, line)
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+                value = value[step]
+            else:
+                break
+        return line
+
+    def place(self, path: Path) -> str:
+        """Return "name:line" for `path`, as much of it as is known."""
+        line = self.line(path)
+        if line is None:
+            return self.name
+        return f"{self.name}:{line}" if self.name else f"line {line}"
+
+    def where(self, path: Path) -> str:
+        """Return the place of `path` and its keys.
+
+        >>> Document({}, "runtime.toml").where(("limits", "max_sessions"))
+        'runtime.toml: limits.max_sessions'
+        """
+        return ": ".join(part for part in (self.place(path), dotted(path)) if part)
+
+
+def dotted(path: Path) -> str:
+    """Return `path` as people write it.
+
+    >>> dotted(("nodes", 3, "params"))
+    'nodes[3].params'
+    """
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    # A key is whatever a client wrote: keep the message one line.
+    return text if text.isprintable() else repr(text)

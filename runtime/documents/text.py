@@ -1,0 +1,35 @@
+"""Characters and bytes of a document."""
+
+from ..errors import Fault, ManifestError
+
+
+def decoded(raw: bytes, name: str, error: type[ManifestError]) -> str:
+    """Return the text of a file; a byte order mark is dropped.
+
+    Raises:
+        ManifestError: or the class that was given: the bytes are not UTF-8.
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1
+        message = f"byte 0x{raw[fault.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise error([Fault(f"{name}:{line}", message)]) from fault
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can carry `text`: half of a surrogate pair it cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown_character(character: str) -> str:
+    """Return a character as a message shows it."""
+    if not character:
+        return "the end of the text"
+    return f'"{character}"' if character.isprintable() else f"U+{ord(character):04X}"

@@ -1,0 +1,100 @@
+"""What an executor is, and what it is given."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import trio
+
+from actors import Progress
+
+from ..config import RuntimeConfig
+from ..links.wiring import LocalEnds, RemoteEnds, Wiring
+from ..plan import NodePlan
+from ..statistics import NodeStatistics
+
+
+@dataclass(slots=True, eq=False)
+class NodeTask:
+    """One node that an executor is to run.
+
+    The session sets it up; the executor calls `report` while the node gets ready, calls `is_ready`
+    when it is, sets `done` when it has flushed and cleaned up, and keeps what others may still read
+    until `released` is set.
+
+    Attributes:
+        plan: the node.
+        wiring: has the node's links.
+        python_executable: the interpreter for a node with a process; None for the server's own.
+        report: takes the progress of its initialization.
+        released: set when nobody reads its outputs any more.
+        statistics: the latest figures of the node; the executor keeps them up to date as it can.
+        refresh: asks the executor for new figures; it may do nothing where they are live.
+        pid: of the node's own process; None if it has none.
+    """
+
+    plan: NodePlan
+    session_id: str
+    wiring: Wiring
+    init_timeout_seconds: float
+    grace_seconds: float
+    python_executable: str | None
+    report: Callable[[Progress], None]
+    released: trio.Event
+    statistics: NodeStatistics = field(default_factory=NodeStatistics)
+    refresh: Callable[[], None] = lambda: None
+    ready: trio.Event = field(default_factory=trio.Event)
+    done: trio.Event = field(default_factory=trio.Event)
+    pid: int | None = None
+
+    @property
+    def node_id(self) -> str:
+        """The node's id in the manifest."""
+        return self.plan.node_id
+
+    @property
+    def params_json(self) -> bytes:
+        """The checked parameters, as JSON."""
+        return json.dumps(dict(self.plan.params)).encode()
+
+    def is_ready(self) -> None:
+        """Say that the node waits for data."""
+        self.report(Progress("ready", 1.0))
+        self.ready.set()
+
+    def local_ends(self) -> LocalEnds:
+        """Return the node's links, for an executor that is not remote."""
+        return self.wiring.local_ends(self.node_id)
+
+    def remote_ends(self) -> RemoteEnds:
+        """Return what to pass to the node's process, for an executor that is remote."""
+        return self.wiring.remote_ends(self.node_id)
+
+
+class Executor(Protocol):
+    """Runs nodes in its own way.
+
+    Attributes:
+        remote: whether its nodes run outside this process, so that their links go through shared
+            memory.
+    """
+
+    @property
+    def remote(self) -> bool:
+        """Whether its nodes run outside this process."""
+
+    async def run(self, task: NodeTask) -> None:
+        """Run a node until `task.released`, or until cancelled; leave nothing behind.
+
+        Raises:
+            NodeError: the node failed.
+        """
+
+
+ExecutorFactory = Callable[[RuntimeConfig], AbstractAsyncContextManager[Executor]]
+"""Opens an executor for as long as the runtime lives."""
+
+Executors = Mapping[str, ExecutorFactory]
+"""The registry: what a manifest or the routing calls an executor, and how to open it."""

@@ -1,0 +1,215 @@
+"""The multiprocess executor: each node in a process of its own, with a proxy task in the server.
+
+Data flows past the proxy, from process to process; it starts the node, relays its progress, watches
+it and ends it.
+"""
+
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from actors import Progress
+
+from ..config import RuntimeConfig
+from ..errors import (
+    HookError,
+    InitTimeoutError,
+    NodeError,
+    PipelineError,
+    ProcessExitError,
+    SpawnError,
+)
+from ..processes.forkserver import Forkserver, open_forkserver
+from ..processes.messages import Ask, Done, Failed, NodeSpec, ProgressReport, Ready, Snapshot
+from ..processes.node_process import Exit, NodeProcess
+from .contract import NodeTask
+
+# What a process has written before its end is all there at its end; only a process that it started
+# itself, and that holds the socket open, can make the proxy wait this long.
+_LAST_WORDS_SECONDS: Final = 0.2
+
+
+class MultiprocessExecutor:
+    """Runs actors in processes that a forkserver makes."""
+
+    remote = True
+
+    def __init__(self, forkserver: Forkserver) -> None:
+        self._forkserver = forkserver
+
+    async def run(self, task: NodeTask) -> None:
+        """Run one node.
+
+        Raises:
+            NodeError: the actor failed, or its process did.
+        """
+        try:
+            process = await self._forkserver.fork(task.python_executable)
+        except PipelineError as error:
+            raise SpawnError(task.node_id, str(error)) from error
+        await _Proxy(task, process).run()
+
+
+class _Proxy:
+    """Stands in for one node in the server."""
+
+    def __init__(self, task: NodeTask, process: NodeProcess) -> None:
+        self._task = task
+        self._process = process
+        self._doing = "starting"
+        self._failure: NodeError | None = None
+        # Also while the node is ended: it must not find its pipe full, and its last words matter.
+        self._output_scope = trio.CancelScope(shield=True)
+        self._log = logging.getLogger(f"millrace.node.{task.node_id}")
+        task.pid = process.pid
+
+    async def run(self) -> None:
+        task, process = self._task, self._process
+        async with trio.open_nursery() as output:
+            output.start_soon(self._read_output)
+            try:
+                await self._watch()
+            finally:
+                exited = await process.end(  # noqa: ASYNC102 (it shields itself, within a bound)
+                    grace_seconds=task.grace_seconds, terminate=not task.released.is_set()
+                )
+                # Only what it started itself, and let go of, could still hold its output open.
+                self._output_scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
+        if self._failure is not None:
+            raise self._failure
+        if not task.released.is_set():
+            # Even if the node itself was done: others may still read what it published.
+            raise self._exit_error(exited)
+
+    async def _read_output(self) -> None:
+        with self._output_scope:
+            await self._process.read_output(self._on_output)
+
+    async def _watch(self) -> None:
+        """Follow the node until it is released; return early when it has failed."""
+        task = self._task
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end_with_process, scope)
+                await self._give_spec()
+                task.refresh = lambda: nursery.start_soon(self._process.send, Ask())
+                try:
+                    if await self._wait_ready() and await self._wait_done():
+                        await task.released.wait()
+                finally:
+                    task.refresh = _nothing_new
+                nursery.cancel_scope.cancel()
+
+    async def _end_with_process(self, scope: trio.CancelScope) -> None:
+        await self._process.wait()
+        scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
+
+    async def _give_spec(self) -> None:
+        task = self._task
+        ends = task.remote_ends()
+        readers = [spec for spec, _ in ends.readers]
+        descriptors = [ear.fileno() for _, ear in ends.readers]
+        writer = None
+        if ends.writer is not None:
+            writer, bells = ends.writer
+            descriptors += [bell.fileno() for bell in bells]
+        spec = NodeSpec(
+            session_id=task.session_id,
+            node_id=task.node_id,
+            target=task.plan.node_type.target,
+            params=task.params_json,
+            sys_path=[] if task.python_executable else sys.path,
+            grace_seconds=task.grace_seconds,
+            domain=ends.domain,
+            readers=readers,
+            writer=writer,
+        )
+        try:
+            await self._process.give(spec, descriptors)
+        except trio.BrokenResourceError:
+            pass  # it died already; the watch says how
+        else:
+            task.wiring.handed_over(task.node_id)
+
+    async def _wait_ready(self) -> bool:
+        task = self._task
+        self._doing = "initializing"
+        with trio.move_on_after(task.init_timeout_seconds) as waiting:
+            while not task.ready.is_set():
+                if not await self._next_message():
+                    return False
+        if waiting.cancelled_caught:
+            self._failure = InitTimeoutError(task.node_id, task.init_timeout_seconds)
+            return False
+        self._doing = "running"
+        return True
+
+    async def _wait_done(self) -> bool:
+        while not self._task.done.is_set():
+            if not await self._next_message():
+                return False
+        self._doing = "waiting for the others"
+        return True
+
+    async def _next_message(self) -> bool:
+        """Take in one message; return whether there may be more."""
+        task = self._task
+        match await self._process.receive():
+            case ProgressReport(status, fraction, message):
+                task.report(Progress(status, fraction, message))
+            case Ready():
+                task.is_ready()
+            case Snapshot(statistics):
+                task.statistics = statistics
+            case Done(statistics):
+                task.statistics = statistics
+                task.done.set()
+            case Failed() as failed:
+                self._failure = _as_error(failed)
+                return False
+            case None:
+                with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
+                    await self._process.wait()
+                if waiting.cancelled_caught:
+                    self._failure = NodeError(task.node_id, "its process closed its control socket")
+                return False
+        return True
+
+    def _exit_error(self, exited: Exit) -> ProcessExitError:
+        return ProcessExitError(
+            self._task.node_id,
+            self._doing,
+            exit_status=exited.status,
+            signal_name=exited.signal_name,
+            stack_trace="\n".join(self._process.tail),
+        )
+
+    def _on_output(self, line: str) -> None:
+        self._log.info(line, extra={"session": self._task.session_id, "node": self._task.node_id})
+
+
+def _nothing_new() -> None:
+    """Leave the figures as they are: the process cannot be asked."""
+
+
+def _as_error(failed: Failed) -> NodeError:
+    if failed.hook:
+        return HookError(
+            failed.node_id, failed.hook, failed.exception_type, failed.message, failed.stack_trace
+        )
+    return NodeError(failed.node_id, failed.message, stack_trace=failed.stack_trace)
+
+
+@asynccontextmanager
+async def open_multiprocess_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    """Start the forkserver that the nodes' processes come from.
+
+    Raises:
+        PipelineError: it does not start.
+    """
+    async with open_forkserver() as forkserver:
+        yield MultiprocessExecutor(forkserver)

@@ -1,0 +1,159 @@
+"""What sessions share: configuration, catalogue, executors and their forkserver."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import trio
+
+from actors import Actor
+
+from .catalogue import Catalogue, build_catalogue
+from .config import RuntimeConfig, load_config
+from .errors import sole_error
+from .executors import BUILT_IN, Executor, ExecutorFactory, Executors
+from .links.shared import DomainSpec
+from .plan import ManifestSource, Plan, plan_manifest
+from .routing import check_executors
+from .session import Session, run_session
+
+NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
+"""Node types of an application's own: a name, and "module:Class" or the class."""
+
+
+class Runtime:
+    """Opens sessions. One per server or application; it starts each executor when first needed."""
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        catalogue: Catalogue,
+        factories: Executors,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.config = config
+        self.catalogue = catalogue
+        self._factories = factories
+        self._nursery = nursery
+        self._executors: dict[str, Executor] = {}
+        self._starting = trio.Lock()
+        # The process id, so that people and sweeps can tell whose a segment is.
+        self._instance = f"{os.getpid():x}-{secrets.token_hex(2)}"
+        self._root = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}", self._instance)
+        self._sessions = 0
+
+    def plan(self, manifest: ManifestSource) -> Plan:
+        """Check a manifest, an object or a file that says one; return what would run where.
+
+        Raises:
+            ManifestError: it is not valid; every fault is listed.
+        """
+        return plan_manifest(
+            manifest, config=self.config, catalogue=self.catalogue, executors=self._factories
+        )
+
+    async def warm(self, executors: Collection[str] | None = None) -> None:
+        """Start executors, all of them by default, before the first session needs them."""
+        for name in self._factories if executors is None else executors:
+            await self._executor(name)
+
+    @asynccontextmanager
+    async def open_session(self, manifest: ManifestSource | Plan) -> AsyncIterator[Session]:
+        """Run a plan, a manifest, or what says one, as long as the block lasts.
+
+        Leaving the block before the end of the stream cancels what still runs.
+
+        Raises:
+            ManifestError: the manifest is not valid; nothing was started.
+            NodeError: a node failed; the block was cancelled.
+        """
+        plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
+        executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
+        self._sessions += 1
+        number = self._sessions
+        domain = DomainSpec(f"mr{self._instance}_{number}_", str(self._root / str(number)))
+        session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
+        async with run_session(session_id, plan, executors, domain) as session:
+            yield session
+
+    async def _executor(self, name: str) -> Executor:
+        async with self._starting:
+            if name not in self._executors:
+                self._executors[name] = await self._nursery.start(
+                    _host, self._factories[name], self.config
+                )
+            return self._executors[name]
+
+    def _remove_root(self) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+
+
+async def _host(  # noqa: ASYNC114 (its caller awaits its start)
+    factory: ExecutorFactory,
+    config: RuntimeConfig,
+    task_status: trio.TaskStatus[Executor] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Keep an executor open in a task of its own, since it may hold a nursery."""
+    async with factory(config) as executor:
+        task_status.started(executor)
+        await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def open_runtime(
+    config: RuntimeConfig | None = None,
+    *,
+    node_types: NodeTypes | None = None,
+    executors: Executors | None = None,
+) -> AsyncIterator[Runtime]:
+    """Open what sessions share, for as long as the block lasts.
+
+    Args:
+        config: None reads runtime.toml in the current folder, or takes the defaults.
+        node_types: of the application's own, beside the catalogue.
+        executors: more executors, or other ones under the same names.
+
+    Raises:
+        ConfigError: runtime.toml is not valid.
+    """
+    config = load_config() if config is None else config
+    catalogue = build_catalogue(config).with_types(node_types or {})
+    factories = {**BUILT_IN, **(executors or {})}
+    check_executors(config.routing, factories)
+    try:
+        async with trio.open_nursery() as nursery:
+            runtime = Runtime(config, catalogue, factories, nursery)
+            try:
+                yield runtime
+            finally:
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise sole_error(group) from None
+    finally:
+        runtime._remove_root()
+
+
+@asynccontextmanager
+async def open_session(
+    manifest: ManifestSource,
+    *,
+    config: RuntimeConfig | None = None,
+    node_types: NodeTypes | None = None,
+) -> AsyncIterator[Session]:
+    """Run one manifest, an object or a file that says one, in a runtime of its own.
+
+    An application with several sessions opens one runtime for all: its forkserver is warm then.
+
+    Raises:
+        ManifestError: the manifest is not valid; nothing was started.
+        NodeError: a node failed; the block was cancelled.
+    """
+    async with (
+        open_runtime(config, node_types=node_types) as runtime,
+        runtime.open_session(manifest) as session,
+    ):
+        yield session

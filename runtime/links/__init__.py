@@ -1,0 +1,20 @@
+"""Links: one producer, its readers, and a bounded queue between, inside a process or across."""
+
+from .errors import PeerGoneError
+from .inbox import Inbox, Reader
+from .item import Item, weight_bytes
+from .output import Output, Writer
+from .port import Port
+from .statistics import LinkStatistics
+
+__all__ = [
+    "Inbox",
+    "Item",
+    "LinkStatistics",
+    "Output",
+    "PeerGoneError",
+    "Port",
+    "Reader",
+    "Writer",
+    "weight_bytes",
+]

@@ -1,0 +1,214 @@
+"""Where a node waits for whatever comes next, over any of its links."""
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+import trio
+
+from .item import Item
+from .port import Port
+from .statistics import LinkStatistics
+
+# A receiver that always finds an item still lets others run this often.
+_SLICE_SECONDS = 0.0005
+
+
+class Reader(Protocol):
+    """The reading end of a link that comes from another process."""
+
+    statistics: LinkStatistics
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream has ended and everything was taken."""
+
+    def take(self) -> Item | None:
+        """Return the next item if it is here."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when something arrives."""
+
+    def before_wait(self) -> None:
+        """Tell the other end what was taken, since nothing will be for a while."""
+
+    def after_wait(self) -> None:
+        """Take note of what the descriptor has to say.
+
+        Raises:
+            PeerGoneError: the other end vanished.
+        """
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Inbox:
+    """All incoming links of one node, read by one task.
+
+    Items of one link keep their order; links take turns. Waiting is one trio wait: for a task of
+    this process, for a descriptor, or for whichever comes first.
+    """
+
+    def __init__(self) -> None:
+        self._ports: list[Port] = []
+        self._order: deque[Port] = deque()
+        self._readers: list[Reader] = []
+        self._open_readers: deque[Reader] = deque()
+        self._epoll: select.epoll | None = None
+        self._wake: Callable[[], None] | None = None
+        self._local_turn = False
+        self._slice_end = 0.0
+
+    def open_port(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> Port:
+        """Return a new end for a producer of this process."""
+        port = Port(
+            self._on_arrival,
+            capacity=capacity,
+            capacity_bytes=capacity_bytes,
+            drop_oldest=drop_oldest,
+        )
+        self._ports.append(port)
+        return port
+
+    def add_reader(self, reader: Reader) -> None:
+        """Take in a link from another process. The inbox closes it."""
+        self._readers.append(reader)
+        self._open_readers.append(reader)
+        if len(self._readers) > 1:
+            if self._epoll is None:
+                self._epoll = select.epoll()
+                self._epoll.register(self._readers[0].fileno(), select.EPOLLIN)
+            self._epoll.register(reader.fileno(), select.EPOLLIN)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every link's stream has ended and everything was taken."""
+        return not self._order and not self._open_readers and all(p.closed for p in self._ports)
+
+    async def receive(self) -> Item:
+        """Return the next item of any link.
+
+        Raises:
+            trio.EndOfChannel: every link's stream has ended.
+            PeerGoneError: another end vanished.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while (item := self.take()) is None:
+            if self.ended:
+                raise trio.EndOfChannel
+            await self._wait()
+            self._slice_end = time.perf_counter() + _SLICE_SECONDS
+        if time.perf_counter() > self._slice_end:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            self._slice_end = time.perf_counter() + _SLICE_SECONDS
+        return item
+
+    def take(self) -> Item | None:
+        """Return an item that is here already, or None."""
+        self._local_turn = not self._local_turn
+        if self._local_turn:
+            return self._take_local() or self._take_remote()
+        return self._take_remote() or self._take_local()
+
+    def waiting(self) -> int:
+        """Return how many items of this process's own links wait here."""
+        return sum(len(port) for port in self._ports)
+
+    def statistics(self) -> LinkStatistics:
+        """Return what came in over all links."""
+        total = LinkStatistics()
+        for port in self._ports:
+            total.add(port.statistics)
+        for reader in self._readers:
+            total.add(reader.statistics)
+        return total
+
+    def clear(self) -> None:
+        """Drop what waits on links of this process."""
+        self._order.clear()
+        for port in self._ports:
+            port.clear()
+
+    def close(self) -> None:
+        """Close every link that comes from another process."""
+        if self._epoll is not None:
+            self._epoll.close()
+            self._epoll = None
+        self._open_readers.clear()
+        for reader in self._readers:
+            reader.close()
+
+    def _take_local(self) -> Item | None:
+        while self._order:
+            # A place may have lost its item, if the link drops, or stand for the end of a stream.
+            item = self._order.popleft().take()
+            if item is not None:
+                return item
+        return None
+
+    def _take_remote(self) -> Item | None:
+        for _ in range(len(self._open_readers)):
+            reader = self._open_readers[0]
+            item = reader.take()
+            self._open_readers.rotate(-1)
+            if item is not None:
+                return item
+            if reader.ended:
+                self._drop_reader(reader)
+        return None
+
+    def _on_arrival(self, port: Port) -> None:
+        self._order.append(port)
+        if self._wake is not None:
+            wake, self._wake = self._wake, None
+            wake()
+
+    def _drop_reader(self, reader: Reader) -> None:
+        self._open_readers.remove(reader)
+        if self._epoll is not None:
+            with suppress(FileNotFoundError):
+                self._epoll.unregister(reader.fileno())
+
+    async def _wait(self) -> None:
+        for reader in self._open_readers:
+            reader.before_wait()
+        if not self._open_readers:
+            await self._wait_for_task()
+            return
+        if all(port.closed for port in self._ports):
+            await self._wait_for_descriptor()
+        else:
+            with trio.CancelScope() as scope:
+                self._wake = scope.cancel
+                try:
+                    await self._wait_for_descriptor()
+                finally:
+                    self._wake = None
+            if scope.cancelled_caught:
+                return
+        for reader in self._ready_readers():
+            reader.after_wait()
+
+    async def _wait_for_task(self) -> None:
+        task = trio.lowlevel.current_task()
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._wake = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._wake = lambda: trio.lowlevel.reschedule(task)
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    async def _wait_for_descriptor(self) -> None:
+        descriptor = self._open_readers[0].fileno() if self._epoll is None else self._epoll.fileno()
+        await trio.lowlevel.wait_readable(descriptor)
+
+    def _ready_readers(self) -> list[Reader]:
+        if self._epoll is None:
+            return list(self._open_readers)
+        ready = {descriptor for descriptor, _ in self._epoll.poll(0)}
+        return [reader for reader in self._open_readers if reader.fileno() in ready]

@@ -1,0 +1,57 @@
+"""What travels over a link: one data item and where it came from."""
+
+from dataclasses import dataclass
+
+from actors import (
+    Audio,
+    Binary,
+    Control,
+    Data,
+    File,
+    Json,
+    NumpyArray,
+    Tensor,
+    Text,
+    Video,
+)
+
+# What an item without an array is taken to weigh beside its text, so that a queue of small items
+# is bounded in bytes too: about the size of the Python objects.
+_OBJECT_BYTES = 256
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A data item on its way.
+
+    Attributes:
+        data: the item itself.
+        sequence: of the chunk that it came from; every output carries its input's on.
+        source: the id of the node that produced it; empty for a chunk that a client sent.
+        timestamp_ms: the client's, in milliseconds; 0 if it gave none.
+        entered_ns: when the chunk entered the session, in nanoseconds of the system-wide monotonic
+            clock, so that any process can tell how long it has been under way.
+    """
+
+    data: Data
+    sequence: int = 0
+    source: str = ""
+    timestamp_ms: int = 0
+    entered_ns: int = 0
+
+
+def weight_bytes(data: Data) -> int:
+    """Return what `data` counts against a link's bound in bytes."""
+    match data:
+        case Audio():
+            return data.samples.nbytes + _OBJECT_BYTES
+        case Video():
+            return data.pixels.nbytes + _OBJECT_BYTES
+        case Tensor() | NumpyArray():
+            return data.array.nbytes + _OBJECT_BYTES
+        case Binary():
+            return data.data.nbytes + _OBJECT_BYTES
+        case Text() | Json():
+            return len(data.text) + _OBJECT_BYTES
+        case Control() | File() | _:
+            return _OBJECT_BYTES

@@ -1,0 +1,104 @@
+"""Everything that one producer's items go to."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import trio
+
+from actors import Array
+
+from .errors import PeerGoneError
+from .item import Item
+from .port import Port
+from .statistics import LinkStatistics
+
+
+class Writer(Protocol):
+    """The producing end of a link to other processes."""
+
+    statistics: LinkStatistics
+
+    @property
+    def drops(self) -> bool:
+        """Whether `pump` has to run beside the producer."""
+
+    def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Return memory of the link's own for a payload; None if it has none to give."""
+
+    async def send(self, item: Item) -> None:
+        """Pass `item` on."""
+
+    async def pump(self) -> None:
+        """Pass on what waits, until the stream is ended."""
+
+    async def end(self) -> None:
+        """End the stream."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Output:
+    """Where a node's items go: to readers in this process by reference, to all others at once."""
+
+    def __init__(self, ports: Sequence[Port] = (), writers: Sequence[Writer] = ()) -> None:
+        self._ports = ports
+        self._writers = writers
+
+    def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return a writable array for a payload, where it will be read if that can be."""
+        for writer in self._writers:
+            array = writer.loan(shape, dtype)
+            if array is not None:
+                return array
+        return np.empty(shape, dtype)
+
+    async def send(self, item: Item) -> None:
+        """Pass `item` to every reader, waiting for the slowest.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        for port in self._ports:
+            await port.send(item)
+        for writer in self._writers:
+            await writer.send(item)
+
+    async def end(self) -> None:
+        """Tell every reader that the stream ends.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        for port in self._ports:
+            port.close()
+        for writer in self._writers:
+            await writer.end()
+
+    def start_pumps(self, nursery: trio.Nursery) -> None:
+        """Start what has to run beside the producer."""
+        for writer in self._writers:
+            if writer.drops:
+                nursery.start_soon(_pump, writer)
+
+    def statistics(self) -> LinkStatistics:
+        """Return what went out, each item counted once however many read it."""
+        ends = [end.statistics for end in self._ports] + [end.statistics for end in self._writers]
+        total = LinkStatistics()
+        for end in ends:
+            total.add(end)
+        total.items = max((end.items for end in ends), default=0)
+        return total
+
+    def close(self) -> None:
+        """Let go of sockets and memory."""
+        for writer in self._writers:
+            writer.close()
+
+
+async def _pump(writer: Writer) -> None:
+    try:
+        await writer.pump()
+    except PeerGoneError:
+        await trio.sleep_forever()  # the next `send` or `end` finds out, if it is still asked for

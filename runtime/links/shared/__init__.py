@@ -1,0 +1,17 @@
+"""Links between processes: payloads in iceoryx2's shared memory, doorbells on Unix sockets.
+
+Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_ends`.
+"""
+
+from .ends import SharedEnds, open_shared_ends
+from .specs import DROPPING_WINDOW, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
+
+__all__ = [
+    "DROPPING_WINDOW",
+    "ChannelSpec",
+    "DomainSpec",
+    "ReaderSpec",
+    "SharedEnds",
+    "WriterSpec",
+    "open_shared_ends",
+]

@@ -1,0 +1,173 @@
+"""The one room that imports iceoryx2: segments that processes of one session share."""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import iceoryx2 as iox2
+import numpy as np
+
+from actors import Array
+
+from .specs import ChannelSpec, DomainSpec
+
+# Slots are counted in blocks of one cache line, and begin on one. Bytes with a payload alignment
+# of 64 would do the same, but iceoryx2 0.10 then takes 64 times the memory.
+BLOCK_BYTES: Final = 64
+_INITIAL_BLOCKS: Final = 64
+MOST_LOANS: Final = 16
+"""Slots that a producer may hold without having sent them."""
+
+
+class _Block(ctypes.Structure):
+    _fields_ = (("bytes", ctypes.c_uint8 * BLOCK_BYTES),)
+
+
+class MemoryNode:
+    """This process's membership in a session's domain."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._services: list[Any] = []
+
+    def create_service(self, spec: ChannelSpec) -> None:
+        """Create `spec`'s service, and keep it until this process leaves the domain."""
+        self._services.append(self._service(spec))
+
+    def leave(self) -> None:
+        """Let go of the services and of the membership."""
+        self._services.clear()
+        self._node = None
+
+    def open_publisher(self, spec: ChannelSpec) -> "Publisher":
+        """Return the producer's end of `spec`."""
+        builder = self._service(spec).publisher_builder()
+        port = (
+            builder.initial_max_slice_len(_INITIAL_BLOCKS)
+            .allocation_strategy(iox2.AllocationStrategy.PowerOfTwo)
+            .max_loaned_samples(MOST_LOANS + 1)  # the last one is for what is copied
+            # Flow control is ours: by credits, never by blocking this thread.
+            .backpressure_strategy(iox2.BackpressureStrategy.DiscardData)
+            .create()
+        )
+        return Publisher(port, spec)
+
+    def open_subscriber(self, spec: ChannelSpec) -> "Subscriber":
+        """Return a reader's end of `spec`."""
+        return Subscriber(self._service(spec).subscriber_builder().create())
+
+    def _service(self, spec: ChannelSpec) -> Any:
+        return (
+            self._node.service_builder(iox2.ServiceName.new(spec.service))
+            .publish_subscribe(iox2.Slice[_Block])
+            .payload_alignment(iox2.Alignment.new(BLOCK_BYTES))
+            .max_publishers(1)
+            .max_subscribers(spec.readers + 1)  # and the producer, for what it loaned out
+            .max_nodes(spec.readers + 2)  # the producer, and the server that creates it
+            .subscriber_max_buffer_size(spec.capacity)
+            .subscriber_max_borrowed_samples(spec.borrows)
+            .history_size(0)
+            .enable_safe_overflow(False)
+            .open_or_create()
+        )
+
+
+class Publisher:
+    """The producer's end of a service."""
+
+    def __init__(self, port: Any, spec: ChannelSpec) -> None:
+        self._port = port
+        self._spec = spec
+
+    def loan(self, size: int) -> "Slot":
+        """Return a writable slot of at least `size` bytes; the segment grows as needed."""
+        return Slot(self._port.loan_slice_uninit(-(-size // BLOCK_BYTES)), size)
+
+
+class Slot:
+    """Shared memory that nobody else sees yet."""
+
+    __slots__ = ("_sample", "address", "memory", "size")
+
+    def __init__(self, sample: Any, size: int) -> None:
+        self._sample = sample
+        self.address: int = sample.payload_ptr
+        self.size = size
+        array = (ctypes.c_ubyte * size).from_address(self.address)
+        self.memory = memoryview(array).cast("B")
+
+    def send(self) -> int:
+        """Publish the slot to every reader; return how many got it. The slot is used up."""
+        self.memory.release()
+        return int(self._sample.assume_init().send())
+
+
+class Subscriber:
+    """A reader's end of a service."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+
+    def receive(self) -> Any:
+        """Return the next sample, or None. The slot stays borrowed as long as the sample lives."""
+        return self._port.receive()
+
+
+class Borrowed:
+    """The owner of a received slot: arrays that view it have it as their base, and keep it alive.
+
+    The library's own `as_memory_view()` has no owner, so an array of it may outlive its slot, and
+    is writable besides.
+    """
+
+    __slots__ = ("__array_interface__", "__weakref__", "_returned", "_sample", "_weight")
+
+    def __init__(self, sample: Any, returned: Any, weight: int) -> None:
+        self._sample = sample
+        self._returned = returned
+        self._weight = weight
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (sample.header.number_of_elements * BLOCK_BYTES,),
+            "typestr": "|u1",
+            "data": (sample.payload_ptr, True),
+        }
+
+    def __del__(self) -> None:
+        # The last view may be dropped in any thread, so nothing here but two atomic steps: first
+        # give the slot back, then say so.
+        del self._sample
+        self._returned.append(self._weight)
+
+
+def sample_memory(sample: Any) -> Array:
+    """Return a read-only view of a sample, valid only as long as the sample is held."""
+    return np.asarray(Borrowed(sample, [], 0))
+
+
+@contextmanager
+def open_memory(domain: DomainSpec) -> Iterator[MemoryNode]:
+    """Join `domain` with this process. Ports must be let go of before the end.
+
+    Never fork a process that has been inside: iceoryx2 would not recognize its death.
+    """
+    # It would report files that our own sweep has removed under an array that is still in use.
+    iox2.set_log_level(iox2.LogLevel.Fatal)
+    config = iox2.config.default()
+    config.global_cfg.prefix = iox2.FileName.new(domain.prefix)
+    config.global_cfg.root_path = iox2.Path.new(domain.root)
+    Path(domain.root).mkdir(parents=True, exist_ok=True, mode=0o700)
+    node = (
+        iox2.NodeBuilder.new()
+        .config(config)
+        .signal_handling_mode(iox2.SignalHandlingMode.Disabled)
+        .create(iox2.ServiceType.Ipc)
+    )
+    memory = MemoryNode(node)
+    try:
+        yield memory
+    finally:
+        memory.leave()
+        del node

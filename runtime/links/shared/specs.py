@@ -1,0 +1,93 @@
+"""What the ends of a link through shared memory are told; imports no iceoryx2."""
+
+import glob
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+# Of a link that drops, this many items may be on their way; what waits longer waits at the
+# producer, where it can still be dropped.
+DROPPING_WINDOW: Final = 8
+
+_SEGMENTS: Final = Path("/dev/shm")  # noqa: S108 (where iceoryx2 puts them)
+
+
+class DomainSpec(msgspec.Struct, frozen=True):
+    """A session's own corner of the machine's shared memory.
+
+    Attributes:
+        prefix: of every name in /dev/shm.
+        root: the folder of iceoryx2's files.
+    """
+
+    prefix: str
+    root: str
+
+    def leftovers(self) -> list[Path]:
+        """Return everything that exists under this spec's names."""
+        root = Path(self.root)
+        found = list(_SEGMENTS.glob(f"{glob.escape(self.prefix)}*"))
+        return [*found, root] if root.exists() else found
+
+    def remove(self) -> None:
+        """Remove whatever is left; call it when no process of the session lives any more.
+
+        Arrays that view a removed segment stay valid.
+        """
+        for path in self.leftovers():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+
+
+class ChannelSpec(msgspec.Struct, frozen=True):
+    """One producer's publish-subscribe service.
+
+    Attributes:
+        service: its name.
+        readers: how many subscribe.
+        capacity: items that may wait for each of them.
+        borrows: received items that each may hold at once.
+    """
+
+    service: str
+    readers: int
+    capacity: int
+    borrows: int
+
+
+class ReaderSpec(msgspec.Struct, frozen=True):
+    """What a reader is told about its link.
+
+    Attributes:
+        channel: the service.
+        source: the id of the producing node; empty for the session's inlet.
+        capacity_bytes: how much may wait; also how much the reader may keep borrowed.
+    """
+
+    channel: ChannelSpec
+    source: str
+    capacity_bytes: int
+
+
+class WriterSpec(msgspec.Struct, frozen=True):
+    """What a producer is told about its link.
+
+    Attributes:
+        channel: the service.
+        peers: the ids of the readers, in the order of their doorbells.
+        capacity: items that may wait for the slowest reader.
+        capacity_bytes: bytes that may.
+        drop_oldest: drop the oldest waiting item rather than wait.
+    """
+
+    channel: ChannelSpec
+    peers: tuple[str, ...]
+    capacity: int
+    capacity_bytes: int
+    drop_oldest: bool

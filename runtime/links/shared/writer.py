@@ -1,0 +1,213 @@
+"""The producer's end of a link through shared memory."""
+
+import math
+import socket
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import trio
+
+from actors import Array
+
+from ..errors import PeerGoneError
+from ..item import Item
+from ..statistics import LinkStatistics
+from .doorbell import Bell
+from .layout import HEADER_BYTES, Packed, pack, write
+from .loan import ATTRIBUTES_BYTES, Loan, loan_of
+from .memory import BLOCK_BYTES, MOST_LOANS, MemoryNode, Subscriber
+from .specs import WriterSpec
+
+
+class SharedWriter:
+    """Publishes each item once, for all readers, when the slowest of them has room for it."""
+
+    def __init__(
+        self, memory: MemoryNode, spec: WriterSpec, sockets: Sequence[socket.socket]
+    ) -> None:
+        self.statistics = LinkStatistics()
+        self._spec = spec
+        self._memory = memory
+        self._own: Subscriber | None = None
+        self._loans: weakref.WeakSet[Loan] = weakref.WeakSet()
+        self._kept = 0
+        self._publisher = memory.open_publisher(spec.channel)
+        self._bells = [Bell(sock, peer) for sock, peer in zip(sockets, spec.peers, strict=True)]
+        self._sent_items = 0
+        self._sent_bytes = 0
+        self._turn = trio.StrictFIFOLock()
+        self._outbox: deque[tuple[Item, Packed]] = deque()
+        self._outbox_bytes = 0
+        self._ended = False
+        self._outbox_changed = trio.lowlevel.ParkingLot()
+
+    def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
+        """Return an array in shared memory, to be filled and sent; None if too many are out."""
+        size = HEADER_BYTES + math.prod(shape) * dtype.itemsize + ATTRIBUTES_BYTES
+        if dtype.hasobject or dtype.fields is not None or len(self._loans) >= MOST_LOANS:
+            return None
+        if self._own is None:
+            self._own = self._memory.open_subscriber(self._spec.channel)
+        loan = Loan(self._publisher.loan(size), shape, dtype, self._on_loan_end)
+        self._loans.add(loan)
+        return loan.array()
+
+    @property
+    def drops(self) -> bool:
+        """Whether `pump` has to run beside the producer."""
+        return self._spec.drop_oldest
+
+    async def send(self, item: Item) -> None:
+        """Publish `item`, once there is room for it.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        packed = pack(item.data)
+        if self._spec.drop_oldest:
+            if self._outbox:
+                await trio.lowlevel.checkpoint()  # the pump must have its turn
+            else:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            self._put_in_outbox(item, packed)
+            return
+        if self._turn.locked() or not self._has_room(packed):
+            async with self._turn:
+                await self._wait_for_room(packed)
+                self._publish(item, packed)
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._publish(item, packed)
+
+    async def pump(self) -> None:
+        """Publish what waits in the outbox of a link that drops, until the stream is ended."""
+        while True:
+            while not self._outbox:
+                if self._ended:
+                    return
+                await self._outbox_changed.park()
+            await self._wait_for_room(self._outbox[0][1])
+            # Another item may be the oldest by now.
+            item, packed = self._outbox.popleft()
+            self._outbox_bytes -= packed.total_bytes
+            self._publish(item, packed)
+            self._outbox_changed.unpark_all()
+
+    async def end(self) -> None:
+        """End the stream, after everything was published.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        while self._outbox:
+            await self._outbox_changed.park()
+        self._ended = True
+        self._outbox_changed.unpark_all()
+        for bell in self._bells:
+            await bell.ring_end()
+
+    def close(self) -> None:
+        """Let go of sockets and memory."""
+        for bell in self._bells:
+            bell.close()
+        self._bells.clear()
+        self._own = None
+        del self._publisher
+
+    def _put_in_outbox(self, item: Item, packed: Packed) -> None:
+        if not self._outbox and self._has_room(packed):
+            self._publish(item, packed)
+            return
+        self._outbox.append((item, packed))
+        self._outbox_bytes += packed.total_bytes
+        while len(self._outbox) > 1 and (
+            len(self._outbox) > self._spec.capacity
+            or self._outbox_bytes > self._spec.capacity_bytes
+        ):
+            _, dropped = self._outbox.popleft()
+            self._outbox_bytes -= dropped.total_bytes
+            self.statistics.dropped += 1
+        self._outbox_changed.unpark_all()
+
+    def _publish(self, item: Item, packed: Packed) -> None:
+        loan = self._loan_in(packed)
+        slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
+        write(
+            slot.memory,
+            packed,
+            sequence=item.sequence,
+            timestamp_ms=item.timestamp_ms,
+            entered_ns=item.entered_ns,
+            has_payload=loan is not None,
+        )
+        if slot.send() < len(self._bells):
+            raise PeerGoneError(self._spec.peers[0])
+        if self._own is not None:
+            sample = self._own.receive()
+            if loan is not None:
+                loan.keep(sample)
+                self._kept += 1
+        self._sent_items += 1
+        self._sent_bytes += _slot_bytes(slot.size)
+        self._count(packed, is_copy=loan is None and isinstance(packed.payload, np.ndarray))
+        for bell in self._bells:
+            bell.ring()
+
+    def _count(self, packed: Packed, *, is_copy: bool) -> None:
+        counters = self.statistics
+        counters.items += 1
+        counters.payload_bytes += packed.payload_bytes
+        counters.shared_bytes += packed.payload_bytes
+        if is_copy:
+            counters.copies += 1
+            counters.copied_bytes += packed.payload_bytes
+
+    def _loan_in(self, packed: Packed) -> Loan | None:
+        """Return the loan that the payload is, if it can be sent as it is."""
+        if not self._loans or not isinstance(packed.payload, np.ndarray):
+            return None
+        loan = loan_of(packed.payload)
+        if (
+            loan is None
+            or loan not in self._loans
+            or loan.slot.size < packed.total_bytes
+            or self._kept >= self._spec.channel.borrows - 1
+        ):
+            return None
+        self._loans.remove(loan)
+        return loan
+
+    def _on_loan_end(self, loan: Loan) -> None:
+        if loan.sent:
+            self._kept -= 1
+
+    async def _wait_for_room(self, packed: Packed) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        for bell in self._bells:
+            while not self._has_room_at(bell, packed):
+                await bell.wait_taken()
+
+    def _has_room(self, packed: Packed) -> bool:
+        for bell in self._bells:
+            if not self._has_room_at(bell, packed):
+                bell.read_taken()
+                if not self._has_room_at(bell, packed):
+                    return False
+        return True
+
+    def _has_room_at(self, bell: Bell, packed: Packed) -> bool:
+        items = self._sent_items - bell.taken_items
+        if items == 0:
+            return True
+        waiting_bytes = self._sent_bytes - bell.taken_bytes
+        return (
+            items < self._spec.channel.capacity
+            and waiting_bytes + packed.total_bytes <= self._spec.capacity_bytes
+        )
+
+
+def _slot_bytes(size: int) -> int:
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES

@@ -1,0 +1,184 @@
+"""Which links a session needs, and who gets which end."""
+
+import socket
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from .inbox import Inbox
+from .output import Output
+from .port import Port
+from .shared import (
+    DROPPING_WINDOW,
+    ChannelSpec,
+    DomainSpec,
+    ReaderSpec,
+    SharedEnds,
+    WriterSpec,
+    open_shared_ends,
+)
+
+# Received items that a node in another place may hold as views of shared memory; more are copied.
+_BORROWS: Final = 32
+
+INLET: Final = ""
+"""The name of the session's own end, as a source and as a reader. No node id is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may wait on each link.
+
+    Attributes:
+        capacity: in items.
+        capacity_bytes: in bytes; one item always fits.
+        drop_oldest: drop the oldest waiting item rather than slow the producer down.
+    """
+
+    capacity: int
+    capacity_bytes: int
+    drop_oldest: bool
+
+
+@dataclass(slots=True)
+class RemoteEnds:
+    """What a node in a process of its own is given.
+
+    Attributes:
+        readers: one per incoming link, each with its doorbell.
+        writer: the outgoing link, with a doorbell per reader; None if nobody reads.
+    """
+
+    domain: DomainSpec
+    readers: list[tuple[ReaderSpec, socket.socket]] = field(default_factory=list)
+    writer: tuple[WriterSpec, list[socket.socket]] | None = None
+
+
+@dataclass(slots=True)
+class LocalEnds:
+    """What a node in this process is given."""
+
+    inbox: Inbox
+    output: Output
+
+
+class Wiring:
+    """Every link of one session. Own it as long as the session; `close` lets go of all ends here.
+
+    Attributes:
+        outlet: where the items of all sinks arrive.
+        inlets: for each node, where the session puts chunks that enter there.
+
+    Args:
+        successors: for each node, the nodes that read it; a node that none reads is read by the
+            session itself.
+        remote: the nodes that run in processes of their own.
+    """
+
+    def __init__(
+        self,
+        successors: Mapping[str, Sequence[str]],
+        *,
+        remote: Collection[str],
+        bounds: Bounds,
+        domain: DomainSpec,
+    ) -> None:
+        self.outlet = Inbox()
+        self.inlets: dict[str, Output] = {}
+        self._bounds = bounds
+        self._domain = domain
+        self._remote = frozenset(remote)
+        self._exits = ExitStack()
+        self._shared: SharedEnds | None = None
+        self._inboxes = {node: Inbox() for node in successors if node not in self._remote}
+        self._outputs: dict[str, Output] = {}
+        self._remote_ends = {node: RemoteEnds(domain) for node in self._remote}
+        try:
+            for index, node in enumerate(successors):
+                self.inlets[node] = self._connect(INLET, f"in{index}", [node])
+            for index, (node, readers) in enumerate(successors.items()):
+                self._outputs[node] = self._connect(node, f"out{index}", readers or [INLET])
+        except BaseException:
+            self.close()
+            raise
+
+    def local_ends(self, node: str) -> LocalEnds:
+        """Return the ends of a node that runs in this process."""
+        return LocalEnds(self._inboxes[node], self._outputs[node])
+
+    def remote_ends(self, node: str) -> RemoteEnds:
+        """Return the ends of a node that runs elsewhere; pass them on, then call `handed_over`."""
+        return self._remote_ends[node]
+
+    def handed_over(self, node: str) -> None:
+        """Close this process's copies of what `node`'s process has now."""
+        ends = self._remote_ends[node]
+        for _, sock in ends.readers:
+            sock.close()
+        if ends.writer is not None:
+            for sock in ends.writer[1]:
+                sock.close()
+
+    def close(self) -> None:
+        """Let go of every end in this process."""
+        for node in self._remote:
+            self.handed_over(node)
+        for output in (*self.inlets.values(), *self._outputs.values()):
+            output.close()
+        for inbox in (*self._inboxes.values(), self.outlet):
+            inbox.close()
+        self._exits.close()
+
+    def _connect(self, producer: str, service: str, readers: Sequence[str]) -> Output:
+        """Join `producer` to its readers; return its end if it is here."""
+        is_remote = producer in self._remote
+        here = [reader for reader in readers if not is_remote and reader not in self._remote]
+        elsewhere = [reader for reader in readers if reader not in here]
+        bounds = self._bounds
+        ports = [
+            self._inbox(reader).open_port(
+                capacity=bounds.capacity,
+                capacity_bytes=bounds.capacity_bytes,
+                drop_oldest=bounds.drop_oldest,
+            )
+            for reader in here
+        ]
+        if not elsewhere:
+            return Output(ports)
+        return self._connect_shared(producer, service, elsewhere, ports)
+
+    def _connect_shared(
+        self, producer: str, service: str, readers: Sequence[str], ports: list[Port]
+    ) -> Output:
+        bounds = self._bounds
+        window = min(bounds.capacity, DROPPING_WINDOW) if bounds.drop_oldest else bounds.capacity
+        channel = ChannelSpec(service, len(readers), window, _BORROWS)
+        reader_spec = ReaderSpec(channel, producer, bounds.capacity_bytes)
+        writer_spec = WriterSpec(
+            channel, tuple(readers), bounds.capacity, bounds.capacity_bytes, bounds.drop_oldest
+        )
+        shared = self._shared_ends()
+        # Created here, so that the children only ever open it: nobody races for the creation.
+        shared.create_channel(channel)
+        bells: list[socket.socket] = []
+        for reader in readers:
+            bell, ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            bells.append(bell)
+            if reader in self._remote:
+                self._remote_ends[reader].readers.append((reader_spec, ear))
+            else:
+                self._inbox(reader).add_reader(shared.open_reader(reader_spec, ear))
+        if producer in self._remote:
+            self._remote_ends[producer].writer = (writer_spec, bells)
+            return Output(ports)
+        return Output(ports, [shared.open_writer(writer_spec, bells)])
+
+    def _shared_ends(self) -> SharedEnds:
+        # Only a session with a node elsewhere pays for iceoryx2.
+        if self._shared is None:
+            self._shared = self._exits.enter_context(open_shared_ends(self._domain))
+        return self._shared
+
+    def _inbox(self, reader: str) -> Inbox:
+        return self.outlet if reader == INLET else self._inboxes[reader]

@@ -1,0 +1,33 @@
+"""Manifests: what a client wants to run, read and checked as far as it says so itself."""
+
+from .load import load_manifest, manifest_from, parse_manifest
+from .model import (
+    Capabilities,
+    Connection,
+    CpuRequirement,
+    DataTypeHint,
+    GpuRequirement,
+    Manifest,
+    ManifestMetadata,
+    MultiprocessSettings,
+    NodeId,
+    NodeManifest,
+    RuntimeHint,
+)
+
+__all__ = [
+    "Capabilities",
+    "Connection",
+    "CpuRequirement",
+    "DataTypeHint",
+    "GpuRequirement",
+    "Manifest",
+    "ManifestMetadata",
+    "MultiprocessSettings",
+    "NodeId",
+    "NodeManifest",
+    "RuntimeHint",
+    "load_manifest",
+    "manifest_from",
+    "parse_manifest",
+]

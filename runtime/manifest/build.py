@@ -1,0 +1,129 @@
+"""A checked document to the manifest that it says."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from ..checking import check
+from ..documents import Document, FaultList, Problem, parse_json
+from ..documents.faults import MOST_FAULTS
+from ..errors import ManifestError
+from .forms import CapabilitiesForm, ManifestForm, MultiprocessForm, NodeForm
+from .model import (
+    Capabilities,
+    Connection,
+    CpuRequirement,
+    GpuRequirement,
+    Manifest,
+    ManifestMetadata,
+    MultiprocessSettings,
+    NodeId,
+    NodeManifest,
+    RuntimeHint,
+)
+from .places import where
+from .structure import structure_problems
+
+
+def build_manifest(document: Document) -> Manifest:
+    """Return the manifest that a document says.
+
+    Raises:
+        ManifestError: with every fault of the document, each with its place.
+    """
+    faults = FaultList()
+    faults.extend(document.faults)
+    checked = check(ManifestForm, document.value)
+    params, params_problems = _params_of_nodes(document.value)
+    # Each of these may have looked for the nearest of a thousand names: no more than are shown.
+    across = islice(structure_problems(document), MOST_FAULTS + 1)
+    problems = [*checked.problems, *params_problems, *across]
+    for problem in sorted(problems, key=lambda problem: document.line(problem.path) or 0):
+        faults.add(where(document, problem.path), problem.message)
+    try:
+        faults.raise_any()
+    except ManifestError as error:
+        error.document = document
+        raise
+    form = checked.model
+    assert form is not None
+    metadata = form.metadata
+    return Manifest(
+        form.version,
+        ManifestMetadata(
+            metadata.name,
+            metadata.description or "",
+            metadata.created_at or "",
+            _multiprocess(metadata.multiprocess),
+            metadata.model_extra or {},
+        ),
+        tuple(_node(node, params.get(index, node.params)) for index, node in enumerate(form.nodes)),
+        tuple(
+            Connection(NodeId(connection.source), NodeId(connection.target))
+            for connection in form.connections
+        ),
+        document,
+    )
+
+
+def _params_of_nodes(value: object) -> tuple[dict[int, Mapping[str, Any]], list[Problem]]:
+    """Return the params that are JSON text, parsed, by the index of their node."""
+    nodes = value.get("nodes") if isinstance(value, dict) else None
+    parsed: dict[int, Mapping[str, Any]] = {}
+    problems: list[Problem] = []
+    for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
+        text = node.get("params") if isinstance(node, dict) else None
+        if not isinstance(text, str):
+            continue
+        path = ("nodes", index, "params")
+        try:
+            document = parse_json(text or "{}")
+        except ManifestError as error:
+            problems.append(Problem(path, f"is not JSON: {error}"))
+            continue
+        problems += [Problem(path, f"in its JSON, {fault}") for fault in document.faults]
+        if isinstance(document.value, dict):
+            parsed[index] = document.value
+        else:
+            problems.append(Problem(path, "got JSON text of no object; expected a JSON object"))
+    return parsed, problems
+
+
+def _node(form: NodeForm, params: Mapping[str, Any] | str | None) -> NodeManifest:
+    assert not isinstance(params, str)
+    return NodeManifest(
+        NodeId(form.id),
+        form.node_type,
+        params or {},
+        form.is_streaming or False,
+        _capabilities(form.capabilities),
+        form.host or "",
+        RuntimeHint.UNSPECIFIED if form.runtime_hint is None else form.runtime_hint,
+        form.input_types or (),
+        form.output_types or (),
+    )
+
+
+def _capabilities(form: CapabilitiesForm | None) -> Capabilities | None:
+    if form is None:
+        return None
+    gpu, cpu = form.gpu, form.cpu
+    return Capabilities(
+        None if gpu is None else GpuRequirement(gpu.type, gpu.min_memory_gb, gpu.required),
+        None if cpu is None else CpuRequirement(cpu.cores, cpu.arch),
+        form.memory_gb,
+    )
+
+
+def _multiprocess(form: MultiprocessForm | None) -> MultiprocessSettings:
+    if form is None:
+        return MultiprocessSettings()
+    overrides = form.executor_overrides or {}
+    return MultiprocessSettings(
+        form.max_processes_per_session,
+        form.channel_capacity,
+        form.init_timeout_secs,
+        form.python_executable,
+        form.enable_backpressure,
+        {NodeId(node): executor for node, executor in overrides.items()},
+    )

@@ -1,0 +1,89 @@
+"""Manifests from files, text, and values that were parsed elsewhere."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..documents import Document, FaultList, check_plain, parse_json, parse_yaml
+from ..documents.bounds import MOST_BYTES
+from ..documents.text import decoded
+from ..errors import Fault, ManifestError
+from .build import build_manifest
+from .model import Manifest
+from .places import where
+
+
+def load_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """Read a manifest from a file: `.json` is JSON, `.yaml` and `.yml` are YAML.
+
+    A file of another name is JSON if it begins with "{", else YAML.
+
+    Raises:
+        ManifestError: the file cannot be read, or what it says is not valid; `faults` lists
+            everything that is wrong, each with file, line and node.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ManifestError([Fault(name, f"cannot be read: {reason}")]) from error
+    except ValueError as error:  # a null character in the name
+        raise ManifestError([Fault(ascii(name), f"cannot be read: {error}")]) from error
+    if len(raw) > MOST_BYTES:
+        raise _too_large(name)
+    return parse_manifest(decoded(raw, name, ManifestError), name)
+
+
+def parse_manifest(text: str, name: str = "manifest") -> Manifest:
+    """Read a manifest from text.
+
+    Args:
+        text: JSON or YAML.
+        name: for messages; its suffix, `.json` or `.yaml`, says what the text is.
+
+    Raises:
+        ManifestError: as `load_manifest`.
+    """
+    if len(text) > MOST_BYTES:
+        raise _too_large(name)
+    if not text.strip():
+        raise ManifestError([Fault(name, "is empty; expected a manifest in JSON or YAML")])
+    suffix = Path(name).suffix.lower()
+    is_json = suffix == ".json" or (
+        suffix not in (".yaml", ".yml") and text.lstrip().startswith("{")
+    )
+    return build_manifest(parse_json(text, name) if is_json else parse_yaml(text, name))
+
+
+def manifest_from(value: Mapping[str, Any], name: str = "") -> Manifest:
+    """Return the manifest that an already parsed object says.
+
+    `params` of a node may be JSON text, as in the proto message; other keys of a message that are
+    not set must be left out, where their empty value is not what the manifest takes.
+
+    Raises:
+        ManifestError: as `load_manifest`, without lines.
+
+    >>> manifest = manifest_from({
+    ...     "version": "v1",
+    ...     "metadata": {"name": "copy"},
+    ...     "nodes": [{"id": "copy", "node_type": "PassThrough"}],
+    ...     "connections": [],
+    ... })
+    >>> manifest.nodes[0].node_type
+    'PassThrough'
+    """
+    plain, problems = check_plain(value)
+    document = Document(plain, name)
+    faults = FaultList()
+    for problem in problems:
+        faults.add(where(document, problem.path), problem.message)
+    faults.raise_any()
+    return build_manifest(document)
+
+
+def _too_large(name: str) -> ManifestError:
+    return ManifestError([Fault(name, f"is larger than {MOST_BYTES} bytes; is it a manifest?")])

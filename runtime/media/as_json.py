@@ -1,0 +1,114 @@
+"""A result as a JSON object: small values whole, arrays by their shape and type."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+
+from actors import (
+    Audio,
+    Binary,
+    Control,
+    Data,
+    DataError,
+    File,
+    Json,
+    NumpyArray,
+    Tensor,
+    Text,
+    Video,
+)
+
+
+def as_record(
+    data: Data, *, node_id: str, sequence: int, timestamp_ms: int = 0
+) -> dict[str, object]:
+    """Return a result as an object for one line of JSON.
+
+    The keys are node, sequence, kind and payload; metadata and timestamp_ms where there are any.
+    The payload of text and JSON is the value; that of audio, video and arrays says shape and type.
+
+    >>> as_record(Text("hello"), node_id="echo", sequence=3)
+    {'node': 'echo', 'sequence': 3, 'kind': 'text', 'payload': 'hello'}
+    """
+    record: dict[str, object] = {
+        "node": node_id,
+        "sequence": sequence,
+        "kind": data.kind.value,
+        "payload": _payload(data),
+    }
+    if timestamp_ms:
+        record["timestamp_ms"] = timestamp_ms
+    if data.metadata:
+        record["metadata"] = dict(data.metadata)
+    return record
+
+
+def json_line(value: object) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def one_line(item: Json) -> str:
+    """Return a JSON item's text on one line; as it is, if it is on one."""
+    if "\n" not in item.text and "\r" not in item.text:
+        return item.text
+    try:
+        return json_line(item.value)
+    except DataError:  # what an actor sent is no JSON: then at least it stays one line
+        return json_line(item.text)
+
+
+def _payload(data: Data) -> object:
+    match data:
+        case Text():
+            return data.text
+        case Json():
+            try:
+                return data.value
+            except DataError:
+                return data.text
+        case Audio():
+            return {
+                "sample_rate": data.sample_rate,
+                "channels": data.channels,
+                "frames": data.frames,
+                "dtype": str(data.samples.dtype),
+            }
+        case Video():
+            return {
+                "width": data.width,
+                "height": data.height,
+                "format": data.format.name,
+                "frame_number": data.frame_number,
+                "timestamp_us": data.timestamp_us,
+                "bytes": data.pixels.nbytes,
+            }
+        case Tensor():
+            return _array(data.array.shape, str(data.array.dtype), {"layout": data.layout})
+        case NumpyArray():
+            return _array(data.array.shape, str(data.array.dtype), {})
+        case Binary():
+            return {"bytes": data.data.nbytes, "mime_type": data.mime_type}
+        case File():
+            return _fields(data)
+        case Control():
+            message = data.message
+            return {
+                "message": None if message is None else type(message).__name__,
+                **({} if message is None else dataclasses.asdict(message)),
+                **{name: value for name, value in _fields(data).items() if name != "message"},
+            }
+        case _:
+            return None
+
+
+def _array(shape: tuple[int, ...], dtype: str, more: Mapping[str, str]) -> dict[str, object]:
+    return {"shape": list(shape), "dtype": dtype, **{key: more[key] for key in more if more[key]}}
+
+
+def _fields(data: Data) -> dict[str, object]:
+    return {
+        field.name: getattr(data, field.name)
+        for field in dataclasses.fields(data)
+        if field.name != "metadata"
+    }

@@ -1,0 +1,108 @@
+"""Bytes to a file or a pipe, which another thread can stop waiting for."""
+
+import io
+import os
+import select
+import stat
+from typing import TYPE_CHECKING, Final
+
+from .errors import InterruptedReadError, MediaError, ReaderGoneError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDOUT: Final = "-"
+"""The path that means standard output."""
+
+# A pipe that is ready takes at least this many bytes without making its writer wait.
+_SLICE_BYTES: Final = select.PIPE_BUF
+
+
+class ByteOutput(io.RawIOBase):
+    """An open file descriptor, which it owns, to write to.
+
+    Attributes:
+        name: for messages.
+    """
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self._descriptor = descriptor
+        self._is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._wake_out, self._wake_in = os.pipe()
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._poll.register(self._wake_out, select.POLLIN)
+
+    def interrupt(self) -> None:
+        """End a write that waits for the reader of a pipe, from any thread."""
+        if not self.closed:
+            os.write(self._wake_in, b"!")
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether it is a regular file."""
+        return self._is_regular
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move in a regular file."""
+        return os.lseek(self._descriptor, offset, whence)
+
+    def tell(self) -> int:
+        """Return the position in a regular file."""
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write some of the bytes, and return how many.
+
+        Raises:
+            ReaderGoneError: the other end of the pipe is closed.
+            MediaError: the disk is full, or whatever the system says.
+            InterruptedReadError: `interrupt` was called while the pipe was full.
+        """
+        view = memoryview(data).cast("B")
+        if not self._is_regular:
+            ready = {descriptor for descriptor, _ in self._poll.poll()}
+            if self._descriptor not in ready:
+                raise InterruptedReadError
+            view = view[:_SLICE_BYTES]
+        try:
+            return os.write(self._descriptor, view)
+        except BrokenPipeError as error:
+            raise ReaderGoneError(self.name) from error
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise MediaError(f"{self.name}: cannot be written: {error.strerror}") from error
+
+    def write_all(self, data: "ReadableBuffer") -> None:
+        """Write all of the bytes."""
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[self.write(view) :]
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if not self.closed:
+            for descriptor in (self._descriptor, self._wake_out, self._wake_in):
+                os.close(descriptor)
+        super().close()
+
+
+def create_bytes(path: str) -> ByteOutput:
+    """Create a file, or empty the one that is there.
+
+    Raises:
+        MediaError: it cannot be created.
+    """
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        return ByteOutput(os.open(path, flags, 0o666), path)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except ValueError as error:  # a null character in the name
+        raise MediaError(f"{path!a}: cannot be written: {error}") from error

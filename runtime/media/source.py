@@ -1,0 +1,171 @@
+"""A file as a stream of data items."""
+
+import io
+import re
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from actors import ANY_KIND, Data, Kind
+
+from .av_input import read_av_audio, read_frames, read_image
+from .byte_input import STDIN, ByteInput, buffered, open_bytes
+from .errors import MediaError
+from .file_kind import DATA_KINDS, FileKind, kind_by_name, media_kind, recognized
+from .text_input import read_json_lines, read_text_lines, read_whole_json, read_whole_text
+from .wave_input import read_wave, read_wave_header
+
+_NUMBERED: Final = re.compile(r"%(0\d+)?d")
+_WAVE_BEGINS: Final = (b"RIFF", b"RF64")
+
+
+class Source:
+    """A file, or several numbered ones, as an iterator of items. Close it when done.
+
+    Iterating may block on a pipe: do it in a worker thread. `interrupt`, from any other thread,
+    ends that with InterruptedReadError.
+
+    Attributes:
+        name: for messages.
+        kind: how it is read.
+    """
+
+    def __init__(self, name: str, kind: FileKind, files: list[ByteInput], seconds: float) -> None:
+        self.name = name
+        self.kind = kind
+        self._files = files
+        self._items = _items(files, kind, seconds)
+
+    @property
+    def gives(self) -> Kind:
+        """The kind of its items."""
+        return DATA_KINDS[self.kind]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more may come later: a pipe or a terminal rather than a file."""
+        return any(file.is_live for file in self._files)
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1; None if nobody knows how much there will be."""
+        fractions = [file.fraction for file in self._files]
+        known = [fraction for fraction in fractions if fraction is not None]
+        return sum(known) / len(fractions) if len(known) == len(fractions) else None
+
+    def __iter__(self) -> Iterator[Data]:
+        """Return the iterator of the items; there is one."""
+        return self._items
+
+    def interrupt(self) -> None:
+        """End a read that waits for input, from any thread."""
+        for file in self._files:
+            file.interrupt()
+
+    def close(self) -> None:
+        """Close the files."""
+        self._items.close()
+        for file in self._files:
+            file.close()
+
+
+def open_source(
+    path: str,
+    *,
+    kind: FileKind | None = None,
+    accepts: frozenset[Kind] = ANY_KIND,
+    chunk_seconds: float = 0.02,
+) -> Source:
+    """Open a file as a stream of items.
+
+    Args:
+        path: of the file; "-" is standard input; "frame-%04d.png" is all images of such a name, in
+            the order of their numbers.
+        kind: how to read it; None tells it by its name, or by how it begins.
+        accepts: the kinds of data that are wanted; decides between the sound and the pictures of a
+            film, and between text and JSON where the file does not say.
+        chunk_seconds: the length of a chunk of audio.
+
+    Raises:
+        MediaError: it cannot be read, or nobody can tell what it is.
+    """
+    if kind in (None, FileKind.IMAGE) and _NUMBERED.search(Path(path).name):
+        numbered = _numbered_files(path)
+        if numbered:
+            return Source(path, FileKind.IMAGE, [open_bytes(each) for each in numbered], 0)
+    file = open_bytes(path)
+    try:
+        if kind is None and path != STDIN:
+            kind = kind_by_name(path)
+            kind = None if kind is None else media_kind(kind, accepts)
+        if kind is not None:
+            return Source(file.name, kind, [file], chunk_seconds)
+        return Source(file.name, recognized(file, accepts), [file], chunk_seconds)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _items(
+    files: list[ByteInput], kind: FileKind, chunk_seconds: float
+) -> Generator[Data, None, None]:
+    for number, source in enumerate(files):
+        with closing(buffered(source)) as file:
+            yield from _items_of(file, source.name, kind, chunk_seconds, number)
+
+
+def _items_of(
+    file: io.BufferedReader, name: str, kind: FileKind, chunk_seconds: float, number: int
+) -> Iterator[Data]:
+    match kind:
+        case FileKind.AUDIO:
+            return _audio(file, name, chunk_seconds)
+        case FileKind.LINES:
+            return read_text_lines(file, name)
+        case FileKind.TEXT:
+            return read_whole_text(file, name)
+        case FileKind.JSON:
+            return read_whole_json(file, name)
+        case FileKind.JSON_LINES:
+            return read_json_lines(file, name)
+        case FileKind.IMAGE:
+            return read_image(file, name, number)
+        case FileKind.VIDEO:
+            return read_frames(file, name)
+
+
+def _audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> Iterator[Data]:
+    if not (start := file.peek(4)[:4]):
+        raise MediaError(f"{name}: is empty; expected sound")
+    if start not in _WAVE_BEGINS:
+        return read_av_audio(file, name, chunk_seconds)
+    form = read_wave_header(file, name)
+    if form.is_supported:
+        return read_wave(file, form, name, chunk_seconds)
+    if not file.seekable():
+        raise MediaError(
+            f"{name}: a WAV file of format {form.tag} with {form.bits} bits cannot be read from a "
+            "pipe; name the file"
+        )
+    file.seek(0)
+    return read_av_audio(file, name, chunk_seconds)
+
+
+def _numbered_files(path: str) -> list[str]:
+    """Return the files whose names fit a pattern such as frame-%04d.png, by their numbers."""
+    folder, name = Path(path).parent, Path(path).name
+    place = _NUMBERED.search(name)
+    assert place is not None
+    fitting = re.compile(
+        re.escape(name[: place.start()]) + r"(\d+)" + re.escape(name[place.end() :])
+    )
+    try:
+        found = [
+            (int(match[1]), str(each))
+            for each in folder.iterdir()
+            if (match := fitting.fullmatch(each.name))
+        ]
+    except OSError:
+        return []
+    return [each for _, each in sorted(found)]

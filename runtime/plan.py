@@ -1,0 +1,284 @@
+"""What a session will run: a manifest with everything checked and decided that can be before."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .catalogue import Catalogue, NodeType, load_actor
+from .config import Effective, RuntimeConfig, effective_settings, refused_settings
+from .documents import Document, FaultList, Path, Problem
+from .documents.document import dotted
+from .errors import ConfigError, ManifestError
+from .graph import topological_order
+from .manifest import Manifest, NodeId, NodeManifest, load_manifest, manifest_from
+from .manifest.places import where
+from .params import check_params
+from .routing import EXECUTORS, MULTIPROCESS, Assignment, Router, RoutingError
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node of a plan.
+
+    Attributes:
+        params: checked, as JSON can carry them, in snake_case, without defaults.
+        executor: the name of the executor that runs it.
+        reason: why that one.
+        inputs: the nodes that it reads, in the order of the manifest's connections.
+        outputs: the nodes that read it.
+    """
+
+    node_id: NodeId
+    node_type: NodeType
+    params: Mapping[str, Any]
+    executor: str
+    reason: str
+    inputs: tuple[NodeId, ...]
+    outputs: tuple[NodeId, ...]
+
+    @property
+    def has_process(self) -> bool:
+        """Whether the node needs a process of its own."""
+        return self.executor == MULTIPROCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pipeline that is ready to be started.
+
+    Attributes:
+        nodes: each after all that it reads.
+        settings: of this session, each with its source.
+    """
+
+    manifest: Manifest
+    nodes: tuple[NodePlan, ...]
+    settings: Effective
+
+    def node(self, node_id: str) -> NodePlan:
+        """Return a node by its id.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        for node in self.nodes:
+            if node.node_id == node_id:
+                return node
+        raise KeyError(node_id)
+
+    @property
+    def sources(self) -> tuple[NodeId, ...]:
+        """The nodes that read no other."""
+        return tuple(node.node_id for node in self.nodes if not node.inputs)
+
+    @property
+    def sinks(self) -> tuple[NodeId, ...]:
+        """The nodes that no other reads: their outputs are the session's."""
+        return tuple(node.node_id for node in self.nodes if not node.outputs)
+
+    @property
+    def successors(self) -> dict[NodeId, tuple[NodeId, ...]]:
+        """For each node, those that read it."""
+        return {node.node_id: node.outputs for node in self.nodes}
+
+    @property
+    def process_count(self) -> int:
+        """How many processes the plan needs."""
+        return sum(node.has_process for node in self.nodes)
+
+
+def make_plan(
+    manifest: Manifest,
+    *,
+    config: RuntimeConfig,
+    catalogue: Catalogue,
+    executors: Collection[str] = EXECUTORS,
+) -> Plan:
+    """Decide what a session will run.
+
+    Imports the modules of the node types that the manifest names, which may take a while; starts
+    nothing.
+
+    Raises:
+        ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
+            manifest is larger than the operator allows; `faults` lists everything that is wrong.
+    """
+    faults = FaultList()
+    _report(manifest, faults, _size_problems(manifest, config))
+    faults.raise_any()  # before a module is imported for it
+    planner = _Planner(manifest, catalogue, Router(config.routing, executors=executors), faults)
+    plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
+    _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
+    _report(manifest, faults, _process_problems(plan))
+    faults.raise_any()
+    return plan
+
+
+ManifestSource = Manifest | Mapping[str, Any] | str | os.PathLike[str]
+"""A manifest, an object that says one, or the path of a file that does."""
+
+
+def plan_manifest(
+    source: ManifestSource,
+    *,
+    config: RuntimeConfig,
+    catalogue: Catalogue,
+    executors: Collection[str] = EXECUTORS,
+) -> Plan:
+    """Read a manifest where it is not read yet, and decide what a session will run.
+
+    Raises:
+        ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
+    """
+    try:
+        manifest = _read(source)
+    except ManifestError as error:
+        faults = FaultList()
+        faults.extend(error.faults)
+        if isinstance(error.document, Document):
+            _check_nodes(error.document, config, catalogue, faults)
+        faults.raise_any()
+        raise
+    return make_plan(manifest, config=config, catalogue=catalogue, executors=executors)
+
+
+def _read(source: ManifestSource) -> Manifest:
+    if isinstance(source, Manifest):
+        return source
+    if isinstance(source, Mapping):
+        return manifest_from(source)
+    return load_manifest(source)
+
+
+def _check_nodes(
+    document: Document, config: RuntimeConfig, catalogue: Catalogue, faults: FaultList
+) -> None:
+    """Check what can be checked of the nodes of a document that is no valid manifest."""
+    nodes = document.value.get("nodes") if isinstance(document.value, dict) else None
+    if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
+        return
+    checker = _NodeChecker(document, catalogue, faults)
+    for index, node in enumerate(nodes):
+        if isinstance(node, dict) and isinstance(node.get("node_type"), str) and node["node_type"]:
+            node_type = checker.find_type(index, node["node_type"])
+            params = node.get("params")
+            if node_type is not None and isinstance(params, dict | None):
+                checker.check_params(index, str(node.get("id", "")), node_type, params or {})
+
+
+class _NodeChecker:
+    """Checks one node after the other."""
+
+    def __init__(self, document: Document, catalogue: Catalogue, faults: FaultList) -> None:
+        self._document = document
+        self._catalogue = catalogue
+        self._faults = faults
+
+    def find_type(self, index: int, name: str) -> NodeType | None:
+        """Return the node's type; if there is none of that name, say so."""
+        node_type = self._catalogue.find(name)
+        if node_type is None:
+            self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
+        return node_type
+
+    def check_params(
+        self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the params under their own names; say what is wrong with them."""
+        place: Path = ("nodes", index, "params")
+        try:
+            actor = load_actor(node_type)
+        except ConfigError as error:
+            self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
+            return {}
+        checked = check_params(actor.params_type, given)
+        for problem in checked.problems:
+            file_and_line = self._document.place((*place, *problem.path))
+            param = f"param {dotted(problem.path)}" if problem.path else "params"
+            subject = f"node {node_id!r} ({node_type.name})"
+            parts = (file_and_line, subject, param)
+            self._faults.add(": ".join(part for part in parts if part), problem.message)
+        return checked.values
+
+    def fault(self, path: Path, message: str) -> None:
+        """Add a fault at its place."""
+        self._faults.add(where(self._document, path), message)
+
+
+class _Planner:
+    def __init__(
+        self, manifest: Manifest, catalogue: Catalogue, router: Router, faults: FaultList
+    ) -> None:
+        self._manifest = manifest
+        self._router = router
+        self._checker = _NodeChecker(manifest.document, catalogue, faults)
+
+    def plan(self, settings: Effective) -> Plan:
+        """Return the plan; where there are faults, a node that has one may be missing."""
+        manifest = self._manifest
+        inputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
+        outputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
+        for connection in manifest.connections:
+            outputs[connection.source].append(connection.target)
+            inputs[connection.target].append(connection.source)
+        order = {node: place for place, node in enumerate(topological_order(outputs))}
+        planned: list[NodePlan] = []
+        for index, node in enumerate(manifest.nodes):
+            node_type = self._type(index, node)
+            if node_type is None:
+                continue
+            params = self._checker.check_params(index, node.id, node_type, node.params)
+            assignment = self._assignment(index, node, node_type)
+            if assignment is not None:
+                executor, reason = assignment.executor, assignment.reason
+                ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+                planned.append(NodePlan(node.id, node_type, params, executor, reason, *ends))
+        planned.sort(key=lambda node: order[node.node_id])
+        return Plan(manifest, tuple(planned), settings)
+
+    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
+        if node.host:
+            message = (
+                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
+            )
+            self._checker.fault(("nodes", index, "host"), message)
+        return self._checker.find_type(index, node.node_type)
+
+    def _assignment(self, index: int, node: NodeManifest, node_type: NodeType) -> Assignment | None:
+        override = self._manifest.metadata.multiprocess.executor_overrides.get(node.id)
+        try:
+            return self._router.route(node_type, override)
+        except RoutingError as error:
+            path: Path = ("nodes", index, "node_type")
+            if override is not None:
+                path = ("metadata", "multiprocess", "executor_overrides", node.id)
+            self._checker.fault(path, str(error))
+            return None
+
+
+def _report(manifest: Manifest, faults: FaultList, problems: Iterator[Problem]) -> None:
+    for problem in problems:
+        faults.add(manifest.where(problem.path), problem.message)
+
+
+def _size_problems(manifest: Manifest, config: RuntimeConfig) -> Iterator[Problem]:
+    limits = config.limits
+    for key, count, most in (
+        ("nodes", len(manifest.nodes), limits.max_manifest_nodes),
+        ("connections", len(manifest.connections), limits.max_manifest_connections),
+    ):
+        if count > most:
+            message = f"got {count}; the operator allows {most} (limits.max_manifest_{key})"
+            yield Problem((key,), message)
+
+
+def _process_problems(plan: Plan) -> Iterator[Problem]:
+    most, needed = plan.settings.max_processes_per_session, plan.process_count
+    if needed > most.value:
+        names = ", ".join(node.node_id for node in plan.nodes if node.has_process)
+        yield Problem(
+            ("nodes",),
+            f"{needed} nodes need a process of their own ({names}); max_processes_per_session is "
+            f"{most}",
+        )

@@ -1,0 +1,1 @@
+"""Child processes: the forkserver that makes them, and what runs inside."""

@@ -1,0 +1,10 @@
+"""How a node runs in another interpreter: `python -m runtime.processes.exec_main DESCRIPTOR`."""
+
+import os
+import sys
+
+from .child import run_node_process
+
+if __name__ == "__main__":
+    os.set_inheritable(int(sys.argv[1]), False)
+    os._exit(run_node_process(int(sys.argv[1])))

@@ -1,0 +1,318 @@
+"""A session: one nursery that holds every actor of a pipeline."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Self
+
+import trio
+
+from actors import Data, Progress
+
+from ..errors import InputError, MillraceError, PipelineError, SessionClosedError, sole_error
+from ..executors import Executor, NodeTask
+from ..links import Item, LinkStatistics, PeerGoneError
+from ..links.shared import DomainSpec
+from ..links.wiring import Bounds, Wiring
+from ..plan import Plan
+from ..statistics import NodeStatistics
+from ..suggestions import did_you_mean
+from .events import InitProgress, Result
+from .state import SessionState
+
+# Whoever does not read the progress of initialization misses the oldest beyond this many reports.
+_PROGRESS_REPORTS = 1000
+
+
+class Session:
+    """A running pipeline: send chunks in, receive results.
+
+    `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
+    at a time. When any node fails, the block that holds the session is cancelled, and leaving it
+    raises that one error.
+
+    Attributes:
+        id: unique.
+        plan: what runs where, and why.
+        state: where the session is in its life.
+    """
+
+    def __init__(
+        self, session_id: str, plan: Plan, executors: Mapping[str, Executor], domain: DomainSpec
+    ) -> None:
+        self.id = session_id
+        self.plan = plan
+        self.state = SessionState.INITIALIZING
+        settings = plan.settings
+        self._executors = executors
+        self._wiring = Wiring(
+            {str(node): readers for node, readers in plan.successors.items()},
+            remote=[node.node_id for node in plan.nodes if executors[node.executor].remote],
+            bounds=Bounds(
+                settings.channel_capacity.value,
+                settings.channel_bytes.value,
+                drop_oldest=not settings.enable_backpressure.value,
+            ),
+            domain=domain,
+        )
+        self._error: MillraceError | None = None
+        self._ready = trio.Event()
+        self._released = trio.Event()
+        self._input_closed = False
+        self._receiving = False
+        self._next_sequence = 0
+        self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
+            _PROGRESS_REPORTS
+        )
+        self._tasks = {
+            node.node_id: NodeTask(
+                node,
+                session_id,
+                self._wiring,
+                settings.init_timeout_secs.value,
+                settings.cleanup_grace_period_secs.value,
+                settings.python_executable.value,
+                self._reporter(node.node_id),
+                self._released,
+            )
+            for node in plan.nodes
+        }
+
+    def progress(self) -> AsyncIterator[InitProgress]:
+        """Iterate over the progress of every node's initialization; ends when all are ready."""
+        return self._progress_out
+
+    async def wait_ready(self) -> None:
+        """Wait until every node is initialized."""
+        await self._ready.wait()
+
+    async def send(
+        self,
+        data: Data,
+        *,
+        node: str | None = None,
+        sequence: int | None = None,
+        timestamp_ms: int = 0,
+    ) -> int:
+        """Send a chunk in; wait until the session is ready and the pipeline has room for it.
+
+        Args:
+            data: the item.
+            node: the node that it enters at, any of the pipeline; None means every source node.
+            sequence: carried by every result that comes of it; None counts up from the last one.
+            timestamp_ms: handed on to the nodes and the results.
+
+        Returns:
+            The chunk's sequence.
+
+        Raises:
+            InputError: no such node, not a data item, or a number out of range.
+            SessionClosedError: `close_input` was called.
+        """
+        if not isinstance(data, Data):
+            raise InputError(f"a chunk must be an item of `actors`, got {type(data).__name__}")
+        targets = self.plan.sources if node is None else (self._known(node),)
+        sequence = self._next_sequence if sequence is None else sequence
+        for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
+            if not 0 <= number < 2**64:
+                raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+        self._next_sequence = (sequence + 1) % 2**64
+        await self._ready.wait()
+        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
+        for target in targets:
+            if self._input_closed:
+                raise SessionClosedError("the session takes no more chunks: its input was closed")
+            if self.state is SessionState.READY:
+                self.state = SessionState.EXECUTING
+            try:
+                await self._wiring.inlets[target].send(item)
+            except PeerGoneError:
+                await trio.sleep_forever()  # whoever watches that node cancels this session
+        return sequence
+
+    async def close_input(self) -> None:
+        """End the stream: every node processes what it has, and flushes."""
+        if self._input_closed:
+            return
+        self._input_closed = True
+        await self._ready.wait()
+        self.state = SessionState.TERMINATING
+        for inlet in self._wiring.inlets.values():
+            try:
+                await inlet.end()
+            except PeerGoneError:
+                await trio.sleep_forever()
+
+    async def receive(self) -> Result:
+        """Return the next result of any sink.
+
+        Raises:
+            trio.EndOfChannel: the input was closed, everything is flushed, and every node has
+                cleaned up.
+            trio.BusyResourceError: another task is receiving.
+        """
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this session")
+        self._receiving = True
+        try:
+            item = await self._next_output()
+        finally:
+            self._receiving = False
+        if item is None:
+            await self._finish()
+            raise trio.EndOfChannel
+        latency_ns = time.monotonic_ns() - item.entered_ns if item.entered_ns else 0
+        return Result(item.source, item.data, item.sequence, item.timestamp_ms, latency_ns / 1e9)
+
+    def __aiter__(self) -> Self:
+        """Iterate over the results, to the end of the stream."""
+        return self
+
+    async def __anext__(self) -> Result:
+        """Return the next result."""
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    def statistics(self) -> dict[str, NodeStatistics]:
+        """Return each node's figures; those of other processes as of the last `refresh`."""
+        return {node_id: task.statistics for node_id, task in self._tasks.items()}
+
+    def refresh_statistics(self) -> None:
+        """Ask every node for new figures; they come a moment later."""
+        for task in self._tasks.values():
+            task.refresh()
+
+    def dropped(self) -> int:
+        """Return how many items links without backpressure have dropped, as far as is known."""
+        inlets = sum(inlet.statistics().dropped for inlet in self._wiring.inlets.values())
+        return inlets + sum(node.sent.dropped for node in self.statistics().values())
+
+    def totals(self) -> LinkStatistics:
+        """Return what all links of the session have moved, as far as is known.
+
+        Bytes through shared memory are counted once, where they are written; copies at both ends.
+        """
+        nodes = self.statistics().values()
+        total = LinkStatistics()
+        for sent in (
+            *(inlet.statistics() for inlet in self._wiring.inlets.values()),
+            *(node.sent for node in nodes),
+        ):
+            total.add(sent)
+        for received in (self._wiring.outlet.statistics(), *(node.received for node in nodes)):
+            # A native link's two ends share their counters; it never copies.
+            total.copies += received.copies
+            total.copied_bytes += received.copied_bytes
+        return total
+
+    def processes(self) -> dict[str, int]:
+        """Return the process id of every node that has a process of its own."""
+        return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}
+
+    async def _next_output(self) -> Item | None:
+        """Return the next output of any sink, or None at the end of the stream."""
+        try:
+            return await self._wiring.outlet.receive()
+        except trio.EndOfChannel:
+            return None
+        except PeerGoneError:
+            # Whoever watches that node cancels this session.
+            await trio.sleep_forever()  # noqa: ASYNC120 (it only ends by cancellation)
+
+    async def _finish(self) -> None:
+        for task in self._tasks.values():
+            await task.done.wait()
+        self._released.set()
+
+    async def _run_node(self, task: NodeTask) -> None:
+        """Run one node; its error goes to the one place that raises it."""
+        task.report(Progress("starting", 0.0))
+        try:
+            await self._executors[task.plan.executor].run(task)
+        except MillraceError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 (an executor's own fault; it ends this session only)
+            fault = PipelineError(f"running node {task.node_id!r} failed: {error!r}")
+            fault.__cause__ = error
+            self._fail(fault)
+
+    async def _become_ready(self) -> None:
+        for task in self._tasks.values():
+            await task.ready.wait()
+        self.state = SessionState.READY
+        self._progress_in.close()
+        self._ready.set()
+
+    def _fail(self, error: MillraceError) -> None:
+        if self._error is None and self.state is not SessionState.TERMINATED:
+            self._error = error
+            self.state = SessionState.ERROR
+            self._report(InitProgress(error.node_id, "error", 0.0, str(error)))
+        self._progress_in.close()
+        self._scope.cancel()
+
+    def _reporter(self, node_id: str) -> Callable[[Progress], None]:
+        def report(progress: Progress) -> None:
+            self._report(
+                InitProgress(node_id, progress.status, progress.fraction, progress.message)
+            )
+
+        return report
+
+    def _report(self, progress: InitProgress) -> None:
+        # Nobody reads, or all is ready: then what comes now is of no interest.
+        with suppress(trio.WouldBlock, trio.ClosedResourceError):
+            self._progress_in.send_nowait(progress)
+
+    def _known(self, node: str) -> str:
+        if node in self._wiring.inlets:
+            return node
+        hint = did_you_mean(node, self._wiring.inlets, or_else="it has")
+        raise InputError(f"the pipeline has no node {node!r}; {hint}")
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """Hold the nursery of all nodes; leave nothing behind."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                for task in self._tasks.values():
+                    nursery.start_soon(self._run_node, task)
+                nursery.start_soon(self._become_ready)
+                for inlet in self._wiring.inlets.values():
+                    inlet.start_pumps(nursery)
+                yield
+                if not self._wiring.outlet.ended or not self._input_closed:
+                    nursery.cancel_scope.cancel()
+                await self._finish()
+        except BaseExceptionGroup as group:
+            if self._error is None:
+                self.state = SessionState.TERMINATED
+                raise sole_error(group) from None
+        finally:
+            self._wiring.close()
+        if self._error is not None:
+            raise self._error from self._error.__cause__
+        self.state = SessionState.TERMINATED
+
+
+@asynccontextmanager
+async def run_session(
+    session_id: str, plan: Plan, executors: Mapping[str, Executor], domain: DomainSpec
+) -> AsyncIterator[Session]:
+    """Run a plan for as long as the block lasts.
+
+    Leaving the block before the end of the stream cancels what still runs.
+
+    Raises:
+        NodeError: a node failed; the block was cancelled.
+        PipelineError: something else did.
+    """
+    session = Session(session_id, plan, executors, domain)
+    try:
+        async with session._running():
+            yield session
+    finally:
+        domain.remove()

@@ -1,0 +1,47 @@
+"""The nearest name to one that is not known."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+# difflib compares letter by letter: no name is longer, and no list that a person reads either.
+_LONGEST: Final = 80
+_MOST: Final = 1000
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `word` was probably meant to be.
+
+    Capitals, underscores and hyphens do not count.
+
+    >>> nearest("chunkSize", ["chunk_size", "sample_rate"])
+    'chunk_size'
+    """
+    if len(word) > _LONGEST:
+        return None
+    names = [name for name in known if len(name) <= _LONGEST][:_MOST]
+    by_folded = {_folded(name): name for name in reversed(names)}
+    found = difflib.get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], *, or_else: str = "known") -> str:
+    """Return the rest of a message about an unknown name: the nearest one, or all there are.
+
+    >>> did_you_mean("nodez", ["nodes", "version"])
+    'did you mean "nodes"?'
+    >>> did_you_mean("qqq", ["nodes", "version"])
+    'known: nodes, version'
+    """
+    names = list(known)
+    found = nearest(word, names)
+    if found is not None:
+        return f'did you mean "{found}"?'
+    if not names:
+        return f"{or_else}: none"
+    shown = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..." for name in names[:40]]
+    return f"{or_else}: {', '.join(shown)}" + (" ..." if len(names) > len(shown) else "")
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")

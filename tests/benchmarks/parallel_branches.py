@@ -1,0 +1,57 @@
+"""Three CPU-bound nodes in parallel branches, against the same nodes run one after the other."""
+
+import statistics
+import time
+
+import trio
+
+from actors import Json
+from runtime import Runtime, open_runtime
+from tests.conftest import SPECIMENS
+from tests.pipeline.pipelines import manifest, send_all
+
+from .table import print_table
+
+ITEMS = 20
+SECONDS_PER_ITEM = 0.02
+ROUNDS = 5
+BRANCHES = ("a", "b", "c")
+
+
+async def run_branches(runtime: Runtime, branches: tuple[str, ...]) -> float:
+    """Return the seconds that the items take through all of `branches` at once."""
+    pipeline = manifest(
+        {name: ("Burn", {"seconds": SECONDS_PER_ITEM}) for name in branches},
+        places=dict.fromkeys(branches, "multiprocess"),
+    )
+    async with runtime.open_session(pipeline) as session, trio.open_nursery() as nursery:
+        await session.wait_ready()
+        began = time.perf_counter()
+        nursery.start_soon(send_all, session, [Json(n) for n in range(ITEMS)], None)
+        count = len([result async for result in session])
+        seconds = time.perf_counter() - began
+    assert count == ITEMS * len(branches)
+    return seconds
+
+
+async def measure() -> None:
+    """Measure both ways in turns, and print the ratio."""
+    parallel, serial = [], []
+    async with open_runtime(node_types=SPECIMENS) as runtime:
+        for _ in range(ROUNDS):
+            parallel.append(await run_branches(runtime, BRANCHES))
+            serial.append(sum([await run_branches(runtime, (name,)) for name in BRANCHES]))
+    ratio = statistics.median(p / s for p, s in zip(parallel, serial, strict=True))
+    print_table(
+        f"{len(BRANCHES)} nodes, {SECONDS_PER_ITEM * 1000:.0f} ms an item, median of {ROUNDS}",
+        ("", "seconds", "ratio"),
+        [
+            ("one after the other", f"{statistics.median(serial):.3f}", "1.00"),
+            ("in parallel branches", f"{statistics.median(parallel):.3f}", f"{ratio:.2f}"),
+        ],
+    )
+
+
+def main() -> None:
+    """Run the measurement."""
+    trio.run(measure)

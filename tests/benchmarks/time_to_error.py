@@ -1,0 +1,43 @@
+"""From SIGKILL of a child to the error in the hands of the session's owner."""
+
+import os
+import signal
+import statistics
+import time
+
+import trio
+
+from runtime import ProcessExitError, open_runtime
+from tests.pipeline.pipelines import chain
+
+from .table import print_table
+
+ROUNDS = 20
+
+
+async def measure() -> None:
+    """Kill the middle one of three children, again and again."""
+    times = []
+    async with open_runtime() as runtime:
+        for _ in range(ROUNDS):
+            began = 0.0
+            try:
+                async with runtime.open_session(
+                    chain("PassThrough", ["multiprocess"] * 3)
+                ) as session:
+                    await session.wait_ready()
+                    began = time.perf_counter()
+                    os.kill(session.processes()["n1"], signal.SIGKILL)
+                    await session.receive()
+            except ProcessExitError:
+                times.append((time.perf_counter() - began) * 1e3)
+    print_table(
+        f"SIGKILL of one of three children, {ROUNDS} times: all gone and the error raised",
+        ("", "milliseconds"),
+        [("median", f"{statistics.median(times):.0f}"), ("longest", f"{max(times):.0f}")],
+    )
+
+
+def main() -> None:
+    """Run the measurement."""
+    trio.run(measure)

@@ -1,0 +1,90 @@
+"""What every test has: a warm forkserver, a runtime, and the proof that nothing is left behind."""
+
+import gc
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from actors import Actor
+from runtime import Runtime, RuntimeConfig, open_runtime
+from runtime.executors.multiprocess import MultiprocessExecutor
+from runtime.processes.forkserver import Forkserver, forkserver_command, forkserver_environment
+from tests.pipeline import specimens
+
+SPECIMENS = {
+    name: found
+    for name, found in vars(specimens).items()
+    if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
+}
+SEGMENTS = Path("/dev/shm")
+ROOT = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")
+
+
+@pytest.fixture(scope="session")
+def forkserver() -> Iterator[tuple[Forkserver, int]]:
+    """One warm forkserver for all tests, and its process id."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            forkserver_command(theirs.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env=forkserver_environment(),
+        )
+    with ours:
+        assert ours.recv(1)
+        ours.setblocking(False)
+        yield Forkserver(ours), process.pid
+    process.wait()
+
+
+@pytest.fixture
+async def runtime(forkserver: tuple[Forkserver, int]) -> AsyncIterator[Runtime]:
+    """A runtime with default settings, on the warm forkserver."""
+
+    @asynccontextmanager
+    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+        yield MultiprocessExecutor(forkserver[0])
+
+    async with open_runtime(
+        RuntimeConfig(), node_types=SPECIMENS, executors={"multiprocess": open_executor}
+    ) as opened:
+        yield opened
+
+
+def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
+    """Everything a session could leave behind, by kind."""
+    own = psutil.Process()
+    processes = [p for p in own.children(recursive=True) if p.pid != forkserver_pid]
+    descriptors = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            descriptors.append(os.readlink(f"/proc/self/fd/{name}"))
+    return {
+        "processes": [f"{p.pid} {p.name()}" for p in processes],
+        "segments": [p.name for p in SEGMENTS.glob(f"mr{os.getpid():x}-*")],
+        "files": [str(p) for p in ROOT.glob(f"{os.getpid():x}-*")],
+        "descriptors": sorted(d for d in descriptors if d.startswith(("socket", "pipe", "anon"))),
+        # trio keeps idle worker threads for some seconds, to use them again.
+        "threads": [t.name for t in threading.enumerate() if not t.name.startswith("Trio thread")],
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a process, a segment, a file, a descriptor or a thread behind."""
+    pid = request.getfixturevalue("forkserver")[1] if "runtime" in request.fixturenames else -1
+    before = leftovers(pid)
+    yield
+    gc.collect()
+    after = leftovers(pid)
+    assert after == before

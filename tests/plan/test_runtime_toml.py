@@ -1,0 +1,142 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from runtime.config import (
+    Limits,
+    Multiprocess,
+    Pattern,
+    Routing,
+    RuntimeConfig,
+    load_config,
+    parse_config,
+)
+from runtime.errors import ConfigError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_the_file_in_the_repository_says_the_built_in_defaults():
+    assert load_config(REPOSITORY / "runtime.toml") == RuntimeConfig()
+
+
+def test_the_file_in_the_repository_shows_every_key_with_a_comment():
+    lines = (REPOSITORY / "runtime.toml").read_text().splitlines()
+    for section in (Multiprocess, Limits, Routing, Pattern, RuntimeConfig):
+        for key in section.model_fields:
+            pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"
+            places = [index for index, line in enumerate(lines) if re.match(pattern, line)]
+            assert places, key
+            if section is not Pattern and key not in ("multiprocess", "limits", "routing"):
+                assert lines[places[0] - 1].startswith("#"), key
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_config() == RuntimeConfig()
+    assert load_config().multiprocess.channel_capacity == 100
+
+
+def test_the_file_in_the_current_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "runtime.toml").write_text("[limits]\nmax_sessions = 3\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_config().limits.max_sessions == 3
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"my\.toml: cannot be read: No such file"):
+        load_config(tmp_path / "my.toml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"# \xfc\n")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load_config(tmp_path / "latin.toml")
+
+
+def test_every_section_takes_what_it_says():
+    config = parse_config(
+        """
+[multiprocess]
+python_executable = "/opt/python"
+allowed_python_executables = ["/usr/bin/python3"]
+init_timeout_secs = 5
+[routing]
+default_executor = "multiprocess"
+override_executors = []
+registry = {Fast = "native"}
+patterns = [{pattern = "*Model", executor = "gpu"}]
+[nodes]
+Fast = "my.nodes:Fast"
+"""
+    )
+    assert config.multiprocess.python_executable == "/opt/python"
+    assert config.multiprocess.allowed_python_executables == ("/usr/bin/python3",)
+    assert config.multiprocess.init_timeout_secs == 5.0
+    assert config.routing.patterns == (Pattern(pattern="*Model", executor="gpu", priority=0),)
+    assert config.routing.registry == {"Fast": "native"}
+    assert config.nodes == {"Fast": "my.nodes:Fast"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("channel_capacity = 0", "got 0; expected an integer from 1 to 10000 (default 100)"),
+        ("channel_capacity = 10001", "got 10001; expected an integer from 1 to 10000"),
+        ('channel_capacity = "5"', 'got "5"; expected an integer from 1 to 10000'),
+        ("channel_capacity = true", "got true; expected an integer from 1 to 10000"),
+        ("channel_bytes = 0", "got 0; expected an integer from 1 to"),
+        ("init_timeout_secs = 0", "got 0; expected a number > 0 and <= 300 (default 30)"),
+        ("init_timeout_secs = 301", "got 301; expected a number > 0 and <= 300"),
+        ("init_timeout_secs = nan", "got nan; expected a finite number"),
+        ("init_timeout_secs = inf", "got inf; expected a finite number"),
+        ("init_timeout_secs = 2026-01-31", "got a date; expected text, a number"),
+        ("cleanup_grace_period_secs = -1", "got -1; expected a number from 0 to 3600"),
+        ("enable_backpressure = 1", "got 1; expected true or false (default true)"),
+        ("max_processes_per_session = 0", "got 0; expected an integer from 1 to"),
+        ('python_executable = ""', 'got ""; expected text that is not empty'),
+        ('allowed_python_executables = "python"', 'got "python"; expected a list'),
+        ("allowed_python_executables = [3]", "[0]: got 3; expected text that is not empty"),
+        ("shared_memory_budget_bytes = 5", "got 5; expected an integer from 1048576 to"),
+    ],
+)
+def test_a_wrong_value_is_named_with_line_key_and_accepted_form(line: str, fault: str):
+    (found,) = faults_of(f"# settings\n\n[multiprocess]\n{line}\n")
+    assert found.startswith(f"runtime.toml:4: multiprocess.{line.split(' ')[0]}")
+    assert fault in found
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[limit]", 'runtime.toml:1: limit: unknown key; did you mean "limits"?'),
+        ("[limits]\nmax_sesions = 1", 'limits.max_sesions: unknown key; did you mean "max_sess'),
+        ("[limits]\nmax_message_bytes = 1000", "got 1000; expected an integer from 10485760 to"),
+        ("[limits]\nmax_manifest_nodes = 1001", "expected an integer from 1 to 1000"),
+        ("[limits]\nmax_manifest_connections = 10001", "expected an integer from 0 to 10000"),
+        ("[limits]\nmax_total_processes = 0", "got 0; expected an integer from 1 to"),
+        ("limits = 3", "runtime.toml:1: limits: got 3; expected an object"),
+        ("[routing.registry]\nX = 3", "runtime.toml:2: routing.registry.X: got 3; expected text"),
+        ("[[routing.patterns]]\npattern = '*'", "routing.patterns[0].executor: is missing"),
+        ("[nodes]\nX = 'my.nodes'", 'nodes.X: got "my.nodes"; expected "module:Class" such as'),
+        ("[nodes]\nX = 'my nodes:X'", 'got "my nodes:X"; expected "module:Class"'),
+    ],
+)
+def test_a_mistake_in_any_section_is_named(text: str, fault: str):
+    (found,) = faults_of(text)
+    assert fault in found
+
+
+def test_all_faults_come_at_once_in_the_order_of_the_file():
+    faults = faults_of("[limits]\nmax_sessions = 0\nmax_x = 1\n[multiprocess]\nchannel_bytes = 0")
+    assert [fault.split(" ")[0] for fault in faults] == [
+        "runtime.toml:2:",
+        "runtime.toml:3:",
+        "runtime.toml:5:",
+    ]
