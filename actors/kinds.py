@@ -5,7 +5,10 @@ from typing import Final
 
 
 class Kind(Enum):
-    """A kind of data; the value is the name that the wire contract gives it."""
+    """A kind of data; the value is the name that the wire contract gives it.
+
+    A bundle is the contract's `named_buffers`: several items, each of another kind.
+    """
 
     AUDIO = "audio"
     VIDEO = "video"
@@ -16,6 +19,7 @@ class Kind(Enum):
     CONTROL = "control"
     NUMPY = "numpy"
     FILE = "file"
+    BUNDLE = "bundle"
 
 
 ANY_KIND: Final = frozenset(Kind)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context, Data, Json
+from actors import Actor, Bundle, Context, Data, Json
 
 from .errors import HookError, NodeError, sole_error
 from .links import Inbox, Item, Output, PeerGoneError
@@ -74,14 +74,13 @@ class ActorLoop:
             except trio.EndOfChannel:
                 return
             self._current = item
-            if item.data.kind not in actor.accepts:
-                raise NodeError(self._node_id, self._unaccepted(item))
+            data = self._accepted(item)
             context.sequence = item.sequence
             context.timestamp_ms = item.timestamp_ms
             context.source = item.source
             statistics.items_in += 1
             self._busy_seconds = 0.0
-            result = await self._call("process", actor.process, item.data)
+            result = await self._call("process", actor.process, data)
             await self._emit("process", result)
             statistics.processing.add(self._busy_seconds)
 
@@ -156,17 +155,33 @@ class ActorLoop:
                 return error  # nothing but cancellations
         return HookError.of(self._node_id, hook, error)
 
+    def _accepted(self, item: Item) -> Data:
+        """Return the item's data as the actor takes it: of a bundle of one, perhaps the member."""
+        data, accepts = item.data, self._actor.accepts
+        if data.kind in accepts:
+            return data
+        member = data.sole_member() if isinstance(data, Bundle) else None
+        if member is not None and member.kind in accepts:
+            return member
+        raise NodeError(self._node_id, self._unaccepted(item))
+
     def _unaccepted(self, item: Item) -> str:
         kinds = ", ".join(sorted(kind.value for kind in self._actor.accepts))
         source = f"node {item.source!r}" if item.source else "the client"
         return (
-            f"{type(self._actor).__name__} takes {kinds}, and got {item.data.kind.value} from "
-            f"{source}"
+            f"{type(self._actor).__name__} takes {kinds}, and got {_named(item.data)} from {source}"
         )
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> None:
         await trio.sleep(_VERDICT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
+
+
+def _named(data: Data) -> str:
+    if not isinstance(data, Bundle):
+        return data.kind.value
+    ports = ", ".join(f"{port} ({member.kind.value})" for port, member in data.members.items())
+    return f"a bundle of {ports}"
 
 
 _END: Final = object()

@@ -1,8 +1,9 @@
-"""The data that travels: one immutable type for every member of the contract's DataBuffer."""
+"""The data that travels: one immutable type per member of the contract's DataBuffer, and Bundle."""
 
 from ._base import Array, Data
 from .arrays import TENSOR_DTYPES, Binary, NumpyArray, Tensor
 from .audio import AUDIO_DTYPES, Audio
+from .bundle import Bundle
 from .control import BatchHint, CancelSpeculation, Control, ControlMessage, DeadlineWarning
 from .file import File
 from .text import DEFAULT_CHANNEL, Json, Text
@@ -14,6 +15,7 @@ __all__ = [
     "Audio",
     "BatchHint",
     "Binary",
+    "Bundle",
     "CancelSpeculation",
     "Control",
     "ControlMessage",

@@ -40,7 +40,7 @@ class Data:
         if self.metadata is not NO_METADATA:
             object.__setattr__(self, "metadata", _frozen_metadata(self.metadata))
 
-    def with_metadata(self, **entries: str) -> Self:
+    def with_metadata(self, /, **entries: str) -> Self:
         """Return the same item, its arrays shared, with `entries` added to its metadata."""
         return replace(self, metadata={**self.metadata, **entries})
 

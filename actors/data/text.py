@@ -100,7 +100,7 @@ class Json(Data):
             shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
             raise DataError(f"not JSON ({error}): {shown}") from error
 
-    def with_metadata(self, **entries: str) -> Self:
+    def with_metadata(self, /, **entries: str) -> Self:
         """Return the same item with `entries` added to its metadata."""
         return type(self).from_text(
             self.text, self.schema_type, metadata={**self.metadata, **entries}

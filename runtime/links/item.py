@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from actors import (
     Audio,
     Binary,
+    Bundle,
     Control,
     Data,
     File,
@@ -53,5 +54,7 @@ def weight_bytes(data: Data) -> int:
             return data.data.nbytes + _OBJECT_BYTES
         case Text() | Json():
             return len(data.text) + _OBJECT_BYTES
+        case Bundle():
+            return sum(map(weight_bytes, data.members.values())) + _OBJECT_BYTES
         case Control() | File() | _:
             return _OBJECT_BYTES

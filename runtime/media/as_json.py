@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from actors import (
     Audio,
     Binary,
+    Bundle,
     Control,
     Data,
     DataError,
@@ -98,8 +99,15 @@ def _payload(data: Data) -> object:
                 **({} if message is None else dataclasses.asdict(message)),
                 **{name: value for name, value in _fields(data).items() if name != "message"},
             }
+        case Bundle():
+            return {port: _member(member) for port, member in data.members.items()}
         case _:
             return None
+
+
+def _member(data: Data) -> dict[str, object]:
+    member: dict[str, object] = {"kind": data.kind.value, "payload": _payload(data)}
+    return {**member, "metadata": dict(data.metadata)} if data.metadata else member
 
 
 def _array(shape: tuple[int, ...], dtype: str, more: Mapping[str, str]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from actors import (
     Audio,
     BatchHint,
     Binary,
+    Bundle,
     CancelSpeculation,
     Control,
     Data,
@@ -34,6 +35,7 @@ GOOD: list[Data] = [
     Json({"a": 1}, "schema"),
     File("/a/b", "b"),
     Control(BatchHint(3), "segment"),
+    Bundle({"left": Text("hello"), "right": Binary(b"abc")}),
 ]
 
 
@@ -66,6 +68,12 @@ def test_there_is_a_type_for_every_kind() -> None:
         (lambda: File("/a", size=-1), r"size \(bytes\)"),
         (lambda: Control("stop"), "got str"),  # type: ignore[arg-type]
         (lambda: Control(CancelSpeculation(0, -1)), "to_timestamp"),
+        (lambda: Bundle({}), "at least one member"),
+        (lambda: Bundle([Text("x")]), "must be a mapping, got list"),  # type: ignore[arg-type]
+        (lambda: Bundle({"": Text("x")}), "must not be empty"),
+        (lambda: Bundle({1: Text("x")}), "name of a bundle's member must be text, got int"),  # type: ignore[dict-item]
+        (lambda: Bundle({"a": "x"}), "got str for 'a'"),  # type: ignore[dict-item]
+        (lambda: Bundle({"a": Bundle({"b": Text("x")})}), "no bundle, got Bundle for 'a'"),
         (lambda: Text("x", metadata={"a": 1}), r"metadata\['a'\] must be text, got int"),  # type: ignore[dict-item]
     ],
 )
@@ -165,3 +173,14 @@ def test_binary_takes_bytes_and_gives_them_back() -> None:
     item = Binary(mutable)  # type: ignore[arg-type]
     mutable[0] = 0
     assert bytes(item) == b"abc"
+
+
+def test_a_bundle_is_closed_and_compares_its_members() -> None:
+    members = {"a": Text("x"), "b": Audio(ZEROS, 16000)}
+    bundle = Bundle(members)
+    members["a"] = Text("y")
+    assert bundle["a"] == Text("x")
+    with pytest.raises(TypeError):
+        bundle.members["a"] = Text("y")  # type: ignore[index]
+    assert bundle == Bundle({"b": Audio(ZEROS.copy(), 16000), "a": Text("x")})
+    assert bundle != Bundle(members)

@@ -9,6 +9,7 @@ from actors import (
     Audio,
     BatchHint,
     Binary,
+    Bundle,
     CancelSpeculation,
     Control,
     Data,
@@ -22,7 +23,7 @@ from actors import (
     Video,
     VideoCodec,
 )
-from runtime import Runtime
+from runtime import NodeError, Runtime
 
 from .pipelines import chain, run_through
 
@@ -76,6 +77,10 @@ ITEMS: list[Data] = [
     Control(CancelSpeculation(1, 2**63), "segment", 99, '{"a": 1}', metadata={"m": "n"}),
     Control(BatchHint(8)),
     Control(DeadlineWarning(10**6)),
+]
+ITEMS += [
+    Bundle({"only": Text("x")}),
+    Bundle({f"port {n}": item for n, item in enumerate(ITEMS)}, metadata={"k": "v"}),
 ]
 
 
@@ -137,7 +142,8 @@ async def test_received_arrays_are_read_only_and_outlive_the_session(
 def test_layout_reads_back_what_it_wrote(data: st.DataObject) -> None:
     from hypothesis.extra import numpy as hnp
 
-    from runtime.links.shared.layout import pack, read, write
+    from runtime.links.shared.layout import write
+    from runtime.links.shared.packing import pack, read
 
     array = data.draw(
         hnp.arrays(
@@ -164,3 +170,53 @@ def test_layout_reads_back_what_it_wrote(data: st.DataObject) -> None:
     memory = np.zeros(packed.total_bytes + 64, np.uint8)
     write(memoryview(memory), packed, sequence=2**64 - 1, timestamp_ms=2, entered_ns=3)
     assert read(memory) == (item, 2**64 - 1, 2, 3)
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+async def test_members_of_a_received_bundle_are_read_only_views_of_one_slot(
+    runtime: Runtime, place: str
+) -> None:
+    sent = Bundle({"left": Audio(noise((100, 1), "<f4"), 16000), "right": Binary(b"abc")})
+    async with runtime.open_session(chain("PassThrough", [place])) as session:
+        await session.send(sent)
+        received = (await session.receive()).data
+        copies = session.totals().copies
+    assert isinstance(received, Bundle)
+    assert received == sent
+    for member in received.members.values():
+        array = member.samples if isinstance(member, Audio) else member.data  # type: ignore[attr-defined]
+        assert not array.flags.writeable
+    assert copies == (0 if place == "native" else 2)  # into the segment, once per member
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+async def test_a_node_that_takes_no_bundles_is_given_the_only_member(
+    runtime: Runtime, place: str
+) -> None:
+    audio = Audio(noise((100, 1), "<f4"), 16000)
+    sent = [Bundle({"in": audio}), Bundle({"in": audio.with_metadata(a="1")}, metadata={"b": "2"})]
+    first, second = await run_through(runtime, chain("AudioOnly", [place]), sent)
+    assert first.data == audio
+    assert second.data == audio.with_metadata(a="1", b="2")
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        (
+            Bundle({"left": Text("x"), "right": Json(1)}),
+            r"node 'n0': AudioOnly takes audio, and got a bundle of left \(text\), right \(json\) "
+            "from the client",
+        ),
+        (
+            Bundle({"in": Text("x")}),
+            r"takes audio, and got a bundle of in \(text\) from the client",
+        ),
+    ],
+)
+async def test_a_bundle_that_a_node_cannot_take_is_an_error_that_names_its_ports(
+    runtime: Runtime, place: str, sent: Bundle, message: str
+) -> None:
+    with pytest.raises(NodeError, match=message):
+        await run_through(runtime, chain("AudioOnly", [place]), [sent])

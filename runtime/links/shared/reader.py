@@ -11,8 +11,9 @@ from actors import Array
 from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import BellEar
-from .layout import payload_bytes_of, read
+from .layout import payload_bytes_of
 from .memory import BLOCK_BYTES, Borrowed, MemoryNode, sample_memory
+from .packing import read
 from .specs import ReaderSpec
 
 

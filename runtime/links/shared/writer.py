@@ -16,9 +16,10 @@ from ..errors import PeerGoneError
 from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import Bell
-from .layout import HEADER_BYTES, Packed, pack, write
+from .layout import HEADER_BYTES, Packed, write
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
 from .memory import BLOCK_BYTES, MOST_LOANS, MemoryNode, Subscriber
+from .packing import pack
 from .specs import WriterSpec
 
 
@@ -152,18 +153,18 @@ class SharedWriter:
                 self._kept += 1
         self._sent_items += 1
         self._sent_bytes += _slot_bytes(slot.size)
-        self._count(packed, is_copy=loan is None and isinstance(packed.payload, np.ndarray))
+        self._count(packed, copied=packed.arrays() if loan is None else ())
         for bell in self._bells:
             bell.ring()
 
-    def _count(self, packed: Packed, *, is_copy: bool) -> None:
+    def _count(self, packed: Packed, *, copied: Sequence[Array]) -> None:
         counters = self.statistics
         counters.items += 1
         counters.payload_bytes += packed.payload_bytes
         counters.shared_bytes += packed.payload_bytes
-        if is_copy:
+        for array in copied:
             counters.copies += 1
-            counters.copied_bytes += packed.payload_bytes
+            counters.copied_bytes += array.nbytes
 
     def _loan_in(self, packed: Packed) -> Loan | None:
         """Return the loan that the payload is, if it can be sent as it is."""
