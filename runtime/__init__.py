@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .config import RuntimeConfig, load_config
+    from .config import ResourceLimits, RuntimeConfig, load_config
     from .errors import (
         CallerError,
         ConfigError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InputError,
         LimitError,
         ManifestError,
+        MemoryLimitError,
         MillraceError,
         NodeError,
         PipelineError,
@@ -49,11 +50,13 @@ _HOMES: Final = {
     "LimitError": ".errors",
     "Manifest": ".manifest",
     "ManifestError": ".errors",
+    "MemoryLimitError": ".errors",
     "MillraceError": ".errors",
     "NodeError": ".errors",
     "PipelineError": ".errors",
     "Plan": ".plan",
     "ProcessExitError": ".errors",
+    "ResourceLimits": ".config",
     "Result": ".session",
     "Runtime": ".host",
     "RuntimeConfig": ".config",
@@ -81,11 +84,13 @@ __all__ = [
     "LimitError",
     "Manifest",
     "ManifestError",
+    "MemoryLimitError",
     "MillraceError",
     "NodeError",
     "PipelineError",
     "Plan",
     "ProcessExitError",
+    "ResourceLimits",
     "Result",
     "Runtime",
     "RuntimeConfig",

@@ -94,6 +94,23 @@ class LimitError(CallerError):
 
     error_type = ErrorType.RESOURCE_LIMIT
 
+    def __init__(self, message: str, *, node_id: str = "", stack_trace: str = "") -> None:
+        super().__init__(f"node {node_id!r}: {message}" if node_id else message)
+        self.node_id = node_id
+        self.stack_trace = stack_trace
+
+
+class MemoryLimitError(LimitError):
+    """A node's process wanted more memory than the session's limit leaves it."""
+
+    def __init__(self, node_id: str, limit_bytes: int, how: str, stack_trace: str = "") -> None:
+        super().__init__(
+            f"memory limit of {limit_bytes} bytes exceeded: {how}",
+            node_id=node_id,
+            stack_trace=stack_trace,
+        )
+        self.limit_bytes = limit_bytes
+
 
 class SessionClosedError(CallerError):
     """The session takes no more input: it was closed before."""
@@ -158,6 +175,9 @@ class ProcessExitError(NodeError):
     Attributes:
         exit_status: its exit status; None if a signal ended it, or nobody could tell.
         signal_name: "SIGKILL" and the like; empty if it exited by itself.
+
+    Args:
+        hint: what may have been the cause; not part of what is known.
     """
 
     def __init__(
@@ -168,6 +188,7 @@ class ProcessExitError(NodeError):
         exit_status: int | None,
         signal_name: str = "",
         stack_trace: str = "",
+        hint: str = "",
     ) -> None:
         if signal_name:
             how = f"was killed by {signal_name}"
@@ -175,7 +196,10 @@ class ProcessExitError(NodeError):
             how = "ended, and so did the forkserver that could tell how,"
         else:
             how = f"exited with status {exit_status}"
-        super().__init__(node_id, f"its process {how} while {doing}", stack_trace=stack_trace)
+        message = f"its process {how} while {doing}"
+        if hint:
+            message += f"; {hint}"
+        super().__init__(node_id, message, stack_trace=stack_trace)
         self.exit_status = exit_status
         self.signal_name = signal_name
 

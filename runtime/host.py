@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import trio
 
 from actors import Actor
 
 from .catalogue import Catalogue, build_catalogue
-from .config import RuntimeConfig, load_config
+from .config import ResourceLimits, RuntimeConfig, load_config
 from .errors import sole_error
 from .executors import BUILT_IN, Executor, ExecutorFactory, Executors
 from .links.shared import DomainSpec
@@ -23,6 +24,9 @@ from .session import Session, run_session
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application's own: a name, and "module:Class" or the class."""
+
+
+_UNLIMITED: Final = ResourceLimits()
 
 
 class Runtime:
@@ -62,7 +66,9 @@ class Runtime:
             await self._executor(name)
 
     @asynccontextmanager
-    async def open_session(self, manifest: ManifestSource | Plan) -> AsyncIterator[Session]:
+    async def open_session(
+        self, manifest: ManifestSource | Plan, *, resource_limits: ResourceLimits = _UNLIMITED
+    ) -> AsyncIterator[Session]:
         """Run a plan, a manifest, or what says one, as long as the block lasts.
 
         Leaving the block before the end of the stream cancels what still runs.
@@ -70,6 +76,7 @@ class Runtime:
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
             NodeError: a node failed; the block was cancelled.
+            LimitError: the session used up its memory or its time; so was it.
         """
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
@@ -77,7 +84,7 @@ class Runtime:
         number = self._sessions
         domain = DomainSpec(f"mr{self._instance}_{number}_", str(self._root / str(number)))
         session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
-        async with run_session(session_id, plan, executors, domain) as session:
+        async with run_session(session_id, plan, executors, domain, resource_limits) as session:
             yield session
 
     async def _executor(self, name: str) -> Executor:

@@ -2,6 +2,7 @@
 
 from .effective import Effective, Setting, Source, effective_settings, refused_settings
 from .load import load_config, parse_config
+from .resource_limits import ResourceLimits
 from .settings import Limits, Multiprocess, Pattern, Routing, RuntimeConfig
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Limits",
     "Multiprocess",
     "Pattern",
+    "ResourceLimits",
     "Routing",
     "RuntimeConfig",
     "Setting",

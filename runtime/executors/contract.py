@@ -28,6 +28,7 @@ class NodeTask:
         plan: the node.
         wiring: has the node's links.
         python_executable: the interpreter for a node with a process; None for the server's own.
+        max_memory_bytes: that a node with a process may allocate; 0 sets no limit.
         report: takes the progress of its initialization.
         released: set when nobody reads its outputs any more.
         statistics: the latest figures of the node; the executor keeps them up to date as it can.
@@ -43,6 +44,7 @@ class NodeTask:
     python_executable: str | None
     report: Callable[[Progress], None]
     released: trio.Event
+    max_memory_bytes: int = 0
     statistics: NodeStatistics = field(default_factory=NodeStatistics)
     refresh: Callable[[], None] = lambda: None
     ready: trio.Event = field(default_factory=trio.Event)

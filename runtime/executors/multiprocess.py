@@ -18,12 +18,15 @@ from ..config import RuntimeConfig
 from ..errors import (
     HookError,
     InitTimeoutError,
+    LimitError,
+    MemoryLimitError,
     NodeError,
     PipelineError,
     ProcessExitError,
     SpawnError,
 )
 from ..processes.forkserver import Forkserver, open_forkserver
+from ..processes.memory_limit import tells_exhaustion
 from ..processes.messages import Ask, Done, Failed, NodeSpec, ProgressReport, Ready, Snapshot
 from ..processes.node_process import Exit, NodeProcess
 from .contract import NodeTask
@@ -31,6 +34,8 @@ from .contract import NodeTask
 # What a process has written before its end is all there at its end; only a process that it started
 # itself, and that holds the socket open, can make the proxy wait this long.
 _LAST_WORDS_SECONDS: Final = 0.2
+
+_SIGNALS_OF_A_FAILED_ALLOCATION: Final = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGTRAP", "SIGILL")
 
 
 class MultiprocessExecutor:
@@ -61,7 +66,7 @@ class _Proxy:
         self._task = task
         self._process = process
         self._doing = "starting"
-        self._failure: NodeError | None = None
+        self._failure: NodeError | LimitError | None = None
         # Also while the node is ended: it must not find its pipe full, and its last words matter.
         self._output_scope = trio.CancelScope(shield=True)
         self._log = logging.getLogger(f"millrace.node.{task.node_id}")
@@ -127,6 +132,7 @@ class _Proxy:
             domain=ends.domain,
             readers=readers,
             writer=writer,
+            max_memory_bytes=task.max_memory_bytes,
         )
         try:
             await self._process.give(spec, descriptors)
@@ -169,7 +175,7 @@ class _Proxy:
                 task.statistics = statistics
                 task.done.set()
             case Failed() as failed:
-                self._failure = _as_error(failed)
+                self._failure = self._told(failed)
                 return False
             case None:
                 with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
@@ -179,17 +185,39 @@ class _Proxy:
                 return False
         return True
 
-    def _exit_error(self, exited: Exit) -> ProcessExitError:
-        return ProcessExitError(
+    def _told(self, failed: Failed) -> NodeError | LimitError:
+        """Return the error that the process told of."""
+        error = _as_error(failed)
+        limit = self._task.max_memory_bytes
+        if limit and tells_exhaustion(f"{failed.exception_type}\n{failed.stack_trace}"):
+            return MemoryLimitError(error.node_id, limit, error.message, error.stack_trace)
+        return error
+
+    def _exit_error(self, exited: Exit) -> ProcessExitError | MemoryLimitError:
+        limit, last_words = self._task.max_memory_bytes, "\n".join(self._process.tail)
+        error = ProcessExitError(
             self._task.node_id,
             self._doing,
             exit_status=exited.status,
             signal_name=exited.signal_name,
-            stack_trace="\n".join(self._process.tail),
+            stack_trace=last_words,
+            hint=_hint(exited, limit),
         )
+        if limit and tells_exhaustion(last_words):
+            return MemoryLimitError(error.node_id, limit, error.message, last_words)
+        return error
 
     def _on_output(self, line: str) -> None:
         self._log.info(line, extra={"session": self._task.session_id, "node": self._task.node_id})
+
+
+def _hint(exited: Exit, max_memory_bytes: int) -> str:
+    if exited.signal_name in _SIGNALS_OF_A_FAILED_ALLOCATION and max_memory_bytes:
+        return (
+            f"it had a memory limit of {max_memory_bytes} bytes, and native code that does not "
+            "check its allocations ends like this at a limit"
+        )
+    return ""
 
 
 def _nothing_new() -> None:

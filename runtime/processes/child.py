@@ -24,6 +24,7 @@ from ..errors import HookError, NodeError, sole_error
 from ..links import Inbox, Output
 from ..links.shared import open_shared_ends
 from ..statistics import NodeStatistics
+from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
 from .messages import (
     LENGTH,
     Done,
@@ -133,6 +134,7 @@ class _Node:
             report=self._report_progress,
             loan=self._output.loan,
         )
+        limit_memory(spec.max_memory_bytes)
         actor = self._make_actor(context)
         self._loop = ActorLoop(actor, context, self._inbox, self._output)
         cleaned_up = False
@@ -204,6 +206,8 @@ class _Node:
     async def _report_failure(self, error: NodeError) -> None:
         if self._finished:
             return
+        if tells_exhaustion(error.stack_trace):
+            allow_last_words()
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
             await self._send(
                 Failed(

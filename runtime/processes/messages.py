@@ -25,6 +25,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
         params: the checked parameters, as JSON.
         sys_path: where the server finds modules; empty for another interpreter, which has its own.
         grace_seconds: how long cleaning up may take.
+        max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
     """
 
     session_id: str
@@ -36,6 +37,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     domain: DomainSpec
     readers: list[ReaderSpec]
     writer: WriterSpec | None
+    max_memory_bytes: int = 0
 
     @property
     def descriptors(self) -> int:

@@ -9,7 +9,15 @@ import trio
 
 from actors import Data, Progress
 
-from ..errors import InputError, MillraceError, PipelineError, SessionClosedError, sole_error
+from ..config import ResourceLimits
+from ..errors import (
+    InputError,
+    LimitError,
+    MillraceError,
+    PipelineError,
+    SessionClosedError,
+    sole_error,
+)
 from ..executors import Executor, NodeTask
 from ..links import Item, LinkStatistics, PeerGoneError
 from ..links.shared import DomainSpec
@@ -18,6 +26,7 @@ from ..plan import Plan
 from ..statistics import NodeStatistics
 from ..suggestions import did_you_mean
 from .events import InitProgress, Result
+from .intake import Intake
 from .state import SessionState
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
@@ -35,13 +44,20 @@ class Session:
         id: unique.
         plan: what runs where, and why.
         state: where the session is in its life.
+        limits: what it may use.
     """
 
     def __init__(
-        self, session_id: str, plan: Plan, executors: Mapping[str, Executor], domain: DomainSpec
+        self,
+        session_id: str,
+        plan: Plan,
+        executors: Mapping[str, Executor],
+        domain: DomainSpec,
+        limits: ResourceLimits,
     ) -> None:
         self.id = session_id
         self.plan = plan
+        self.limits = limits
         self.state = SessionState.INITIALIZING
         settings = plan.settings
         self._executors = executors
@@ -61,6 +77,7 @@ class Session:
         self._input_closed = False
         self._receiving = False
         self._next_sequence = 0
+        self._intake = Intake(limits)
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )
@@ -74,6 +91,7 @@ class Session:
                 settings.python_executable.value,
                 self._reporter(node.node_id),
                 self._released,
+                limits.max_memory_bytes,
             )
             for node in plan.nodes
         }
@@ -107,15 +125,13 @@ class Session:
 
         Raises:
             InputError: no such node, not a data item, or a number out of range.
+            LimitError: it has more audio samples than the session may still take; it takes none
+                of them, and goes on.
             SessionClosedError: `close_input` was called.
         """
-        if not isinstance(data, Data):
-            raise InputError(f"a chunk must be an item of `actors`, got {type(data).__name__}")
         targets = self.plan.sources if node is None else (self._known(node),)
         sequence = self._next_sequence if sequence is None else sequence
-        for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
-            if not 0 <= number < 2**64:
-                raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+        data = self._intake.admit(data, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
         await self._ready.wait()
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
@@ -238,6 +254,19 @@ class Session:
             fault.__cause__ = error
             self._fail(fault)
 
+    async def _limit_time(self) -> None:
+        most_ms = self.limits.max_timeout_ms
+        with trio.move_on_after(most_ms / 1000) as waiting:
+            await self._released.wait()
+        if waiting.cancelled_caught:
+            state = self.state.value
+            self._fail(
+                LimitError(
+                    f"the session was still {state} after {most_ms} ms, the most that it may take "
+                    "(resource_limits.max_timeout_ms)"
+                )
+            )
+
     async def _become_ready(self) -> None:
         for task in self._tasks.values():
             await task.ready.wait()
@@ -281,6 +310,8 @@ class Session:
                 for task in self._tasks.values():
                     nursery.start_soon(self._run_node, task)
                 nursery.start_soon(self._become_ready)
+                if self.limits.max_timeout_ms:
+                    nursery.start_soon(self._limit_time)
                 for inlet in self._wiring.inlets.values():
                     inlet.start_pumps(nursery)
                 yield
@@ -300,7 +331,11 @@ class Session:
 
 @asynccontextmanager
 async def run_session(
-    session_id: str, plan: Plan, executors: Mapping[str, Executor], domain: DomainSpec
+    session_id: str,
+    plan: Plan,
+    executors: Mapping[str, Executor],
+    domain: DomainSpec,
+    limits: ResourceLimits,
 ) -> AsyncIterator[Session]:
     """Run a plan for as long as the block lasts.
 
@@ -308,9 +343,10 @@ async def run_session(
 
     Raises:
         NodeError: a node failed; the block was cancelled.
+        LimitError: memory or time ran out; so was it.
         PipelineError: something else did.
     """
-    session = Session(session_id, plan, executors, domain)
+    session = Session(session_id, plan, executors, domain, limits)
     try:
         async with session._running():
             yield session

@@ -355,3 +355,46 @@ class WithSubprocess(Actor[Params]):
 
     def process(self, item: Data) -> Json:
         return Json(self._process.pid)
+
+
+class HungryParams(Params):
+    """How hungry."""
+
+    hook: str = Field("process", description="initialize or process")
+    megabytes: int = Field(512, ge=1)
+    how: str = Field("numpy", description="numpy, bytes, crumbs, native or abort")
+
+
+class Hungry(Actor[HungryParams]):
+    """Allocate memory, and keep it."""
+
+    def initialize(self) -> None:
+        if self.params.hook == "initialize":
+            self._eat()
+
+    def process(self, item: Data) -> Data:
+        if self.params.hook == "process":
+            self._eat()
+        return item
+
+    def _eat(self) -> None:
+        size = self.params.megabytes * 1024 * 1024
+        match self.params.how:
+            case "numpy":
+                self._kept: object = np.ones(size, np.uint8)
+            case "bytes":
+                self._kept = bytearray(size)
+            case "crumbs":
+                self._kept = [str(number) for number in range(size // 64)]
+            case "native":
+                self._write_without_checking(size)
+            case "abort":
+                print("terminate called after throwing an instance of 'std::bad_alloc'", flush=True)
+                os.abort()
+
+    def _write_without_checking(self, size: int) -> None:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        ctypes.memset(libc.malloc(ctypes.c_size_t(size)) or 0, 1, 1)
