@@ -128,7 +128,13 @@ class _MediaClock:
 async def _drain(session: Session, outlets: Outlets, view: View) -> None:
     # Bounded, so that a slow file slows the pipeline down; a few, so that a fast one does not wait.
     results_in, results_out = trio.open_memory_channel[Result](_WRITE_TOGETHER)
-    async with _interruptible(outlets.interrupt), trio.open_nursery() as nursery:
+    # The writer's end is closed here: closed where it fails, it would fail the sender too, and
+    # nobody could tell which of the two errors came first.
+    async with (
+        _interruptible(outlets.interrupt),
+        results_out,
+        trio.open_nursery() as nursery,
+    ):
         nursery.start_soon(_write_all, results_out, outlets)
         async with results_in:
             async for result in session:
@@ -137,13 +143,12 @@ async def _drain(session: Session, outlets: Outlets, view: View) -> None:
 
 
 async def _write_all(results: trio.MemoryReceiveChannel[Result], outlets: Outlets) -> None:
-    async with results:
-        async for first in results:
-            batch = [first]
-            with suppress(trio.WouldBlock, trio.EndOfChannel):
-                while len(batch) < _WRITE_TOGETHER:
-                    batch.append(results.receive_nowait())
-            await _in_thread(_write, outlets, batch)
+    async for first in results:
+        batch = [first]
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while len(batch) < _WRITE_TOGETHER:
+                batch.append(results.receive_nowait())
+        await _in_thread(_write, outlets, batch)
 
 
 def _write(outlets: Outlets, results: list[Result]) -> None:
