@@ -39,10 +39,7 @@ def stdout_for_results() -> Iterator[int]:
     would get that in between.
     """
     sys.stdout.flush()
-    try:
-        results = os.dup(1)
-    except OSError:  # started with a closed standard output
-        results = os.open(os.devnull, os.O_WRONLY)
+    results = os.dup(1)
     try:
         os.dup2(2, 1)
         with redirect_stdout(sys.stderr):

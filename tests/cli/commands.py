@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from tests.conftest import ROOT, SEGMENTS
@@ -65,7 +66,7 @@ def millrace(
 def write_manifest(folder: Path, *nodes: dict[str, object], chain: bool = True) -> Path:
     """Write a manifest of nodes, each reading the one before, and return its path."""
     ids = [str(node["id"]) for node in nodes]
-    pairs = zip(ids, ids[1:], strict=False) if chain else ()
+    pairs = pairwise(ids) if chain else ()
     path = folder / "pipeline.json"
     path.write_text(
         json.dumps(

@@ -1,11 +1,10 @@
 """`millrace run` in a pipe: results come out as they are, whoever reads or does not."""
 
-import os
 import shlex
 import subprocess
 from pathlib import Path
 
-from tests.cli.commands import finish, millrace, start, write_manifest
+from tests.cli.commands import command, environment, finish, millrace, start, write_manifest
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
 EXPAND: dict[str, object] = {"id": "expand", "node_type": "ExpanderNode"}
@@ -41,3 +40,37 @@ def test_a_reader_that_leaves_ends_the_run_like_sigpipe_and_quietly(tmp_path: Pa
     process.stdout = None
     done = finish(process)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def closed(redirections: str, *arguments: str | Path, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a command with standard streams closed, by a shell's word such as `>&-`."""
+    line = f"exec {shlex.join(command(*arguments))} {redirections}"
+    return subprocess.Popen(
+        ["bash", "-c", line],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def test_a_closed_stdout_is_an_error_and_not_silence(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, ECHO)
+    done = finish(closed(">&-", "run", manifest, "--quiet", folder=tmp_path), b"hello\n")
+    assert done.returncode == 2
+    assert done.stderr == "error: stdout: cannot be written: Bad file descriptor\n"
+
+
+def test_a_closed_stderr_costs_no_result(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, ECHO)
+    done = finish(closed("2>&-", "run", manifest, folder=tmp_path), b"hello\n")
+    assert (done.returncode, done.stdout) == (0, "Echo #1: hello\n")
+
+
+def test_a_closed_stdin_is_an_error_that_names_the_option(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, ECHO)
+    done = finish(closed("<&-", "run", manifest, folder=tmp_path))
+    assert done.returncode == 2
+    assert "error: stdin: cannot be read: Bad file descriptor" in done.stderr
