@@ -5,16 +5,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .catalogue import Catalogue, NodeType, load_actor
+from .catalogue import Catalogue, NodeType
 from .config import Effective, RuntimeConfig, effective_settings, refused_settings
-from .documents import Document, FaultList, Path, Problem
-from .documents.document import dotted
-from .errors import ConfigError, ManifestError
+from .documents import Document, FaultList, Problem
+from .errors import ManifestError
 from .graph import topological_order
 from .manifest import Manifest, NodeId, NodeManifest, load_manifest, manifest_from
-from .manifest.places import where
-from .params import check_params
-from .routing import EXECUTORS, MULTIPROCESS, Assignment, Router, RoutingError
+from .node_checks import NodeChecker, check_document
+from .routing import EXECUTORS, MULTIPROCESS, Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,10 @@ def plan_manifest(
         faults = FaultList()
         faults.extend(error.faults)
         if isinstance(error.document, Document):
-            _check_nodes(error.document, config, catalogue, faults)
+            router = Router(config.routing, executors=executors)
+            check_document(
+                error.document, config, NodeChecker(error.document, catalogue, faults), router
+            )
         faults.raise_any()
         raise
     return make_plan(manifest, config=config, catalogue=catalogue, executors=executors)
@@ -151,68 +152,13 @@ def _read(source: ManifestSource) -> Manifest:
     return load_manifest(source)
 
 
-def _check_nodes(
-    document: Document, config: RuntimeConfig, catalogue: Catalogue, faults: FaultList
-) -> None:
-    """Check what can be checked of the nodes of a document that is no valid manifest."""
-    nodes = document.value.get("nodes") if isinstance(document.value, dict) else None
-    if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
-        return
-    checker = _NodeChecker(document, catalogue, faults)
-    for index, node in enumerate(nodes):
-        if isinstance(node, dict) and isinstance(node.get("node_type"), str) and node["node_type"]:
-            node_type = checker.find_type(index, node["node_type"])
-            params = node.get("params")
-            if node_type is not None and isinstance(params, dict | None):
-                checker.check_params(index, str(node.get("id", "")), node_type, params or {})
-
-
-class _NodeChecker:
-    """Checks one node after the other."""
-
-    def __init__(self, document: Document, catalogue: Catalogue, faults: FaultList) -> None:
-        self._document = document
-        self._catalogue = catalogue
-        self._faults = faults
-
-    def find_type(self, index: int, name: str) -> NodeType | None:
-        """Return the node's type; if there is none of that name, say so."""
-        node_type = self._catalogue.find(name)
-        if node_type is None:
-            self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
-        return node_type
-
-    def check_params(
-        self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Return the params under their own names; say what is wrong with them."""
-        place: Path = ("nodes", index, "params")
-        try:
-            actor = load_actor(node_type)
-        except ConfigError as error:
-            self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
-            return {}
-        checked = check_params(actor.params_type, given)
-        for problem in checked.problems:
-            file_and_line = self._document.place((*place, *problem.path))
-            param = f"param {dotted(problem.path)}" if problem.path else "params"
-            subject = f"node {node_id!r} ({node_type.name})"
-            parts = (file_and_line, subject, param)
-            self._faults.add(": ".join(part for part in parts if part), problem.message)
-        return checked.values
-
-    def fault(self, path: Path, message: str) -> None:
-        """Add a fault at its place."""
-        self._faults.add(where(self._document, path), message)
-
-
 class _Planner:
     def __init__(
         self, manifest: Manifest, catalogue: Catalogue, router: Router, faults: FaultList
     ) -> None:
         self._manifest = manifest
         self._router = router
-        self._checker = _NodeChecker(manifest.document, catalogue, faults)
+        self._checker = NodeChecker(manifest.document, catalogue, faults)
 
     def plan(self, settings: Effective) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
@@ -229,7 +175,10 @@ class _Planner:
             if node_type is None:
                 continue
             params = self._checker.check_params(index, node.id, node_type, node.params)
-            assignment = self._assignment(index, node, node_type)
+            override = manifest.metadata.multiprocess.executor_overrides.get(node.id)
+            assignment = self._checker.find_executor(
+                index, node.id, node_type, override, self._router
+            )
             if assignment is not None:
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
@@ -244,17 +193,6 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "host"), message)
         return self._checker.find_type(index, node.node_type)
-
-    def _assignment(self, index: int, node: NodeManifest, node_type: NodeType) -> Assignment | None:
-        override = self._manifest.metadata.multiprocess.executor_overrides.get(node.id)
-        try:
-            return self._router.route(node_type, override)
-        except RoutingError as error:
-            path: Path = ("nodes", index, "node_type")
-            if override is not None:
-                path = ("metadata", "multiprocess", "executor_overrides", node.id)
-            self._checker.fault(path, str(error))
-            return None
 
 
 def _report(manifest: Manifest, faults: FaultList, problems: Iterator[Problem]) -> None:

@@ -47,3 +47,33 @@ def test_faults_of_form_structure_type_and_params_come_together(tmp_path: Path) 
         '"vod"',
     ):
         assert part in told, told
+
+
+def test_a_refused_interpreter_and_executor_are_told_beside_a_fault_of_form(tmp_path: Path) -> None:
+    path = tmp_path / "pipeline.json"
+    path.write_text(
+        json.dumps(
+            {
+                "version": "v2",
+                "metadata": {
+                    "name": "copy",
+                    "multiprocess": {
+                        "python_executable": "/bin/sh",
+                        "executor_overrides": {"copy": "wasm"},
+                    },
+                },
+                "nodes": [{"id": "copy", "node_type": "PassThrough"}],
+                "connections": [],
+            },
+            indent=1,
+        )
+    )
+    config = RuntimeConfig()
+    with pytest.raises(ManifestError) as caught:
+        plan_manifest(path, config=config, catalogue=build_catalogue(config))
+    places = [fault.where.removeprefix(f"{path}:") for fault in caught.value.faults]
+    assert places == [
+        "2: version",
+        "6: metadata.multiprocess.python_executable",
+        "8: metadata.multiprocess.executor_overrides.copy",
+    ]

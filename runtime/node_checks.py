@@ -1,0 +1,98 @@
+"""Checks of single nodes, also of those in a document that is no valid manifest."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .catalogue import Catalogue, NodeType, load_actor
+from .config import RuntimeConfig, refused_settings
+from .documents import Document, FaultList, Path
+from .documents.document import dotted
+from .errors import ConfigError
+from .manifest.model import MultiprocessSettings
+from .manifest.places import where
+from .params import check_params
+from .routing import Assignment, Router, RoutingError
+
+_MULTIPROCESS: Final[Path] = ("metadata", "multiprocess")
+_OVERRIDES: Final[Path] = (*_MULTIPROCESS, "executor_overrides")
+
+
+class NodeChecker:
+    """Checks one node after the other, and collects what is wrong."""
+
+    def __init__(self, document: Document, catalogue: Catalogue, faults: FaultList) -> None:
+        self._document = document
+        self._catalogue = catalogue
+        self._faults = faults
+
+    def find_type(self, index: int, name: str) -> NodeType | None:
+        """Return the node's type; if there is none of that name, say so."""
+        node_type = self._catalogue.find(name)
+        if node_type is None:
+            self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
+        return node_type
+
+    def check_params(
+        self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the params under their own names; say what is wrong with them."""
+        place: Path = ("nodes", index, "params")
+        try:
+            actor = load_actor(node_type)
+        except ConfigError as error:
+            self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
+            return {}
+        checked = check_params(actor.params_type, given)
+        for problem in checked.problems:
+            file_and_line = self._document.place((*place, *problem.path))
+            param = f"param {dotted(problem.path)}" if problem.path else "params"
+            subject = f"node {node_id!r} ({node_type.name})"
+            parts = (file_and_line, subject, param)
+            self._faults.add(": ".join(part for part in parts if part), problem.message)
+        return checked.values
+
+    def find_executor(
+        self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
+    ) -> Assignment | None:
+        """Return what runs the node; if that cannot be, say so."""
+        try:
+            return router.route(node_type, override)
+        except RoutingError as error:
+            path: Path = ("nodes", index, "node_type")
+            self.fault(path if override is None else (*_OVERRIDES, node_id), str(error))
+            return None
+
+    def fault(self, path: Path, message: str) -> None:
+        """Add a fault at its place."""
+        self._faults.add(where(self._document, path), message)
+
+
+def check_document(
+    document: Document, config: RuntimeConfig, checker: NodeChecker, router: Router
+) -> None:
+    """Check what can be checked of a document that is no valid manifest."""
+    executable = _at(document.value, (*_MULTIPROCESS, "python_executable"))
+    if isinstance(executable, str) and executable:
+        asked = MultiprocessSettings(python_executable=executable)
+        for problem in refused_settings(asked, config):
+            checker.fault(problem.path, problem.message)
+    nodes = _at(document.value, ("nodes",))
+    if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
+        return
+    for index, node in enumerate(nodes):
+        name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
+        node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
+        if node_type is None:
+            continue
+        params = _at(node, ("params",))
+        if isinstance(params, dict | None):
+            checker.check_params(index, str(node_id or ""), node_type, params or {})
+        override = _at(document.value, (*_OVERRIDES, node_id)) if isinstance(node_id, str) else None
+        if isinstance(override, str) and override:
+            checker.find_executor(index, str(node_id), node_type, override, router)
+
+
+def _at(value: object, path: Path) -> object:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
