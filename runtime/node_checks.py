@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from actors import Kind
+
 from .catalogue import Catalogue, NodeType, load_actor
 from .config import RuntimeConfig, refused_settings
 from .documents import Document, FaultList, Path
@@ -62,6 +64,19 @@ class NodeChecker:
             self.fault(path if override is None else (*_OVERRIDES, node_id), str(error))
             return None
 
+    def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
+        """Say so if a connection's source gives data, and none of it is what its target takes."""
+        try:
+            given, taken = load_actor(source).produces, load_actor(target).accepts
+        except ConfigError:
+            return  # told where the node is
+        if given and not given & taken:
+            self.fault(
+                ("connections", index),
+                f"{source.name} gives {_names(given)}, and {target.name} takes {_names(taken)}; "
+                "connect nodes that share a kind of data",
+            )
+
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""
         self._faults.add(where(self._document, path), message)
@@ -79,17 +94,29 @@ def check_document(
     nodes = _at(document.value, ("nodes",))
     if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
         return
+    types: dict[object, NodeType] = {}
     for index, node in enumerate(nodes):
         name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
         node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
         if node_type is None:
             continue
+        if isinstance(node_id, str):
+            types.setdefault(node_id, node_type)
         params = _at(node, ("params",))
         if isinstance(params, dict | None):
             checker.check_params(index, str(node_id or ""), node_type, params or {})
         override = _at(document.value, (*_OVERRIDES, node_id)) if isinstance(node_id, str) else None
         if isinstance(override, str) and override:
             checker.find_executor(index, str(node_id), node_type, override, router)
+    connections = _at(document.value, ("connections",))
+    for index, connection in enumerate(connections if isinstance(connections, list) else ()):
+        ends = [_at(connection, ("from",)), _at(connection, ("to",))]
+        if all(isinstance(end, str) and end in types for end in ends):
+            checker.check_kinds(index, types[ends[0]], types[ends[1]])
+
+
+def _names(kinds: frozenset[Kind]) -> str:
+    return ", ".join(kind.value for kind in Kind if kind in kinds) or "nothing"
 
 
 def _at(value: object, path: Path) -> object:

@@ -170,10 +170,12 @@ class _Planner:
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
         planned: list[NodePlan] = []
+        types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
             node_type = self._type(index, node)
             if node_type is None:
                 continue
+            types[node.id] = node_type
             params = self._checker.check_params(index, node.id, node_type, node.params)
             override = manifest.metadata.multiprocess.executor_overrides.get(node.id)
             assignment = self._checker.find_executor(
@@ -183,6 +185,9 @@ class _Planner:
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 planned.append(NodePlan(node.id, node_type, params, executor, reason, *ends))
+        for index, connection in enumerate(manifest.connections):
+            if connection.source in types and connection.target in types:
+                self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
 
