@@ -158,7 +158,10 @@ def main() -> None:
 
     requests = socket.socket(fileno=int(sys.argv[1]))
     requests.set_inheritable(False)
-    requests.send(READY)
+    try:
+        requests.send(READY)
+    except BrokenPipeError:
+        return  # the server was stopped while this process was starting
     serve(requests)
 
 
