@@ -4,6 +4,7 @@ import io
 import os
 import select
 import stat
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,8 @@ class ByteInput(io.RawIOBase):
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__()
         self.name = name
+        # An interrupt that came too late would write into whatever file has the number by then.
+        self._closing = threading.Lock()
         status = os.fstat(descriptor)
         self.size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else None
         self.bytes_read = 0
@@ -57,8 +60,9 @@ class ByteInput(io.RawIOBase):
 
     def interrupt(self) -> None:
         """End the read that waits, from any thread."""
-        if not self.closed:
-            os.write(self._wake_in, b"!")
+        with self._closing:
+            if not self.closed:
+                os.write(self._wake_in, b"!")
 
     def put_back(self, head: bytes) -> None:
         """Let `head` be read once more, before everything else."""
@@ -113,10 +117,11 @@ class ByteInput(io.RawIOBase):
 
     def close(self) -> None:
         """Close the descriptor."""
-        if not self.closed:
-            for descriptor in (self._descriptor, self._wake_out, self._wake_in):
-                os.close(descriptor)
-        super().close()
+        with self._closing:
+            if not self.closed:
+                for descriptor in (self._descriptor, self._wake_out, self._wake_in):
+                    os.close(descriptor)
+            super().close()
 
 
 def open_bytes(path: str) -> ByteInput:

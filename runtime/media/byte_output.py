@@ -4,6 +4,7 @@ import io
 import os
 import select
 import stat
+import threading
 from typing import TYPE_CHECKING, Final
 
 from .errors import InterruptedReadError, MediaError, ReaderGoneError
@@ -28,6 +29,8 @@ class ByteOutput(io.RawIOBase):
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__()
         self.name = name
+        # An interrupt that came too late would write into whatever file has the number by then.
+        self._closing = threading.Lock()
         self._descriptor = descriptor
         self._is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._wake_out, self._wake_in = os.pipe()
@@ -37,8 +40,9 @@ class ByteOutput(io.RawIOBase):
 
     def interrupt(self) -> None:
         """End a write that waits for the reader of a pipe, from any thread."""
-        if not self.closed:
-            os.write(self._wake_in, b"!")
+        with self._closing:
+            if not self.closed:
+                os.write(self._wake_in, b"!")
 
     def writable(self) -> bool:
         """Return True."""
@@ -87,10 +91,11 @@ class ByteOutput(io.RawIOBase):
 
     def close(self) -> None:
         """Close the descriptor."""
-        if not self.closed:
-            for descriptor in (self._descriptor, self._wake_out, self._wake_in):
-                os.close(descriptor)
-        super().close()
+        with self._closing:
+            if not self.closed:
+                for descriptor in (self._descriptor, self._wake_out, self._wake_in):
+                    os.close(descriptor)
+            super().close()
 
 
 def create_bytes(path: str) -> ByteOutput:
