@@ -1,7 +1,6 @@
 """`millrace demo`."""
 
 import functools
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,17 +23,22 @@ def demo(
         bool, typer.Option(help="Feed the audio at the pace at which it sounds.")
     ] = True,
 ) -> None:
-    """Run a voice assistant for the home, on real speech."""
+    """Run a voice assistant for the home, on real speech.
+
+    Exit status: 0 all was understood, 1 it was not, or the pipeline failed, 2 the command or a file
+    is not valid, 130 Ctrl-C.
+    """
     import trio
-    from rich.console import Console
 
     from runtime.demo.command import run_demo
-    from runtime.errors import MillraceError
+
+    from .failures import FAILED, failures_said
+    from .screen import error_console, output_console
 
     if recording is not None and microphone_seconds is not None:
         raise typer.BadParameter("give --input or --microphone, not both")
-    err = Console(stderr=True)
-    try:
+    console = error_console()
+    with failures_said(console, verbose=False):
         succeeded = trio.run(
             functools.partial(
                 run_demo,
@@ -42,13 +46,8 @@ def demo(
                 microphone_seconds=microphone_seconds,
                 output=output,
                 real_time=real_time,
-                out=Console(),
-                err=err,
+                out=output_console(),
+                err=console,
             )
         )
-    except (MillraceError, OSError) as error:
-        err.print(f"error: {error}", style="red", markup=False, highlight=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(0 if succeeded else 1)
+    raise typer.Exit(0 if succeeded else FAILED)

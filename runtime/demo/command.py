@@ -11,9 +11,9 @@ from actors import Audio
 from ..host import Runtime, open_runtime
 from .answers import COMMANDS
 from .assistant import Outcome, converse, in_real_time, speak, with_pauses
-from .microphone import listen
+from .microphone import check_microphone, listen
 from .pipeline import NODE_TYPES, assistant_pipeline
-from .recording import read_recording, write_recording
+from .recording import check_writable, read_recording, write_recording
 from .view import View, print_report
 
 
@@ -41,9 +41,13 @@ async def run_demo(
 
     Raises:
         MillraceError: the pipeline failed.
-        OSError: a file cannot be read or written.
+        CallerError: a file cannot be read or written, or there is no microphone; nothing was
+            started.
     """
     began = time.perf_counter()
+    check_writable(output)
+    if microphone_seconds is not None:
+        check_microphone()
     async with open_runtime(node_types=NODE_TYPES) as runtime:
         said: Sequence[str] | None = None
         if microphone_seconds is not None:

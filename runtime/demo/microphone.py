@@ -14,8 +14,11 @@ _SAMPLE_RATE_HZ: Final = 16000
 _CHUNK_FRAMES: Final = 320
 
 
-async def listen(seconds: float) -> AsyncGenerator[Audio, None]:
-    """Yield what the default microphone hears, in chunks of 20 ms.
+_FORMAT: Final = {"samplerate": _SAMPLE_RATE_HZ, "channels": 1, "dtype": "int16"}
+
+
+def check_microphone() -> None:
+    """Make sure that there is a microphone, and what it takes to hear it.
 
     Raises:
         InputError: the extra `microphone` is not installed, or there is no microphone.
@@ -28,9 +31,22 @@ async def listen(seconds: float) -> AsyncGenerator[Audio, None]:
             'pip install "millrace-runtime[microphone]", or give --input FILE'
         ) from error
     try:
-        stream = sounddevice.RawInputStream(
-            samplerate=_SAMPLE_RATE_HZ, channels=1, dtype="int16", blocksize=_CHUNK_FRAMES
-        )
+        sounddevice.check_input_settings(**_FORMAT)
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise InputError(f"no microphone can be opened ({error}); give --input FILE") from error
+
+
+async def listen(seconds: float) -> AsyncGenerator[Audio, None]:
+    """Yield what the default microphone hears, in chunks of 20 ms.
+
+    Raises:
+        InputError: as `check_microphone`.
+    """
+    check_microphone()
+    import sounddevice
+
+    try:
+        stream = sounddevice.RawInputStream(blocksize=_CHUNK_FRAMES, **_FORMAT)
     except sounddevice.PortAudioError as error:
         raise InputError(f"no microphone can be opened ({error}); give --input FILE") from error
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from actors import Audio
 
 from ..errors import InputError
-from ..media import FileKind, open_sink, open_source
+from ..media import FileKind, MediaError, open_sink, open_source
 
 _GAP_SECONDS: Final = 0.4
 
@@ -27,6 +27,21 @@ def read_recording(path: Path) -> Audio:
     if not parts:
         raise InputError(f"{path} has no sound in it")
     return Audio(np.concatenate([part.samples for part in parts]), parts[0].sample_rate)
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that a file can be created; one that is there stays as it is.
+
+    Raises:
+        MediaError: it cannot.
+    """
+    is_new = not path.exists()
+    try:
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def write_recording(path: Path, parts: Sequence[Audio]) -> None:

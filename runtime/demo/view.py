@@ -50,7 +50,8 @@ class View:
         self._progress[progress.node_id] = progress
         if not self._console.is_terminal:
             self._console.print(
-                f"{progress.node_id}: {progress.status} {progress.fraction:.0%} {progress.message}",
+                f"{progress.node_id}: {progress.status} {progress.fraction:.0%} "
+                f"{progress.message}".rstrip(),
                 highlight=False,
             )
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import sys
 import wave
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from runtime.demo.answers import COMMANDS, AnswerNode
 from runtime.demo.command import run_demo
 from runtime.demo.pipeline import NODE_TYPES
 from runtime.demo.recording import write_recording
+from runtime.errors import CallerError
 
 pytest.importorskip("pocketsphinx", reason="needs the extra `speech`")
 
@@ -88,3 +90,23 @@ def test_a_recording_comes_back_as_it_was_written(tmp_path: Path) -> None:
     back = read_recording(tmp_path / "tone.wav")
     assert back.sample_rate == 22050
     assert np.abs(back.as_mono() - samples).max() < 1e-3
+
+
+async def test_an_output_that_cannot_be_written_is_told_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    out, err = consoles()
+    output = tmp_path / "missing" / "answers.wav"
+    with pytest.raises(CallerError, match="missing/answers.wav: cannot be written: No such file"):
+        await run_demo(output=output, real_time=False, out=out, err=err)
+    assert err.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+async def test_a_missing_microphone_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    out, err = consoles()
+    with pytest.raises(CallerError, match="the microphone needs sounddevice"):
+        await run_demo(microphone_seconds=1, output=tmp_path / "answers.wav", out=out, err=err)
+    assert err.file.getvalue() == ""  # type: ignore[attr-defined]
