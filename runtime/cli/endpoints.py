@@ -92,6 +92,7 @@ def open_feeds(
             source = open_source(each.path, kind=kind, accepts=accepts, chunk_seconds=chunk_seconds)
             opened.append(source)
             _check_taken(source, plan, each.node)
+            source.check()
             groups[each.node].append(source)
     except BaseException:
         for source in opened:

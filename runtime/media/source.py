@@ -36,6 +36,7 @@ class Source:
         self.kind = kind
         self._files = files
         self._items = _items(files, kind, seconds)
+        self._first: Data | None = None
 
     @property
     def gives(self) -> Kind:
@@ -54,9 +55,21 @@ class Source:
         known = [fraction for fraction in fractions if fraction is not None]
         return sum(known) / len(fractions) if len(known) == len(fractions) else None
 
+    def check(self) -> None:
+        """Read the first item ahead, unless it may be long in coming.
+
+        Raises:
+            MediaError: there is none that can be read.
+            MissingExtraError: it needs PyAV, which is not installed.
+        """
+        if not self.is_live:
+            self._first = next(self._items, None)
+
     def __iter__(self) -> Iterator[Data]:
-        """Return the iterator of the items; there is one."""
-        return self._items
+        """Yield the items; once."""
+        if self._first is not None:
+            yield self._first
+        yield from self._items
 
     def interrupt(self) -> None:
         """End a read that waits for input, from any thread."""

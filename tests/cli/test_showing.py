@@ -1,0 +1,50 @@
+"""`millrace validate` and `millrace nodes`: what they print, where, and with which status."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.cli.commands import millrace, write_manifest
+
+LEVEL: dict[str, object] = {"id": "level", "node_type": "AudioLevelNode"}
+TWICE: dict[str, object] = {"id": "twice", "node_type": "MultiplyNode"}
+
+
+def test_validate_shows_the_executor_of_each_node_and_why(tmp_path: Path) -> None:
+    done = millrace("validate", write_manifest(tmp_path, LEVEL, TWICE), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "registered: AudioLevelNode -> native" in done.stdout
+    assert "pattern *Node (priority 100) -> multiprocess" in done.stdout
+
+
+def test_validate_draws_pictures(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, LEVEL, TWICE)
+    done = millrace("validate", manifest, "--svg", "plan.svg", "--dot", "-", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("digraph ")
+    texts = ElementTree.parse(tmp_path / "plan.svg").getroot().itertext()
+    assert {"level", "twice", "AudioLevelNode", "MultiplyNode"} <= set(texts)
+
+
+def test_validate_lists_all_faults_on_stderr(tmp_path: Path) -> None:
+    faulty = {**TWICE, "params": {"factor": "two"}, "speed": 3}
+    unknown: dict[str, object] = {"id": "level", "node_type": "AudioLevelNod"}
+    done = millrace("validate", write_manifest(tmp_path, unknown, faulty), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    for part in ('did you mean "AudioLevelNode"?', "param factor", "speed", "3 faults"):
+        assert part in done.stderr
+
+
+def test_nodes_lists_all_types_and_shows_the_params_of_one(tmp_path: Path) -> None:
+    assert "PocketSphinxNode" in millrace("nodes", folder=tmp_path).stdout
+    shown = millrace("nodes", "MultiplyNode", folder=tmp_path).stdout
+    assert "factor" in shown
+    assert "default 2.0" in shown
+    told = json.loads(millrace("nodes", "MultiplyNode", "--json", folder=tmp_path).stdout)
+    assert told["name"] == "MultiplyNode"
+
+
+def test_a_type_that_there_is_not_is_status_2(tmp_path: Path) -> None:
+    done = millrace("nodes", "MultiplNode", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'did you mean "MultiplyNode"?' in done.stderr
