@@ -5,10 +5,12 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runtime.processes.forkserver import forkserver_command, forkserver_environment
 from tests.cli.commands import finish, start, write_manifest
+from tests.conftest import SEGMENTS
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
 
@@ -38,3 +40,24 @@ def test_a_forkserver_whose_server_is_gone_before_it_is_warm_says_nothing() -> N
     ours.close()
     assert process.communicate(timeout=60)[1] == b""
     assert process.returncode == 0
+
+
+def test_a_child_that_dies_while_it_makes_a_segment_does_not_hang_the_run(tmp_path: Path) -> None:
+    process = start("run", write_manifest(tmp_path, ECHO), "--quiet", folder=tmp_path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"hello\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"Echo #1: hello\n"
+    # What is left of a segment whose maker is killed between creating and sizing it; whoever
+    # opens it waits for the rest, which nobody will write.
+    segments = list(SEGMENTS.glob(f"mr{process.pid:x}-*.connection"))
+    assert segments
+    for segment in segments:
+        segment.unlink()
+        segment.touch(mode=0o200)
+    ((node,),) = (each.children() for each in psutil.Process(process.pid).children())
+    node.kill()
+    done = finish(process)
+    assert done.returncode == 1
+    assert done.stderr == "error: node 'echo': its process was killed by SIGKILL while running\n"

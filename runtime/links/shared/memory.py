@@ -158,6 +158,11 @@ def open_memory(domain: DomainSpec) -> Iterator[MemoryNode]:
     config = iox2.config.default()
     config.global_cfg.prefix = iox2.FileName.new(domain.prefix)
     config.global_cfg.root_path = iox2.Path.new(domain.root)
+    # What dead processes leave is removed by name, when all are gone (DomainSpec.remove). iceoryx2
+    # would open it first, and wait without end for a segment whose maker died in the middle.
+    config.global_cfg.node.cleanup_dead_nodes_on_creation = False
+    config.global_cfg.node.cleanup_dead_nodes_on_destruction = False
+    config.global_cfg.service.cleanup_dead_nodes_on_open = False
     Path(domain.root).mkdir(parents=True, exist_ok=True, mode=0o700)
     node = (
         iox2.NodeBuilder.new()
