@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ProcessExitError,
         SessionClosedError,
         SpawnError,
+        UnknownNodeError,
     )
     from .host import Runtime, open_runtime, open_session
     from .manifest import Manifest, load_manifest, manifest_from, parse_manifest
@@ -64,6 +65,7 @@ _HOMES: Final = {
     "SessionClosedError": ".errors",
     "SessionState": ".session",
     "SpawnError": ".errors",
+    "UnknownNodeError": ".errors",
     "load_config": ".config",
     "load_manifest": ".manifest",
     "manifest_from": ".manifest",
@@ -98,6 +100,7 @@ __all__ = [
     "SessionClosedError",
     "SessionState",
     "SpawnError",
+    "UnknownNodeError",
     "load_config",
     "load_manifest",
     "manifest_from",

@@ -89,6 +89,12 @@ class InputError(CallerError):
     error_type = ErrorType.TYPE_VALIDATION
 
 
+class UnknownNodeError(InputError):
+    """An item names a node that the pipeline does not have."""
+
+    error_type = ErrorType.VALIDATION
+
+
 class LimitError(CallerError):
     """A limit of the operator's or of the session's is reached."""
 

@@ -44,8 +44,26 @@ def test_one_room_alone_imports_iceoryx2() -> None:
     assert importers("iceoryx2") == {"runtime/links/shared/memory.py"}
 
 
+def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
+    assert all(name.startswith("runtime/service/") for name in importers("asyncio"))
+    assert all(
+        name.startswith(("runtime/service/", "runtime/protocol/")) for name in importers("grpclib")
+    )
+
+
 @pytest.mark.parametrize(
-    "room", ["errors.py", "manifest", "config", "documents", "plan.py", "routing.py", "graph"]
+    "room",
+    [
+        "conversion",
+        "protocol",
+        "errors.py",
+        "manifest",
+        "config",
+        "documents",
+        "plan.py",
+        "routing.py",
+        "graph",
+    ],
 )
 def test_what_is_known_before_a_session_needs_no_trio(room: str) -> None:
     assert not any(name.startswith(f"runtime/{room}") for name in importers("trio"))
@@ -64,6 +82,12 @@ def test_what_is_known_before_a_session_needs_no_trio(room: str) -> None:
         ("session", "demo"),
         ("manifest", "links"),
         ("config", "links"),
+        ("session", "service"),
+        ("executors", "service"),
+        ("conversion", "service"),
+        ("conversion", "session"),
+        ("protocol", "conversion"),
+        ("service", "cli"),
     ],
 )
 def test_imports_point_one_way(lower: str, higher: str) -> None:

@@ -8,6 +8,7 @@ import typer
 from .demo import demo
 from .nodes import nodes
 from .run import run
+from .serve import serve
 from .validate import validate
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run)
+app.command()(serve)
 app.command()(validate)
 app.command()(nodes)
 

@@ -3,6 +3,7 @@
 from .effective import Effective, Setting, Source, effective_settings, refused_settings
 from .load import load_config, parse_config
 from .resource_limits import ResourceLimits
+from .server import Server, ServerAccess, ServerAddress, server_access
 from .settings import Limits, Multiprocess, Pattern, Routing, RuntimeConfig
 
 __all__ = [
@@ -13,10 +14,14 @@ __all__ = [
     "ResourceLimits",
     "Routing",
     "RuntimeConfig",
+    "Server",
+    "ServerAccess",
+    "ServerAddress",
     "Setting",
     "Source",
     "effective_settings",
     "load_config",
     "parse_config",
     "refused_settings",
+    "server_access",
 ]

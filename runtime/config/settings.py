@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..accepted_form import ACCEPTED
 from ..manifest.forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
 from ..manifest.structure import MOST_CONNECTIONS, MOST_NODES
+from .section import Section, Text
+from .server import Server
 
 MIB: Final = 1024 * 1024
 # Sizes reach C and the wire as 64-bit and 32-bit integers; these are beyond any machine of today.
 _MOST_BYTES: Final = 2**40
 _MOST_COUNT: Final = 2**31 - 1
 
-Text = Annotated[str, Field(min_length=1)]
 Target = Annotated[
     str,
     Field(
@@ -24,13 +25,7 @@ Target = Annotated[
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True
-    )
-
-
-class Multiprocess(_Section):
+class Multiprocess(Section):
     """What a session gets whose manifest does not say otherwise."""
 
     max_processes_per_session: int = Field(
@@ -76,7 +71,7 @@ class Multiprocess(_Section):
     )
 
 
-class Limits(_Section):
+class Limits(Section):
     """What the whole server allows. No manifest goes beyond these."""
 
     max_total_processes: int = Field(
@@ -97,7 +92,7 @@ class Limits(_Section):
     )
 
 
-class Pattern(_Section):
+class Pattern(Section):
     """A rule for node types by their name."""
 
     pattern: Text = Field(description="* stands for any characters, ? for one")
@@ -105,7 +100,7 @@ class Pattern(_Section):
     priority: int = Field(default=0, description="the highest that matches decides")
 
 
-class Routing(_Section):
+class Routing(Section):
     """Which executor runs which node type."""
 
     default_executor: Text = Field(
@@ -124,12 +119,13 @@ class Routing(_Section):
     )
 
 
-class RuntimeConfig(_Section):
+class RuntimeConfig(Section):
     """All settings of the operator's."""
 
     multiprocess: Multiprocess = Multiprocess()
     limits: Limits = Limits()
     routing: Routing = Routing()
+    server: Server = Server()
     nodes: Mapping[Text, Target] = Field(
         default_factory=dict, description='more node types: name = "module:Class"'
     )

@@ -11,6 +11,7 @@ from actors import (
     Audio,
     BatchHint,
     Binary,
+    Bundle,
     CancelSpeculation,
     Control,
     ControlMessage,
@@ -33,6 +34,7 @@ from ..protocol import (
     AudioFormat,
     BinaryBuffer,
     DataBuffer,
+    DataChunk,
     FileBuffer,
     JsonData,
     NumpyBuffer,
@@ -80,6 +82,26 @@ def data_of(buffer: DataBuffer | None, what: str = "the chunk") -> Data:
                     raise InputError(f"{what}: {name}: {error}") from error
     kinds = ", ".join(name for name, _ in _CONVERTERS)
     raise InputError(f"{what} carries no data; set one of {kinds} in its buffer")
+
+
+def chunk_data_of(chunk: DataChunk) -> Data:
+    """Return the item of a DataChunk: that of its buffer, or one bundle of its named buffers.
+
+    Raises:
+        InputError: as `data_of`; or it has both, or neither.
+    """
+    if not chunk.named_buffers:
+        return data_of(chunk.buffer)
+    if chunk.buffer is not None:
+        raise InputError("the chunk has both buffer and named_buffers; set one of them")
+    members = {
+        name: data_of(buffer, f"named_buffers[{name!r}]")
+        for name, buffer in chunk.named_buffers.items()
+    }
+    try:
+        return Bundle(members)
+    except DataError as error:
+        raise InputError(f"named_buffers: {error}") from error
 
 
 def audio_of_chunk(buffer: AudioBuffer | None) -> Audio:

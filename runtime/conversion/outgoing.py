@@ -35,6 +35,7 @@ from ..protocol import (
     TextBuffer,
     VideoFrame,
 )
+from ..protocol.codec import as_payload
 from .incoming import AUDIO_DTYPES, TENSOR_DTYPES
 
 _AUDIO_FORMATS: Final = {
@@ -44,7 +45,7 @@ _TENSOR_DTYPES: Final = {dtype: protocol.TensorDtype(n) for n, dtype in TENSOR_D
 
 
 def buffer_of(data: Data) -> DataBuffer:
-    """Return the buffer that carries an item; arrays come as little-endian bytes in C order.
+    """Return the buffer that carries an item; its bytes are views of the item's arrays.
 
     Raises:
         KeyError: the contract has no such kind.
@@ -154,7 +155,7 @@ def _little_endian(array: Array) -> Array:
 
 
 def _payload(array: Array) -> bytes:
-    return array.tobytes()
+    return as_payload(np.ascontiguousarray(array))
 
 
 _CONVERTERS: Final[dict[Kind, tuple[str, Callable[[Any], Any]]]] = {

@@ -1,13 +1,12 @@
 """Strict reading of messages: what the official runtime accepts and refuses."""
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import betterproto2
 
 from .errors import DecodeError, MalformedError
-from .scalars import reader, wire_type
+from .scalars import Reader, reader, wire_type
 from .wire import LENGTH_DELIMITED, MAX_DEPTH, read_length, read_tag, skip_field
 
 M = TypeVar("M", bound=betterproto2.Message)
@@ -104,7 +103,7 @@ class Decoder:
 
     def _build(self, message_type: type[betterproto2.Message]) -> Table:
         table = self._tables[message_type] = Table(message_type.__name__)
-        meta = message_type._betterproto  # noqa: SLF001
+        meta = _meta_of(message_type)
         table.defaults["_unknown_fields"] = b""
         for name, field in meta.meta_by_field_name.items():
             default = meta.default_gen[name]()
@@ -121,7 +120,7 @@ class Decoder:
         name: str,
         field: betterproto2.FieldMetadata,
     ) -> None:
-        meta = message_type._betterproto  # noqa: SLF001
+        meta = _meta_of(message_type)
         tag = field.number << 3 | wire_type(field.proto_type)
         others: tuple[str, ...] = ()
         if field.group:
@@ -162,20 +161,27 @@ class Decoder:
     ) -> FieldReader:
         table = self._tables.get(entry) or self._build(entry)
         table.name = f"{owner.name}.{name}"
-        is_message = field.map_meta[1].proto_type == betterproto2.TYPE_MESSAGE
-        make = self._message_parts(entry._betterproto.cls_by_field["value"])[0] if is_message else None
+        assert field.map_meta is not None
+        make: Callable[[], Any] | None = None
+        if field.map_meta[1].proto_type == betterproto2.TYPE_MESSAGE:
+            make, _ = self._message_parts(_meta_of(entry).cls_by_field["value"])
 
         def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
             position, stop = _extent(data, position, end)
             found = table.fresh()
             table.merge(found, data, position, stop, depth - 1)
             value = found["value"]
-            if value is None:
+            if value is None and make is not None:
                 value = make()
             values[name][found["key"]] = value
             return stop
 
         return read
+
+
+def _meta_of(message_type: type[betterproto2.Message]) -> Any:
+    # The library types this attribute of its classes for no class in particular.
+    return cast(Any, message_type)._betterproto
 
 
 def _extent(data: bytes, position: int, end: int) -> tuple[int, int]:
@@ -186,7 +192,13 @@ def _extent(data: bytes, position: int, end: int) -> tuple[int, int]:
     return position, stop
 
 
-def _message_reader(name, others, make, merge, repeated) -> FieldReader:
+def _message_reader(
+    name: str,
+    others: tuple[str, ...],
+    make: Callable[[], Any],
+    merge: Callable[[Values, bytes, int, int, int], None],
+    repeated: bool,
+) -> FieldReader:
     def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
         position, stop = _extent(data, position, end)
         message = None if repeated else values[name]
@@ -204,7 +216,7 @@ def _message_reader(name, others, make, merge, repeated) -> FieldReader:
     return read
 
 
-def _payload_reader(name) -> FieldReader:
+def _payload_reader(name: str) -> FieldReader:
     def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
         position, stop = _extent(data, position, end)
         values[name] = memoryview(data)[position:stop]
@@ -213,7 +225,7 @@ def _payload_reader(name) -> FieldReader:
     return read
 
 
-def _value_reader(name, others, read_one) -> FieldReader:
+def _value_reader(name: str, others: tuple[str, ...], read_one: Reader) -> FieldReader:
     def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
         value, position = read_one(data, position, end)
         for other in others:
@@ -224,7 +236,7 @@ def _value_reader(name, others, read_one) -> FieldReader:
     return read
 
 
-def _list_reader(name, read_one) -> FieldReader:
+def _list_reader(name: str, read_one: Reader) -> FieldReader:
     def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
         value, position = read_one(data, position, end)
         values[name].append(value)
@@ -233,7 +245,7 @@ def _list_reader(name, read_one) -> FieldReader:
     return read
 
 
-def _packed_reader(name, read_one) -> FieldReader:
+def _packed_reader(name: str, read_one: Reader) -> FieldReader:
     def read(values: Values, data: bytes, position: int, end: int, depth: int) -> int:
         position, stop = _extent(data, position, end)
         add = values[name].append

@@ -11,11 +11,11 @@ from actors import Data, Progress
 
 from ..config import ResourceLimits
 from ..errors import (
-    InputError,
     LimitError,
     MillraceError,
     PipelineError,
     SessionClosedError,
+    UnknownNodeError,
     sole_error,
 )
 from ..executors import Executor, NodeTask
@@ -124,12 +124,15 @@ class Session:
             The chunk's sequence.
 
         Raises:
-            InputError: no such node, not a data item, or a number out of range.
+            InputError: not a data item, or a number out of range.
+            UnknownNodeError: the pipeline has no such node.
             LimitError: it has more audio samples than the session may still take; it takes none
                 of them, and goes on.
             SessionClosedError: `close_input` was called.
         """
-        targets = self.plan.sources if node is None else (self._known(node),)
+        targets = self.plan.sources if node is None else (node,)
+        if node is not None:
+            self.check_node(node)
         sequence = self._next_sequence if sequence is None else sequence
         data = self._intake.admit(data, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
@@ -145,6 +148,16 @@ class Session:
             except PeerGoneError:
                 await trio.sleep_forever()  # whoever watches that node cancels this session
         return sequence
+
+    def check_node(self, node: str) -> None:
+        """Check that chunks can enter at `node`.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        if node not in self._wiring.inlets:
+            hint = did_you_mean(node, self._wiring.inlets, or_else="it has")
+            raise UnknownNodeError(f"the pipeline has no node {node!r}; {hint}")
 
     async def close_input(self) -> None:
         """End the stream: every node processes what it has, and flushes."""
@@ -177,8 +190,21 @@ class Session:
         if item is None:
             await self._finish()
             raise trio.EndOfChannel
-        latency_ns = time.monotonic_ns() - item.entered_ns if item.entered_ns else 0
-        return Result(item.source, item.data, item.sequence, item.timestamp_ms, latency_ns / 1e9)
+        return _result(item)
+
+    def receive_nowait(self) -> Result:
+        """Return a result that is here already.
+
+        Raises:
+            trio.WouldBlock: there is none; `receive` tells whether there will be.
+            trio.BusyResourceError: another task is receiving.
+        """
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this session")
+        item = self._wiring.outlet.take()
+        if item is None:
+            raise trio.WouldBlock
+        return _result(item)
 
     def __aiter__(self) -> Self:
         """Iterate over the results, to the end of the stream."""
@@ -204,6 +230,15 @@ class Session:
         """Return how many items links without backpressure have dropped, as far as is known."""
         inlets = sum(inlet.statistics().dropped for inlet in self._wiring.inlets.values())
         return inlets + sum(node.sent.dropped for node in self.statistics().values())
+
+    def waiting(self) -> int:
+        """Return how many items wait on the links, as far as is known."""
+        nodes = self.statistics()
+        put = sum(inlet.statistics().items for inlet in self._wiring.inlets.values())
+        put += sum(nodes[n.node_id].items_out * max(len(n.outputs), 1) for n in self.plan.nodes)
+        taken = self._wiring.outlet.statistics().items - self._wiring.outlet.waiting()
+        taken += sum(node.items_in for node in nodes.values())
+        return max(put - taken - self.dropped(), 0)
 
     def totals(self) -> LinkStatistics:
         """Return what all links of the session have moved, as far as is known.
@@ -295,12 +330,6 @@ class Session:
         with suppress(trio.WouldBlock, trio.ClosedResourceError):
             self._progress_in.send_nowait(progress)
 
-    def _known(self, node: str) -> str:
-        if node in self._wiring.inlets:
-            return node
-        hint = did_you_mean(node, self._wiring.inlets, or_else="it has")
-        raise InputError(f"the pipeline has no node {node!r}; {hint}")
-
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         """Hold the nursery of all nodes; leave nothing behind."""
@@ -327,6 +356,11 @@ class Session:
         if self._error is not None:
             raise self._error from self._error.__cause__
         self.state = SessionState.TERMINATED
+
+
+def _result(item: Item) -> Result:
+    latency_ns = time.monotonic_ns() - item.entered_ns if item.entered_ns else 0
+    return Result(item.source, item.data, item.sequence, item.timestamp_ms, latency_ns / 1e9)
 
 
 @asynccontextmanager

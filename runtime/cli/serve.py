@@ -1,0 +1,94 @@
+"""`millrace serve`: the gRPC server."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import ConfigOption, NodesOption, VerboseOption
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import trio
+    from rich.console import Console
+
+    from ..config import ServerAddress
+    from .workspace import Workspace
+
+
+def serve(
+    bind: Annotated[
+        str | None,
+        typer.Option(
+            "--bind",
+            metavar="HOST:PORT",
+            help="Where to listen; port 0 takes any free one. Default: runtime.toml's "
+            "server.bind_address, 127.0.0.1:50051.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    nodes: NodesOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Serve pipelines over gRPC, until SIGTERM or Ctrl-C.
+
+    The first signal lets running sessions end, within server.drain_timeout_secs; the second ends
+    them at once. Tokens come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from the
+    command line.
+    """
+    from functools import partial
+
+    import trio
+
+    from .failures import failures_said
+    from .node_logs import logs_shown
+    from .screen import error_console
+    from .workspace import open_workspace
+
+    console = error_console()
+    with failures_said(console, verbose=verbose), logs_shown(console, verbose=verbose):
+        workspace = open_workspace(config, nodes)
+        trio.run(partial(_serve, workspace, console, bind))
+
+
+async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -> None:
+    import os
+    import signal
+
+    import trio
+
+    from ..host import open_runtime
+    from ..service import open_server
+
+    environment = {**os.environ, **({"GRPC_BIND_ADDRESS": bind} if bind is not None else {})}
+    drain_seconds = workspace.config.server.drain_timeout_secs
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with (
+            open_runtime(workspace.config, node_types=workspace.node_types) as runtime,
+            open_server(runtime, environment=environment) as server,
+            trio.open_nursery() as nursery,
+        ):
+            await runtime.warm()
+            _say_listening(console, server.address, is_open=not server.requires_token)
+            await anext(signals)
+            nursery.start_soon(_end_at_second_signal, signals, nursery.cancel_scope)
+            calls = server.active_calls
+            console.print(f"stopping; {calls} calls have {drain_seconds:g} s to end", markup=False)
+            await server.drain(drain_seconds)
+            nursery.cancel_scope.cancel()
+
+
+async def _end_at_second_signal(signals: "AsyncIterator[int]", scope: "trio.CancelScope") -> None:
+    await anext(signals)
+    scope.cancel()
+
+
+def _say_listening(console: "Console", address: "ServerAddress", *, is_open: bool) -> None:
+    console.print(f"listening on {address}; Ctrl-C ends it", markup=False)
+    if is_open and not address.is_local:
+        console.print(
+            "anyone who reaches this address can run pipelines here: set GRPC_AUTH_TOKENS",
+            style="yellow",
+            markup=False,
+        )

@@ -1,0 +1,34 @@
+"""What both services are asked for: a pipeline to run, and what it may use."""
+
+import trio
+
+from ..config import ResourceLimits
+from ..conversion import manifest_of
+from ..host import Runtime
+from ..plan import Plan
+from ..protocol import PipelineManifest
+from ..protocol import ResourceLimits as LimitsMessage
+
+
+async def plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
+    """Check a manifest, and decide what would run where.
+
+    In a thread, since it may import the modules of node types.
+
+    Raises:
+        ManifestError: it is not valid; every fault is listed.
+    """
+    return await trio.to_thread.run_sync(_plan_of, runtime, message)
+
+
+def _plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
+    return runtime.plan(manifest_of(message))
+
+
+def limits_of(message: LimitsMessage | None) -> ResourceLimits:
+    """Return what a client wants its session to be bounded by."""
+    if message is None:
+        return ResourceLimits()
+    return ResourceLimits(
+        message.max_memory_bytes, message.max_timeout_ms, message.max_audio_samples
+    )

@@ -1,0 +1,247 @@
+"""The crossing: a call comes in on asyncio, and is answered by a trio task."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import betterproto2
+import grpclib
+import h2.exceptions
+import trio
+import trio_asyncio
+from grpclib.const import Cardinality, Handler, Status
+from grpclib.server import Stream
+
+from ..errors import LimitError, MillraceError, sole_error
+from ..protocol.codec import Codec
+from ..protocol.errors import DecodeError
+from .faults import CallError, StoppingError, status_of
+from .frames import FrameBuffer
+
+Request = TypeVar("Request", bound=betterproto2.Message)
+Response = TypeVar("Response", bound=betterproto2.Message)
+
+_log = logging.getLogger("millrace.service")
+
+
+class Call(Generic[Request, Response]):
+    """One call, for the trio task that answers it.
+
+    Attributes:
+        peer: the client's address, for the log.
+    """
+
+    def __init__(
+        self,
+        stream: "Stream[Request, Response]",
+        request_type: type[Request],
+        codec: Codec,
+        loop: trio_asyncio.TrioEventLoop,
+        *,
+        most_bytes: int,
+    ) -> None:
+        h2_stream = stream._stream
+        self.peer = _shown_peer(stream)
+        self._stream = h2_stream
+        self._request_type = request_type
+        self._codec = codec
+        self._loop = loop
+        self._most_bytes = most_bytes
+        self._sending = trio.Lock()
+        self._frames = FrameBuffer(self._acknowledge, most_bytes=most_bytes)
+        self._ack = h2_stream.buffer._ack_callback
+        _take_over(h2_stream, self._frames)
+
+    def watch_for(self, message: Request, found: Callable[[], None]) -> None:
+        """Call `found` when this very message arrives, however many before it are still unread."""
+        self._frames.watch_for(self._codec.encode(message), found)
+
+    async def receive(self) -> Request | None:
+        """Return the next message, or None when the client has ended its side.
+
+        Raises:
+            CallError: it is longer than allowed, or cannot be read.
+        """
+        body = await self._frames.receive()
+        if body is None:
+            return None
+        try:
+            return self._codec.decode(body, self._request_type)
+        except DecodeError as error:
+            raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
+
+    async def send(self, *messages: Response) -> None:
+        """Send messages, together; wait while the client does not read.
+
+        Raises:
+            LimitError: one is longer than allowed.
+        """
+        frames = [self._codec.encode_frame(message) for message in messages]
+        for frame in frames:
+            if len(frame) - 5 > self._most_bytes:
+                raise LimitError(
+                    f"a result of {len(frame) - 5} bytes; the server sends at most "
+                    f"{self._most_bytes} (limits.max_message_bytes)"
+                )
+        async with self._sending:
+            await self._send_bytes(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _acknowledge(self, size: int) -> None:
+        # grpclib has taken the transport away where the connection is closed already.
+        if size:
+            with suppress(AttributeError, h2.exceptions.ProtocolError):
+                self._ack(size)
+
+    async def _send_bytes(self, data: bytes) -> None:
+        try:
+            sent = self._send_now(data)
+            if sent < len(data):
+                # The client's window is full. grpclib knows how to wait for it.
+                send = trio_asyncio.aio_as_trio(self._stream.send_data, loop=self._loop)
+                await send(data[sent:])
+        except (h2.exceptions.ProtocolError, AttributeError):
+            # The call is over, and this task about to be cancelled. The attribute that is missing
+            # is the transport that grpclib has taken away.
+            await trio.sleep_forever()
+
+    def _send_now(self, data: bytes) -> int:
+        """Send as much as the windows allow without waiting; return how much it was."""
+        stream, connection = self._stream, self._stream.connection
+        if not connection.write_ready.is_set():
+            return 0
+        h2_connection, stream_id = stream._h2_connection, stream.id
+        assert stream_id is not None
+        most = min(h2_connection.local_flow_control_window(stream_id), len(data))
+        if most <= 0:
+            return 0
+        frame_bytes = h2_connection.max_outbound_frame_size
+        view = memoryview(data)
+        for start in range(0, most, frame_bytes):
+            h2_connection.send_data(stream_id, view[start : min(start + frame_bytes, most)])
+        stream._transport.write(h2_connection.data_to_send())
+        connection.data_send_process()
+        return most
+
+
+Answer = Callable[[Call[Any, Any]], Awaitable[None]]
+"""Answers one call; what it raises becomes the call's status."""
+
+
+class Calls:
+    """Runs the calls of a server as tasks of one trio nursery.
+
+    Attributes:
+        stopping: set when the server wants the calls to end.
+        active: how many are being answered.
+    """
+
+    def __init__(
+        self, nursery: trio.Nursery, loop: trio_asyncio.TrioEventLoop, codec: Codec, most_bytes: int
+    ) -> None:
+        self.active = 0
+        self._idle = trio.Event()
+        self._nursery = nursery
+        self._loop = loop
+        self._codec = codec
+        self._most_bytes = most_bytes
+        # A trio task that is started from a callback of asyncio must not take that for its context.
+        self._context = contextvars.copy_context()
+
+    def handler(
+        self,
+        answer: Answer,
+        cardinality: Cardinality,
+        request_type: type[Any],
+        response_type: type[Any],
+    ) -> Handler:
+        """Return what grpclib calls for an rpc."""
+
+        async def handle(stream: "Stream[Any, Any]") -> None:
+            await self._handle(stream, answer, request_type)
+
+        return Handler(handle, cardinality, request_type, response_type)
+
+    async def wait_idle(self) -> None:
+        """Wait until no call is being answered."""
+        while self.active:
+            self._idle = trio.Event()
+            await self._idle.wait()
+
+    async def _handle(
+        self, stream: "Stream[Any, Any]", answer: Answer, request_type: type[Any]
+    ) -> None:
+        """Answer a call, from asyncio: hand it to a trio task, and wait until that has ended.
+
+        However often this is cancelled, it stays until the session is gone.
+        """
+        call: Call[Any, Any] = Call(
+            stream, request_type, self._codec, self._loop, most_bytes=self._most_bytes
+        )
+        await stream.send_initial_metadata()
+        finished: asyncio.Future[MillraceError | None] = self._loop.create_future()
+        scope = trio.CancelScope()
+        self._context.run(self._nursery.start_soon, self._run, call, answer, scope, finished)
+        cancelled: asyncio.CancelledError | None = None
+        while not finished.done():
+            try:
+                await asyncio.shield(finished)
+            except asyncio.CancelledError as error:  # noqa: ASYNC103 (raised again below)
+                cancelled = error
+                scope.cancel()
+        if cancelled is not None:
+            raise cancelled
+        stream._send_message_done = True
+        failure = finished.result()
+        if failure is not None:
+            raise grpclib.GRPCError(status_of(failure), str(failure))
+
+    async def _run(
+        self,
+        call: Call[Any, Any],
+        answer: Answer,
+        scope: trio.CancelScope,
+        finished: "asyncio.Future[MillraceError | None]",
+    ) -> None:
+        self.active += 1
+        outcome: MillraceError | None = StoppingError("the server is shutting down")
+        try:
+            with scope:
+                outcome = await _outcome(call, answer)
+        finally:
+            self.active -= 1
+            if not self.active:
+                self._idle.set()
+            finished.set_result(outcome)
+
+
+async def _outcome(call: Call[Any, Any], answer: Answer) -> MillraceError | None:
+    """Answer a call; return the error that its status is to say."""
+    try:
+        await answer(call)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it ends this call only)
+        real = sole_error(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(real, MillraceError):
+            return real
+        _log.error("call failed", exc_info=real, extra={"peer": call.peer})
+        return MillraceError("internal error; the server's log has more")
+    return None
+
+
+def _take_over(stream: Any, frames: FrameBuffer) -> None:
+    """Put `frames` in the place of grpclib's buffer, with what that has already."""
+    old = stream.buffer
+    while not old._unacked.empty():
+        data = old._unacked.get_nowait()
+        if data.ack_size:
+            frames.add(data.data, data.ack_size)
+    if old._eof:
+        frames.eof()
+    stream.buffer = frames
+
+
+def _shown_peer(stream: "Stream[Any, Any]") -> str:
+    address = stream.peer.addr()
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"

@@ -1,0 +1,87 @@
+"""grpclib's server, with bounds of our own, and with every connection closed at the end."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from grpclib.config import Configuration
+from grpclib.protocol import H2Protocol
+from grpclib.server import Server
+from h2.settings import SettingCodes
+
+from ..config import Server as ServerSettings
+
+_log = logging.getLogger("millrace.service")
+
+# What a client may send ahead of what its session reads, per call. Several messages of a usual
+# size fit, so that nobody waits for a round trip; nobody can fill the memory either.
+STREAM_WINDOW_BYTES: Final = 4 * 1024 * 1024
+# Per connection: never the bound, or a call that is not read would hold up the others beside it.
+CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
+# Fewer, larger frames cost less than many of the default 16 KiB.
+FRAME_BYTES: Final = 128 * 1024
+CALLS_PER_CONNECTION: Final = 1000
+
+
+class _Connection(H2Protocol):
+    """One client's connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.connection._connection.update_settings(
+            {
+                SettingCodes.MAX_CONCURRENT_STREAMS: CALLS_PER_CONNECTION,
+                SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES,
+            }
+        )
+        self.connection.flush()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
+            _log.info("connection refused", extra={"reason": repr(error)})
+            self.processor.close("not understood")
+
+
+class ConnectionServer(Server):
+    """A grpclib server that knows its connections."""
+
+    def __init__(self, handlers: Any, **options: Any) -> None:
+        super().__init__(handlers, **options)
+        self._open: set[_Connection] = set()
+
+    def _protocol_factory(self) -> H2Protocol:
+        made = super()._protocol_factory()
+        connection = _Connection(made.handler, made.config, made.h2_config)
+        self._open = {each for each in self._open if not _is_closed(each)}
+        self._open.add(connection)
+        return connection
+
+    def stop_listening(self) -> None:
+        """Take no more connections; those that are open stay."""
+        if self._server is not None:
+            self._server.close()
+
+    def close_connections(self) -> None:
+        """Close every connection."""
+        for each in self._open:
+            if hasattr(each, "connection"):
+                each.connection.close()
+
+
+def _is_closed(connection: _Connection) -> bool:
+    return hasattr(connection, "connection") and connection.connection.is_closing()
+
+
+def http2_configuration(settings: ServerSettings) -> Configuration:
+    """Return grpclib's configuration: windows, and pings that find clients that are gone."""
+    return Configuration(
+        http2_connection_window_size=CONNECTION_WINDOW_BYTES,
+        http2_stream_window_size=STREAM_WINDOW_BYTES,
+        _keepalive_time=settings.keepalive_secs,
+        _keepalive_timeout=settings.keepalive_timeout_secs,
+        _keepalive_permit_without_calls=True,
+        _http2_max_pings_without_data=0,
+        _http2_min_sent_ping_interval_without_data=settings.keepalive_secs / 2,
+    )

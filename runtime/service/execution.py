@@ -1,0 +1,155 @@
+"""ExecutePipeline: everything in, everything out, one answer. And GetVersion."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import trio
+from grpclib.const import Status
+
+from actors import Data
+
+from ..conversion import buffer_of
+from ..errors import MillraceError
+from ..host import Runtime
+from ..protocol import (
+    ExecuteRequest,
+    ExecuteResponse,
+    ExecutionResult,
+    ExecutionStatus,
+    NodeResult,
+    NodeStatus,
+    VersionInfo,
+    VersionRequest,
+    VersionResponse,
+)
+from ..session import Session
+from .asked import limits_of, plan_of
+from .calls import Call
+from .faults import CallError, StoppingError, as_told, error_response
+from .figures import Figures
+from .inputs import send_inputs
+from .outputs import named_outputs, outputs_of
+from .serving import Serving
+
+PROTOCOL_VERSION: Final = "v1"
+
+_MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
+
+
+class ExecutionService:
+    """Answers ExecutePipeline and GetVersion."""
+
+    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+        self._runtime = runtime
+        self._serving = serving
+
+    async def execute_pipeline(self, call: Call[ExecuteRequest, ExecuteResponse]) -> None:
+        """Run a pipeline on what the request carries."""
+        request = await call.receive()
+        self._serving.check()
+        if request is None or request.manifest is None:
+            raise CallError(Status.INVALID_ARGUMENT, "the request has no manifest")
+        try:
+            response = ExecuteResponse(result=await self._execute(request))
+        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
+            response = self._failure(as_told(failure))
+        try:
+            await call.send(response)
+        except MillraceError as error:  # the result is longer than a message may be
+            await call.send(self._failure(error))
+
+    async def get_version(self, call: Call[VersionRequest, VersionResponse]) -> None:
+        """Tell what this server is and speaks."""
+        request = await call.receive()
+        if request is None:
+            raise CallError(Status.INVALID_ARGUMENT, "the request has no message")
+        why_not = incompatibility(request.client_version)
+        info = VersionInfo(
+            protocol_version=PROTOCOL_VERSION,
+            runtime_version=version("millrace-runtime"),
+            supported_node_types=sorted(each.name for each in self._runtime.catalogue),
+            supported_protocols=[PROTOCOL_VERSION],
+            build_timestamp=_build_timestamp(),
+        )
+        await call.send(
+            VersionResponse(
+                version_info=info,
+                compatible=not why_not,
+                compatibility_message=why_not or f"remotemedia.{PROTOCOL_VERSION} is spoken here",
+            )
+        )
+
+    async def _execute(self, request: ExecuteRequest) -> ExecutionResult:
+        assert request.manifest is not None
+        plan = await plan_of(self._runtime, request.manifest)
+        limits = limits_of(request.resource_limits)
+        figures = Figures()
+        outputs: defaultdict[str, list[Data]] = defaultdict(list)
+        async with (
+            self._runtime.open_session(plan, resource_limits=limits) as session,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(self._stop_with_server)
+            nursery.start_soon(_feed, session, request, figures)
+            async for result in session:
+                figures.count_out(result)
+                outputs[result.node_id] += outputs_of(result.data)
+            nursery.cancel_scope.cancel()
+        with figures.converting_out():
+            named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
+            buffers = {name: buffer_of(data) for each in named for name, data in each.items()}
+        return ExecutionResult(
+            data_outputs=buffers,
+            metrics=figures.execution_metrics(session),
+            node_results=list(_node_results(session)),
+            status=ExecutionStatus.SUCCESS,
+        )
+
+    async def _stop_with_server(self) -> None:
+        await self._serving.stopping.wait()
+        raise StoppingError("the server is shutting down; this run was cut off")
+
+    def _failure(self, error: MillraceError) -> ExecuteResponse:
+        return ExecuteResponse(error=error_response(error, traces=self._serving.traces))
+
+
+async def _feed(session: Session, request: ExecuteRequest, figures: Figures) -> None:
+    await send_inputs(session, request.data_inputs, figures)
+    await session.close_input()
+
+
+def _node_results(session: Session) -> Iterable[NodeResult]:
+    for node_id, node in session.statistics().items():
+        yield NodeResult(
+            node_id=node_id,
+            status=NodeStatus.SUCCESS if node.items_in or node.items_out else NodeStatus.SKIPPED,
+        )
+
+
+def incompatibility(client_version: str) -> str:
+    """Return why this server cannot serve a client of that version; empty if it can.
+
+    The contract's major version is 1. What does not look like a version says nothing about it.
+
+    >>> incompatibility("v1"), incompatibility("0.4.2"), incompatibility("my client")
+    ('', '', '')
+    >>> incompatibility("v2")
+    'the client speaks v2; this server speaks remotemedia.v1 only'
+    """
+    found = _MAJOR.fullmatch(client_version.strip())
+    if found is None or int(found[1]) <= 1:
+        return ""
+    return (
+        f"the client speaks {client_version.strip()[:40]}; "
+        f"this server speaks remotemedia.{PROTOCOL_VERSION} only"
+    )
+
+
+def _build_timestamp() -> str:
+    written = Path(__file__).stat().st_mtime
+    return datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")

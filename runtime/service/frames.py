@@ -1,0 +1,168 @@
+"""What has come in over one call: HTTP/2 data on one side, whole gRPC messages on the other.
+
+It takes the place of grpclib's own buffer of a call, so that a message crosses from asyncio to trio
+by waking the task that waits for it, and by nothing else.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import trio
+from grpclib.const import Status
+
+from .faults import CallError
+from .lookahead import LookAhead
+
+_HEADER_BYTES: Final = 5
+# Pieces smaller than this are put together, so that a client that sends its bytes one by one cannot
+# make each of them cost a whole object.
+_SMALL_BYTES: Final = 2048
+_JOINED_BYTES: Final = 65536
+_TRUNCATED: Final = "the stream ends in the middle of a message"
+
+
+class FrameBuffer:
+    """The messages of one call, read by one task; `add` and `eof` are what grpclib calls.
+
+    HTTP/2 flow control is what bounds it: a byte is acknowledged, so that the client may send
+    another, when it was read, or when it belongs to a message that a reader waits for. So it never
+    holds more than the stream's window and one message.
+    """
+
+    def __init__(self, acknowledge: Callable[[int], None], *, most_bytes: int) -> None:
+        self._acknowledge = acknowledge
+        self._most_bytes = most_bytes
+        self._pieces: deque[bytes | bytearray] = deque()
+        self._offset = 0  # what is read of the first piece
+        self._available = 0
+        self._unacknowledged = 0
+        self._needed = 0
+        self._ended = False
+        self._reader: trio.lowlevel.Task | None = None
+        self._look_ahead: LookAhead | None = None
+
+    def watch_for(self, message: bytes, found: Callable[[], None]) -> None:
+        """Call `found` when this very message arrives, however many before it are still unread.
+
+        Say so before anything is received.
+        """
+        self._look_ahead = LookAhead(message, found)
+        for piece in self._pieces:
+            self._look_ahead.feed(piece)
+
+    # What grpclib calls, from asyncio.
+
+    def add(self, data: bytes, ack_size: int) -> None:
+        """Take in what came."""
+        size = len(data)
+        self._available += size
+        last = self._pieces[-1] if self._pieces else None
+        if size >= _SMALL_BYTES or self._reader is not None:
+            self._pieces.append(data)
+        elif isinstance(last, bytearray) and len(last) < _JOINED_BYTES:
+            last += data
+        else:
+            self._pieces.append(bytearray(data))
+        if self._reader is not None:
+            self._acknowledge(ack_size)
+            if self._available >= self._needed:
+                self._wake()
+        else:
+            # Padding holds no data, and waits for nobody.
+            self._unacknowledged += size
+            self._acknowledge(ack_size - size)
+        if self._look_ahead is not None:
+            self._look_ahead.feed(data)
+
+    def eof(self) -> None:
+        """Take note that the client sends no more."""
+        self._ended = True
+        self._wake()
+
+    def unacked_size(self) -> int:
+        """Return what was not acknowledged, and forget it: the call is over."""
+        size, self._unacknowledged = self._unacknowledged, 0
+        return size
+
+    # What a trio task calls.
+
+    async def receive(self) -> bytes | None:
+        """Return the next message's bytes, or None when the client has ended its side.
+
+        Raises:
+            CallError: it is longer than allowed, compressed, or ends in its middle.
+        """
+        header = await self._read(_HEADER_BYTES)
+        if header is None:
+            return None
+        if header[0]:
+            raise CallError(
+                Status.UNIMPLEMENTED, "compressed messages are not supported; send them as they are"
+            )
+        length = int.from_bytes(header[1:], "big")
+        if length > self._most_bytes:
+            raise CallError(
+                Status.RESOURCE_EXHAUSTED,
+                f"a message of {length} bytes; the server takes at most {self._most_bytes} "
+                "(limits.max_message_bytes): send smaller chunks",
+            )
+        body = await self._read(length)
+        if body is None:
+            raise CallError(Status.INVALID_ARGUMENT, _TRUNCATED)
+        return body
+
+    async def _read(self, size: int) -> bytes | None:
+        """Return `size` bytes, or None when none are left and none will come."""
+        if self._available < size:
+            await self._wait_for(size)
+            if self._available == 0 and size:
+                return None
+            if self._available < size:
+                raise CallError(Status.INVALID_ARGUMENT, _TRUNCATED)
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        data = self._take(size)
+        self._available -= size
+        if self._unacknowledged > self._available:
+            read = self._unacknowledged - self._available
+            self._unacknowledged = self._available
+            self._acknowledge(read)
+        return data
+
+    async def _wait_for(self, size: int) -> None:
+        pending, self._unacknowledged = self._unacknowledged, 0
+        self._acknowledge(pending)
+        self._needed = size
+        while self._available < size and not self._ended:
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _wake(self) -> None:
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            trio.lowlevel.reschedule(reader)
+
+    def _take(self, size: int) -> bytes:
+        if not size:
+            return b""
+        parts: list[bytes | bytearray] = []
+        missing = size
+        while missing:
+            piece = self._pieces[0]
+            end = self._offset + missing
+            if end < len(piece):
+                part = piece[self._offset : end]
+                self._offset = end
+                missing = 0
+            else:
+                part = piece[self._offset :] if self._offset else piece
+                missing -= len(part)
+                self._pieces.popleft()
+                self._offset = 0
+            parts.append(part)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)

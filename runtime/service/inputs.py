@@ -1,0 +1,28 @@
+"""The items that a client sends along with its manifest."""
+
+from collections.abc import Mapping
+
+from ..conversion import data_of
+from ..protocol import DataBuffer
+from ..session import Session
+from .figures import Figures
+
+
+async def send_inputs(session: Session, inputs: Mapping[str, DataBuffer], figures: Figures) -> None:
+    """Send each item to the node that its key names, one after the other.
+
+    A single item whose key names no node goes to all source nodes.
+
+    Raises:
+        InputError: a key names no node, or an item is not valid; nothing was sent.
+    """
+    known = {node.node_id for node in session.plan.nodes}
+    to_sources = len(inputs) == 1 and not known & inputs.keys()
+    with figures.converting_in():
+        items = [(key, data_of(buffer, f"data_inputs[{key!r}]")) for key, buffer in inputs.items()]
+    if not to_sources:
+        for key, _ in items:
+            session.check_node(key)
+    for sequence, (key, data) in enumerate(items):
+        await session.send(data, node=None if to_sources else key, sequence=sequence)
+        figures.count_in(data)

@@ -1,0 +1,57 @@
+"""Results as the contract carries them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from actors import Audio, Bundle, Data, Json, Text
+
+PORT = "port"
+"""The metadata entry that names the port of an item that came out in a bundle."""
+
+
+def outputs_of(data: Data) -> Iterable[Data]:
+    """Return the items that a result is on the wire: a bundle's members are one each."""
+    if isinstance(data, Bundle):
+        return [member.with_metadata(**{PORT: port}) for port, member in data.members.items()]
+    return (data,)
+
+
+def named_outputs(node_id: str, outputs: list[Data]) -> dict[str, Data]:
+    """Return what a sink gave in a whole run, by name, since the contract has one item per name.
+
+    Audio of one format is joined, texts are joined line by line, JSON values become a list. What
+    cannot be joined keeps its order in the names `id`, `id#2`, `id#3` and so on, so that nothing
+    is lost.
+    """
+    joined = joined_outputs(outputs)
+    if joined is not None:
+        return {node_id: joined}
+    return {
+        node_id if number == 1 else f"{node_id}#{number}": data
+        for number, data in enumerate(outputs, start=1)
+    }
+
+
+def joined_outputs(outputs: list[Data]) -> Data | None:
+    """Return one item that holds all of `outputs`, or None if no one can."""
+    first, *rest = outputs
+    if not rest:
+        return first
+    if isinstance(first, Audio):
+        chunks = [each for each in outputs if isinstance(each, Audio)]
+        formats = {(each.sample_rate, each.channels, each.samples.dtype) for each in chunks}
+        if len(chunks) == len(outputs) and len(formats) == 1:
+            samples = np.concatenate([each.samples for each in chunks])
+            return Audio(samples, first.sample_rate, first.metadata_json, metadata=first.metadata)
+    elif all(isinstance(each, Text) for each in outputs):
+        texts = [each for each in outputs if isinstance(each, Text)]
+        if len({(each.language, each.channel) for each in texts}) == 1:
+            text = "\n".join(each.text for each in texts)
+            return Text(text, texts[0].language, texts[0].channel, metadata=first.metadata)
+    elif all(isinstance(each, Json) for each in outputs):
+        values = [each.text for each in outputs if isinstance(each, Json)]
+        schemas = {each.schema_type for each in outputs if isinstance(each, Json)}
+        schema = schemas.pop() if len(schemas) == 1 else ""
+        return Json.from_text(f"[{', '.join(values)}]", schema, metadata=first.metadata)
+    return None

@@ -1,0 +1,236 @@
+"""The gRPC server: the services in front of a runtime, on one address, as long as a block lasts."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import trio
+import trio_asyncio
+from grpclib.const import Cardinality, Handler
+from grpclib.events import RecvRequest, listen
+
+from ..config import ServerAccess, ServerAddress, server_access
+from ..errors import ConfigError, Fault, sole_error
+from ..host import Runtime
+from ..protocol import (
+    ExecuteRequest,
+    ExecuteResponse,
+    StreamRequest,
+    StreamResponse,
+    VersionRequest,
+    VersionResponse,
+)
+from ..protocol.codec import Codec
+from ..protocol.generated.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
+from ..protocol.generated.grpc.reflection.v1 import (
+    ServerReflectionRequest,
+    ServerReflectionResponse,
+)
+from .authentication import Authentication
+from .calls import Calls
+from .connections import ConnectionServer, http2_configuration
+from .execution import ExecutionService
+from .health import HealthService
+from .reflection import ReflectionService
+from .serving import Serving
+from .streaming import StreamingService
+from .tls import server_tls
+
+EXECUTION: Final = "remotemedia.v1.PipelineExecutionService"
+STREAMING: Final = "remotemedia.v1.StreamingPipelineService"
+HEALTH: Final = "grpc.health.v1.Health"
+REFLECTION: Final = "grpc.reflection.v1.ServerReflection"
+OLD_REFLECTION: Final = "grpc.reflection.v1alpha.ServerReflection"
+
+_BACKLOG: Final = 512
+# For calls to see that they are cut off, and to tell their clients, before the connections close.
+_LAST_WORDS_SECONDS: Final = 2.0
+
+_log = logging.getLogger("millrace.service")
+
+
+class GrpcServer:
+    """A server that listens.
+
+    Attributes:
+        address: where; its port is the one that was taken, if any was asked for.
+        requires_token: whether calls need one.
+    """
+
+    def __init__(
+        self,
+        address: ServerAddress,
+        requires_token: bool,
+        calls: Calls,
+        serving: Serving,
+        health: HealthService,
+        listener: ConnectionServer,
+    ) -> None:
+        self.address = address
+        self.requires_token = requires_token
+        self._calls = calls
+        self._serving = serving
+        self._health = health
+        self._listener = listener
+
+    @property
+    def active_calls(self) -> int:
+        """How many calls are being answered, those that watch the health apart."""
+        return self._calls.active
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Take no new calls; let those that run end by themselves, and after a while cut them off.
+
+        Each that is cut off is told so. Health says NOT_SERVING meanwhile.
+        """
+        self._serving.draining = True
+        self._health.stop_serving()
+        with trio.move_on_after(timeout_seconds):
+            await self._calls.wait_idle()
+        self._serving.stopping.set()
+        with trio.move_on_after(_LAST_WORDS_SECONDS):
+            await self._calls.wait_idle()
+
+
+@asynccontextmanager
+async def open_server(
+    runtime: Runtime, *, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[GrpcServer]:
+    """Serve a runtime, as its configuration's [server] and the environment say.
+
+    Leaving the block cuts off what still runs; call `drain` before to be kinder.
+
+    Args:
+        runtime: what runs the sessions.
+        environment: instead of the process's own.
+
+    Raises:
+        ConfigError: an address, token or certificate cannot be used.
+
+    Example:
+        async with open_runtime() as runtime, open_server(runtime) as server:
+            print("listening on", server.address)
+            await trio.sleep_forever()
+    """
+    settings = runtime.config.server
+    access = server_access(settings, os.environ if environment is None else environment)
+    tls = server_tls(settings)
+    serving = Serving(traces=settings.expose_tracebacks)
+    most_bytes = runtime.config.limits.max_message_bytes
+    listening = _listening_socket(access.address)
+    try:
+        async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
+            loop.set_exception_handler(_on_exception)
+            codec = Codec()
+            calls = Calls(nursery, loop, codec, most_bytes)
+            health = HealthService((EXECUTION, STREAMING))
+            handlers = _Handlers(calls, runtime, serving, health)
+            listener = await trio_asyncio.aio_as_trio(_make)(handlers, codec, settings, access)
+            await trio_asyncio.aio_as_trio(listener.start)(
+                sock=listening, backlog=_BACKLOG, ssl=tls
+            )
+            address = ServerAddress(access.address.host, listening.getsockname()[1])
+            server = GrpcServer(address, access.require_auth, calls, serving, health, listener)
+            _log.info("listening", extra={"address": str(address), "tls": tls is not None})
+            try:
+                yield server
+            finally:
+                with trio.CancelScope(shield=True):
+                    await _close(listener, serving, calls, nursery)
+    except BaseExceptionGroup as group:
+        raise sole_error(group) from None
+    finally:
+        listening.close()
+
+
+async def _close(
+    listener: ConnectionServer, serving: Serving, calls: Calls, nursery: trio.Nursery
+) -> None:
+    """Stop accepting, tell who is still here, cut."""
+    serving.draining = True
+    listener.stop_listening()
+    serving.stopping.set()
+    with trio.move_on_after(_LAST_WORDS_SECONDS):
+        await calls.wait_idle()
+    nursery.cancel_scope.cancel()
+    await trio_asyncio.aio_as_trio(_close_listener)(listener)
+
+
+async def _close_listener(listener: ConnectionServer) -> None:
+    listener.close()
+    await listener.wait_closed()
+    listener.close_connections()
+    await asyncio.sleep(0)  # the transports' own last callbacks
+
+
+async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
+    handlers: "_Handlers", codec: Codec, settings: Any, access: ServerAccess
+) -> ConnectionServer:
+    server = ConnectionServer([handlers], codec=codec, config=http2_configuration(settings))
+    if access.require_auth:
+        listen(server, RecvRequest, Authentication(access.tokens).check)
+    return server
+
+
+class _Handlers:
+    """Every rpc by its path, as grpclib asks for it."""
+
+    def __init__(
+        self, calls: Calls, runtime: Runtime, serving: Serving, health: HealthService
+    ) -> None:
+        execution = ExecutionService(runtime, serving)
+        streaming = StreamingService(runtime, serving)
+        reflection = ReflectionService((EXECUTION, STREAMING, HEALTH, REFLECTION))
+        unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
+        check = HealthCheckRequest, HealthCheckResponse
+        info = ServerReflectionRequest, ServerReflectionResponse
+        self._handlers = {
+            f"/{EXECUTION}/ExecutePipeline": calls.handler(
+                execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
+            ),
+            f"/{EXECUTION}/GetVersion": calls.handler(
+                execution.get_version, unary, VersionRequest, VersionResponse
+            ),
+            f"/{STREAMING}/StreamPipeline": calls.handler(
+                streaming.stream_pipeline, both, StreamRequest, StreamResponse
+            ),
+            f"/{HEALTH}/Check": calls.handler(health.check, unary, *check),
+            f"/{HEALTH}/Watch": calls.handler(health.watch, Cardinality.UNARY_STREAM, *check),
+            f"/{REFLECTION}/ServerReflectionInfo": calls.handler(
+                reflection.server_reflection_info, both, *info
+            ),
+            f"/{OLD_REFLECTION}/ServerReflectionInfo": calls.handler(
+                reflection.server_reflection_info, both, *info
+            ),
+        }
+
+    def __mapping__(self) -> dict[str, Handler]:
+        return self._handlers
+
+
+def _listening_socket(address: ServerAddress) -> socket.socket:
+    """Bind, so that an address that is taken is a clear error before anything is started.
+
+    Raises:
+        ConfigError: it cannot be listened on.
+    """
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        family, _, _, _, where = found[0]
+        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError([Fault(str(address), f"cannot be listened on: {reason}")]) from error
+
+
+def _on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what asyncio would let the whole loop end with: it is one connection's."""
+    error = context.get("exception")
+    if not isinstance(error, OSError):  # a client that went away is no news
+        _log.error("connection failed", exc_info=error, extra={"reason": context.get("message")})

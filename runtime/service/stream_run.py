@@ -1,0 +1,219 @@
+"""One stream's session, from `ready` to `closed`."""
+
+from collections import deque
+from typing import Final
+
+import trio
+
+from ..conversion import buffer_of
+from ..links.item import weight_bytes
+from ..protocol import (
+    ChunkResult,
+    InitProgressUpdate,
+    StreamClosed,
+    StreamControl,
+    StreamControlCommand,
+    StreamInit,
+    StreamReady,
+    StreamRequest,
+    StreamResponse,
+)
+from ..session import InitProgress, Result, Session
+from .calls import Call
+from .faults import StoppingError
+from .figures import Figures
+from .intake import StreamIntake
+from .outputs import outputs_of
+from .serving import Serving
+
+StreamCall = Call[StreamRequest, StreamResponse]
+
+# A loading node's progress is told at least this often, so that a client knows that it lives.
+_HEARTBEAT_SECONDS: Final = 1.5
+# Figures wait for the results of their chunk, but where a pipeline gives none, no longer than this.
+_FIGURES_SECONDS: Final = 0.5
+# 20 ms of audio at 48 kHz: short enough for a conversation, long enough not to be all overhead.
+_RECOMMENDED_SAMPLES: Final = 960
+# Results that are ready together leave together, up to this many; large ones leave alone.
+_TOGETHER: Final = 64
+_TOGETHER_BYTES: Final = 128 * 1024
+
+_CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))
+
+
+class StreamRun:
+    """Feeds a session from a stream, and the stream from the session.
+
+    Attributes:
+        is_ready: whether `ready` was sent.
+    """
+
+    def __init__(
+        self, call: StreamCall, session: Session, init: StreamInit, serving: Serving
+    ) -> None:
+        self.is_ready = False
+        self._call = call
+        self._session = session
+        self._serving = serving
+        self._chunk_size = init.expected_chunk_size
+        self._figures = Figures()
+        self._intake = StreamIntake(call, session, init, self._figures, self._figures_due)
+        self._due: deque[tuple[int, int, int]] = deque()
+        self._cancelled = False
+        self._scope = trio.CancelScope()
+        self._receiving = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Run until the client or the pipeline has ended.
+
+        Raises:
+            MillraceError: the client sent what cannot be taken, or the server stops.
+        """
+        with self._scope:
+            self._call.watch_for(_CANCEL, self._cancel)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._stop_with_server)
+                nursery.start_soon(self._take_in)
+                await self._say_progress()
+                await self._say_ready()
+                await self._give_out()
+                nursery.cancel_scope.cancel()
+
+    async def say_closed(self) -> None:
+        """Send the last message, where the client has asked for it by CLOSE or CANCEL."""
+        if self._cancelled:
+            reason = "cancelled by the client"
+        elif self._intake.closed:
+            reason = "closed by the client"
+        else:
+            return  # the client has closed its side of the stream, and waits for the status
+        metrics = self._figures.execution_metrics(self._session)
+        closed = StreamClosed(session_id=self._session.id, final_metrics=metrics, reason=reason)
+        await self._call.send(StreamResponse(closed=closed))
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        self._scope.cancel()
+
+    async def _stop_with_server(self) -> None:
+        await self._serving.stopping.wait()
+        raise StoppingError("the server is shutting down; this session was cut off")
+
+    async def _take_in(self) -> None:
+        if await self._intake.run():
+            self._cancel()
+
+    async def _say_progress(self) -> None:
+        """Pass on the nodes' progress until all are ready; repeat it while nothing new comes."""
+        said: dict[str, tuple[float, InitProgress]] = {}
+        progress = self._session.progress()
+        while True:
+            loading = [at for at, last in said.values() if last.status != "ready"]
+            scope = trio.CancelScope()
+            if loading:
+                scope.deadline = min(loading) + _HEARTBEAT_SECONDS
+            updates: list[InitProgress] = []
+            with scope:
+                try:
+                    updates = [await anext(progress)]
+                except StopAsyncIteration:
+                    break
+            if scope.cancelled_caught:
+                now = trio.current_time()
+                updates = [
+                    last
+                    for at, last in said.values()
+                    if last.status != "ready" and at + _HEARTBEAT_SECONDS <= now
+                ]
+            for update in updates:
+                said[update.node_id] = (trio.current_time(), update)
+            await self._call.send(*map(_progress_message, updates))
+
+    async def _say_ready(self) -> None:
+        await self._session.wait_ready()
+        ready = StreamReady(
+            session_id=self._session.id,
+            recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
+            max_buffer_latency_ms=0,
+        )
+        self.is_ready = True
+        await self._call.send(StreamResponse(ready=ready))
+
+    async def _give_out(self) -> None:
+        """Send results until there are no more."""
+        while True:
+            first: Result | None = None
+            with trio.CancelScope() as self._receiving:
+                if self._due:
+                    self._receiving.deadline = trio.current_time() + _FIGURES_SECONDS
+                try:
+                    first = await self._session.receive()
+                except trio.EndOfChannel:
+                    break
+            if first is None:
+                await self._call.send(*self._figures_for(None))
+            else:
+                await self._send_results(first)
+        if self._due:
+            await self._call.send(*self._figures_for(None))
+
+    async def _send_results(self, first: Result) -> None:
+        responses: list[StreamResponse] = []
+        result, weight = first, 0
+        while True:
+            weight += self._add_result(result, responses)
+            if len(responses) >= _TOGETHER or weight >= _TOGETHER_BYTES:
+                break
+            try:
+                result = self._session.receive_nowait()
+            except trio.WouldBlock:
+                break
+        await self._call.send(*responses)
+
+    def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
+        """Add a result's messages, and the figures that waited for it; return its rough weight."""
+        figures = self._figures
+        figures.count_out(result)
+        weight = 0
+        for data in outputs_of(result.data):
+            with figures.converting_out():
+                buffer = buffer_of(data)
+            weight += weight_bytes(data)
+            chunk = ChunkResult(
+                sequence=result.sequence,
+                data_outputs={result.node_id: buffer},
+                processing_time_ms=1000 * result.latency_seconds,
+                total_items_processed=figures.items,
+            )
+            responses.append(StreamResponse(result=chunk))
+        if self._due:
+            responses += self._figures_for(result.sequence)
+        return weight
+
+    def _figures_due(self, sequence: int) -> None:
+        """Note that figures are due once the chunk of this sequence is through."""
+        self._due.append((sequence, self._figures.chunks, self._figures.items))
+        self._session.refresh_statistics()
+        self._receiving.deadline = trio.current_time() + _FIGURES_SECONDS
+
+    def _figures_for(self, sequence: int | None) -> list[StreamResponse]:
+        """Return the figures that waited for a result of `sequence`; None: all that are due."""
+        places = [place for place, due in enumerate(self._due) if due[0] == sequence]
+        count = len(self._due) if sequence is None else max(places, default=-1) + 1
+        responses = []
+        for _ in range(count):
+            _, chunks, items = self._due.popleft()
+            metrics = self._figures.stream_metrics(self._session, chunks=chunks, items=items)
+            responses.append(StreamResponse(metrics=metrics))
+        return responses
+
+
+def _progress_message(update: InitProgress) -> StreamResponse:
+    return StreamResponse(
+        init_progress=InitProgressUpdate(
+            node_id=update.node_id,
+            status=update.status,
+            progress=update.fraction,
+            message=update.message,
+        )
+    )

@@ -1,0 +1,60 @@
+"""StreamPipeline: one stream is one session."""
+
+from ..errors import MillraceError
+from ..host import Runtime
+from ..protocol import StreamInit, StreamResponse
+from .asked import limits_of, plan_of
+from .faults import RequestError, as_told, error_response, progress_of_failure
+from .serving import Serving
+from .stream_run import StreamCall, StreamRun
+
+
+class StreamingService:
+    """Answers StreamPipeline."""
+
+    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+        self._runtime = runtime
+        self._serving = serving
+
+    async def stream_pipeline(self, call: StreamCall) -> None:
+        """Run a session for as long as the client's stream lasts.
+
+        A fault is told in the stream itself, which then ends with status OK.
+        """
+        self._serving.check()
+        run: StreamRun | None = None
+        try:
+            init = await _receive_init(call)
+            if init.manifest is None:
+                raise RequestError("init has no manifest; say the pipeline to run")
+            plan = await plan_of(self._runtime, init.manifest)
+            async with self._runtime.open_session(
+                plan, resource_limits=limits_of(init.resource_limits)
+            ) as session:
+                run = StreamRun(call, session, init, self._serving)
+                await run.run()
+            await run.say_closed()
+        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
+            error = as_told(failure)
+            await _say_failure(call, error, run, traces=self._serving.traces)
+
+
+async def _say_failure(
+    call: StreamCall, error: MillraceError, run: StreamRun | None, *, traces: bool
+) -> None:
+    responses = []
+    if error.node_id and (run is None or not run.is_ready):
+        responses.append(StreamResponse(init_progress=progress_of_failure(error)))
+    responses.append(StreamResponse(error=error_response(error, traces=traces)))
+    await call.send(*responses)
+
+
+async def _receive_init(call: StreamCall) -> StreamInit:
+    request = await call.receive()
+    if request is None:
+        raise RequestError("the stream ended before its first message; send init first")
+    if request.init is None:
+        raise RequestError("the first message must be init, which says the pipeline to run")
+    if not request.init.client_version:
+        raise RequestError("init.client_version is empty; say which client this is, in any form")
+    return request.init

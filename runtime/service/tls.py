@@ -1,0 +1,45 @@
+"""TLS for the server."""
+
+import ssl
+
+from ..config import Server
+from ..errors import ConfigError, Fault
+
+
+def server_tls(server: Server) -> ssl.SSLContext | None:
+    """Return the context of the configured certificate, or None where there is none.
+
+    Raises:
+        ConfigError: a file cannot be used, or a certificate has no key.
+    """
+    certificate, key, client_ca = server.tls_certificate, server.tls_key, server.tls_client_ca
+    if certificate is None:
+        for name, value in (("tls_key", key), ("tls_client_ca", client_ca)):
+            if value is not None:
+                raise _fault(name, "there is no server.tls_certificate that it belongs to")
+        return None
+    if key is None:
+        raise _fault("tls_certificate", "needs server.tls_key, the file of its key")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # HTTP/2 forbids others, RFC 9113, 9.2.2
+    context.set_alpn_protocols(["h2"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise _fault("tls_certificate", f"{certificate} with {key}: {_reason(error)}") from error
+    if client_ca is not None:
+        try:
+            context.load_verify_locations(client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise _fault("tls_client_ca", f"{client_ca}: {_reason(error)}") from error
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _fault(key: str, message: str) -> ConfigError:
+    return ConfigError([Fault(f"server.{key}", message)])
