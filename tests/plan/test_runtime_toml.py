@@ -9,11 +9,13 @@ from runtime.config import (
     Pattern,
     Routing,
     RuntimeConfig,
+    Server,
     load_config,
     parse_config,
 )
 from runtime.errors import ConfigError
 
+TABLES = ("multiprocess", "limits", "routing", "server")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -29,12 +31,12 @@ def test_the_file_in_the_repository_says_the_built_in_defaults():
 
 def test_the_file_in_the_repository_shows_every_key_with_a_comment():
     lines = (REPOSITORY / "runtime.toml").read_text().splitlines()
-    for section in (Multiprocess, Limits, Routing, Pattern, RuntimeConfig):
+    for section in (Multiprocess, Limits, Routing, Pattern, Server, RuntimeConfig):
         for key in section.model_fields:
             pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"
             places = [index for index, line in enumerate(lines) if re.match(pattern, line)]
             assert places, key
-            if section is not Pattern and key not in ("multiprocess", "limits", "routing"):
+            if section is not Pattern and key not in TABLES:
                 assert lines[places[0] - 1].startswith("#"), key
 
 
