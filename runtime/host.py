@@ -13,6 +13,7 @@ import trio
 
 from actors import Actor
 
+from .capacity import Capacity
 from .catalogue import Catalogue, build_catalogue
 from .config import ResourceLimits, RuntimeConfig, load_config
 from .errors import sole_error
@@ -30,7 +31,11 @@ _UNLIMITED: Final = ResourceLimits()
 
 
 class Runtime:
-    """Opens sessions. One per server or application; it starts each executor when first needed."""
+    """Opens sessions. One per server or application; it starts each executor when first needed.
+
+    Attributes:
+        capacity: what sessions have of what the operator allows.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class Runtime:
         self._nursery = nursery
         self._executors: dict[str, Executor] = {}
         self._starting = trio.Lock()
+        self.capacity = Capacity(config.limits)
         # The process id, so that people and sweeps can tell whose a segment is.
         self._instance = f"{os.getpid():x}-{secrets.token_hex(2)}"
         self._root = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}", self._instance)
@@ -76,16 +82,19 @@ class Runtime:
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
             NodeError: a node failed; the block was cancelled.
-            LimitError: the session used up its memory or its time; so was it.
+            LimitError: there is no room for the session, and nothing was started; or it used up
+                its memory or its time, and the block was cancelled.
         """
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
-        executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
-        self._sessions += 1
-        number = self._sessions
-        domain = DomainSpec(f"mr{self._instance}_{number}_", str(self._root / str(number)))
-        session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
-        async with run_session(session_id, plan, executors, domain, resource_limits) as session:
-            yield session
+        limits = resource_limits.within(self.config.limits.of_a_session)
+        async with self.capacity.reserve(plan.process_count):
+            executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
+            self._sessions += 1
+            number = self._sessions
+            domain = DomainSpec(f"mr{self._instance}_{number}_", str(self._root / str(number)))
+            session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
+            async with run_session(session_id, plan, executors, domain, limits) as session:
+                yield session
 
     async def _executor(self, name: str) -> Executor:
         async with self._starting:

@@ -8,7 +8,7 @@ from typing import Any
 from .catalogue import Catalogue, NodeType
 from .config import Effective, RuntimeConfig, effective_settings, refused_settings
 from .documents import Document, FaultList, Problem
-from .errors import ManifestError
+from .errors import LimitError, ManifestError
 from .graph import topological_order
 from .manifest import Manifest, NodeId, NodeManifest, load_manifest, manifest_from
 from .node_checks import NodeChecker, check_document
@@ -101,6 +101,7 @@ def make_plan(
     Raises:
         ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
             manifest is larger than the operator allows; `faults` lists everything that is wrong.
+        LimitError: it is all valid, and needs more processes than a session may have.
     """
     faults = FaultList()
     _report(manifest, faults, _size_problems(manifest, config))
@@ -108,8 +109,12 @@ def make_plan(
     planner = _Planner(manifest, catalogue, Router(config.routing, executors=executors), faults)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
-    _report(manifest, faults, _process_problems(plan))
+    excess = _excess_processes(plan)
+    if excess and faults:
+        faults.add(manifest.where(("nodes",)), excess)
     faults.raise_any()
+    if excess:
+        raise LimitError(excess)
     return plan
 
 
@@ -128,6 +133,7 @@ def plan_manifest(
 
     Raises:
         ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
+        LimitError: as `make_plan`.
     """
     try:
         manifest = _read(source)
@@ -216,12 +222,12 @@ def _size_problems(manifest: Manifest, config: RuntimeConfig) -> Iterator[Proble
             yield Problem((key,), message)
 
 
-def _process_problems(plan: Plan) -> Iterator[Problem]:
+def _excess_processes(plan: Plan) -> str:
+    """Return what is wrong if the plan needs more processes than a session may have."""
     most, needed = plan.settings.max_processes_per_session, plan.process_count
-    if needed > most.value:
-        names = ", ".join(node.node_id for node in plan.nodes if node.has_process)
-        yield Problem(
-            ("nodes",),
-            f"{needed} nodes need a process of their own ({names}); max_processes_per_session is "
-            f"{most}",
-        )
+    if needed <= most.value:
+        return ""
+    names = ", ".join(node.node_id for node in plan.nodes if node.has_process)
+    return (
+        f"{needed} nodes need a process of their own ({names}); max_processes_per_session is {most}"
+    )

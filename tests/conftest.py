@@ -6,8 +6,8 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -47,17 +47,27 @@ def forkserver() -> Iterator[tuple[Forkserver, int]]:
     process.wait()
 
 
+OpenRuntime = Callable[[RuntimeConfig], AbstractAsyncContextManager[Runtime]]
+
+
 @pytest.fixture
-async def runtime(forkserver: tuple[Forkserver, int]) -> AsyncIterator[Runtime]:
-    """A runtime with default settings, on the warm forkserver."""
+def runtime_with(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
+    """How to open a runtime with other settings, on the warm forkserver."""
 
     @asynccontextmanager
     async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
-    async with open_runtime(
-        RuntimeConfig(), node_types=SPECIMENS, executors={"multiprocess": open_executor}
-    ) as opened:
+    def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:
+        return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": open_executor})
+
+    return open_it
+
+
+@pytest.fixture
+async def runtime(runtime_with: OpenRuntime) -> AsyncIterator[Runtime]:
+    """A runtime with default settings, on the warm forkserver."""
+    async with runtime_with(RuntimeConfig()) as opened:
         yield opened
 
 
@@ -82,7 +92,8 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a process, a segment, a file, a descriptor or a thread behind."""
-    pid = request.getfixturevalue("forkserver")[1] if "runtime" in request.fixturenames else -1
+    warm = "forkserver" in request.fixturenames
+    pid = request.getfixturevalue("forkserver")[1] if warm else -1
     before = leftovers(pid)
     yield
     gc.collect()

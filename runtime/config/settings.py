@@ -8,6 +8,7 @@ from pydantic import Field
 from ..accepted_form import ACCEPTED
 from ..manifest.forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
 from ..manifest.structure import MOST_CONNECTIONS, MOST_NODES
+from .resource_limits import ResourceLimits
 from .section import Section, Text
 from .server import Server
 
@@ -78,6 +79,27 @@ class Limits(Section):
         default=100, ge=1, le=_MOST_COUNT, description="processes of all sessions together"
     )
     max_sessions: int = Field(default=100, ge=1, le=_MOST_COUNT, description="sessions at once")
+    session_wait_secs: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="seconds that a session waits for room, first come, first served; 0: refused",
+    )
+    max_memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        le=_MOST_BYTES,
+        description="what a node's process may allocate, whatever a client asks for; 0: no limit",
+    )
+    max_timeout_ms: int = Field(
+        default=0, ge=0, le=_MOST_COUNT, description="a session's longest time; 0: no limit"
+    )
+    max_audio_samples: int = Field(
+        default=0,
+        ge=0,
+        le=_MOST_BYTES,
+        description="audio samples that a session may take, of all channels; 0: no limit",
+    )
     max_message_bytes: int = Field(
         default=64 * MIB,
         ge=10 * MIB,
@@ -90,6 +112,11 @@ class Limits(Section):
     max_manifest_connections: int = Field(
         default=1024, ge=0, le=MOST_CONNECTIONS, description="connections of a manifest"
     )
+
+    @property
+    def of_a_session(self) -> ResourceLimits:
+        """What no session's own resource_limits go beyond."""
+        return ResourceLimits(self.max_memory_bytes, self.max_timeout_ms, self.max_audio_samples)
 
 
 class Pattern(Section):

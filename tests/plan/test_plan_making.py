@@ -9,7 +9,7 @@ import pytest
 
 from runtime.catalogue import Catalogue, build_catalogue
 from runtime.config import RuntimeConfig, Source, parse_config
-from runtime.errors import ManifestError
+from runtime.errors import ErrorType, LimitError, ManifestError
 from runtime.manifest import manifest_from, parse_manifest
 from runtime.plan import Plan, make_plan
 from tests.manifest.manifests import pipeline
@@ -137,17 +137,20 @@ def test_an_executor_that_the_runtime_does_not_have_is_a_fault():
     assert gpu.node("a").executor == "gpu"
 
 
-def test_more_processes_than_allowed_are_a_fault_with_the_figures():
+def test_more_processes_than_allowed_are_a_limit_error_with_the_figures():
     nodes = [f"n{index}:TunedNode" for index in range(3)]
     manifest = pipeline(*nodes, max_processes_per_session=2)
-    assert faults_of(manifest) == [
-        "nodes: 3 nodes need a process of their own (n0, n1, n2); max_processes_per_session is "
+    with pytest.raises(LimitError) as caught:
+        planned(manifest)
+    assert caught.value.error_type is ErrorType.RESOURCE_LIMIT
+    assert str(caught.value) == (
+        "3 nodes need a process of their own (n0, n1, n2); max_processes_per_session is "
         "2 (manifest)"
-    ]
+    )
     manifest = pipeline(*nodes, max_processes_per_session=50)
     assert planned(manifest).process_count == 3
-    (fault,) = faults_of(manifest, toml="[limits]\nmax_total_processes = 2")
-    assert fault.endswith("is 2 (manifest, 50 asked for, capped by limits.max_total_processes)")
+    with pytest.raises(LimitError, match=r"is 2 \(manifest, 50 asked for, capped by limits\.max_t"):
+        planned(manifest, toml="[limits]\nmax_total_processes = 2")
 
 
 def test_a_manifest_s_interpreter_must_be_allowed():
