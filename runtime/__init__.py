@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         PipelineError,
         ProcessExitError,
         SessionClosedError,
+        SharedMemoryError,
         SpawnError,
         UnknownNodeError,
     )
@@ -64,6 +65,7 @@ _HOMES: Final = {
     "Session": ".session",
     "SessionClosedError": ".errors",
     "SessionState": ".session",
+    "SharedMemoryError": ".errors",
     "SpawnError": ".errors",
     "UnknownNodeError": ".errors",
     "load_config": ".config",
@@ -99,6 +101,7 @@ __all__ = [
     "Session",
     "SessionClosedError",
     "SessionState",
+    "SharedMemoryError",
     "SpawnError",
     "UnknownNodeError",
     "load_config",

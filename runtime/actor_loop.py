@@ -9,7 +9,7 @@ import trio
 
 from actors import Actor, Bundle, Context, Data, Json
 
-from .errors import HookError, NodeError, sole_error
+from .errors import HookError, NodeError, SharedMemoryError, sole_error
 from .links import Inbox, Item, Output, PeerGoneError
 from .statistics import NodeStatistics
 
@@ -50,6 +50,8 @@ class ActorLoop:
             await self._run_beside_pumps()
         except PeerGoneError as error:
             await self._wait_for_verdict(error)
+        except SharedMemoryError as error:
+            raise error.at(self._node_id) from None
 
     async def cleanup(self) -> None:
         """Let the actor let go of everything; shielded, so give it a deadline."""

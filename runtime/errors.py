@@ -106,6 +106,22 @@ class LimitError(CallerError):
         self.stack_trace = stack_trace
 
 
+class SharedMemoryError(LimitError):
+    """Something does not fit into the session's shared memory, or into the machine's.
+
+    Attributes:
+        detail: the message, without the node.
+    """
+
+    def __init__(self, detail: str, *, node_id: str = "") -> None:
+        super().__init__(detail, node_id=node_id)
+        self.detail = detail
+
+    def at(self, node_id: str) -> "SharedMemoryError":
+        """Return the same error, of a node."""
+        return SharedMemoryError(self.detail, node_id=node_id)
+
+
 class MemoryLimitError(LimitError):
     """A node's process wanted more memory than the session's limit leaves it."""
 

@@ -91,7 +91,11 @@ class Runtime:
             executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
             self._sessions += 1
             number = self._sessions
-            domain = DomainSpec(f"mr{self._instance}_{number}_", str(self._root / str(number)))
+            domain = DomainSpec(
+                f"mr{self._instance}_{number}_",
+                str(self._root / str(number)),
+                plan.settings.shared_memory_budget_bytes.value,
+            )
             session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
             async with run_session(session_id, plan, executors, domain, limits) as session:
                 yield session

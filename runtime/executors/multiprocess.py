@@ -23,6 +23,7 @@ from ..errors import (
     NodeError,
     PipelineError,
     ProcessExitError,
+    SharedMemoryError,
     SpawnError,
 )
 from ..processes.forkserver import Forkserver, open_forkserver
@@ -187,6 +188,8 @@ class _Proxy:
 
     def _told(self, failed: Failed) -> NodeError | LimitError:
         """Return the error that the process told of."""
+        if failed.no_room:
+            return SharedMemoryError(failed.message, node_id=failed.node_id)
         error = _as_error(failed)
         limit = self._task.max_memory_bytes
         if limit and tells_exhaustion(f"{failed.exception_type}\n{failed.stack_trace}"):

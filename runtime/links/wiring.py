@@ -17,6 +17,7 @@ from .shared import (
     SharedEnds,
     WriterSpec,
     open_shared_ends,
+    share_bytes,
 )
 
 # Received items that a node in another place may hold as views of shared memory; more are copied.
@@ -74,6 +75,9 @@ class Wiring:
         successors: for each node, the nodes that read it; a node that none reads is read by the
             session itself.
         remote: the nodes that run in processes of their own.
+
+    Raises:
+        SharedMemoryError: there is no room for the links.
     """
 
     def __init__(
@@ -94,11 +98,21 @@ class Wiring:
         self._inboxes = {node: Inbox() for node in successors if node not in self._remote}
         self._outputs: dict[str, Output] = {}
         self._remote_ends = {node: RemoteEnds(domain) for node in self._remote}
+        inlets: dict[str, tuple[str, Sequence[str]]] = {
+            node: (f"in{index}", [node]) for index, node in enumerate(successors)
+        }
+        outputs: dict[str, tuple[str, Sequence[str]]] = {
+            node: (f"out{index}", readers or [INLET])
+            for index, (node, readers) in enumerate(successors.items())
+        }
+        links = [(INLET, *link) for link in inlets.values()]
+        links += [(node, *link) for node, link in outputs.items()]
+        self._shared_bytes = self._share_bytes(links)
         try:
-            for index, node in enumerate(successors):
-                self.inlets[node] = self._connect(INLET, f"in{index}", [node])
-            for index, (node, readers) in enumerate(successors.items()):
-                self._outputs[node] = self._connect(node, f"out{index}", readers or [INLET])
+            for node, link in inlets.items():
+                self.inlets[node] = self._connect(INLET, *link)
+            for node, link in outputs.items():
+                self._outputs[node] = self._connect(node, *link)
         except BaseException:
             self.close()
             raise
@@ -132,9 +146,8 @@ class Wiring:
 
     def _connect(self, producer: str, service: str, readers: Sequence[str]) -> Output:
         """Join `producer` to its readers; return its end if it is here."""
-        is_remote = producer in self._remote
-        here = [reader for reader in readers if not is_remote and reader not in self._remote]
-        elsewhere = [reader for reader in readers if reader not in here]
+        elsewhere = self._elsewhere(producer, readers)
+        here = [reader for reader in readers if reader not in elsewhere]
         bounds = self._bounds
         ports = [
             self._inbox(reader).open_port(
@@ -151,13 +164,10 @@ class Wiring:
     def _connect_shared(
         self, producer: str, service: str, readers: Sequence[str], ports: list[Port]
     ) -> Output:
-        bounds = self._bounds
-        window = min(bounds.capacity, DROPPING_WINDOW) if bounds.drop_oldest else bounds.capacity
-        channel = ChannelSpec(service, len(readers), window, _BORROWS)
-        reader_spec = ReaderSpec(channel, producer, bounds.capacity_bytes)
-        writer_spec = WriterSpec(
-            channel, tuple(readers), bounds.capacity, bounds.capacity_bytes, bounds.drop_oldest
-        )
+        bounds, room = self._bounds, self._shared_bytes
+        channel = self._channel(service, readers)
+        reader_spec = ReaderSpec(channel, producer, room)
+        writer_spec = WriterSpec(channel, tuple(readers), bounds.capacity, room, bounds.drop_oldest)
         shared = self._shared_ends()
         # Created here, so that the children only ever open it: nobody races for the creation.
         shared.create_channel(channel)
@@ -173,6 +183,28 @@ class Wiring:
             self._remote_ends[producer].writer = (writer_spec, bells)
             return Output(ports)
         return Output(ports, [shared.open_writer(writer_spec, bells)])
+
+    def _share_bytes(self, links: Sequence[tuple[str, str, Sequence[str]]]) -> int:
+        """Return what may wait on each shared link."""
+        channels = [
+            self._channel(service, elsewhere)
+            for producer, service, readers in links
+            if (elsewhere := self._elsewhere(producer, readers))
+        ]
+        if not channels:
+            return self._bounds.capacity_bytes
+        return share_bytes(self._domain, channels, self._bounds.capacity_bytes)
+
+    def _elsewhere(self, producer: str, readers: Sequence[str]) -> list[str]:
+        """Return the readers that are not in the producer's process."""
+        if producer in self._remote:
+            return list(readers)
+        return [reader for reader in readers if reader in self._remote]
+
+    def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
+        bounds = self._bounds
+        window = min(bounds.capacity, DROPPING_WINDOW) if bounds.drop_oldest else bounds.capacity
+        return ChannelSpec(service, len(readers), window, _BORROWS)
 
     def _shared_ends(self) -> SharedEnds:
         # Only a session with a node elsewhere pays for iceoryx2.

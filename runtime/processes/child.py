@@ -20,9 +20,9 @@ from actors import Actor, Context, Progress
 
 from ..actor_loop import ActorLoop
 from ..catalogue import load_actor
-from ..errors import HookError, NodeError, sole_error
+from ..errors import HookError, NodeError, SharedMemoryError, sole_error
 from ..links import Inbox, Output
-from ..links.shared import open_shared_ends
+from ..links.shared import SharedEnds, open_shared_ends
 from ..statistics import NodeStatistics
 from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
 from .messages import (
@@ -95,20 +95,26 @@ class _Node:
     async def run(self, sockets: list[socket.socket]) -> int:
         """Run to the end, and return the exit status."""
         with open_shared_ends(self._spec.domain) as shared:
-            count = len(self._spec.readers)
-            for reader, ear in zip(self._spec.readers, sockets[:count], strict=True):
-                self._inbox.add_reader(shared.open_reader(reader, ear))
-            if self._spec.writer is not None:
-                writer = shared.open_writer(self._spec.writer, sockets[count:])
-                self._output = Output(writers=[writer])
             try:
+                self._open_links(shared, sockets)
                 return await self._run_until_asked()
+            except SharedMemoryError as error:
+                await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
+                return 1
             finally:
                 self._inbox.close()
                 self._output.close()
 
+    def _open_links(self, shared: SharedEnds, sockets: list[socket.socket]) -> None:
+        count = len(self._spec.readers)
+        for reader, ear in zip(self._spec.readers, sockets[:count], strict=True):
+            self._inbox.add_reader(shared.open_reader(reader, ear))
+        if self._spec.writer is not None:
+            writer = shared.open_writer(self._spec.writer, sockets[count:])
+            self._output = Output(writers=[writer])
+
     async def _run_until_asked(self) -> int:
-        failure: NodeError | None = None
+        failure: NodeError | SharedMemoryError | None = None
         with trio.CancelScope() as scope, self._stopped_by_sigterm(scope):
             try:
                 async with trio.open_nursery() as nursery:
@@ -117,7 +123,7 @@ class _Node:
                     await trio.sleep_forever()  # others may still read what this process published
             except BaseExceptionGroup as group:
                 error = sole_error(group)
-                if isinstance(error, NodeError):
+                if isinstance(error, NodeError | SharedMemoryError):
                     failure = error
                 elif not isinstance(error, StopNow):
                     raise
@@ -144,7 +150,7 @@ class _Node:
             await self._loop.run()
             cleaned_up = True
             await self._clean_up()
-        except NodeError as error:
+        except (NodeError, SharedMemoryError) as error:
             # Before anything else can fail.
             await self._report_failure(error)  # noqa: ASYNC120 (it shields itself)
             self._finished = True
@@ -203,7 +209,7 @@ class _Node:
             sent=self._output.statistics(),
         )
 
-    async def _report_failure(self, error: NodeError) -> None:
+    async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
         if self._finished:
             return
         if tells_exhaustion(error.stack_trace):
@@ -212,10 +218,13 @@ class _Node:
             await self._send(
                 Failed(
                     error.node_id,
-                    error.detail if isinstance(error, HookError) else error.message,
+                    error.detail
+                    if isinstance(error, HookError | SharedMemoryError)
+                    else error.message,
                     error.stack_trace,
                     error.hook if isinstance(error, HookError) else "",
                     error.exception_type if isinstance(error, HookError) else "",
+                    no_room=isinstance(error, SharedMemoryError),
                 )
             )
 

@@ -70,13 +70,19 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failed(msgspec.Struct, tag=True, frozen=True):
-    """The node failed; `hook` is empty where no hook raised."""
+    """The node failed.
+
+    Attributes:
+        hook: that raised; empty where none did.
+        no_room: whether shared memory was exhausted, and no hook raised.
+    """
 
     node_id: str
     message: str
     stack_trace: str = ""
     hook: str = ""
     exception_type: str = ""
+    no_room: bool = False
 
 
 FromNode = ProgressReport | Ready | Done | Snapshot | Failed

@@ -127,7 +127,7 @@ class Session:
             InputError: not a data item, or a number out of range.
             UnknownNodeError: the pipeline has no such node.
             LimitError: it has more audio samples than the session may still take; it takes none
-                of them, and goes on.
+                of them, and goes on. So it does where a chunk does not fit into its shared memory.
             SessionClosedError: `close_input` was called.
         """
         targets = self.plan.sources if node is None else (node,)
@@ -380,8 +380,8 @@ async def run_session(
         LimitError: memory or time ran out; so was it.
         PipelineError: something else did.
     """
-    session = Session(session_id, plan, executors, domain, limits)
     try:
+        session = Session(session_id, plan, executors, domain, limits)
         async with session._running():
             yield session
     finally:

@@ -398,3 +398,10 @@ class Hungry(Actor[HungryParams]):
         libc = ctypes.CDLL(None)
         libc.malloc.restype = ctypes.c_void_p
         ctypes.memset(libc.malloc(ctypes.c_size_t(size)) or 0, 1, 1)
+
+
+class Inflate(Actor[Params]):
+    """Give an array of as many bytes as a number says."""
+
+    def process(self, item: Json) -> NumpyArray:
+        return NumpyArray(np.ones(int(str(item.value)), np.uint8))

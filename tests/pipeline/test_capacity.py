@@ -84,10 +84,10 @@ async def test_sessions_that_start_at_once_cannot_overshoot(runtime_with: OpenRu
                 release.set()
 
     release = trio.Event()
-    async with runtime_with(limits(max_total_processes=7)) as runtime:
-        async with trio.open_nursery() as nursery:
-            for _ in range(8):
-                nursery.start_soon(attempt, runtime)
+    config = limits(max_total_processes=7)
+    async with runtime_with(config) as runtime, trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(attempt, runtime)
     assert refused == 6
 
 

@@ -4,6 +4,7 @@ Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_e
 """
 
 from .ends import SharedEnds, open_shared_ends
+from .headroom import share_bytes
 from .specs import DROPPING_WINDOW, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "SharedEnds",
     "WriterSpec",
     "open_shared_ends",
+    "share_bytes",
 ]

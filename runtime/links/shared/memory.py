@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from actors import Array
 
-from .specs import ChannelSpec, DomainSpec
+from ...errors import SharedMemoryError
+from .headroom import Headroom, Pages, needed_bytes
+from .specs import ChannelSpec, DomainSpec, WriterSpec
 
 # Slots are counted in blocks of one cache line, and begin on one. Bytes with a payload alignment
 # of 64 would do the same, but iceoryx2 0.10 then takes 64 times the memory.
@@ -28,8 +30,9 @@ class _Block(ctypes.Structure):
 class MemoryNode:
     """This process's membership in a session's domain."""
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: Any, headroom: Headroom) -> None:
         self._node = node
+        self._headroom = headroom
         self._services: list[Any] = []
 
     def create_service(self, spec: ChannelSpec) -> None:
@@ -41,21 +44,34 @@ class MemoryNode:
         self._services.clear()
         self._node = None
 
-    def open_publisher(self, spec: ChannelSpec) -> "Publisher":
-        """Return the producer's end of `spec`."""
+    def open_publisher(self, link: WriterSpec) -> "Publisher":
+        """Return the producer's end of `link`.
+
+        Raises:
+            SharedMemoryError: there is no room for it.
+        """
+        spec = link.channel
+        to = ", ".join(peer or "the client" for peer in link.peers)
+        self._headroom.require(needed_bytes(spec), f"a link to {to}")
         builder = self._service(spec).publisher_builder()
         port = (
             builder.initial_max_slice_len(_INITIAL_BLOCKS)
             .allocation_strategy(iox2.AllocationStrategy.PowerOfTwo)
-            .max_loaned_samples(MOST_LOANS + 1)  # the last one is for what is copied
+            # One more for what is copied; all others are only ever loaned to take their pages.
+            .max_loaned_samples(MOST_LOANS + 1 + spec.capacity + spec.borrows)
             # Flow control is ours: by credits, never by blocking this thread.
             .backpressure_strategy(iox2.BackpressureStrategy.DiscardData)
             .create()
         )
-        return Publisher(port, spec)
+        return Publisher(port, Pages(self._headroom, link.most_bytes, f"to {to}"))
 
     def open_subscriber(self, spec: ChannelSpec) -> "Subscriber":
-        """Return a reader's end of `spec`."""
+        """Return a reader's end of `spec`.
+
+        Raises:
+            SharedMemoryError: there is no room for it.
+        """
+        self._headroom.require(needed_bytes(spec), "a reader of a link")
         return Subscriber(self._service(spec).subscriber_builder().create())
 
     def _service(self, spec: ChannelSpec) -> Any:
@@ -77,13 +93,44 @@ class MemoryNode:
 class Publisher:
     """The producer's end of a service."""
 
-    def __init__(self, port: Any, spec: ChannelSpec) -> None:
+    def __init__(self, port: Any, pages: Pages) -> None:
         self._port = port
-        self._spec = spec
+        self._pages = pages
 
     def loan(self, size: int) -> "Slot":
-        """Return a writable slot of at least `size` bytes; the segment grows as needed."""
-        return Slot(self._port.loan_slice_uninit(-(-size // BLOCK_BYTES)), size)
+        """Return a writable slot of at least `size` bytes; the segment grows as needed.
+
+        Raises:
+            SharedMemoryError: it may not, or cannot.
+        """
+        pages = self._pages
+        pages.prepare(size)
+        slot = Slot(self._port.loan_slice_uninit(-(-size // BLOCK_BYTES)), size)
+        pages.shrink(slot.address, size)
+        if not pages.has(slot.address, size):
+            self._give_pages(slot)
+        return slot
+
+    def _give_pages(self, slot: "Slot") -> None:
+        pages, address, size = self._pages, slot.address, slot.size
+        excess = pages.excess(address, size)
+        if excess:
+            self._reclaim(excess)
+        try:
+            pages.add(address, size)
+        except SharedMemoryError:
+            if not self._reclaim(size):
+                raise
+            pages.add(address, size)
+
+    def _reclaim(self, size: int) -> int:
+        """Take the pages of slots that nobody uses, until there are enough; return the bytes."""
+        slots, reclaimed = [], 0
+        with suppress(iox2.LoanError):  # no more loans, or no more slots
+            while reclaimed < size:
+                slots.append(self._port.loan_slice_uninit(1))
+                reclaimed += self._pages.drop(slots[-1].payload_ptr)
+        return reclaimed
 
 
 class Slot:
@@ -170,7 +217,7 @@ def open_memory(domain: DomainSpec) -> Iterator[MemoryNode]:
         .signal_handling_mode(iox2.SignalHandlingMode.Disabled)
         .create(iox2.ServiceType.Ipc)
     )
-    memory = MemoryNode(node)
+    memory = MemoryNode(node, Headroom(domain))
     try:
         yield memory
     finally:

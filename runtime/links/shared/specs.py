@@ -1,6 +1,6 @@
 """What the ends of a link through shared memory are told; imports no iceoryx2."""
 
-import glob
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +12,7 @@ import msgspec
 # producer, where it can still be dropped.
 DROPPING_WINDOW: Final = 8
 
-_SEGMENTS: Final = Path("/dev/shm")  # noqa: S108 (where iceoryx2 puts them)
+SEGMENTS: Final = Path("/dev/shm")  # noqa: S108 (where iceoryx2 puts them)
 
 
 class DomainSpec(msgspec.Struct, frozen=True):
@@ -21,15 +21,22 @@ class DomainSpec(msgspec.Struct, frozen=True):
     Attributes:
         prefix: of every name in /dev/shm.
         root: the folder of iceoryx2's files.
+        budget_bytes: what all of its processes together may have.
     """
 
     prefix: str
     root: str
+    budget_bytes: int = 2**62
+
+    def segments(self) -> list[Path]:
+        """Return the shared memory that exists under this spec's names."""
+        with os.scandir(SEGMENTS) as entries:
+            return [Path(entry.path) for entry in entries if entry.name.startswith(self.prefix)]
 
     def leftovers(self) -> list[Path]:
         """Return everything that exists under this spec's names."""
         root = Path(self.root)
-        found = list(_SEGMENTS.glob(f"{glob.escape(self.prefix)}*"))
+        found = self.segments()
         return [*found, root] if root.exists() else found
 
     def remove(self) -> None:
@@ -91,3 +98,8 @@ class WriterSpec(msgspec.Struct, frozen=True):
     capacity: int
     capacity_bytes: int
     drop_oldest: bool
+
+    @property
+    def most_bytes(self) -> int:
+        """What may be in use: as much as waits may also be in the hands of each reader."""
+        return self.capacity_bytes * (1 + self.channel.readers)

@@ -12,6 +12,7 @@ import trio
 
 from actors import Array
 
+from ...errors import SharedMemoryError
 from ..errors import PeerGoneError
 from ..item import Item
 from ..statistics import LinkStatistics
@@ -35,7 +36,7 @@ class SharedWriter:
         self._own: Subscriber | None = None
         self._loans: weakref.WeakSet[Loan] = weakref.WeakSet()
         self._kept = 0
-        self._publisher = memory.open_publisher(spec.channel)
+        self._publisher = memory.open_publisher(spec)
         self._bells = [Bell(sock, peer) for sock, peer in zip(sockets, spec.peers, strict=True)]
         self._sent_items = 0
         self._sent_bytes = 0
@@ -52,7 +53,10 @@ class SharedWriter:
             return None
         if self._own is None:
             self._own = self._memory.open_subscriber(self._spec.channel)
-        loan = Loan(self._publisher.loan(size), shape, dtype, self._on_loan_end)
+        try:
+            loan = Loan(self._publisher.loan(size), shape, dtype, self._on_loan_end)
+        except SharedMemoryError:
+            return None  # it is sent from private memory, or refused then
         self._loans.add(loan)
         return loan.array()
 
@@ -66,6 +70,7 @@ class SharedWriter:
 
         Raises:
             PeerGoneError: a reader is gone.
+            SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = pack(item.data)
         if self._spec.drop_oldest:
