@@ -222,11 +222,25 @@ def _listening_socket(address: ServerAddress) -> socket.socket:
         found = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        family, _, _, _, where = found[0]
-        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+        family, kind, protocol, _, where = found[0]
+        # With its protocol said, or asyncio would not turn Nagle's algorithm off, and every small
+        # message would wait for the client's delayed acknowledgement, 40 ms.
+        listening = socket.socket(family, kind, protocol)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError([Fault(str(address), f"cannot be listened on: {reason}")]) from error
+        raise _unusable(address, error) from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _unusable(address, error) from error
+    return listening
+
+
+def _unusable(address: ServerAddress, error: OSError) -> ConfigError:
+    reason = error.strerror or str(error)
+    return ConfigError([Fault(str(address), f"cannot be listened on: {reason}")])
 
 
 def _on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
