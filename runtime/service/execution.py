@@ -1,6 +1,7 @@
 """ExecutePipeline: everything in, everything out, one answer. And GetVersion."""
 
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -100,9 +101,10 @@ class ExecutionService:
                 figures.count_out(result)
                 outputs[result.node_id] += outputs_of(result.data)
             nursery.cancel_scope.cancel()
-        with figures.converting_out():
-            named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
-            buffers = {name: buffer_of(data) for each in named for name, data in each.items()}
+        began = time.perf_counter()
+        named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
+        buffers = {name: buffer_of(data) for each in named for name, data in each.items()}
+        figures.converted_out(began)
         return ExecutionResult(
             data_outputs=buffers,
             metrics=figures.execution_metrics(session),

@@ -4,8 +4,6 @@ import json
 import resource
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from actors import Bundle, Data
 
@@ -34,18 +32,12 @@ class Figures:
         self._incoming_seconds = 0.0
         self._outgoing_seconds = 0.0
 
-    @contextmanager
-    def converting_in(self) -> Iterator[None]:
-        """Measure a conversion of what came in."""
-        began = time.perf_counter()
-        yield
+    def converted_in(self, began: float) -> None:
+        """Count a conversion of what came in, which began at a time of `time.perf_counter`."""
         self._incoming_seconds += time.perf_counter() - began
 
-    @contextmanager
-    def converting_out(self) -> Iterator[None]:
-        """Measure a conversion of what goes out."""
-        began = time.perf_counter()
-        yield
+    def converted_out(self, began: float) -> None:
+        """Count a conversion of what goes out, which began at a time of `time.perf_counter`."""
         self._outgoing_seconds += time.perf_counter() - began
 
     def count_in(self, data: Data) -> None:

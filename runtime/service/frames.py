@@ -19,6 +19,8 @@ _HEADER_BYTES: Final = 5
 # make each of them cost a whole object.
 _SMALL_BYTES: Final = 2048
 _JOINED_BYTES: Final = 65536
+# Small beside the window, so that a client never waits for it; large beside a message of speech.
+_ACKNOWLEDGED_TOGETHER: Final = 32 * 1024
 _TRUNCATED: Final = "the stream ends in the middle of a message"
 
 
@@ -71,7 +73,8 @@ class FrameBuffer:
         else:
             # Padding holds no data, and waits for nobody.
             self._unacknowledged += size
-            self._acknowledge(ack_size - size)
+            if ack_size > size:
+                self._acknowledge(ack_size - size)
         if self._look_ahead is not None:
             self._look_ahead.feed(data)
 
@@ -124,8 +127,8 @@ class FrameBuffer:
             await trio.lowlevel.checkpoint_if_cancelled()
         data = self._take(size)
         self._available -= size
-        if self._unacknowledged > self._available:
-            read = self._unacknowledged - self._available
+        read = self._unacknowledged - self._available
+        if read >= _ACKNOWLEDGED_TOGETHER:
             self._unacknowledged = self._available
             self._acknowledge(read)
         return data

@@ -1,5 +1,6 @@
 """The items that a client sends along with its manifest."""
 
+import time
 from collections.abc import Mapping
 
 from ..conversion import data_of
@@ -18,8 +19,9 @@ async def send_inputs(session: Session, inputs: Mapping[str, DataBuffer], figure
     """
     known = {node.node_id for node in session.plan.nodes}
     to_sources = len(inputs) == 1 and not known & inputs.keys()
-    with figures.converting_in():
-        items = [(key, data_of(buffer, f"data_inputs[{key!r}]")) for key, buffer in inputs.items()]
+    began = time.perf_counter()
+    items = [(key, data_of(buffer, f"data_inputs[{key!r}]")) for key, buffer in inputs.items()]
+    figures.converted_in(began)
     if not to_sources:
         for key, _ in items:
             session.check_node(key)

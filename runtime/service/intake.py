@@ -1,5 +1,6 @@
 """What a client sends on its stream, into the session."""
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -75,13 +76,15 @@ class StreamIntake:
         return False
 
     async def _take_chunk(self, chunk: DataChunk) -> None:
-        with self._figures.converting_in():
-            data = chunk_data_of(chunk)
+        began = time.perf_counter()
+        data = chunk_data_of(chunk)
+        self._figures.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _take_audio(self, chunk: AudioChunk) -> None:
-        with self._figures.converting_in():
-            data = audio_of_chunk(chunk.buffer)
+        began = time.perf_counter()
+        data = audio_of_chunk(chunk.buffer)
+        self._figures.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _enter(self, data: Data, node_id: str, sequence: int, timestamp_ms: int) -> None:

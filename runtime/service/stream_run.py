@@ -1,5 +1,6 @@
 """One stream's session, from `ready` to `closed`."""
 
+import time
 from collections import deque
 from typing import Final
 
@@ -61,7 +62,7 @@ class StreamRun:
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
         self._scope = trio.CancelScope()
-        self._receiving = trio.CancelScope()
+        self._came_due = trio.Event()
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -76,6 +77,7 @@ class StreamRun:
                 nursery.start_soon(self._take_in)
                 await self._say_progress()
                 await self._say_ready()
+                nursery.start_soon(self._say_late_figures)
                 await self._give_out()
                 nursery.cancel_scope.cancel()
 
@@ -141,21 +143,21 @@ class StreamRun:
 
     async def _give_out(self) -> None:
         """Send results until there are no more."""
-        while True:
-            first: Result | None = None
-            with trio.CancelScope() as self._receiving:
-                if self._due:
-                    self._receiving.deadline = trio.current_time() + _FIGURES_SECONDS
-                try:
-                    first = await self._session.receive()
-                except trio.EndOfChannel:
-                    break
-            if first is None:
-                await self._call.send(*self._figures_for(None))
-            else:
-                await self._send_results(first)
+        async for result in self._session:
+            await self._send_results(result)
         if self._due:
             await self._call.send(*self._figures_for(None))
+
+    async def _say_late_figures(self) -> None:
+        """Send figures that no result has taken along in time."""
+        while True:
+            await self._came_due.wait()
+            self._came_due = trio.Event()
+            while self._due:
+                oldest = self._due[0]
+                await trio.sleep(_FIGURES_SECONDS)
+                if self._due and self._due[0] is oldest:
+                    await self._call.send(*self._figures_for(None))
 
     async def _send_results(self, first: Result) -> None:
         responses: list[StreamResponse] = []
@@ -176,8 +178,9 @@ class StreamRun:
         figures.count_out(result)
         weight = 0
         for data in outputs_of(result.data):
-            with figures.converting_out():
-                buffer = buffer_of(data)
+            began = time.perf_counter()
+            buffer = buffer_of(data)
+            figures.converted_out(began)
             weight += weight_bytes(data)
             chunk = ChunkResult(
                 sequence=result.sequence,
@@ -194,7 +197,7 @@ class StreamRun:
         """Note that figures are due once the chunk of this sequence is through."""
         self._due.append((sequence, self._figures.chunks, self._figures.items))
         self._session.refresh_statistics()
-        self._receiving.deadline = trio.current_time() + _FIGURES_SECONDS
+        self._came_due.set()
 
     def _figures_for(self, sequence: int | None) -> list[StreamResponse]:
         """Return the figures that waited for a result of `sequence`; None: all that are due."""
