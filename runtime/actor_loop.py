@@ -15,7 +15,7 @@ from .statistics import NodeStatistics
 
 # Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
 # this long to say what happened.
-_VERDICT_SECONDS: Final = 2.0
+VERDICT_SECONDS: Final = 2.0
 
 
 class ActorLoop:
@@ -175,7 +175,7 @@ class ActorLoop:
         )
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> None:
-        await trio.sleep(_VERDICT_SECONDS)
+        await trio.sleep(VERDICT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
 
 

@@ -17,11 +17,12 @@ from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.executors.multiprocess import MultiprocessExecutor
 from runtime.processes.forkserver import Forkserver, forkserver_command, forkserver_environment
-from tests.pipeline import specimens
+from tests.pipeline import culprit, specimens
 
 SPECIMENS = {
     name: found
-    for name, found in vars(specimens).items()
+    for module in (specimens, culprit)
+    for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
 }
 SEGMENTS = Path("/dev/shm")

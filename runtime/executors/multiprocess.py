@@ -27,16 +27,24 @@ from ..errors import (
     SpawnError,
 )
 from ..processes.forkserver import Forkserver, open_forkserver
+from ..processes.kernel import hint_at, out_of_memory_kills
 from ..processes.memory_limit import tells_exhaustion
-from ..processes.messages import Ask, Done, Failed, NodeSpec, ProgressReport, Ready, Snapshot
-from ..processes.node_process import Exit, NodeProcess
+from ..processes.messages import (
+    Ask,
+    Done,
+    Failed,
+    FromNode,
+    NodeSpec,
+    ProgressReport,
+    Ready,
+    Snapshot,
+)
+from ..processes.node_process import Exit, GarbledError, NodeProcess
 from .contract import NodeTask
 
 # What a process has written before its end is all there at its end; only a process that it started
 # itself, and that holds the socket open, can make the proxy wait this long.
 _LAST_WORDS_SECONDS: Final = 0.2
-
-_SIGNALS_OF_A_FAILED_ALLOCATION: Final = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGTRAP", "SIGILL")
 
 
 class MultiprocessExecutor:
@@ -67,6 +75,7 @@ class _Proxy:
         self._task = task
         self._process = process
         self._doing = "starting"
+        self._kills_before = out_of_memory_kills()
         self._failure: NodeError | LimitError | None = None
         # Also while the node is ended: it must not find its pipe full, and its last words matter.
         self._output_scope = trio.CancelScope(shield=True)
@@ -164,8 +173,18 @@ class _Proxy:
 
     async def _next_message(self) -> bool:
         """Take in one message; return whether there may be more."""
+        try:
+            return await self._take(await self._process.receive())
+        except GarbledError as error:
+            self._failure = NodeError(
+                self._task.node_id,
+                f"its process wrote to its control socket what is no message: {error}",
+            )
+            return False
+
+    async def _take(self, received: FromNode | None) -> bool:
         task = self._task
-        match await self._process.receive():
+        match received:
             case ProgressReport(status, fraction, message):
                 task.report(Progress(status, fraction, message))
             case Ready():
@@ -204,7 +223,7 @@ class _Proxy:
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=_hint(exited, limit),
+            hint=hint_at(exited.signal_name, self._kills_before, limit),
         )
         if limit and tells_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)
@@ -212,15 +231,6 @@ class _Proxy:
 
     def _on_output(self, line: str) -> None:
         self._log.info(line, extra={"session": self._task.session_id, "node": self._task.node_id})
-
-
-def _hint(exited: Exit, max_memory_bytes: int) -> str:
-    if exited.signal_name in _SIGNALS_OF_A_FAILED_ALLOCATION and max_memory_bytes:
-        return (
-            f"it had a memory limit of {max_memory_bytes} bytes, and native code that does not "
-            "check its allocations ends like this at a limit"
-        )
-    return ""
 
 
 def _nothing_new() -> None:

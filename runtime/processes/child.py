@@ -1,9 +1,7 @@
 """A node's own process: the same actor loop, with its links and its control socket."""
 
-import ctypes
 import faulthandler
 import logging
-import os
 import resource
 import signal
 import socket
@@ -11,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import trio
@@ -38,8 +36,7 @@ from .messages import (
     receive_descriptors,
     receive_spec,
 )
-
-_PR_SET_PDEATHSIG: Final = 1  # from <sys/prctl.h>
+from .supervisor import die_with_parent
 
 
 class StopNow(KeyboardInterrupt):
@@ -51,7 +48,7 @@ class StopNow(KeyboardInterrupt):
 
 def run_node_process(control: int) -> int:
     """Run the node that the control socket tells of; return the process's exit status."""
-    die_with_parent()
+    die_with_parent(signal.SIGKILL)
     faulthandler.enable()
     sock = socket.socket(fileno=control)
     try:
@@ -69,14 +66,6 @@ def run_node_process(control: int) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the forkserver ends."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)  # it ended before it was asked
 
 
 class _Node:

@@ -6,13 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
 
 from ..errors import PipelineError
-from .forkserver_main import FORK, KILL, READY
+from .forkserver_main import FORK, READY
 from .node_process import NodeProcess
 
 _START_SECONDS: Final = 60.0
@@ -36,21 +36,22 @@ class Forkserver:
             PipelineError: the forkserver is gone, or the system has no process left.
         """
         control, child_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        report, child_report = os.pipe()
+        supervisor, child_supervisor = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         output, child_output = os.pipe()
         try:
             request = FORK + os.fsencode(executable or "")
-            await self._request(request, [child_control.fileno(), child_report, child_output])
+            descriptors = [child_control.fileno(), child_supervisor.fileno(), child_output]
+            await self._request(request, descriptors)
         except BaseException:
             control.close()
-            os.close(report)
+            supervisor.close()
             os.close(output)
             raise
         finally:
             child_control.close()
-            os.close(child_report)
+            child_supervisor.close()
             os.close(child_output)
-        process = NodeProcess(control, report, output, self._kill)
+        process = NodeProcess(control, supervisor, output)
         try:
             await process.wait_started()
         except BaseException:
@@ -69,10 +70,6 @@ class Forkserver:
                     raise PipelineError(f"the forkserver is gone: {error}") from error
                 else:
                     return
-
-    def _kill(self, pid: int, number: int) -> None:
-        with suppress(OSError):  # it is gone, and took its children along
-            self._requests.send(KILL.pack(b"K", pid, number))
 
 
 def forkserver_command(descriptor: int) -> list[str]:

@@ -13,7 +13,6 @@ import msgspec
 import trio
 
 from ..errors import PipelineError
-from .forkserver_main import NUMBER
 from .messages import (
     DESCRIPTORS_AT_ONCE,
     LENGTH,
@@ -22,6 +21,7 @@ from .messages import (
     NodeSpec,
     framed,
 )
+from .supervisor import NUMBER
 
 _TAIL_LINES: Final = 40
 _READ_BYTES: Final = 65536
@@ -37,19 +37,21 @@ class Exit:
     signal_name: str = ""
 
 
+class GarbledError(ValueError):
+    """What a process wrote to its control socket is no message."""
+
+
 class NodeProcess:
     """A child process, from the fork to the reaping. Whoever has it calls `end`."""
 
-    def __init__(
-        self, control: socket.socket, report: int, output: int, kill: Callable[[int, int], None]
-    ) -> None:
+    def __init__(self, control: socket.socket, supervisor: socket.socket, output: int) -> None:
         self.pid = 0
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         control.setblocking(False)
+        supervisor.setblocking(False)
         self._control = control
-        self._report = trio.lowlevel.FdStream(report)
+        self._supervisor = supervisor
         self._output = trio.lowlevel.FdStream(output)
-        self._kill = kill
         self._exit: Exit | None = None
         self._reported = b""
         self._reaping = trio.Lock()
@@ -84,7 +86,11 @@ class NodeProcess:
             raise trio.BrokenResourceError from error
 
     async def receive(self) -> FromNode | None:
-        """Return the process's next message, or None when it has closed its socket."""
+        """Return the process's next message, or None when it has closed its socket.
+
+        Raises:
+            GarbledError: it wrote something else.
+        """
         while True:
             message = self._buffered_message()
             if message is not None:
@@ -127,10 +133,14 @@ class NodeProcess:
                 return
 
     async def wait(self) -> Exit:
-        """Wait until the process has ended and is reaped; return how it ended."""
+        """Wait until the process, and all that it started, is reaped; return how it ended."""
         async with self._reaping:
             if self._exit is None:
-                self._exit = _as_exit(await self._read_number())
+                if not self.pid:  # whoever waited for its start was cancelled
+                    self.pid = await self._read_number() or 0
+                exited = _as_exit(await self._read_number())
+                await self._read_number()  # its end, when the supervisor is reaped too
+                self._exit = exited
         return self._exit
 
     async def end(self, *, grace_seconds: float, terminate: bool = True) -> Exit:
@@ -150,17 +160,25 @@ class NodeProcess:
                 self._signal(signal.SIGKILL)
                 with trio.move_on_after(_REAP_SECONDS):
                     await self.wait()
-            await self._report.aclose()
+            trio.lowlevel.notify_closing(self._supervisor)
+            self._supervisor.close()
             await self._output.aclose()
         return self._exit or Exit()
 
     def _signal(self, number: int) -> None:
-        if self._exit is None and self.pid:
-            self._kill(self.pid, number)
+        if self._exit is None:
+            with suppress(OSError):  # it is gone, and took everything along
+                self._supervisor.send(bytes([number]))
 
     async def _read_number(self) -> int | None:
         while len(self._reported) < NUMBER.size:
-            data = await self._report.receive_some(NUMBER.size - len(self._reported))
+            await trio.lowlevel.wait_readable(self._supervisor)
+            try:
+                data = self._supervisor.recv(NUMBER.size - len(self._reported))
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
             if not data:
                 return None
             self._reported += data
@@ -173,13 +191,16 @@ class NodeProcess:
             return None
         (length,) = LENGTH.unpack_from(self._received)
         if length > MAX_MESSAGE_BYTES:
-            return None
+            raise GarbledError(f"a message of {length} bytes")
         end = LENGTH.size + length
         if len(self._received) < end:
             return None
         body = bytes(self._received[LENGTH.size : end])
         del self._received[:end]
-        message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
+        try:
+            message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
+        except msgspec.MsgspecError as error:
+            raise GarbledError(str(error)) from error
         return message
 
     async def _send_all(self, data: bytes) -> None:

@@ -3,16 +3,18 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Self
+from typing import NoReturn, Self
 
 import trio
 
 from actors import Data, Progress
 
+from ..actor_loop import VERDICT_SECONDS
 from ..config import ResourceLimits
 from ..errors import (
     LimitError,
     MillraceError,
+    NodeError,
     PipelineError,
     SessionClosedError,
     UnknownNodeError,
@@ -31,6 +33,8 @@ from .state import SessionState
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
 _PROGRESS_REPORTS = 1000
+# A node breaks its own cleaning up off in time; this is for telling so.
+_SPARE_SECONDS = 1.0
 
 
 class Session:
@@ -145,8 +149,8 @@ class Session:
                 self.state = SessionState.EXECUTING
             try:
                 await self._wiring.inlets[target].send(item)
-            except PeerGoneError:
-                await trio.sleep_forever()  # whoever watches that node cancels this session
+            except PeerGoneError as error:
+                await self._wait_for_verdict(error)
         return sequence
 
     def check_node(self, node: str) -> None:
@@ -169,8 +173,8 @@ class Session:
         for inlet in self._wiring.inlets.values():
             try:
                 await inlet.end()
-            except PeerGoneError:
-                await trio.sleep_forever()
+            except PeerGoneError as error:
+                await self._wait_for_verdict(error)
 
     async def receive(self) -> Result:
         """Return the next result of any sink.
@@ -268,13 +272,25 @@ class Session:
             return await self._wiring.outlet.receive()
         except trio.EndOfChannel:
             return None
-        except PeerGoneError:
-            # Whoever watches that node cancels this session.
-            await trio.sleep_forever()  # noqa: ASYNC120 (it only ends by cancellation)
+        except PeerGoneError as error:
+            await self._wait_for_verdict(error)  # noqa: ASYNC120 (it only ends by cancellation)
+
+    async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
+        """Wait for whoever watches the node to cancel this session; or do it, if it still lives."""
+        await trio.sleep(VERDICT_SECONDS)
+        self._fail(NodeError(error.peer, "closed its links without ending its stream"))
+        await trio.sleep_forever()
 
     async def _finish(self) -> None:
-        for task in self._tasks.values():
-            await task.done.wait()
+        """Let every node go, when all have cleaned up, which is all that they have left to do."""
+        grace = self.plan.settings.cleanup_grace_period_secs.value
+        with trio.move_on_after(grace + _SPARE_SECONDS) as waiting:
+            for task in self._tasks.values():
+                await task.done.wait()
+        if waiting.cancelled_caught:
+            late = next(node for node, task in self._tasks.items() if not task.done.is_set())
+            self._fail(NodeError(late, f"cleanup() took longer than {grace:g} s"))
+            await trio.sleep_forever()
         self._released.set()
 
     async def _run_node(self, task: NodeTask) -> None:

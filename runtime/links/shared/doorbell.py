@@ -28,8 +28,8 @@ class Bell:
         sock.setblocking(False)
         self.taken_items = 0
         self.taken_bytes = 0
+        self.peer = peer
         self._sock = sock
-        self._peer = peer
         self._partial = b""
 
     def ring(self) -> None:
@@ -43,7 +43,7 @@ class Bell:
         except BlockingIOError:
             pass  # so many bells are unread that the reader wakes anyway
         except OSError as error:
-            raise PeerGoneError(self._peer) from error
+            raise PeerGoneError(self.peer) from error
 
     async def ring_end(self) -> None:
         """Tell the reader that nothing more comes.
@@ -57,7 +57,7 @@ class Bell:
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self._sock)
             except OSError as error:
-                raise PeerGoneError(self._peer) from error
+                raise PeerGoneError(self.peer) from error
             else:
                 return
 
@@ -72,9 +72,9 @@ class Bell:
         except BlockingIOError:
             return
         except OSError as error:
-            raise PeerGoneError(self._peer) from error
+            raise PeerGoneError(self.peer) from error
         if not data:
-            raise PeerGoneError(self._peer)
+            raise PeerGoneError(self.peer)
         data = self._partial + data
         whole = len(data) - len(data) % _TAKEN.size
         if whole:

@@ -208,6 +208,8 @@ class SharedWriter:
         items = self._sent_items - bell.taken_items
         if items == 0:
             return True
+        if items < 0:
+            raise PeerGoneError(bell.peer)  # what it says is not what it got
         waiting_bytes = self._sent_bytes - bell.taken_bytes
         return (
             items < self._spec.channel.capacity

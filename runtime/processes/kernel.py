@@ -1,0 +1,39 @@
+"""What the kernel knows about a process that it killed."""
+
+from contextlib import suppress
+from pathlib import Path
+
+
+def out_of_memory_kills() -> int:
+    """Return how often the kernel's out-of-memory killer has struck on this machine.
+
+    0 where it cannot be told.
+    """
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def hint_at(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:
+    """Return what may be behind a signal that ended a node's process; empty if nothing is known.
+
+    Args:
+        signal_name: the signal, which the runtime did not send.
+        kills_before: `out_of_memory_kills()` when the process was started.
+        max_memory_bytes: the process's limit; 0 if it had none.
+    """
+    if signal_name == "SIGKILL":
+        if out_of_memory_kills() > kills_before:
+            return "the kernel's out-of-memory killer struck meanwhile: probably this process"
+        return "the runtime did not send it"
+    if max_memory_bytes and signal_name in _ENDS_OF_UNCHECKED_ALLOCATIONS:
+        return (
+            f"it had a memory limit of {max_memory_bytes} bytes, and native code that does not "
+            "check its allocations ends like this at a limit"
+        )
+    return ""
+
+
+_ENDS_OF_UNCHECKED_ALLOCATIONS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGTRAP", "SIGILL")
