@@ -1,12 +1,8 @@
 """What sessions share: configuration, catalogue, executors and their forkserver."""
 
-import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -18,7 +14,7 @@ from .catalogue import Catalogue, build_catalogue
 from .config import ResourceLimits, RuntimeConfig, load_config
 from .errors import sole_error
 from .executors import BUILT_IN, Executor, ExecutorFactory, Executors
-from .links.shared import DomainSpec
+from .instance import Instance, Swept, open_instance
 from .plan import ManifestSource, Plan, plan_manifest
 from .routing import check_executors
 from .session import Session, run_session
@@ -42,6 +38,7 @@ class Runtime:
         config: RuntimeConfig,
         catalogue: Catalogue,
         factories: Executors,
+        instance: Instance,
         nursery: trio.Nursery,
     ) -> None:
         self.config = config
@@ -51,10 +48,13 @@ class Runtime:
         self._executors: dict[str, Executor] = {}
         self._starting = trio.Lock()
         self.capacity = Capacity(config.limits)
-        # The process id, so that people and sweeps can tell whose a segment is.
-        self._instance = f"{os.getpid():x}-{secrets.token_hex(2)}"
-        self._root = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}", self._instance)
+        self._instance = instance
         self._sessions = 0
+
+    @property
+    def swept(self) -> Swept:
+        """What was removed at the start that killed servers had left."""
+        return self._instance.swept
 
     def plan(self, manifest: ManifestSource) -> Plan:
         """Check a manifest, an object or a file that says one; return what would run where.
@@ -91,12 +91,9 @@ class Runtime:
             executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
             self._sessions += 1
             number = self._sessions
-            domain = DomainSpec(
-                f"mr{self._instance}_{number}_",
-                str(self._root / str(number)),
-                plan.settings.shared_memory_budget_bytes.value,
-            )
-            session_id = f"{self._instance}-{number}-{secrets.token_hex(4)}"
+            budget_bytes = plan.settings.shared_memory_budget_bytes.value
+            domain = self._instance.domain(number, budget_bytes)
+            session_id = f"{self._instance.name}-{number}-{secrets.token_hex(4)}"
             async with run_session(session_id, plan, executors, domain, limits) as session:
                 yield session
 
@@ -107,9 +104,6 @@ class Runtime:
                     _host, self._factories[name], self.config
                 )
             return self._executors[name]
-
-    def _remove_root(self) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
 
 
 async def _host(  # noqa: ASYNC114 (its caller awaits its start)
@@ -139,22 +133,22 @@ async def open_runtime(
 
     Raises:
         ConfigError: runtime.toml is not valid.
+        PipelineError: the folder for temporary files is not usable.
     """
     config = load_config() if config is None else config
     catalogue = build_catalogue(config).with_types(node_types or {})
     factories = {**BUILT_IN, **(executors or {})}
     check_executors(config.routing, factories)
     try:
-        async with trio.open_nursery() as nursery:
-            runtime = Runtime(config, catalogue, factories, nursery)
-            try:
-                yield runtime
-            finally:
-                nursery.cancel_scope.cancel()
+        with open_instance() as instance:
+            async with trio.open_nursery() as nursery:
+                runtime = Runtime(config, catalogue, factories, instance, nursery)
+                try:
+                    yield runtime
+                finally:
+                    nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         raise sole_error(group) from None
-    finally:
-        runtime._remove_root()
 
 
 @asynccontextmanager

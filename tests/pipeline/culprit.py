@@ -3,11 +3,13 @@
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from actors import Actor, Data, Field, Params
+from actors import Actor, Data, Field, Json, Params
 
 CONTROL = 3
 """The descriptor of the control socket in a node's process."""
@@ -98,3 +100,25 @@ def misbehave_in_a_node(how: str, path: str) -> None:
     """Do it where a module is imported by a node's process, and not by the server's check."""
     if any("forkserver_main" in argument for argument in sys.orig_argv):
         misbehave(how, path)
+
+
+class Daemonizing(Actor[Params]):
+    """Leave a process behind that has left its group, its session and its parent."""
+
+    def initialize(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            start_daemon(f"{folder}/pid")
+
+    def process(self, item: Data) -> Data:
+        return item
+
+
+class OpenDescriptors(Actor[Params]):
+    """Say which descriptors the process has."""
+
+    def process(self, item: Data) -> Json:
+        names = {}
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(FileNotFoundError):
+                names[name] = os.readlink(f"/proc/self/fd/{name}")
+        return Json(names)
