@@ -36,22 +36,22 @@ class Forkserver:
             PipelineError: the forkserver is gone, or the system has no process left.
         """
         control, child_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        supervisor, child_supervisor = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        supervision, child_supervision = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         output, child_output = os.pipe()
         try:
             request = FORK + os.fsencode(executable or "")
-            descriptors = [child_control.fileno(), child_supervisor.fileno(), child_output]
+            descriptors = [child_control.fileno(), child_supervision.fileno(), child_output]
             await self._request(request, descriptors)
         except BaseException:
             control.close()
-            supervisor.close()
+            supervision.close()
             os.close(output)
             raise
         finally:
             child_control.close()
-            child_supervisor.close()
+            child_supervision.close()
             os.close(child_output)
-        process = NodeProcess(control, supervisor, output)
+        process = NodeProcess(control, supervision, output)
         try:
             await process.wait_started()
         except BaseException:

@@ -44,13 +44,13 @@ class GarbledError(ValueError):
 class NodeProcess:
     """A child process, from the fork to the reaping. Whoever has it calls `end`."""
 
-    def __init__(self, control: socket.socket, supervisor: socket.socket, output: int) -> None:
+    def __init__(self, control: socket.socket, supervision: socket.socket, output: int) -> None:
         self.pid = 0
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         control.setblocking(False)
-        supervisor.setblocking(False)
+        supervision.setblocking(False)
         self._control = control
-        self._supervisor = supervisor
+        self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
         self._exit: Exit | None = None
         self._reported = b""
@@ -139,7 +139,7 @@ class NodeProcess:
                 if not self.pid:  # whoever waited for its start was cancelled
                     self.pid = await self._read_number() or 0
                 exited = _as_exit(await self._read_number())
-                await self._read_number()  # its end, when the supervisor is reaped too
+                await self._read_number()  # its end, when all that it started is reaped too
                 self._exit = exited
         return self._exit
 
@@ -160,21 +160,21 @@ class NodeProcess:
                 self._signal(signal.SIGKILL)
                 with trio.move_on_after(_REAP_SECONDS):
                     await self.wait()
-            trio.lowlevel.notify_closing(self._supervisor)
-            self._supervisor.close()
+            trio.lowlevel.notify_closing(self._supervision)
+            self._supervision.close()
             await self._output.aclose()
         return self._exit or Exit()
 
     def _signal(self, number: int) -> None:
         if self._exit is None:
             with suppress(OSError):  # it is gone, and took everything along
-                self._supervisor.send(bytes([number]))
+                self._supervision.send(bytes([number]))
 
     async def _read_number(self) -> int | None:
         while len(self._reported) < NUMBER.size:
-            await trio.lowlevel.wait_readable(self._supervisor)
+            await trio.lowlevel.wait_readable(self._supervision)
             try:
-                data = self._supervisor.recv(NUMBER.size - len(self._reported))
+                data = self._supervision.recv(NUMBER.size - len(self._reported))
             except BlockingIOError:
                 continue
             except OSError:

@@ -1,13 +1,15 @@
-"""The process between the forkserver and a node: it outlives the node, and ends what it started.
+"""What the forkserver knows of the nodes that it has forked, and how it ends them.
 
-Whatever a node starts, also what has left its group and its session, is handed to the supervisor
-when its parent ends (PR_SET_CHILD_SUBREAPER). So when the node ends, everything that the supervisor
-still has as a child is the node's, and goes with it. One socket ties it to the server:
+Whatever a node starts and lets go of, also what has left its group and its session, is handed to
+the node itself, and when that has ended, to the forkserver (PR_SET_CHILD_SUBREAPER on both). So a
+child of the forkserver that is no node was started by a node that has ended, and goes too.
 
-    to the server: the node's process id, then, when the node and all that it started are reaped,
-        its wait status, each as a signed 64-bit number; minus errno if it could not be forked
+One socket ties each node to the server:
+
+    to the server: the node's process id, then its wait status, each as a signed 64-bit number;
+        minus errno if it could not be forked. The end says that all it started is reaped too.
     from the server: a byte is a signal for the node's group; the end says that the server wants no
-        more of it, or is gone: then everything is killed
+        more of it: then it is killed
 """
 
 import contextlib
@@ -17,8 +19,8 @@ import select
 import signal
 import socket
 import struct
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 NUMBER: Final = struct.Struct("<q")
@@ -36,82 +38,141 @@ def die_with_parent(number: int) -> None:
         os._exit(1)  # it ended before it was asked
 
 
-class Supervisor:
-    """Watches one node's process, in a process of its own that has nothing else.
+def adopt_descendants() -> None:
+    """Become the parent of every descendant whose own parent ends; an exec keeps that."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
-    Make it before the node is forked, so that no signal is missed.
+
+def tell(server: socket.socket, number: int) -> None:
+    """Tell the server a number, if it is still there."""
+    with contextlib.suppress(OSError):
+        server.sendall(NUMBER.pack(number))
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """A node's process.
+
+    Attributes:
+        left: what it has left behind and is killed, but not reaped yet.
     """
 
-    def __init__(self, server: socket.socket) -> None:
-        self._server = server
-        self._node = 0
-        self._woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in (signal.SIGCHLD, signal.SIGTERM):
-            signal.signal(number, _noted)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        die_with_parent(signal.SIGTERM)
+    pid: int
+    server: socket.socket
+    left: set[int] = field(default_factory=set)
 
-    def watch(self, node: int) -> None:
-        """Follow the node to its end, end what is left of it, and tell the server."""
-        self._node = node
-        self._tell(node)
-        poll = select.poll()
-        poll.register(self._server.fileno(), select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
-        while not self._has_ended():
-            ready = {descriptor for descriptor, _ in poll.poll()}
-            if self._woken in ready and signal.SIGTERM in os.read(self._woken, 4096):
-                self._end_all()  # the forkserver is gone; nobody could tell how the node ended
-                return
-            if self._server.fileno() in ready and not self._obey():
-                break
-        status = self._end_all()
-        self._tell(status)
 
-    def _has_ended(self) -> bool:
-        """Return whether the node has ended; reap what it has lost on the way."""
-        while True:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
-                return False
-            if ended.si_pid == self._node:
-                return True  # not reaped: nobody else can have its number yet
-            os.waitpid(ended.si_pid, 0)
+class Supervisor:
+    """The nodes of one forkserver. It never waits: everything comes as an event of its poll."""
 
-    def _obey(self) -> bool:
-        """Pass signals on; return whether the server is still there."""
-        numbers = self._server.recv(_SIGNALS_AT_ONCE)
-        for number in numbers:
-            _kill_group(self._node, number)
-        return bool(numbers)
+    def __init__(self, poll: select.poll) -> None:
+        self._poll = poll
+        self._by_process: dict[int, _Node] = {}
+        self._by_socket: dict[int, _Node] = {}
+        self._ending: list[_Node] = []
+        self._strangers: dict[int, int] = {}
+        adopt_descendants()
 
-    def _end_all(self) -> int:
-        """Kill and reap the node and everything that it started; return its wait status."""
-        _kill_group(self._node, signal.SIGKILL)
-        _, status = os.waitpid(self._node, 0)
+    def add(self, pid: int, server: socket.socket) -> None:
+        """Take over a node that was forked, and its socket."""
+        node = _Node(pid, server)
+        server.setblocking(False)
+        tell(server, pid)
+        descriptor = os.pidfd_open(pid)
+        self._by_process[descriptor] = node
+        self._by_socket[server.fileno()] = node
+        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(server.fileno(), select.POLLIN)
+
+    def handle(self, descriptor: int) -> None:
+        """Do what an event of a descriptor asks for.
+
+        The event may be of an earlier descriptor of that number, closed since the poll.
+        """
+        if descriptor in self._by_socket:
+            self._obey(self._by_socket[descriptor])
+        elif not _has_ended(descriptor):
+            return
+        elif descriptor in self._by_process:
+            self._forget(descriptor)
+            self._end(self._by_process.pop(descriptor))
+        elif descriptor in self._strangers:
+            self._forget(descriptor)
+            self._reap_stranger(self._strangers.pop(descriptor))
+
+    def end_all(self) -> None:
+        """Kill and reap every node and everything that they started."""
+        for node in self._by_process.values():
+            _kill_group(node.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while True:
                 # What they in turn have started becomes ours when they end.
                 for pid in _children():
                     os.kill(pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
-        return status
 
-    def _tell(self, number: int) -> None:
-        with contextlib.suppress(OSError):
-            self._server.sendall(NUMBER.pack(number))
+    def _obey(self, node: _Node) -> None:
+        """Pass signals on; kill what the server has let go of."""
+        try:
+            numbers = node.server.recv(_SIGNALS_AT_ONCE)
+        except BlockingIOError:
+            return
+        except OSError:
+            numbers = b""
+        for number in numbers or bytes([signal.SIGKILL]):
+            _kill_group(node.pid, number)
+        if not numbers:
+            self._poll.unregister(node.server.fileno())
+            del self._by_socket[node.server.fileno()]
+
+    def _end(self, node: _Node) -> None:
+        """Reap a node that has ended, and kill what it has left behind."""
+        if self._by_socket.pop(node.server.fileno(), None) is not None:
+            self._poll.unregister(node.server.fileno())
+        _kill_group(node.pid, signal.SIGKILL)
+        _, status = os.waitpid(node.pid, 0)
+        tell(node.server, status)
+        self._ending.append(node)
+        self._kill_strangers()
+        self._finish()
+
+    def _reap_stranger(self, pid: int) -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+        for node in self._ending:
+            node.left.discard(pid)
+        self._kill_strangers()  # its own children have become ours
+        self._finish()
+
+    def _kill_strangers(self) -> None:
+        """Kill every child that is no node, for all nodes that have ended meanwhile."""
+        known = {node.pid for node in self._by_process.values()} | set(self._strangers.values())
+        for pid in _children():
+            if pid not in known:
+                os.kill(pid, signal.SIGKILL)
+                descriptor = os.pidfd_open(pid)
+                self._strangers[descriptor] = pid
+                self._poll.register(descriptor, select.POLLIN)
+                for node in self._ending:
+                    node.left.add(pid)
+
+    def _finish(self) -> None:
+        """Say of each node whose all is gone that it is."""
+        for node in self._ending:
+            if not node.left:
+                node.server.close()
+        self._ending = [node for node in self._ending if node.left]
+
+    def _forget(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
 
 
-def stop_supervising() -> None:
-    """Let go of the supervisor's signal handling, in the node that was forked from it."""
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _noted(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: the wakeup descriptor tells of it."""
+def _has_ended(process: int) -> bool:
+    with contextlib.suppress(OSError):
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PIDFD, process, options) is not None
+    return False
 
 
 def _kill_group(pid: int, number: int) -> None:

@@ -38,7 +38,7 @@ async def test_daemons_of_a_node_end_with_it_and_those_of_others_stay(runtime: R
         async with runtime.open_session(pipeline) as other:
             await other.wait_ready()
             during = {p.pid for p in psutil.Process().children(recursive=True)}
-            assert len(during - before) == 3  # supervisor, node and daemon
+            assert len(during - before) == 2  # node and daemon
         assert {p.pid for p in psutil.Process().children(recursive=True)} == before
 
 
