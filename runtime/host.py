@@ -11,13 +11,15 @@ from actors import Actor
 
 from .capacity import Capacity
 from .catalogue import Catalogue, build_catalogue
-from .config import ResourceLimits, RuntimeConfig, load_config
-from .errors import sole_error
-from .executors import BUILT_IN, Executor, ExecutorFactory, Executors
+from .checking import shown
+from .config import ResourceLimits, RuntimeConfig, Source, load_config
+from .errors import ConfigError, Fault, ManifestError, sole_error
+from .executors import BUILT_IN, Executor, ExecutorFactory, Executors, installed_executors
 from .instance import Instance, Swept, open_instance
 from .plan import ManifestSource, Plan, plan_manifest
+from .processes.interpreter import Interpreters
 from .routing import check_executors
-from .session import Session, run_session
+from .session import Session, SessionBounds, run_session
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application's own: a name, and "module:Class" or the class."""
@@ -49,6 +51,7 @@ class Runtime:
         self._starting = trio.Lock()
         self.capacity = Capacity(config.limits)
         self._instance = instance
+        self._interpreters = Interpreters()
         self._sessions = 0
 
     @property
@@ -87,6 +90,8 @@ class Runtime:
         """
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         limits = resource_limits.within(self.config.limits.of_a_session)
+        bounds = SessionBounds(limits, self.config.files.roots)
+        await self._check_interpreter(plan)
         async with self.capacity.reserve(plan.process_count):
             executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
             self._sessions += 1
@@ -94,8 +99,20 @@ class Runtime:
             budget_bytes = plan.settings.shared_memory_budget_bytes.value
             domain = self._instance.domain(number, budget_bytes)
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(4)}"
-            async with run_session(session_id, plan, executors, domain, limits) as session:
+            async with run_session(session_id, plan, executors, domain, bounds) as session:
                 yield session
+
+    async def _check_interpreter(self, plan: Plan) -> None:
+        setting = plan.settings.python_executable
+        if setting.value is None or not plan.process_count:
+            return
+        fault = await self._interpreters.fault(setting.value)
+        if fault:
+            message = f"got {shown(setting.value)}; {fault}"
+            if setting.source is Source.MANIFEST:
+                place = plan.manifest.where(("metadata", "multiprocess", "python_executable"))
+                raise ManifestError([Fault(place, message)])
+            raise ConfigError([Fault("runtime.toml: multiprocess.python_executable", message)])
 
     async def _executor(self, name: str) -> Executor:
         async with self._starting:
@@ -137,7 +154,7 @@ async def open_runtime(
     """
     config = load_config() if config is None else config
     catalogue = build_catalogue(config).with_types(node_types or {})
-    factories = {**BUILT_IN, **(executors or {})}
+    factories = {**BUILT_IN, **installed_executors(BUILT_IN), **(executors or {})}
     check_executors(config.routing, factories)
     try:
         with open_instance() as instance:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from importlib.metadata import entry_points
 from typing import Final
 
 from .catalogue import NodeType
@@ -18,6 +19,14 @@ MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
 
 EXECUTORS: Final = (NATIVE, MULTIPROCESS)
+
+EXECUTOR_GROUP: Final = "millrace.executors"
+"""The entry point group in which a distribution offers executors: name = "module:factory"."""
+
+
+def executor_names() -> tuple[str, ...]:
+    """Return the names of all executors that there are, those of installed distributions too."""
+    return (*EXECUTORS, *(point.name for point in entry_points(group=EXECUTOR_GROUP)))
 
 
 @dataclass(frozen=True, slots=True)

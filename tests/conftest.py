@@ -15,6 +15,7 @@ import pytest
 
 from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
+from runtime.config import Files
 from runtime.executors.multiprocess import MultiprocessExecutor
 from runtime.processes.forkserver import Forkserver, forkserver_command, forkserver_environment
 from tests.pipeline import culprit, specimens
@@ -68,7 +69,7 @@ def runtime_with(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
 @pytest.fixture
 async def runtime(runtime_with: OpenRuntime) -> AsyncIterator[Runtime]:
     """A runtime with default settings, on the warm forkserver."""
-    async with runtime_with(RuntimeConfig()) as opened:
+    async with runtime_with(RuntimeConfig(files=Files(roots=("/somewhere",)))) as opened:
         yield opened
 
 

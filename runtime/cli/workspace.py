@@ -8,6 +8,7 @@ from pathlib import Path
 from ..catalogue import Catalogue, build_catalogue
 from ..config import RuntimeConfig, load_config
 from ..plan import Plan, plan_manifest
+from ..routing import executor_names
 from .failures import CommandError
 
 
@@ -29,7 +30,9 @@ class Workspace:
         Raises:
             ManifestError: it is not valid.
         """
-        return plan_manifest(manifest, config=self.config, catalogue=self.catalogue)
+        return plan_manifest(
+            manifest, config=self.config, catalogue=self.catalogue, executors=executor_names()
+        )
 
 
 def open_workspace(config: Path | None, node_types: list[str] | None) -> Workspace:

@@ -4,10 +4,11 @@ from .effective import Effective, Setting, Source, effective_settings, refused_s
 from .load import load_config, parse_config
 from .resource_limits import ResourceLimits
 from .server import Server, ServerAccess, ServerAddress, server_access
-from .settings import Limits, Multiprocess, Pattern, Routing, RuntimeConfig
+from .settings import Files, Limits, Multiprocess, Pattern, Routing, RuntimeConfig
 
 __all__ = [
     "Effective",
+    "Files",
     "Limits",
     "Multiprocess",
     "Pattern",

@@ -146,6 +146,15 @@ class Routing(Section):
     )
 
 
+class Files(Section):
+    """What a client may reach by the path of a file."""
+
+    roots: tuple[Annotated[str, Field(pattern="^/")], ...] = Field(
+        default=(),
+        description="folders, whole paths, in which the files that a client names must lie",
+    )
+
+
 class RuntimeConfig(Section):
     """All settings of the operator's."""
 
@@ -153,6 +162,7 @@ class RuntimeConfig(Section):
     limits: Limits = Limits()
     routing: Routing = Routing()
     server: Server = Server()
+    files: Files = Files()
     nodes: Mapping[Text, Target] = Field(
         default_factory=dict, description='more node types: name = "module:Class"'
     )

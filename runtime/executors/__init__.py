@@ -3,6 +3,7 @@
 from typing import Final
 
 from .contract import Executor, ExecutorFactory, Executors, NodeTask
+from .installed import installed_executors
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
 
@@ -11,4 +12,11 @@ BUILT_IN: Final[Executors] = {
     "multiprocess": open_multiprocess_executor,
 }
 
-__all__ = ["BUILT_IN", "Executor", "ExecutorFactory", "Executors", "NodeTask"]
+__all__ = [
+    "BUILT_IN",
+    "Executor",
+    "ExecutorFactory",
+    "Executors",
+    "NodeTask",
+    "installed_executors",
+]

@@ -10,7 +10,6 @@ import trio
 from actors import Data, Progress
 
 from ..actor_loop import VERDICT_SECONDS
-from ..config import ResourceLimits
 from ..errors import (
     LimitError,
     MillraceError,
@@ -28,7 +27,8 @@ from ..plan import Plan
 from ..statistics import NodeStatistics
 from ..suggestions import did_you_mean
 from .events import InitProgress, Result
-from .intake import Intake
+from .figures import dropped, totals, waiting
+from .intake import Intake, SessionBounds
 from .state import SessionState
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
@@ -57,11 +57,11 @@ class Session:
         plan: Plan,
         executors: Mapping[str, Executor],
         domain: DomainSpec,
-        limits: ResourceLimits,
+        bounds: SessionBounds,
     ) -> None:
         self.id = session_id
         self.plan = plan
-        self.limits = limits
+        self.limits = limits = bounds.limits
         self.state = SessionState.INITIALIZING
         settings = plan.settings
         self._executors = executors
@@ -81,7 +81,7 @@ class Session:
         self._input_closed = False
         self._receiving = False
         self._next_sequence = 0
-        self._intake = Intake(limits)
+        self._intake = Intake(bounds)
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )
@@ -232,35 +232,18 @@ class Session:
 
     def dropped(self) -> int:
         """Return how many items links without backpressure have dropped, as far as is known."""
-        inlets = sum(inlet.statistics().dropped for inlet in self._wiring.inlets.values())
-        return inlets + sum(node.sent.dropped for node in self.statistics().values())
+        return dropped(self._wiring, self.statistics())
 
     def waiting(self) -> int:
         """Return how many items wait on the links, as far as is known."""
-        nodes = self.statistics()
-        put = sum(inlet.statistics().items for inlet in self._wiring.inlets.values())
-        put += sum(nodes[n.node_id].items_out * max(len(n.outputs), 1) for n in self.plan.nodes)
-        taken = self._wiring.outlet.statistics().items - self._wiring.outlet.waiting()
-        taken += sum(node.items_in for node in nodes.values())
-        return max(put - taken - self.dropped(), 0)
+        return waiting(self._wiring, self.plan, self.statistics())
 
     def totals(self) -> LinkStatistics:
         """Return what all links of the session have moved, as far as is known.
 
         Bytes through shared memory are counted once, where they are written; copies at both ends.
         """
-        nodes = self.statistics().values()
-        total = LinkStatistics()
-        for sent in (
-            *(inlet.statistics() for inlet in self._wiring.inlets.values()),
-            *(node.sent for node in nodes),
-        ):
-            total.add(sent)
-        for received in (self._wiring.outlet.statistics(), *(node.received for node in nodes)):
-            # A native link's two ends share their counters; it never copies.
-            total.copies += received.copies
-            total.copied_bytes += received.copied_bytes
-        return total
+        return totals(self._wiring, self.statistics())
 
     def processes(self) -> dict[str, int]:
         """Return the process id of every node that has a process of its own."""
@@ -385,7 +368,7 @@ async def run_session(
     plan: Plan,
     executors: Mapping[str, Executor],
     domain: DomainSpec,
-    limits: ResourceLimits,
+    bounds: SessionBounds,
 ) -> AsyncIterator[Session]:
     """Run a plan for as long as the block lasts.
 
@@ -397,7 +380,7 @@ async def run_session(
         PipelineError: something else did.
     """
     try:
-        session = Session(session_id, plan, executors, domain, limits)
+        session = Session(session_id, plan, executors, domain, bounds)
         async with session._running():
             yield session
     finally:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trio
 
-from actors import Audio, Text
+from actors import Audio, Bundle, Text
 from runtime import (
     CallerError,
     ErrorType,
@@ -136,6 +136,8 @@ async def test_a_chunk_beyond_the_audio_limit_is_refused_and_the_session_goes_on
         await session.send(audio(600))
         with pytest.raises(LimitError, match="may take 1000 audio samples.*it would be 1001"):
             await session.send(audio(1))
+        with pytest.raises(LimitError, match="it would be 1003"):
+            await session.send(Bundle({"left": audio(1), "right": audio(2)}))
         await session.send(Text("not audio"))
         await session.close_input()
         assert len([result async for result in session]) == 3

@@ -1,0 +1,40 @@
+"""Sums over all links of a session."""
+
+from collections.abc import Mapping
+
+from ..links import LinkStatistics
+from ..links.wiring import Wiring
+from ..plan import Plan
+from ..statistics import NodeStatistics
+
+Nodes = Mapping[str, NodeStatistics]
+
+
+def dropped(wiring: Wiring, nodes: Nodes) -> int:
+    """Return how many items links without backpressure have dropped."""
+    inlets = sum(inlet.statistics().dropped for inlet in wiring.inlets.values())
+    return inlets + sum(node.sent.dropped for node in nodes.values())
+
+
+def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
+    """Return how many items wait on the links."""
+    put = sum(inlet.statistics().items for inlet in wiring.inlets.values())
+    put += sum(nodes[n.node_id].items_out * max(len(n.outputs), 1) for n in plan.nodes)
+    taken = wiring.outlet.statistics().items - wiring.outlet.waiting()
+    taken += sum(node.items_in for node in nodes.values())
+    return max(put - taken - dropped(wiring, nodes), 0)
+
+
+def totals(wiring: Wiring, nodes: Nodes) -> LinkStatistics:
+    """Return what all links have moved."""
+    total = LinkStatistics()
+    for sent in (
+        *(inlet.statistics() for inlet in wiring.inlets.values()),
+        *(node.sent for node in nodes.values()),
+    ):
+        total.add(sent)
+    for received in (wiring.outlet.statistics(), *(node.received for node in nodes.values())):
+        # A native link's two ends share their counters; it never copies.
+        total.copies += received.copies
+        total.copied_bytes += received.copied_bytes
+    return total
