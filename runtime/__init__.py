@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .config import ResourceLimits, RuntimeConfig, load_config
     from .errors import (
+        AuthenticationError,
         CallerError,
         ConfigError,
         ErrorType,
@@ -28,25 +29,30 @@ if TYPE_CHECKING:
         NodeError,
         PipelineError,
         ProcessExitError,
+        ServerError,
         SessionClosedError,
         SharedMemoryError,
         SpawnError,
         UnknownNodeError,
+        UnreachableError,
+        VersionMismatchError,
     )
+    from .events import InitProgress, Result
     from .host import Runtime, open_runtime, open_session
     from .manifest import Manifest, load_manifest, manifest_from, parse_manifest
     from .plan import Plan
-    from .session import InitProgress, Result, Session, SessionState
+    from .session import Session, SessionState
 
 # A name is imported when it is first used, so that a command line, a forkserver or a manifest check
 # loads no more than it needs.
 _HOMES: Final = {
+    "AuthenticationError": ".errors",
     "CallerError": ".errors",
     "ConfigError": ".errors",
     "ErrorType": ".errors",
     "Fault": ".errors",
     "HookError": ".errors",
-    "InitProgress": ".session",
+    "InitProgress": ".events",
     "InitTimeoutError": ".errors",
     "InputError": ".errors",
     "LimitError": ".errors",
@@ -59,15 +65,18 @@ _HOMES: Final = {
     "Plan": ".plan",
     "ProcessExitError": ".errors",
     "ResourceLimits": ".config",
-    "Result": ".session",
+    "Result": ".events",
     "Runtime": ".host",
     "RuntimeConfig": ".config",
+    "ServerError": ".errors",
     "Session": ".session",
     "SessionClosedError": ".errors",
     "SessionState": ".session",
     "SharedMemoryError": ".errors",
     "SpawnError": ".errors",
     "UnknownNodeError": ".errors",
+    "UnreachableError": ".errors",
+    "VersionMismatchError": ".errors",
     "load_config": ".config",
     "load_manifest": ".manifest",
     "manifest_from": ".manifest",
@@ -77,6 +86,7 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "AuthenticationError",
     "CallerError",
     "ConfigError",
     "ErrorType",
@@ -98,12 +108,15 @@ __all__ = [
     "Result",
     "Runtime",
     "RuntimeConfig",
+    "ServerError",
     "Session",
     "SessionClosedError",
     "SessionState",
     "SharedMemoryError",
     "SpawnError",
     "UnknownNodeError",
+    "UnreachableError",
+    "VersionMismatchError",
     "load_config",
     "load_manifest",
     "manifest_from",

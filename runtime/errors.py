@@ -134,6 +134,18 @@ class MemoryLimitError(LimitError):
         self.limit_bytes = limit_bytes
 
 
+class AuthenticationError(CallerError):
+    """A server does not let this caller in: it has no token, or not a right one."""
+
+    error_type = ErrorType.AUTHENTICATION
+
+
+class VersionMismatchError(CallerError):
+    """A server does not speak what was asked of it."""
+
+    error_type = ErrorType.VERSION_MISMATCH
+
+
 class SessionClosedError(CallerError):
     """The session takes no more input: it was closed before."""
 
@@ -228,6 +240,14 @@ class ProcessExitError(NodeError):
 
 class SpawnError(NodeError):
     """A node's process could not be started."""
+
+
+class ServerError(MillraceError):
+    """A server did not answer a call as it should; no fault of a pipeline's."""
+
+
+class UnreachableError(ServerError):
+    """No server answers at an address, or the connection to it was lost."""
 
 
 def sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

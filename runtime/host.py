@@ -16,7 +16,8 @@ from .config import ResourceLimits, RuntimeConfig, Source, load_config
 from .errors import ConfigError, Fault, ManifestError, sole_error
 from .executors import BUILT_IN, Executor, ExecutorFactory, Executors, installed_executors
 from .instance import Instance, Swept, open_instance
-from .plan import ManifestSource, Plan, plan_manifest
+from .manifest import ManifestSource
+from .plan import Plan, plan_manifest
 from .processes.interpreter import Interpreters
 from .routing import check_executors
 from .session import Session, SessionBounds, run_session

@@ -1,6 +1,5 @@
 """What a session will run: a manifest with everything checked and decided that can be before."""
 
-import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from .config import Effective, RuntimeConfig, effective_settings, refused_settin
 from .documents import Document, FaultList, Problem
 from .errors import LimitError, ManifestError
 from .graph import topological_order
-from .manifest import Manifest, NodeId, NodeManifest, load_manifest, manifest_from
+from .manifest import Manifest, ManifestSource, NodeId, NodeManifest, read_manifest
 from .node_checks import NodeChecker, check_document
 from .routing import EXECUTORS, MULTIPROCESS, Router
 
@@ -118,10 +117,6 @@ def make_plan(
     return plan
 
 
-ManifestSource = Manifest | Mapping[str, Any] | str | os.PathLike[str]
-"""A manifest, an object that says one, or the path of a file that does."""
-
-
 def plan_manifest(
     source: ManifestSource,
     *,
@@ -136,7 +131,7 @@ def plan_manifest(
         LimitError: as `make_plan`.
     """
     try:
-        manifest = _read(source)
+        manifest = read_manifest(source)
     except ManifestError as error:
         faults = FaultList()
         faults.extend(error.faults)
@@ -148,14 +143,6 @@ def plan_manifest(
         faults.raise_any()
         raise
     return make_plan(manifest, config=config, catalogue=catalogue, executors=executors)
-
-
-def _read(source: ManifestSource) -> Manifest:
-    if isinstance(source, Manifest):
-        return source
-    if isinstance(source, Mapping):
-        return manifest_from(source)
-    return load_manifest(source)
 
 
 class _Planner:

@@ -1,6 +1,6 @@
 """Manifests: what a client wants to run, read and checked as far as it says so itself."""
 
-from .load import load_manifest, manifest_from, parse_manifest
+from .load import ManifestSource, load_manifest, manifest_from, parse_manifest, read_manifest
 from .model import (
     Capabilities,
     Connection,
@@ -23,6 +23,7 @@ __all__ = [
     "GpuRequirement",
     "Manifest",
     "ManifestMetadata",
+    "ManifestSource",
     "MultiprocessSettings",
     "NodeId",
     "NodeManifest",
@@ -30,4 +31,5 @@ __all__ = [
     "load_manifest",
     "manifest_from",
     "parse_manifest",
+    "read_manifest",
 ]

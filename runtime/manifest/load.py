@@ -13,6 +13,22 @@ from .build import build_manifest
 from .model import Manifest
 from .places import where
 
+ManifestSource = Manifest | Mapping[str, Any] | str | os.PathLike[str]
+"""A manifest, an object that says one, or the path of a file that does."""
+
+
+def read_manifest(source: ManifestSource) -> Manifest:
+    """Return what a source says.
+
+    Raises:
+        ManifestError: as `load_manifest`.
+    """
+    if isinstance(source, Manifest):
+        return source
+    if isinstance(source, Mapping):
+        return manifest_from(source)
+    return load_manifest(source)
+
 
 def load_manifest(path: str | os.PathLike[str]) -> Manifest:
     """Read a manifest from a file: `.json` is JSON, `.yaml` and `.yml` are YAML.

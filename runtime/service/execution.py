@@ -14,7 +14,7 @@ from grpclib.const import Status
 
 from actors import Data
 
-from ..conversion import buffer_of
+from ..conversion import buffer_of, error_message
 from ..errors import MillraceError
 from ..host import Runtime
 from ..protocol import (
@@ -31,7 +31,7 @@ from ..protocol import (
 from ..session import Session
 from .asked import limits_of, plan_of
 from .calls import Call
-from .faults import CallError, StoppingError, as_told, error_response
+from .faults import CallError, StoppingError, as_told
 from .figures import Figures
 from .inputs import send_inputs
 from .outputs import named_outputs, outputs_of
@@ -117,7 +117,7 @@ class ExecutionService:
         raise StoppingError("the server is shutting down; this run was cut off")
 
     def _failure(self, error: MillraceError) -> ExecuteResponse:
-        return ExecuteResponse(error=error_response(error, traces=self._serving.traces))
+        return ExecuteResponse(error=error_message(error, traces=self._serving.traces))
 
 
 async def _feed(session: Session, request: ExecuteRequest, figures: Figures) -> None:

@@ -11,7 +11,7 @@ from grpclib.const import Status
 
 from .. import errors
 from ..errors import CallerError, MillraceError, sole_error
-from ..protocol import ErrorResponse, ErrorType, InitProgressUpdate
+from ..protocol import InitProgressUpdate
 
 _log = logging.getLogger("millrace.service")
 
@@ -48,22 +48,6 @@ def status_of(error: MillraceError) -> Status:
     if isinstance(error, CallError):
         return error.status
     return _STATUSES[error.error_type]
-
-
-def error_response(error: MillraceError, *, traces: bool = True) -> ErrorResponse:
-    """Return the message that says an error.
-
-    Args:
-        error: any of ours.
-        traces: whether a node's own traceback is told.
-    """
-    return ErrorResponse(
-        error_type=ErrorType(error.error_type),
-        message=str(error),
-        failing_node_id=error.node_id,
-        context="",
-        stack_trace=error.stack_trace if traces else "",
-    )
 
 
 def as_told(failure: BaseException) -> MillraceError:

@@ -1,10 +1,11 @@
 """StreamPipeline: one stream is one session."""
 
+from ..conversion import error_message
 from ..errors import MillraceError
 from ..host import Runtime
 from ..protocol import StreamInit, StreamResponse
 from .asked import limits_of, plan_of
-from .faults import RequestError, as_told, error_response, progress_of_failure
+from .faults import RequestError, as_told, progress_of_failure
 from .serving import Serving
 from .stream_run import StreamCall, StreamRun
 
@@ -45,7 +46,7 @@ async def _say_failure(
     responses = []
     if error.node_id and (run is None or not run.is_ready):
         responses.append(StreamResponse(init_progress=progress_of_failure(error)))
-    responses.append(StreamResponse(error=error_response(error, traces=traces)))
+    responses.append(StreamResponse(error=error_message(error, traces=traces)))
     await call.send(*responses)
 
 

@@ -1,6 +1,6 @@
 """Sessions."""
 
-from .events import InitProgress, Result
+from ..events import InitProgress, Result
 from .intake import SessionBounds
 from .session import Session, run_session
 from .state import SessionState

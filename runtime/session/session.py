@@ -19,6 +19,7 @@ from ..errors import (
     UnknownNodeError,
     sole_error,
 )
+from ..events import InitProgress, Result
 from ..executors import Executor, NodeTask
 from ..links import Item, LinkStatistics, PeerGoneError
 from ..links.shared import DomainSpec
@@ -26,7 +27,6 @@ from ..links.wiring import Bounds, Wiring
 from ..plan import Plan
 from ..statistics import NodeStatistics
 from ..suggestions import did_you_mean
-from .events import InitProgress, Result
 from .figures import dropped, totals, waiting
 from .intake import Intake, SessionBounds
 from .state import SessionState
