@@ -1,0 +1,25 @@
+"""A client of a Millrace server, or of any other that speaks remotemedia.v1.
+
+It works under asyncio and under trio, and finds out under which it runs.
+
+Example:
+    async with connect("127.0.0.1:50051", token=token) as runtime:
+        async with runtime.stream("dictation.json") as stream:
+            await stream.send(samples, sample_rate=16000)
+            await stream.close()
+            async for result in stream:
+                print(result.node_id, result.sequence, result.data)
+"""
+
+from .remote import Execution, RemoteRuntime, ServingStatus, connect
+from .stream import RemoteStream
+from .tls import client_tls
+
+__all__ = [
+    "Execution",
+    "RemoteRuntime",
+    "RemoteStream",
+    "ServingStatus",
+    "client_tls",
+    "connect",
+]

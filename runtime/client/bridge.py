@@ -1,0 +1,115 @@
+"""The one place that knows under which library the client runs: asyncio, or trio.
+
+grpclib is asyncio's. Under trio the client owns an asyncio loop of trio-asyncio's, as long as it is
+connected, and every call that may wait crosses over to it.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
+
+import sniffio
+
+if TYPE_CHECKING:
+    import trio_asyncio
+
+_log = logging.getLogger("millrace.client")
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Bridge(Protocol):
+    """Runs what is written for asyncio."""
+
+    async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
+        """Call an asyncio function from the user's task; cancelled with it."""
+
+    async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Call an asyncio function that cleans up, and bounds itself, cancelled or not."""
+
+    async def checkpoint(self) -> None:
+        """Let other tasks run, where the library expects it of every call."""
+
+
+class _Asyncio:
+    async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
+        return await function(*args)
+
+    async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        # A task that was cancelled is told so once: it can wait again.
+        await function()
+
+    async def checkpoint(self) -> None:
+        pass
+
+
+class _Trio:
+    def __init__(self, loop: "trio_asyncio.TrioEventLoop") -> None:
+        self._loop = loop
+
+    async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
+        from trio_asyncio import current_loop
+
+        # The caller may be a task from outside the block, or one with a loop of its own.
+        before = current_loop.set(self._loop)
+        try:
+            result: T = await self._loop.run_aio_coroutine(function(*args))
+            return result
+        finally:
+            current_loop.reset(before)
+
+    async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        import trio
+
+        with trio.CancelScope(shield=True):
+            await self.run(function)
+
+    async def checkpoint(self) -> None:
+        import trio
+
+        await trio.lowlevel.checkpoint()
+
+
+@asynccontextmanager
+async def open_bridge() -> AsyncIterator[Bridge]:
+    """Find out which library runs the caller, and own what the client needs there.
+
+    Raises:
+        RuntimeError: neither asyncio nor trio does.
+    """
+    library = sniffio.current_async_library()
+    if library == "asyncio":
+        yield _Asyncio()
+    elif library == "trio":
+        async with _open_trio_loop() as loop:
+            yield _Trio(loop)
+    else:
+        raise RuntimeError(f"the client runs under asyncio or trio, not under {library}")
+
+
+@asynccontextmanager
+async def _open_trio_loop() -> "AsyncIterator[trio_asyncio.TrioEventLoop]":
+    """Open a loop whose nurseries do not show in the error that the block raises."""
+    import trio
+    import trio_asyncio
+
+    failure: BaseException | None = None
+    try:
+        async with trio_asyncio.open_loop() as loop:
+            loop.set_exception_handler(_on_exception)
+            try:
+                yield loop
+            except BaseException as error:
+                failure = error
+                raise
+    except BaseExceptionGroup:
+        if isinstance(failure, None | trio.Cancelled | BaseExceptionGroup):
+            raise
+        raise failure from failure.__cause__
+
+
+def _on_exception(_loop: object, context: dict[str, Any]) -> None:
+    """Log what asyncio logs too, and trio-asyncio would end the whole loop with."""
+    _log.error(context.get("message", "connection failed"), exc_info=context.get("exception"))

@@ -1,0 +1,241 @@
+"""A runtime on a server, as long as a block lasts."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+from actors import Data
+
+from ..config import ResourceLimits, ServerAddress
+from ..config.server import DEFAULT_ADDRESS
+from ..conversion import data_of, error_of, manifest_message
+from ..errors import CallerError, InputError, ServerError
+from ..manifest import ManifestSource, read_manifest
+from ..protocol import (
+    ExecuteRequest,
+    ExecuteResponse,
+    ExecutionMetrics,
+    ExecutionStatus,
+    NodeResult,
+    StreamInit,
+    StreamRequest,
+    StreamResponse,
+    VersionRequest,
+    VersionResponse,
+)
+from ..protocol import ResourceLimits as LimitsMessage
+from ..protocol.generated.grpc.health.v1 import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+    HealthCheckResponseServingStatus,
+)
+from .bridge import Bridge, open_bridge
+from .connection import Connection
+from .items import Sendable, input_buffers
+from .stream import RemoteStream
+from .tls import client_tls
+
+ServingStatus = HealthCheckResponseServingStatus
+
+_EXECUTE: Final = "/remotemedia.v1.PipelineExecutionService/ExecutePipeline"
+_VERSION: Final = "/remotemedia.v1.PipelineExecutionService/GetVersion"
+_STREAM: Final = "/remotemedia.v1.StreamingPipelineService/StreamPipeline"
+_HEALTH: Final = "/grpc.health.v1.Health/Check"
+
+_PROTOCOL_VERSION: Final = "v1"
+_MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+_UNLIMITED: Final = ResourceLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What came of a whole run.
+
+    Attributes:
+        outputs: sink node to what it gave. Where that is several items that cannot be joined to
+            one, those after the first are called `id#2`, `id#3` and so on.
+        metrics: what the run cost.
+        node_results: how each node fared, by its id.
+        status: SUCCESS, or PARTIAL_SUCCESS of a server that knows such.
+    """
+
+    outputs: Mapping[str, Data]
+    metrics: ExecutionMetrics
+    node_results: Mapping[str, NodeResult]
+    status: ExecutionStatus
+
+
+class RemoteRuntime:
+    """A server's runtime. Its calls, streams among them, may go on at the same time."""
+
+    def __init__(self, connection: Connection, bridge: Bridge) -> None:
+        self._connection = connection
+        self._bridge = bridge
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        manifest: ManifestSource,
+        *,
+        resource_limits: ResourceLimits = _UNLIMITED,
+        chunk_size: int = 0,
+    ) -> AsyncIterator[RemoteStream]:
+        """Run a pipeline for as long as the block lasts.
+
+        Leaving the block before the end of the stream cancels what still runs.
+
+        Args:
+            manifest: a Manifest, an object that says one, or the path of a JSON or YAML file.
+            resource_limits: what the pipeline may use.
+            chunk_size: in samples, that the chunks will have; 0 asks for a recommendation.
+
+        Raises:
+            ManifestError: the manifest is not valid; here, or because the server says so.
+            MillraceError: the pipeline failed, by the class and with the facts of its error there.
+            UnreachableError: the connection was lost.
+        """
+        checked = read_manifest(manifest)
+        init = StreamInit(
+            manifest=manifest_message(checked),
+            resource_limits=_limits_message(resource_limits),
+            client_version=f"millrace {version('millrace-runtime')}",
+            expected_chunk_size=chunk_size,
+        )
+        call = await self._bridge.run(self._connection.open_call, _STREAM, StreamResponse)
+        try:
+            stream = RemoteStream(call, checked, self._bridge)
+            await stream._send(StreamRequest(init=init))
+            yield stream
+            stream._responses.look_for_failure()
+        finally:
+            call.close()
+
+    async def execute(
+        self,
+        manifest: ManifestSource,
+        inputs: Sendable | Mapping[str, Sendable],
+        *,
+        resource_limits: ResourceLimits = _UNLIMITED,
+    ) -> Execution:
+        """Run a pipeline on all of its input, and return all of its output.
+
+        Args:
+            manifest: as for `stream`.
+            inputs: node id to what goes in there; or one item, which goes to all source nodes.
+            resource_limits: what the pipeline may use.
+
+        Raises:
+            MillraceError: as `stream`.
+        """
+        checked = read_manifest(manifest)
+        request = ExecuteRequest(
+            manifest=manifest_message(checked),
+            data_inputs=input_buffers(inputs, checked),
+            resource_limits=_limits_message(resource_limits),
+            client_version=_PROTOCOL_VERSION,
+        )
+        response = await self._bridge.run(self._connection.ask, _EXECUTE, request, ExecuteResponse)
+        if response.error is not None:
+            raise error_of(response.error)
+        if response.result is None:
+            raise ServerError("the server's answer has neither a result nor an error")
+        result = response.result
+        try:
+            outputs = {name: data_of(each, name) for name, each in result.data_outputs.items()}
+        except InputError as error:
+            raise ServerError(f"the server sent what is no item: {error}") from error
+        return Execution(
+            outputs,
+            result.metrics or ExecutionMetrics(),
+            {each.node_id: each for each in result.node_results},
+            ExecutionStatus(result.status),
+        )
+
+    async def version(self) -> VersionResponse:
+        """Return what the server is, what node types it has, and if it speaks as this client does.
+
+        Raises:
+            MillraceError: the call failed.
+        """
+        request = VersionRequest(client_version=_PROTOCOL_VERSION)
+        return await self._bridge.run(self._connection.ask, _VERSION, request, VersionResponse)
+
+    async def health(self, service: str = "") -> ServingStatus:
+        """Return whether the server takes calls. This needs no token.
+
+        Args:
+            service: one service by its name; "" asks for the server as a whole.
+
+        Raises:
+            CallerError: there is no such service.
+            MillraceError: the call failed.
+        """
+        request = HealthCheckRequest(service=service)
+        response = await self._bridge.run(
+            self._connection.ask, _HEALTH, request, HealthCheckResponse
+        )
+        return ServingStatus(response.status)
+
+
+@asynccontextmanager
+async def connect(
+    address: str = DEFAULT_ADDRESS,
+    *,
+    token: str | None = None,
+    tls: ssl.SSLContext | bool = False,
+    max_message_bytes: int = _MOST_MESSAGE_BYTES,
+    timeout_seconds: float = 10,
+) -> AsyncIterator[RemoteRuntime]:
+    """Connect to a server, for as long as the block lasts; under asyncio or trio.
+
+    Args:
+        address: "host:port"; an IPv6 host stands in brackets.
+        token: a bearer token, for a server that wants one. Without TLS everybody on the way can
+            read it.
+        tls: True trusts whom this machine trusts; `client_tls` makes other contexts.
+        max_message_bytes: the most that a message may have, either way.
+        timeout_seconds: how long the server has to accept the connection.
+
+    Raises:
+        CallerError: the address or the token is not of its form.
+        UnreachableError: nobody answers there.
+    """
+    where = ServerAddress.parse(address)
+    context = client_tls() if tls is True else tls or None
+    metadata = {} if token is None else {"authorization": f"Bearer {_checked_token(token)}"}
+    async with open_bridge() as bridge:
+
+        async def make() -> Connection:
+            return Connection(
+                where,
+                context,
+                metadata,
+                most_bytes=max_message_bytes,
+                timeout_seconds=timeout_seconds,
+            )
+
+        connection = await bridge.run(make)
+        try:
+            await bridge.run(connection.connect)
+            yield RemoteRuntime(connection, bridge)
+        finally:
+            await bridge.finish(connection.close)
+
+
+def _checked_token(token: str) -> str:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise CallerError("the token must be ASCII text, without blanks, and not empty")
+    return token
+
+
+def _limits_message(limits: ResourceLimits) -> LimitsMessage | None:
+    if limits == _UNLIMITED:
+        return None
+    return LimitsMessage(
+        max_memory_bytes=limits.max_memory_bytes,
+        max_timeout_ms=limits.max_timeout_ms,
+        max_audio_samples=limits.max_audio_samples,
+    )

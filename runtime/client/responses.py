@@ -1,0 +1,171 @@
+"""What a stream's server says, sorted, in asyncio."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from ..conversion import data_of, error_of
+from ..errors import InputError, MillraceError, ServerError
+from ..events import InitProgress, Result
+from ..protocol import (
+    ChunkResult,
+    ErrorResponse,
+    InitProgressUpdate,
+    StreamClosed,
+    StreamMetrics,
+    StreamReady,
+    StreamResponse,
+)
+from .call import Call
+
+T = TypeVar("T")
+
+# Whoever does not read the progress of initialization misses the oldest beyond this many reports.
+_PROGRESS_REPORTS: Final = 1000
+
+
+class Responses:
+    """Reads one stream, for whoever waits for something of it, one message at a time.
+
+    No task reads ahead: what nobody waits for stays with HTTP/2's flow control.
+
+    Attributes:
+        ready: once all nodes are initialized.
+        metrics: the latest.
+        closed: the last word of a stream that was closed or cancelled.
+    """
+
+    def __init__(self, call: Call[StreamResponse]) -> None:
+        self.ready: StreamReady | None = None
+        self.metrics: StreamMetrics | None = None
+        self.closed: StreamClosed | None = None
+        self._call = call
+        self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
+        self._results: deque[Result] = deque()  # of one message; more while the end is looked for
+        self._reading = asyncio.Lock()
+        self._ended = False
+        self._failure: Callable[[], MillraceError] | None = None
+
+    async def wait_ready(self) -> StreamReady | None:
+        """Return what the server says when it is ready; None if it ends before.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        return await self._wait_for(lambda: self.ready)
+
+    async def next_report(self) -> InitProgress | None:
+        """Return the next report of a node's initialization; None when all are ready.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        found = await self._wait_for(self._report)
+        return found if isinstance(found, InitProgress) else None
+
+    async def next_result(self) -> Result | None:
+        """Return the next result; None at the end.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        return await self._wait_for(self.result_now)
+
+    def result_now(self) -> Result | None:
+        """Return a result that is here already."""
+        while not self._results and not self._reading.locked() and self._failure is None:
+            response = self._call.receive_now()
+            if response is None:
+                break
+            self._take(response)
+        return self._results.popleft() if self._results else None
+
+    def look_for_failure(self) -> None:
+        """Read what has come of a call that has ended, to its end.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        while self._call.has_ended and not self._ended and self._failure is None:
+            response = self._call.receive_now()
+            if response is None:
+                self._take_end()
+            else:
+                self._take(response)
+        if self._failure is not None:
+            raise self._failure()
+
+    def _report(self) -> InitProgress | StreamReady | None:
+        return self._reports.popleft() if self._reports else self.ready
+
+    async def _wait_for(self, find: Callable[[], T | None]) -> T | None:
+        while (found := find()) is None and self._goes_on():
+            async with self._reading:
+                # Whoever had the lock before may have read what is wanted here.
+                found = find()
+                if found is not None or not self._goes_on():
+                    break
+                await self._read()
+        return found
+
+    def _goes_on(self) -> bool:
+        if self._failure is not None:
+            raise self._failure()
+        return not self._ended
+
+    async def _read(self) -> None:
+        try:
+            response = await self._call.receive()
+        except MillraceError as error:
+            self._fail(error)
+            return
+        if response is None:
+            self._ended = True
+        else:
+            self._take(response)
+
+    def _take_end(self) -> None:
+        error = self._call.error_at_end()
+        if error is None:
+            self._ended = True
+        else:
+            self._fail(error)
+
+    def _take(self, response: StreamResponse) -> None:
+        if response.result is not None:
+            self._take_result(response.result)
+        elif response.metrics is not None:
+            self.metrics = response.metrics
+        elif response.error is not None:
+            self._take_error(response.error)
+        elif response.init_progress is not None:
+            self._reports.append(_progress_of(response.init_progress))
+        elif response.ready is not None:
+            self.ready = response.ready
+        elif response.closed is not None:
+            self.closed = response.closed
+        # Anything else is an addition that this client does not know.
+
+    def _take_result(self, message: ChunkResult) -> None:
+        # A server that gives results is ready, even if it does not say so.
+        self.ready = self.ready or StreamReady()
+        latency_seconds = message.processing_time_ms / 1000
+        for node, buffer in message.data_outputs.items():
+            try:
+                data = data_of(buffer, f"data_outputs[{node!r}]")
+            except InputError as error:
+                self._fail(ServerError(f"the server sent what is no item: {error}"))
+                return
+            self._results.append(Result(node, data, message.sequence, 0, latency_seconds))
+
+    def _take_error(self, message: ErrorResponse) -> None:
+        # Made anew for each task that it is raised in.
+        self._failure = self._failure or (lambda: error_of(message))
+
+    def _fail(self, error: MillraceError) -> None:
+        self._failure = self._failure or (lambda: error)
+
+
+def _progress_of(message: InitProgressUpdate) -> InitProgress:
+    return InitProgress(message.node_id, message.status, message.progress, message.message)

@@ -1,0 +1,76 @@
+"""What went wrong with a call, as errors of the tree."""
+
+import os
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from grpclib.const import Status
+from grpclib.metadata import decode_grpc_message
+
+from ..errors import (
+    AuthenticationError,
+    CallerError,
+    LimitError,
+    MillraceError,
+    PipelineError,
+    ServerError,
+    UnreachableError,
+    VersionMismatchError,
+)
+
+_ERRORS: Final[dict[Status, type[MillraceError]]] = {
+    Status.CANCELLED: ServerError,
+    Status.UNKNOWN: ServerError,
+    Status.INVALID_ARGUMENT: CallerError,
+    Status.DEADLINE_EXCEEDED: ServerError,
+    Status.NOT_FOUND: CallerError,
+    Status.ALREADY_EXISTS: CallerError,
+    Status.PERMISSION_DENIED: AuthenticationError,
+    Status.RESOURCE_EXHAUSTED: LimitError,
+    Status.FAILED_PRECONDITION: VersionMismatchError,
+    Status.ABORTED: PipelineError,
+    Status.OUT_OF_RANGE: CallerError,
+    Status.UNIMPLEMENTED: ServerError,
+    Status.INTERNAL: ServerError,
+    Status.UNAVAILABLE: UnreachableError,
+    Status.DATA_LOSS: ServerError,
+    Status.UNAUTHENTICATED: AuthenticationError,
+}
+_HTTP_OK: Final = "200"
+
+
+def status_error(headers: Mapping[str, str], address: str) -> MillraceError | None:
+    """Return the error that the last headers of a call say; None for status OK."""
+    http = headers.get(":status", _HTTP_OK)
+    if "grpc-status" not in headers:
+        if http != _HTTP_OK:
+            return ServerError(f"{address}: HTTP status {http}; is it a gRPC server?")
+        return ServerError(f"{address}: the call ended without a status; is it a gRPC server?")
+    said = headers["grpc-status"]
+    message = decode_grpc_message(headers.get("grpc-message", ""))
+    try:
+        status = Status(int(said))
+    except ValueError:
+        return ServerError(f"{address}: status {said}: {message}")
+    if status is Status.OK:
+        return None
+    return _ERRORS[status](f"{address}: {message or status.name}")
+
+
+def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableError:
+    """Return the error for a connection that could not be made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = f"its certificate is not trusted: {error.verify_message}; give the right ca"
+    elif isinstance(error, ssl.SSLError):
+        reason = f"no TLS with it: {error.reason or error}; does it serve TLS at all?"
+    elif isinstance(error, TimeoutError):
+        reason = "no answer in time"
+    elif isinstance(error, OSError):
+        # asyncio's own text repeats the address; of a name that is not known only the text tells.
+        is_known = error.errno is not None and error.errno > 0
+        reason = os.strerror(error.errno) if is_known else error.strerror or str(error)
+    else:
+        reason = str(error) or type(error).__name__
+    scheme = " with TLS" if tls else ""
+    return UnreachableError(f"{address} cannot be reached{scheme}: {reason}")

@@ -1,0 +1,50 @@
+"""TLS for clients."""
+
+import os
+import ssl
+
+from ..errors import CallerError
+
+_Path = str | os.PathLike[str]
+
+
+def client_tls(
+    ca: _Path | None = None, *, certificate: _Path | None = None, key: _Path | None = None
+) -> ssl.SSLContext:
+    """Return what to give to `connect(tls=...)`.
+
+    Args:
+        ca: a PEM file of who may have signed the server's certificate; None means those that this
+            machine trusts.
+        certificate: a PEM file of the client's own certificate, for a server that wants one.
+        key: a PEM file of its key; None means that it is in the certificate's file.
+
+    Raises:
+        CallerError: a file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # HTTP/2 forbids others, RFC 9113, 9.2.2
+    context.set_alpn_protocols(["h2"])
+    try:
+        if ca is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(ca)
+    except OSError as error:
+        raise _unusable(f"{ca}", error) from error
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except OSError as error:
+            named = f"{certificate}" if key is None else f"{certificate} with {key}"
+            raise _unusable(named, error) from error
+    elif key is not None:
+        raise CallerError(f"{key}: a key, and no certificate that it belongs to")
+    return context
+
+
+def _unusable(what: str, error: OSError) -> CallerError:
+    # ssl.SSLError is an OSError too, whose strerror says nothing to people.
+    reason = str(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+    return CallerError(f"{what}: cannot be used for TLS: {reason}")
