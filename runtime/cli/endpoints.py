@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from actors import ANY_KIND, Kind
 
-from ..catalogue import load_actor
 from ..media import FileKind, Source, kinds_written, open_source
 from ..suggestions import did_you_mean
 from .failures import CommandError
 from .tables import kinds_text
 
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from .pipeline_ends import PipelineEnds
 
 STANDARD: Final = "-"
 _ENDPOINT: Final = re.compile(r"([^/=]+)=(.+)", re.DOTALL)
@@ -74,7 +73,7 @@ def endpoints(option: str, given: Iterable[str], nodes: Iterable[str]) -> list[E
 
 
 def open_feeds(
-    inputs: list[Endpoint], plan: "Plan", *, kind: FileKind | None, chunk_seconds: float
+    inputs: list[Endpoint], ends: "PipelineEnds", *, kind: FileKind | None, chunk_seconds: float
 ) -> list[Feed]:
     """Open the files that go in, and check that the nodes take what is in them.
 
@@ -88,10 +87,10 @@ def open_feeds(
     opened: list[Source] = []
     try:
         for each in inputs:
-            accepts = _accepted(plan, each.node)
+            accepts = _accepted(ends, each.node)
             source = open_source(each.path, kind=kind, accepts=accepts, chunk_seconds=chunk_seconds)
             opened.append(source)
-            _check_taken(source, plan, each.node)
+            _check_taken(source, ends, each.node)
             source.check()
             groups[each.node].append(source)
     except BaseException:
@@ -102,7 +101,7 @@ def open_feeds(
 
 
 def check_outputs(
-    outputs: list[Endpoint], inputs: list[Endpoint], plan: "Plan", kind: FileKind | None
+    outputs: list[Endpoint], inputs: list[Endpoint], ends: "PipelineEnds", kind: FileKind | None
 ) -> None:
     """Check, before a file is overwritten, that results can go there.
 
@@ -119,41 +118,39 @@ def check_outputs(
         if files.count(path) > 1 or (each.path == STANDARD and len(outputs) - len(files) > 1):
             raise CommandError(f"--output {each.path}: is given twice")
         writes = kinds_written(each.path, kind)
-        givers = nodes_of(each, outputs, plan)
-        if givers and not any(_produced(plan, node) & writes for node in givers):
-            given = ", ".join(f"{node!r} {kinds_text(_produced(plan, node))}" for node in givers)
+        givers = nodes_of(each, outputs, ends)
+        if givers and not any(ends.nodes[node].produces & writes for node in givers):
+            given = ", ".join(
+                f"{node!r} {kinds_text(ends.nodes[node].produces)}" for node in givers
+            )
             raise CommandError(
                 f"--output {each.path}: takes {kinds_text(writes)}, and the results are: {given}"
             )
 
 
-def nodes_of(output: Endpoint, outputs: list[Endpoint], plan: "Plan") -> frozenset[str]:
+def nodes_of(output: Endpoint, outputs: list[Endpoint], ends: "PipelineEnds") -> frozenset[str]:
     """Return the sinks whose results go to an output."""
     if output.node is not None:
         return frozenset({output.node})
     named = {each.node for each in outputs}
-    return frozenset(node for node in plan.sinks if node not in named)
+    return frozenset(node for node in ends.sinks if node not in named)
 
 
-def _check_taken(source: Source, plan: "Plan", node: str | None) -> None:
-    for target in plan.sources if node is None else (node,):
-        accepts = _accepted(plan, target)
+def _check_taken(source: Source, ends: "PipelineEnds", node: str | None) -> None:
+    for target in ends.sources if node is None else (node,):
+        accepts = _accepted(ends, target)
         if source.gives not in accepts:
-            name = plan.node(target).node_type.name
+            name = ends.nodes[target].type_name
             hint = "" if node else "; --input NODE=FILE sends a file to one node only"
             raise CommandError(
                 f"{source.name}: gives {source.gives.value}, and node {target!r} ({name}) takes "
-                f"{kinds_text(accepts)}" + (hint if len(plan.sources) > 1 else "")
+                f"{kinds_text(accepts)}" + (hint if len(ends.sources) > 1 else "")
             )
 
 
-def _accepted(plan: "Plan", node: str | None) -> frozenset[Kind]:
+def _accepted(ends: "PipelineEnds", node: str | None) -> frozenset[Kind]:
     """Return the kinds that a node takes, or all sources do."""
     accepted = ANY_KIND
-    for each in plan.sources if node is None else (node,):
-        accepted &= load_actor(plan.node(each).node_type).accepts
+    for each in ends.sources if node is None else (node,):
+        accepted &= ends.nodes[each].accepts
     return accepted
-
-
-def _produced(plan: "Plan", node: str) -> frozenset[Kind]:
-    return load_actor(plan.node(node).node_type).produces

@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import ConfigOption, NodesOption, VerboseOption
+from .server_option import (
+    CaOption,
+    CertificateOption,
+    ServerChoice,
+    ServerOption,
+    TlsOption,
+    server_choice,
+)
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from rich.console import Console
 
     from ..media import FileKind
-    from ..plan import Plan
     from .endpoints import Endpoint
     from .outlets import Outlets
+    from .pipeline_ends import PipelineEnds
+    from .pipelines import Pipeline
     from .run_view import View
+    from .workspace import Workspace
 
 _STANDARD = "-"
 _INPUT_KINDS = "audio, lines, text, jsonl, json, image or video"
@@ -63,6 +75,10 @@ def run(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Send audio no faster than it plays.")
     ] = False,
+    server: ServerOption = None,
+    tls: TlsOption = False,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
     config: ConfigOption = None,
     nodes: NodesOption = None,
     quiet: Annotated[
@@ -96,20 +112,40 @@ def run(
     ):
         reads = _kind("--input-kind", input_kind, _INPUT_KINDS)
         writes = _kind("--output-kind", output_kind, _OUTPUT_KINDS)
-        workspace = open_workspace(config, nodes)
-        plan = workspace.plan(manifest)
-        sources = endpoints("--input", inputs or [_STANDARD], plan.successors)
-        sinks = endpoints("--output", outputs or [_STANDARD], plan.sinks)
-        check_outputs(sinks, sources, plan, writes)
+        remote = server_choice(server, tls=tls, ca=ca, certificate=certificate)
+        ends, opening = _pipeline(manifest, open_workspace(config, nodes), remote, console)
+        sources = endpoints("--input", inputs or [_STANDARD], ends.nodes)
+        sinks = endpoints("--output", outputs or [_STANDARD], ends.sinks)
+        check_outputs(sinks, sources, ends, writes)
         _invite(sources, console, quiet=quiet)
-        feeds = open_feeds(sources, plan, kind=reads, chunk_seconds=chunk_ms / 1000)
+        feeds = open_feeds(sources, ends, kind=reads, chunk_seconds=chunk_ms / 1000)
         for source in (source for feed in feeds for source in feed.sources):
             stack.callback(source.close)
-        outlets = _open_outlets(sinks, plan, writes, stdout)
+        outlets = _open_outlets(sinks, ends, writes, stdout)
         view = stack.enter_context(_view(console, sinks, stdout, quiet=quiet))
-        trio.run(partial(transfer, workspace, plan, feeds, outlets, view, at_real_time=realtime))
+        trio.run(partial(transfer, opening, feeds, outlets, view, at_real_time=realtime))
         if outlets.lost():
             console.print(f"not written anywhere: {outlets.lost()}", markup=False)
+
+
+def _pipeline(
+    manifest: Path, workspace: "Workspace", server: ServerChoice | None, console: "Console"
+) -> "tuple[PipelineEnds, AbstractAsyncContextManager[Pipeline]]":
+    """Return what files can be tied to, and what will run it."""
+    import trio
+
+    from ..manifest import load_manifest
+    from .pipeline_ends import ends_of_manifest, ends_of_plan
+    from .pipelines import open_here, open_there
+
+    if server is None:
+        plan = workspace.plan(manifest)
+        return ends_of_plan(plan), open_here(workspace, plan)
+    loaded = load_manifest(manifest)
+    if server.tells_the_token:
+        console.print("the token can be read on the way: use --tls", style="yellow", markup=False)
+    trio.run(server.check)
+    return ends_of_manifest(loaded, workspace.catalogue), open_there(server, loaded)
 
 
 def _kind(option: str, given: str | None, allowed: str) -> "FileKind | None":
@@ -130,7 +166,7 @@ def _invite(inputs: "list[Endpoint]", console: "Console", *, quiet: bool) -> Non
 
 
 def _open_outlets(
-    outputs: "list[Endpoint]", plan: "Plan", kind: "FileKind | None", stdout: int
+    outputs: "list[Endpoint]", ends: "PipelineEnds", kind: "FileKind | None", stdout: int
 ) -> "Outlets":
     from ..media import open_sink
     from .endpoints import nodes_of
@@ -140,7 +176,7 @@ def _open_outlets(
     try:
         for each in outputs:
             sink = open_sink(each.path, kind=kind, stdout=stdout)
-            opened.add(Outlet(sink, nodes_of(each, outputs, plan)))
+            opened.add(Outlet(sink, nodes_of(each, outputs, ends)))
     except BaseException:
         opened.close()
         raise

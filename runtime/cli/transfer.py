@@ -1,24 +1,22 @@
-"""Files through a session: in on one side, out on the other, at the same time."""
+"""Files through a pipeline: in on one side, out on the other, at the same time."""
 
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 
 from actors import Audio, Data, Video
 
-from ..host import open_runtime
+from ..events import Result
 from ..links.item import weight_bytes
 from ..media import InterruptedReadError, Source
-from ..plan import Plan
-from ..session import Result, Session
 from .endpoints import Feed
 from .failures import StoppedError
 from .outlets import Outlets
+from .pipelines import Pipeline
 from .run_view import View
-from .workspace import Workspace
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
@@ -33,19 +31,17 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 async def transfer(
-    workspace: Workspace,
-    plan: Plan,
+    opening: AbstractAsyncContextManager[Pipeline],
     feeds: Sequence[Feed],
     outlets: Outlets,
     view: View,
     *,
     at_real_time: bool,
 ) -> None:
-    """Run a plan on files.
+    """Run a pipeline on files.
 
     Args:
-        workspace: the settings and node types.
-        plan: made with that workspace.
+        opening: runs it, here or on a server.
         feeds: what goes in; the feeds at once, the files of each one after the other.
         outlets: where results go; closed at the end, however it comes.
         view: who watches.
@@ -58,34 +54,33 @@ async def transfer(
     """
     async with _stopped_by_signals(view), _closing(outlets):
         async with (
-            open_runtime(workspace.config, node_types=workspace.node_types) as runtime,
-            runtime.open_session(plan) as session,
+            opening as pipeline,
             trio.open_nursery() as nursery,
         ):
-            nursery.start_soon(_show_progress, session, view)
-            nursery.start_soon(_feed_all, session, feeds, view, at_real_time)
-            await _drain(session, outlets, view)
+            nursery.start_soon(_show_progress, pipeline, view)
+            nursery.start_soon(_feed_all, pipeline, feeds, view, at_real_time)
+            await _drain(pipeline, outlets, view)
         outlets.check()
 
 
-async def _show_progress(session: Session, view: View) -> None:
-    async for progress in session.progress():
+async def _show_progress(pipeline: Pipeline, view: View) -> None:
+    async for progress in pipeline.progress():
         view.progress(progress)
-    await session.wait_ready()
+    await pipeline.wait_ready()
     view.ready()
 
 
 async def _feed_all(
-    session: Session, feeds: Sequence[Feed], view: View, at_real_time: bool
+    pipeline: Pipeline, feeds: Sequence[Feed], view: View, at_real_time: bool
 ) -> None:
-    await session.wait_ready()
+    await pipeline.wait_ready()
     async with trio.open_nursery() as nursery:
         for feed in feeds:
-            nursery.start_soon(_feed, session, feed, view, at_real_time)
-    await session.close_input()
+            nursery.start_soon(_feed, pipeline, feed, view, at_real_time)
+    await pipeline.close_input()
 
 
-async def _feed(session: Session, feed: Feed, view: View, at_real_time: bool) -> None:
+async def _feed(pipeline: Pipeline, feed: Feed, view: View, at_real_time: bool) -> None:
     clock = _MediaClock()
     for source in feed.sources:
         async with _interruptible(source.interrupt):
@@ -94,7 +89,7 @@ async def _feed(session: Session, feed: Feed, view: View, at_real_time: bool) ->
                 for item in batch:
                     if at_real_time:
                         await clock.wait_due(item)
-                    await session.send(item, node=feed.node)
+                    await pipeline.send(item, node=feed.node)
                     view.sent(item, source.fraction)
 
 
@@ -125,7 +120,7 @@ class _MediaClock:
         await trio.sleep_until(self._began + self._sent_seconds)
 
 
-async def _drain(session: Session, outlets: Outlets, view: View) -> None:
+async def _drain(pipeline: Pipeline, outlets: Outlets, view: View) -> None:
     # Bounded, so that a slow file slows the pipeline down; a few, so that a fast one does not wait.
     results_in, results_out = trio.open_memory_channel[Result](_WRITE_TOGETHER)
     # The writer's end is closed here: closed where it fails, it would fail the sender too, and
@@ -137,7 +132,7 @@ async def _drain(session: Session, outlets: Outlets, view: View) -> None:
     ):
         nursery.start_soon(_write_all, results_out, outlets)
         async with results_in:
-            async for result in session:
+            async for result in pipeline:
                 view.received()
                 await results_in.send(result)
 

@@ -67,9 +67,9 @@ def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableErro
     elif isinstance(error, TimeoutError):
         reason = "no answer in time"
     elif isinstance(error, OSError):
-        # asyncio's own text repeats the address; of a name that is not known only the text tells.
-        is_known = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if is_known else error.strerror or str(error)
+        # asyncio's own text repeats the address. A name that is not known has a negative number.
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
     else:
         reason = str(error) or type(error).__name__
     scheme = " with TLS" if tls else ""

@@ -1,0 +1,64 @@
+"""The pipeline that a run feeds: in a session of its own, or on a server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, Self
+
+from actors import Data
+
+from ..events import InitProgress, Result
+
+if TYPE_CHECKING:
+    from ..manifest import Manifest
+    from ..plan import Plan
+    from .server_option import ServerChoice
+    from .workspace import Workspace
+
+
+class Pipeline(Protocol):
+    """A running pipeline: what a Session and a RemoteStream have in common."""
+
+    def progress(self) -> AsyncIterator[InitProgress]:
+        """Iterate over the progress of every node's initialization; ends when all are ready."""
+
+    async def wait_ready(self) -> None:
+        """Wait until every node is initialized."""
+
+    async def send(self, data: Data, *, node: str | None = None) -> int:
+        """Send a chunk in, to a node or to all sources; wait until there is room for it."""
+
+    async def close_input(self) -> None:
+        """End the stream: every node processes what it has, and flushes."""
+
+    def __aiter__(self) -> Self:
+        """Iterate over the results, to the end of the stream."""
+
+    async def __anext__(self) -> Result:
+        """Return the next result."""
+
+
+@asynccontextmanager
+async def open_here(workspace: "Workspace", plan: "Plan") -> AsyncIterator[Pipeline]:
+    """Run a plan in this process and its children.
+
+    Raises:
+        MillraceError: it failed.
+    """
+    from ..host import open_runtime
+
+    async with (
+        open_runtime(workspace.config, node_types=workspace.node_types) as runtime,
+        runtime.open_session(plan) as session,
+    ):
+        yield session
+
+
+@asynccontextmanager
+async def open_there(server: "ServerChoice", manifest: "Manifest") -> AsyncIterator[Pipeline]:
+    """Run a manifest on a server.
+
+    Raises:
+        MillraceError: it failed, there or on the way.
+    """
+    async with server.connect() as runtime, runtime.stream(manifest) as stream:
+        yield stream
