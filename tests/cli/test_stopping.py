@@ -57,8 +57,7 @@ def test_a_child_that_dies_while_it_makes_a_segment_does_not_hang_the_run(tmp_pa
         segment.unlink()
         segment.touch(mode=0o200)
     (forkserver,) = psutil.Process(process.pid).children()
-    (supervisor,) = forkserver.children()
-    (node,) = supervisor.children()
+    (node,) = forkserver.children()
     node.kill()
     done = finish(process)
     assert done.returncode == 1
