@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .config import config
 from .demo import demo
 from .nodes import nodes
 from .run import run
@@ -23,6 +24,7 @@ app.command()(run)
 app.command()(serve)
 app.command()(validate)
 app.command()(nodes)
+app.command()(config)
 
 app.command()(demo)
 

@@ -12,9 +12,11 @@ from rich.text import Text
 
 from actors import ANY_KIND, Kind
 
+from ..checking import shown
 from ..config import Source
 
 if TYPE_CHECKING:
+    from ..config import Listed
     from ..plan import Plan
     from .node_docs import NodeDoc
 
@@ -42,6 +44,21 @@ def settings_table(plan: "Plan", *, everything: bool) -> Table:
         if everything or setting.source is not Source.DEFAULT or setting.note:
             said = setting.source.value + (f", {setting.note}" if setting.note else "")
             table.add_row(field.name, Text(str(setting.value)), Text(said, "dim"))
+    return table
+
+
+def listed_table(listed: "Iterable[Listed]") -> Table:
+    """Return a row per setting: its value, where it comes from, and what it means."""
+    table = _table("setting", "value", "from", "what it means")
+    for each in listed:
+        said = each.source + (f", {each.note}" if each.note else "")
+        style = "dim" if each.source == Source.DEFAULT.value else "yellow"
+        table.add_row(
+            Text(each.key, "bold"),
+            Text(shown(each.value)),
+            Text(said, style),
+            Text(each.description, "dim"),
+        )
     return table
 
 

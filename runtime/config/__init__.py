@@ -1,6 +1,7 @@
 """The operator's settings, from runtime.toml."""
 
 from .effective import Effective, Setting, Source, effective_settings, refused_settings
+from .listing import Listed, listed_settings
 from .load import load_config, parse_config
 from .resource_limits import ResourceLimits
 from .server import Server, ServerAccess, ServerAddress, server_access
@@ -10,6 +11,7 @@ __all__ = [
     "Effective",
     "Files",
     "Limits",
+    "Listed",
     "Multiprocess",
     "Pattern",
     "ResourceLimits",
@@ -21,6 +23,7 @@ __all__ = [
     "Setting",
     "Source",
     "effective_settings",
+    "listed_settings",
     "load_config",
     "parse_config",
     "refused_settings",

@@ -1,0 +1,71 @@
+"""`millrace config`: what holds, and where it comes from."""
+
+import json
+from pathlib import Path
+
+from .commands import millrace, write_manifest
+
+NODE: dict[str, object] = {"id": "a", "node_type": "PassThrough"}
+
+
+def test_it_shows_every_setting_with_its_source(tmp_path: Path) -> None:
+    (tmp_path / "runtime.toml").write_text("[multiprocess]\nchannel_capacity = 7\n")
+    done = millrace("config", folder=tmp_path)
+    assert done.returncode == 0
+    (line,) = [line for line in done.stdout.splitlines() if "channel_capacity" in line]
+    assert line.split()[:3] == ["multiprocess.channel_capacity", "7", "runtime.toml"]
+    assert "limits.max_sessions" in done.stdout
+
+
+def test_with_a_manifest_it_shows_what_holds_for_its_session(tmp_path: Path) -> None:
+    path = write_manifest(tmp_path, NODE)
+    said = json.loads(path.read_text())
+    said["metadata"]["multiprocess"] = {"channel_capacity": 3}
+    path.write_text(json.dumps(said))
+    done = millrace("config", path, "--json", folder=tmp_path)
+    shown = json.loads(done.stdout)
+    assert shown["multiprocess.channel_capacity"] == {"value": 3, "source": "manifest", "note": ""}
+    assert shown["limits.max_sessions"]["source"] == "default"
+
+
+def test_check_is_silent_when_all_is_well(tmp_path: Path) -> None:
+    done = millrace("config", "--check", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_finds_what_a_start_would_trip_over(tmp_path: Path) -> None:
+    (tmp_path / "runtime.toml").write_text(
+        '[multiprocess]\npython_executable = "/nowhere/python"\n'
+        '[files]\nroots = ["/nowhere"]\n[server]\ntls_key = "/nowhere/key"\n'
+    )
+    done = millrace("config", "--check", folder=tmp_path)
+    assert done.returncode == 2
+    assert "multiprocess.python_executable: /nowhere/python: there is no such file" in done.stderr
+    assert "files.roots[0]: /nowhere: there is no such folder" in done.stderr
+    assert "server.tls_key: /nowhere/key: there is no such file" in done.stderr
+
+
+def test_a_wrong_value_is_exit_status_2_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "runtime.toml").write_text("[limits]\nmax_sesions = 3\n")
+    done = millrace("config", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert 'runtime.toml:2: limits.max_sesions: unknown key; did you mean "max_sessions"?' in (
+        done.stderr
+    )
+
+
+def test_an_executor_that_is_not_there_is_found(tmp_path: Path) -> None:
+    (tmp_path / "runtime.toml").write_text('[routing]\ndefault_executor = "gpu"\n')
+    done = millrace("config", "--check", folder=tmp_path)
+    assert done.returncode == 2
+    assert 'no executor "gpu"' in done.stderr
+
+
+def test_tokens_are_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("very-secret\n")
+    (tmp_path / "runtime.toml").write_text('[server]\nauth_tokens_file = "tokens"\n')
+    for options in ((), ("--json",)):
+        done = millrace("config", *options, folder=tmp_path)
+        assert done.returncode == 0
+        assert "very-secret" not in done.stdout + done.stderr
