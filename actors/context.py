@@ -70,7 +70,8 @@ class Context:
         self.sequence = 0
         self.timestamp_ms = 0
         self.source = ""
-        self.log = logging.getLogger(f"millrace.node.{node_id}")
+        logger = logging.getLogger(f"millrace.node.{node_id}")
+        self.log = logging.LoggerAdapter(logger, {"session": session_id, "node": node_id})
         self._report = report
         self._loan = loan
 

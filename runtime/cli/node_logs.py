@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _NODE: Final = "millrace.node."
-# How the log of a node's own process begins a line that matters; all its lines arrive as INFO.
-_SERIOUS: Final = ("WARNING ", "ERROR ", "CRITICAL ")
 
 
 class _ConsoleHandler(logging.Handler):
@@ -29,20 +27,17 @@ class _ConsoleHandler(logging.Handler):
             return True
         if not record.name.startswith(("millrace", "runtime")):
             return False  # the libraries' own
-        return self._verbose or record.getMessage().startswith(_SERIOUS)
+        return self._verbose
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print it."""
         node = record.name.removeprefix(_NODE) if record.name.startswith(_NODE) else ""
         message = record.getMessage()
-        if node:
-            # The node's process has put its name there too.
-            message = message.replace(f"{_NODE}{node}: ", "", 1)
         if record.levelno >= logging.WARNING:
             message = f"{record.levelname} {message}"
         if record.exc_info is not None:
             message += "\n" + logging.Formatter().formatException(record.exc_info)
-        style = "yellow" if message.startswith(_SERIOUS) else "dim"
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
         line = Text.assemble((f"[{node}] " if node else "", "cyan"), (message, style))
         self._console.print(line)
 

@@ -1,7 +1,7 @@
 """Every key of runtime.toml, with its type, range and built-in default."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -155,6 +155,17 @@ class Files(Section):
     )
 
 
+class Log(Section):
+    """What a server logs, on standard error."""
+
+    format: Literal["console", "json"] = Field(
+        default="console", description="for people, or an object a line for machines"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is written"
+    )
+
+
 class RuntimeConfig(Section):
     """All settings of the operator's."""
 
@@ -163,6 +174,7 @@ class RuntimeConfig(Section):
     routing: Routing = Routing()
     server: Server = Server()
     files: Files = Files()
+    log: Log = Log()
     nodes: Mapping[Text, Target] = Field(
         default_factory=dict, description='more node types: name = "module:Class"'
     )

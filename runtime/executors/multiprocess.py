@@ -26,6 +26,7 @@ from ..errors import (
     SharedMemoryError,
     SpawnError,
 )
+from ..logs import log_output
 from ..processes.forkserver import Forkserver, open_forkserver
 from ..processes.kernel import hint_at, out_of_memory_kills
 from ..processes.memory_limit import tells_exhaustion
@@ -230,7 +231,8 @@ class _Proxy:
         return error
 
     def _on_output(self, line: str) -> None:
-        self._log.info(line, extra={"session": self._task.session_id, "node": self._task.node_id})
+        task = self._task
+        log_output(self._log, line, session=task.session_id, node=task.node_id)
 
 
 def _nothing_new() -> None:

@@ -405,3 +405,11 @@ class Inflate(Actor[Params]):
 
     def process(self, item: Json) -> NumpyArray:
         return NumpyArray(np.ones(int(str(item.value)), np.uint8))
+
+
+class Cautious(Actor[Params]):
+    """Log a warning."""
+
+    def process(self, item: Data) -> Data:
+        self.context.log.warning("careful: %d of %d", 3, 4)
+        return item

@@ -6,6 +6,7 @@ import pytest
 from runtime.config import (
     Files,
     Limits,
+    Log,
     Multiprocess,
     Pattern,
     Routing,
@@ -16,7 +17,7 @@ from runtime.config import (
 )
 from runtime.errors import ConfigError
 
-TABLES = ("files", "multiprocess", "limits", "routing", "server")
+TABLES = ("files", "log", "multiprocess", "limits", "routing", "server")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -32,7 +33,7 @@ def test_the_file_in_the_repository_says_the_built_in_defaults():
 
 def test_the_file_in_the_repository_shows_every_key_with_a_comment():
     lines = (REPOSITORY / "runtime.toml").read_text().splitlines()
-    for section in (Multiprocess, Limits, Routing, Pattern, Server, Files, RuntimeConfig):
+    for section in (Multiprocess, Limits, Routing, Pattern, Server, Files, Log, RuntimeConfig):
         for key in section.model_fields:
             pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"
             places = [index for index, line in enumerate(lines) if re.match(pattern, line)]

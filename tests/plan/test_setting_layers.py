@@ -48,6 +48,8 @@ OPERATOR: Mapping[str, tuple[str, str]] = {
     "server.drain_timeout_secs": ("5.0", "-1"),
     "server.expose_tracebacks": ("false", '"x"'),
     "files.roots": ('["/srv"]', '["relative"]'),
+    "log.format": ('"json"', '"xml"'),
+    "log.level": ('"debug"', '"loud"'),
     "nodes": ('{X = "a:B"}', '{X = "a"}'),
 }
 # key of metadata.multiprocess: (what a manifest says, a value that is wrong there).
