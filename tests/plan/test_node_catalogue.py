@@ -102,7 +102,7 @@ def test_the_same_target_twice_is_no_conflict():
         ("echo_node", 'did you mean "EchoNode"?'),
         ("PASSTHROUGH", 'did you mean "PassThrough"?'),
         ("AudioChunker", 'did you mean "AudioChunkerNode"?'),
-        ("Zzz", "known node types: AudioChunkerNode, "),
+        ("Zzz", "known node types: AudioBufferAccumulatorNode, "),
     ],
 )
 def test_an_unknown_type_gets_the_nearest_name(name: str, hint: str):

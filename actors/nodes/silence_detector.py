@@ -1,0 +1,102 @@
+"""SilenceDetectorNode."""
+
+from collections import deque
+from typing import Final
+
+from ..actor import Actor
+from ..data import Audio, Json
+from ..kinds import Kind
+from ..params import Field, Params
+from ._levels import SILENCE_DB, decibels, rms
+
+_SCHEMA: Final = "silence_event"
+
+
+class SilenceDetectorParams(Params):
+    """What SilenceDetectorNode takes for silence and for dropouts."""
+
+    silence_threshold_db: float = Field(
+        -50.0,
+        ge=SILENCE_DB,
+        le=0,
+        description="RMS level in dB of full scale up to which a chunk counts as silent",
+    )
+    sustained_silence_ms: float = Field(
+        500.0,
+        gt=0,
+        le=3_600_000,
+        description="ms of silence from which it is sustained",
+    )
+    dropout_count_threshold: int = Field(
+        3, ge=1, description="dropouts within the window from which they count as intermittent"
+    )
+    dropout_window_ms: float = Field(
+        5000.0, gt=0, le=3_600_000, description="ms in which dropouts are counted"
+    )
+
+
+class SilenceDetectorNode(Actor[SilenceDetectorParams]):
+    """Find silence that lasts, and sound that breaks off again and again.
+
+    In: audio. Out: one JSON event a chunk, with
+
+        is_silent                  rms_db <= silence_threshold_db
+        rms_db                     over all samples, channels together; dB(x) = 20 log10(x) of full
+                                   scale, -120 for silence
+        silence_duration_ms        how long it has been silent, to this chunk's end; 0 in sound
+        is_sustained_silence       silence_duration_ms >= sustained_silence_ms
+        dropout_count              how often sound went over to silence in the last
+                                   dropout_window_ms, up to this chunk's end
+        has_intermittent_dropouts  dropout_count >= dropout_count_threshold
+        health                     1 in sound; in silence it falls with its duration to 0 at
+                                   sustained_silence_ms
+        _schema                    "silence_event"
+
+    Time is that of the audio, not of the clock. Silence at the start of the stream is no dropout:
+    there was no sound before it. A chunk is silent or not as a whole, so chunks of 10 to 50 ms
+    (AudioChunkerNode) find dropouts best. An empty chunk, which has no duration, changes nothing.
+    """
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.JSON})
+
+    def initialize(self) -> None:
+        """Start with a stream that has had no sound yet."""
+        self._position_ms = 0.0
+        self._is_silent = True
+        self._silence_ms = 0.0
+        self._dropouts: deque[float] = deque()
+
+    def process(self, item: Audio) -> Json:
+        """Return the event of one chunk."""
+        rms_db = decibels(rms(item.as_float()))
+        if item.frames:
+            self._advance(item, is_silent=rms_db <= self.params.silence_threshold_db)
+        return Json(self._event(rms_db), _SCHEMA, metadata=item.metadata)
+
+    def _advance(self, item: Audio, *, is_silent: bool) -> None:
+        duration_ms = item.frames * 1000 / item.sample_rate
+        if is_silent and not self._is_silent:
+            self._dropouts.append(self._position_ms)
+        self._is_silent = is_silent
+        self._silence_ms = self._silence_ms + duration_ms if is_silent else 0.0
+        self._position_ms += duration_ms
+        while self._dropouts and self._dropouts[0] < self._window_start_ms:
+            self._dropouts.popleft()
+
+    @property
+    def _window_start_ms(self) -> float:
+        return self._position_ms - self.params.dropout_window_ms
+
+    def _event(self, rms_db: float) -> dict[str, float | bool | str]:
+        share = min(self._silence_ms / self.params.sustained_silence_ms, 1.0)
+        return {
+            "is_silent": self._is_silent,
+            "rms_db": rms_db,
+            "silence_duration_ms": self._silence_ms,
+            "is_sustained_silence": share >= 1.0,
+            "dropout_count": len(self._dropouts),
+            "has_intermittent_dropouts": len(self._dropouts) >= self.params.dropout_count_threshold,
+            "health": 1.0 - share,
+            "_schema": _SCHEMA,
+        }
