@@ -51,4 +51,7 @@ CATALOGUE: Final = (
     _entry("ErrorProneNode", "error_prone"),
     _entry("PocketSphinxNode", "pocketsphinx", extra="speech"),
     _entry("EspeakNode", "espeak", extra="speech"),
+    _entry("WhisperNode", "whisper", extra="whisper"),
+    _entry("KokoroTTSNode", "kokoro_tts", extra="kokoro"),
+    _entry("HFPipelineNode", "hf_pipeline", extra="transformers"),
 )

@@ -24,6 +24,9 @@ HEAVY = {
     "transformers",
 }
 
+# What a manifest must give; every other param has a default.
+REQUIRED = {"HFPipelineNode": {"task": "text-generation", "model": "gpt2"}}
+
 
 def node_class(name):
     (entry,) = (entry for entry in CATALOGUE if entry.name == name)
@@ -39,13 +42,13 @@ def test_every_entry_is_a_documented_actor_with_described_params(name):
     assert actor.__name__ == name
     for field in actor.params_type.model_fields.values():
         assert field.description
-    actor(actor.params_type())
+    actor(actor.params_type(**REQUIRED.get(name, {})))
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
 def test_an_unknown_param_is_refused(name):
     with pytest.raises(ValidationError, match="no_such_param"):
-        node_class(name).params_type(no_such_param=1)
+        node_class(name).params_type(no_such_param=1, **REQUIRED.get(name, {}))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,15 @@ def test_an_unknown_param_is_refused(name):
         ("VideoScaler", {"target_width": 0, "target_height": 0}),
         ("VideoScaler", {"algorithm": "nearest"}),
         ("VideoScaler", {"maintainAspectRatio": 1}),
+        ("WhisperNode", {"model": ""}),
+        ("WhisperNode", {"language": "English"}),
+        ("WhisperNode", {"beamSize": 0}),
+        ("WhisperNode", {"output": "srt"}),
+        ("WhisperNode", {"buffer_ms": -1}),
+        ("KokoroTTSNode", {"lang_code": "en"}),
+        ("KokoroTTSNode", {"speed": 0.4}),
+        ("KokoroTTSNode", {"sampleRate": 22050}),
+        ("KokoroTTSNode", {"voice": ""}),
         ("EspeakNode", {"voice": "../../etc/passwd"}),
         ("EspeakNode", {"rate_wpm": 20}),
         ("EspeakNode", {"pitch": 101}),
