@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 import trio
@@ -11,6 +12,7 @@ from actors import Actor, Bundle, Context, Data, Json
 
 from .errors import HookError, NodeError, SharedMemoryError, sole_error
 from .links import Inbox, Item, Output, PeerGoneError
+from .links.mark import name_of_mark
 from .statistics import NodeStatistics
 
 # Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
@@ -75,6 +77,9 @@ class ActorLoop:
                 item = await self._inbox.receive()
             except trio.EndOfChannel:
                 return
+            if name_of_mark(item.data) is not None:
+                await self._output.send(replace(item, source=self._node_id))
+                continue
             self._current = item
             data = self._accepted(item)
             context.sequence = item.sequence

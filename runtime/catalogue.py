@@ -161,11 +161,24 @@ def _named(name: str, kind: "str | AnyActor | NodeType") -> NodeType:
                 [Fault(f"node type {name!r}", f'got {shown(kind)}; expected "module:Class"')]
             )
         return NodeType(name, kind)
-    target = f"{kind.__module__}:{kind.__qualname__}"
-    if "<" in kind.__qualname__:
-        message = f"{target} is defined inside a function, where no other process can import it"
-        raise ConfigError([Fault(f"node type {name!r}", message)])
-    return NodeType(name, target)
+    try:
+        return NodeType(name, target_of(kind))
+    except ConfigError as error:
+        message = f"{error.faults[0].where} {error.faults[0].message}"
+        raise ConfigError([Fault(f"node type {name!r}", message)]) from None
+
+
+def target_of(actor: AnyActor) -> str:
+    """Return "module:Class" of an actor class.
+
+    Raises:
+        ConfigError: it is defined inside a function, where nothing can import it.
+    """
+    target = f"{actor.__module__}:{actor.__qualname__}"
+    if "<" in actor.__qualname__:
+        message = "is defined inside a function, where no other process can import it"
+        raise ConfigError([Fault(target, message)])
+    return target
 
 
 def _installed(point: EntryPoint) -> NodeType:

@@ -2,8 +2,6 @@
 
 import gc
 import os
-import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,7 +15,8 @@ from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.config import Files
 from runtime.executors.multiprocess import MultiprocessExecutor
-from runtime.processes.forkserver import Forkserver, forkserver_command, forkserver_environment
+from runtime.processes.forkserver import Forkserver
+from runtime.testing.warm_forkserver import WarmForkserver
 from tests.pipeline import culprit, specimens
 
 SPECIMENS = {
@@ -26,27 +25,15 @@ SPECIMENS = {
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
 }
+WITH_FORKSERVER = {"forkserver", "warm_forkserver", "actor_kit"}
 SEGMENTS = Path("/dev/shm")
 ROOT = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")
 
 
 @pytest.fixture(scope="session")
-def forkserver() -> Iterator[tuple[Forkserver, int]]:
+def forkserver(warm_forkserver: WarmForkserver) -> tuple[Forkserver, int]:
     """One warm forkserver for all tests, and its process id."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            forkserver_command(theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            env=forkserver_environment(),
-        )
-    with ours:
-        assert ours.recv(1)
-        ours.setblocking(False)
-        yield Forkserver(ours), process.pid
-    process.wait()
+    return warm_forkserver.forkserver, warm_forkserver.pid
 
 
 OpenRuntime = Callable[[RuntimeConfig], AbstractAsyncContextManager[Runtime]]
@@ -94,7 +81,7 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a process, a segment, a file, a descriptor or a thread behind."""
-    warm = "forkserver" in request.fixturenames
+    warm = WITH_FORKSERVER & set(request.fixturenames)
     pid = request.getfixturevalue("forkserver")[1] if warm else -1
     before = leftovers(pid)
     yield

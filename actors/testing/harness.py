@@ -1,0 +1,101 @@
+"""Running an actor, or a small pipeline of them, in a test."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..actor import Actor
+from ..params import Params
+from ._kit import installed_kit
+from .contract import Harness, Kit, Placement
+
+NodeSetup = type[Actor[Any]] | tuple[type[Actor[Any]], Mapping[str, Any] | Params]
+"""A node of a pipeline under test: its class, or its class and params."""
+
+
+def harness(
+    actor: type[Actor[Any]],
+    *,
+    params: Mapping[str, Any] | Params | None = None,
+    placement: Placement = "native",
+    virtual_time: bool = False,
+    kit: Kit | None = None,
+) -> Harness:
+    """Return a harness that runs one actor, as the runtime would.
+
+    Use it with `with` in a plain test, with `async with` in a test on trio or asyncio. The node's
+    id is "node".
+
+    Args:
+        actor: defined in a module, so that another process can import it.
+        params: as a manifest would give them, or checked already; its defaults if None.
+        placement: "native" runs it in this process, "multiprocess" in one of its own.
+        virtual_time: whether time stands still for a native actor until `advance`. In an async
+            test on trio, the clock is the test's: use the fixture mock_clock or autojump_clock.
+        kit: of the installed runtime if None; the pytest fixtures pass one that is warm.
+
+    Raises:
+        ConfigError: the class cannot be imported by its name.
+        ManifestError: the params are not valid.
+    """
+    return pipeline_harness(
+        {"node": (actor, params or {})}, placement=placement, virtual_time=virtual_time, kit=kit
+    )
+
+
+def pipeline_harness(
+    actors: Mapping[str, NodeSetup],
+    connections: Iterable[str] = (),
+    *,
+    placement: Placement = "native",
+    virtual_time: bool = False,
+    kit: Kit | None = None,
+) -> Harness:
+    """Return a harness that runs a small pipeline.
+
+    Args:
+        actors: node id -> class, or class and params.
+        connections: "a > b" each.
+        placement: of all of them.
+        virtual_time: as in `harness`.
+        kit: as in `harness`.
+
+    Raises:
+        ValueError: a connection is not of the form "a > b".
+        ConfigError: a class cannot be imported by its name.
+        ManifestError: the pipeline is not valid.
+
+    >>> from actors import Json
+    >>> from actors.nodes.expander import ExpanderNode
+    >>> from actors.nodes.multiply import MultiplyNode
+    >>> with pipeline_harness(
+    ...     {"expand": ExpanderNode, "double": MultiplyNode}, ["expand > double"]
+    ... ) as pipeline:
+    ...     [item.value["value"] for item in pipeline.feed(Json({"value": 1}))]
+    [2.0, 4.0, 6.0]
+    """
+    return (kit or installed_kit()).harness(
+        {node: _class_and_params(setup) for node, setup in actors.items()},
+        [_ends(connection) for connection in connections],
+        placement=placement,
+        virtual_time=virtual_time,
+    )
+
+
+def plain_params(params: Mapping[str, Any] | Params | None) -> Mapping[str, Any]:
+    """Return params as a manifest would give them."""
+    if isinstance(params, Params):
+        return params.model_dump(mode="json", exclude_unset=True)
+    return params or {}
+
+
+def _class_and_params(setup: NodeSetup) -> tuple[type[Actor[Any]], Mapping[str, Any]]:
+    if isinstance(setup, tuple):
+        return setup[0], plain_params(setup[1])
+    return setup, {}
+
+
+def _ends(connection: str) -> tuple[str, str]:
+    source, arrow, target = (part.strip() for part in connection.partition(">"))
+    if not (source and arrow and target):
+        raise ValueError(f'a connection must be of the form "a > b", got {connection!r}')
+    return source, target

@@ -1,0 +1,114 @@
+"""What an actor does with items: good ones, empty, odd and huge ones."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, Final
+
+import numpy as np
+import trio
+
+from actors import Data, DataError
+
+from ...errors import HookError, NodeError
+from .samples import huge_items, odd_items
+from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+
+# A huge item may take its time; what has not failed by then is well.
+_HUGE_SECONDS: Final = 3.0
+_READ_ONLY: Final = ("read-only", "cannot set WRITEABLE", "cannot assign to field")
+
+
+async def check_samples(subject: Subject) -> list[str]:
+    """Check that it works at all, and returns what it declares."""
+    try:
+        await subject.run(subject.fresh_samples())
+    except HookError as error:
+        if any(words in error.detail for words in _READ_ONLY):
+            return [f"{error.hook}() writes into an item ({raised(error)}): write to a .copy()"]
+        if error.exception_type == DataError.__name__:
+            return [f"it refuses the samples ({error.detail}): pass some that it works on"]
+        return [f"{error.hook}() raised {raised(error)}\n{error.stack_trace}"]
+    except NodeError as error:
+        return [error.message]
+    return []
+
+
+async def check_inputs(subject: Subject) -> list[str]:
+    """Check that it leaves its inputs as they came, also by the back door."""
+    items = subject.fresh_samples()
+    before = [_content(item) for item in items]
+    await subject.run(items)
+    return [
+        f"it changed a {item.kind.value} item that came in; others read it too: write to a copy"
+        for item, content in zip(items, before, strict=True)
+        if _content(item) != content
+    ][:1]
+
+
+async def check_outputs(subject: Subject) -> list[str]:
+    """Check that what it has sent stays as it was sent."""
+    sent: list[tuple[Data, object]] = []
+
+    def note(item: Data) -> None:
+        sent.append((item, _content(item)))
+
+    actor = await subject.started()
+    for item in subject.fresh_samples() * 2:
+        await outputs_of(await call(actor.process, item), note)
+    await outputs_of(await call(actor.flush), note)
+    await clean_up(actor)
+    return [
+        f"it changed a {item.kind.value} item after it had sent it: it fills one array again and "
+        "again; make a new one for each output, or take context.loan()"
+        for item, content in sent
+        if _content(item) != content
+    ][:1]
+
+
+async def check_odd_items(subject: Subject) -> list[str]:
+    """Check that it takes odd items, or refuses them in words."""
+    return await _robust(subject, odd_items(subject.actor_type.accepts))
+
+
+async def check_huge_items(subject: Subject) -> list[str]:
+    """Check that it does not break on huge items."""
+    return await _robust(subject, huge_items(subject.samples))
+
+
+async def _robust(subject: Subject, items: Iterable[tuple[str, Data]]) -> list[str]:
+    faults: list[str] = []
+    actor: AnyActor | None = None
+    for what, item in items:
+        actor = actor or await subject.started()
+        try:
+            with trio.move_on_after(_HUGE_SECONDS) as limit:
+                await outputs_of(await call(actor.process, item))
+                await outputs_of(await call(actor.flush))
+            if not limit.cancelled_caught:
+                continue
+        except DataError as error:
+            if not str(error):
+                faults.append(f"it refuses {what} without a word of why")
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+            faults.append(
+                f"it breaks on {what} with {raised(error)}; take it, or raise DataError with what "
+                "is wrong"
+            )
+        await clean_up(actor)
+        actor = None  # one that has failed is never used again
+    if actor is not None:
+        await clean_up(actor)
+    return faults
+
+
+def _content(item: Data) -> object:
+    """Return a copy of everything that an item holds."""
+    return [_copied(getattr(item, part.name)) for part in fields(item)]
+
+
+def _copied(value: Any) -> object:
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if hasattr(value, "items"):
+        return dict(value)
+    return value

@@ -1,0 +1,87 @@
+"""Whether an actor ends when it is told to."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+
+
+async def check_cancellation(subject: Subject) -> list[str]:
+    """Cancel it in the middle of each hook that waits for something."""
+    faults = []
+    for hook in ("initialize", "process"):
+        outcome = await _cancelled_in(subject, hook)
+        if outcome:
+            faults.append(f"{hook}() {outcome}")
+    return faults
+
+
+async def check_closed_generator(subject: Subject) -> list[str]:
+    """Close its generator after the first item, as a cancelled session does."""
+    actor = await subject.started()
+    try:
+        for item in subject.fresh_samples():
+            result = await call(actor.process, item)
+            try:
+                await _close_after_first(result)
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+                return [
+                    f"process() raised {raised(error)} when its generator was closed after an "
+                    "item: let GeneratorExit through"
+                ]
+    finally:
+        await clean_up(actor)
+    return []
+
+
+async def _cancelled_in(subject: Subject, hook: str) -> str:
+    """Return what is wrong with how a hook ends when it is cancelled; empty if nothing is."""
+    actor = subject.make() if hook == "initialize" else await subject.started()
+    returned = trio.Event()
+    was_waiting = False
+
+    async def run() -> None:
+        if hook == "initialize":
+            await call(actor.initialize)
+        else:
+            await _process_all(actor, subject)
+        returned.set()
+
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run)
+            await wait_all_tasks_blocked()
+            was_waiting = not returned.is_set()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        error = group.exceptions[0]
+    finally:
+        await clean_up(actor)
+    if not was_waiting:
+        return ""
+    if error is not None:
+        return f"raised {raised(error)} when it was cancelled; let trio.Cancelled through"
+    if returned.is_set():
+        return (
+            "went on after it was cancelled: it catches trio.Cancelled, as `except BaseException` "
+            "and a bare `except` do; let it through"
+        )
+    return ""
+
+
+async def _process_all(actor: AnyActor, subject: Subject) -> None:
+    for item in subject.fresh_samples():
+        await outputs_of(await call(actor.process, item))
+
+
+async def _close_after_first(result: object) -> None:
+    if isinstance(result, AsyncGenerator):
+        async for _ in result:
+            break
+        await result.aclose()
+    elif isinstance(result, Generator):
+        next(result, None)
+        result.close()

@@ -1,0 +1,81 @@
+"""The side of the process: an actor that checks another, one question after the other."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from actors import Actor, Control, Data, Field, Json, Params
+
+from ...catalogue import load_actor
+from . import behaviour, cancellation, declarations, lifecycle, resources
+from .subject import Subject
+
+Check = Callable[[Subject], Awaitable[list[str]]]
+
+_QUESTION: Final = "millrace.check"
+
+PLAIN_RUN: Final = "plain-run"
+"""Not a check: asks for what the samples give."""
+
+# In an order in which the first to fail explains those after it.
+_CHECKS: Final[Mapping[str, Check]] = {
+    "kinds": declarations.check_kinds,
+    "params": declarations.check_params,
+    "samples": behaviour.check_samples,
+    "immutable-inputs": behaviour.check_inputs,
+    "immutable-outputs": behaviour.check_outputs,
+    "odd-items": behaviour.check_odd_items,
+    "huge-items": behaviour.check_huge_items,
+    "empty-stream": lifecycle.check_empty_stream,
+    "flush-twice": lifecycle.check_flush_twice,
+    "failing-hooks": lifecycle.check_failing_hooks,
+    "session-state": lifecycle.check_session_state,
+    "cancellation": cancellation.check_cancellation,
+    "closed-generator": cancellation.check_closed_generator,
+    "leaks": resources.check_leaks,
+    "borrowed-arrays": resources.check_borrowed_arrays,
+}
+_NATIVE_CHECKS: Final[Mapping[str, Check]] = {"blocking": resources.check_blocking}
+
+
+def checks_for(placement: str) -> list[str]:
+    """Return the names of the checks for an actor that runs there, in their order."""
+    return [*_CHECKS, *(_NATIVE_CHECKS if placement == "native" else ())]
+
+
+def as_question(name: str) -> Json:
+    """Return the item that asks a checker for one check."""
+    return Json(name, metadata={_QUESTION: "1"})
+
+
+class CheckerParams(Params):
+    """What is checked."""
+
+    target: str = Field(description='"module:Class" of the actor')
+    params: dict[str, Any] = Field(default={}, description="of the actor")
+
+
+class ContractChecker(Actor[CheckerParams]):
+    """Check an actor.
+
+    In: the samples, then one question per check. Out: for each question the faults, as JSON text;
+    or what the samples give, if that was asked.
+    """
+
+    def initialize(self) -> None:
+        """Import the actor."""
+        self._samples: list[Data] = []
+        self._actor_type = load_actor(self.params.target)
+
+    async def process(self, item: Data) -> AsyncIterator[Data]:
+        """Take in a sample, or answer a question."""
+        if isinstance(item, Control) or _QUESTION not in item.metadata:
+            self._samples.append(item)
+            return
+        assert isinstance(item, Json)
+        subject = Subject(self._actor_type, self.params.params, tuple(self._samples))
+        if item.value == PLAIN_RUN:
+            for output in await subject.run(subject.fresh_samples()):
+                yield output
+            return
+        for fault in await {**_CHECKS, **_NATIVE_CHECKS}[str(item.value)](subject):
+            yield Json(fault)

@@ -1,0 +1,121 @@
+"""The order in which hooks are called, and what happens when one fails."""
+
+import copy
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from actors import Actor, Data
+
+from ...errors import HookError, NodeError
+from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+
+_MUTABLE: Final = (list, dict, set, deque, bytearray)
+
+
+class _Injected(Exception):  # noqa: N818 (never seen by anyone)
+    """What a check makes a hook raise."""
+
+
+async def check_empty_stream(subject: Subject) -> list[str]:
+    """Check a stream that ends before any item came."""
+    try:
+        await subject.run([])
+    except HookError as error:
+        return [f"{error.hook}() raised {raised(error)} where no item had come before"]
+    except NodeError as error:
+        return [f"where no item had come before: {error.message}"]
+    return []
+
+
+async def check_flush_twice(subject: Subject) -> list[str]:
+    """Check that a flush lets go of what it gives."""
+    actor = await subject.started()
+    for item in subject.fresh_samples():
+        await outputs_of(await call(actor.process, item))
+    first = await outputs_of(await call(actor.flush))
+    try:
+        second = await outputs_of(await call(actor.flush))
+    except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+        return [f"a second flush() raised {raised(error)}"]
+    finally:
+        await clean_up(actor)
+    if first and second == first:
+        return ["a second flush() gave the same again: let go of what was held when giving it"]
+    return []
+
+
+async def check_failing_hooks(subject: Subject) -> list[str]:
+    """Check that cleanup() works whichever hook failed, and is called where none has run."""
+    faults = []
+    for hook in ("initialize", "process", "flush"):
+        actor = subject.make(_failing(subject.actor_type, hook))
+        try:
+            await _drive(actor, subject.fresh_samples())
+        except _Injected:
+            pass
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+            faults.append(f"it raised {raised(error)} before the {hook}() that was to fail")
+        try:
+            await call(actor.cleanup)
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+            faults.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
+    return faults
+
+
+async def check_session_state(subject: Subject) -> list[str]:
+    """Check that no state lives in the class or its module, where sessions would share it."""
+    places = _shared_places(subject.actor_type)
+    await subject.run(subject.fresh_samples())  # what is made once, at first use, is no state
+    before = {name: _snapshot(read()) for name, read in places.items()}
+    await subject.run(subject.fresh_samples())
+    return [
+        f"{name} changed while a stream ran, and every session sees that: keep state in self, "
+        "set in initialize()"
+        for name, read in places.items()
+        if _snapshot(read()) != before[name]
+    ]
+
+
+async def _drive(actor: AnyActor, samples: list[Data]) -> None:
+    await call(actor.initialize)
+    for item in samples:
+        await outputs_of(await call(actor.process, item))
+    await outputs_of(await call(actor.flush))
+
+
+def _failing(actor_type: type[AnyActor], hook: str) -> type[AnyActor]:
+    """Return a subclass whose `hook` does its work and fails then; initialize fails before."""
+
+    def fail(self: AnyActor, *args: Any) -> None:
+        if hook == "process":
+            getattr(actor_type, hook)(self, *args)
+        raise _Injected
+
+    return type(actor_type.__name__, (actor_type,), {hook: fail})
+
+
+def _shared_places(actor_type: type[AnyActor]) -> dict[str, Callable[[], object]]:
+    """Return how to read every mutable thing that instances of a class would share."""
+    places: dict[str, Callable[[], object]] = {}
+    for kind in actor_type.__mro__:
+        if kind is Actor or kind is object or not issubclass(kind, Actor):
+            continue
+        module = sys.modules[kind.__module__]
+        for owner, label in ((kind, kind.__name__), (module, kind.__module__)):
+            for name, value in vars(owner).items():
+                if not name.startswith("__") and isinstance(value, (*_MUTABLE, int, float)):
+                    places[f"{label}.{name}"] = _reader(owner, name)
+    return places
+
+
+def _reader(owner: object, name: str) -> Callable[[], object]:
+    return lambda: getattr(owner, name, None)
+
+
+def _snapshot(value: object) -> object:
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 (what cannot be copied is compared by its size)
+        return len(value) if hasattr(value, "__len__") else None

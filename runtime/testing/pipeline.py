@@ -1,0 +1,124 @@
+"""A pipeline under test, before it runs: its manifest, and how a runtime for it is opened."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from actors import Actor
+from actors.testing import Placement
+
+from ..catalogue import Catalogue, target_of
+from ..config import Multiprocess, RuntimeConfig
+from ..executors import Executors
+from ..executors.multiprocess import MultiprocessExecutor
+from ..host import open_runtime
+from ..manifest import Manifest, manifest_from
+from ..plan import plan_manifest
+from ..processes.forkserver import Forkserver
+from ..session import Session
+
+# A test waits for what it ends on purpose, such as a node that ignores its end.
+_GRACE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What a harness runs.
+
+    Attributes:
+        paths: for each sink, how many ways lead to it from each node.
+    """
+
+    manifest: Manifest
+    config: RuntimeConfig
+    executors: Executors
+    paths: Mapping[str, Mapping[str, int]]
+    sources: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        actors: Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]],
+        connections: Sequence[tuple[str, str]],
+        placement: Placement,
+        forkserver: Forkserver | None,
+    ) -> Self:
+        """Check a pipeline.
+
+        Raises:
+            ConfigError: a class cannot be imported by its name.
+            ManifestError: the pipeline is not valid.
+        """
+        manifest = manifest_from(_document(actors, connections, placement))
+        targets = {_type_name(node): target_of(kind) for node, (kind, _) in actors.items()}
+        config = RuntimeConfig(
+            nodes=targets, multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
+        )
+        types = Catalogue().with_types(targets)
+        plan = plan_manifest(manifest, config=config, catalogue=types)
+        successors = {str(node): list(map(str, plan.successors[node])) for node in plan.successors}
+        return cls(
+            manifest,
+            config,
+            {} if forkserver is None else {"multiprocess": _warm(forkserver)},
+            {str(sink): _ways_to(str(sink), successors) for sink in plan.sinks},
+            tuple(map(str, plan.sources)),
+        )
+
+    def marks(self, entries: Sequence[str]) -> int:
+        """Return how many marks reach the sinks when each of `entries` is given one."""
+        return sum(ways[entry] for ways in self.paths.values() for entry in entries)
+
+    @asynccontextmanager
+    async def open_session(self) -> AsyncIterator[Session]:
+        """Run it as long as the block lasts."""
+        async with (
+            open_runtime(self.config, executors=self.executors) as runtime,
+            runtime.open_session(self.manifest) as session,
+        ):
+            yield session
+
+
+def _document(
+    actors: Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]],
+    connections: Sequence[tuple[str, str]],
+    placement: Placement,
+) -> dict[str, Any]:
+    overrides = dict.fromkeys(actors, placement)
+    return {
+        "version": "v1",
+        "metadata": {"name": "test", "multiprocess": {"executor_overrides": overrides}},
+        "nodes": [
+            {"id": node, "node_type": _type_name(node), "params": dict(params)}
+            for node, (_, params) in actors.items()
+        ],
+        "connections": [{"from": source, "to": target} for source, target in connections],
+    }
+
+
+def _type_name(node: str) -> str:
+    # Of its own for each node, so that no type of the catalogue gets in the way.
+    return f"test.{node}"
+
+
+def _ways_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return how many paths lead from each node to a sink."""
+    ways: dict[str, int] = {}
+
+    def count(node: str) -> int:
+        if node not in ways:
+            ways[node] = 1 if node == sink else sum(count(reader) for reader in successors[node])
+        return ways[node]
+
+    for node in successors:
+        count(node)
+    return ways
+
+
+def _warm(forkserver: Forkserver) -> Any:
+    @asynccontextmanager
+    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+        yield MultiprocessExecutor(forkserver)
+
+    return open_executor

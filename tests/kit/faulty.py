@@ -1,0 +1,261 @@
+"""Actors that each break one rule of the contract."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+import trio
+from pydantic import ConfigDict
+
+from actors import Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
+
+AUDIO = frozenset({Kind.AUDIO})
+TEXT = frozenset({Kind.TEXT})
+NUMPY = frozenset({Kind.NUMPY})
+
+
+class WritesIntoInput(Actor[Params]):
+    """Write into the samples that came in."""
+
+    accepts = AUDIO
+
+    def process(self, item: Audio) -> Audio:
+        item.samples[:] *= 2
+        return item
+
+
+class MutatesInput(Actor[Params]):
+    """Write into an array behind its back."""
+
+    accepts = NUMPY
+
+    def process(self, item: NumpyArray) -> NumpyArray:
+        owner = item.array.base if item.array.base is not None else item.array
+        owner.flags.writeable = True
+        owner[0] += 1
+        return item
+
+
+class ReusesOutput(Actor[Params]):
+    """Fill one array for every output."""
+
+    accepts = NUMPY
+
+    def initialize(self) -> None:
+        self._count = 0
+        self._scratch = np.zeros((2, 8))
+
+    def process(self, item: NumpyArray) -> NumpyArray:
+        self._count += 1
+        self._scratch[0] = self._count
+        return NumpyArray(self._scratch[0])
+
+
+class SwallowsCancellation(Actor[Params]):
+    """Take a cancellation for a failed attempt."""
+
+    accepts = TEXT
+
+    async def process(self, item: Text) -> Text:
+        try:
+            await trio.sleep(0.05)
+        except BaseException:
+            self.context.log.warning("never mind")
+        return item
+
+
+class GoesOnForEver(Actor[Params]):
+    """Try again for ever, whatever happens."""
+
+    accepts = TEXT
+
+    async def process(self, item: Text) -> Text:
+        while True:
+            try:
+                await trio.sleep(600)
+            except BaseException:
+                continue
+
+
+class LeaksThread(Actor[Params]):
+    """Start a thread for each session, and leave it."""
+
+    accepts = TEXT
+
+    def initialize(self) -> None:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+    def process(self, item: Text) -> Text:
+        return item
+
+
+class LeaksDescriptor(Actor[Params]):
+    """Open a file for each session, and leave it."""
+
+    accepts = TEXT
+
+    def initialize(self) -> None:
+        import os
+
+        self._descriptor = os.open("/dev/null", os.O_RDONLY)
+
+    def process(self, item: Text) -> Text:
+        return item
+
+
+_kept: dict[int, NumpyArray] = {}
+
+
+class KeepsArrays(Actor[Params]):
+    """Keep every array that came, for ever."""
+
+    accepts = NUMPY
+
+    def process(self, item: NumpyArray) -> None:
+        _kept[id(item)] = item
+
+
+class WrongKind(Actor[Params]):
+    """Return text where it declares JSON."""
+
+    accepts = TEXT
+    produces = frozenset({Kind.JSON})
+
+    def process(self, item: Text) -> Text:
+        return item
+
+
+class BlocksLoop(Actor[Params]):
+    """Sleep on the loop."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Text:
+        if item.text == "a":
+            time.sleep(0.3)
+        return item
+
+
+class BreaksOnSilence(Actor[Params]):
+    """Divide by the level."""
+
+    accepts = AUDIO
+
+    def process(self, item: Audio) -> Json:
+        return Json(1 / len(set(item.samples[:, 0].tolist()) - {0.0}))
+
+
+class RepeatsFlush(Actor[Params]):
+    """Give what is held again and again."""
+
+    accepts = TEXT
+
+    def initialize(self) -> None:
+        self._held: list[str] = []
+
+    def process(self, item: Text) -> None:
+        self._held.append(item.text)
+
+    def flush(self) -> Text:
+        return Text("".join(self._held))
+
+
+class UncleanStart(Actor[Params]):
+    """Let go of what it has only when it was initialized."""
+
+    accepts = TEXT
+
+    def initialize(self) -> None:
+        self._file = open("/dev/null")  # noqa: SIM115
+
+    def process(self, item: Text) -> Text:
+        return item
+
+    def cleanup(self) -> None:
+        self._file.close()
+
+
+class SharesState(Actor[Params]):
+    """Count in the class."""
+
+    accepts = TEXT
+    seen: ClassVar[list[str]] = []
+
+    def process(self, item: Text) -> Json:
+        self.seen.append(item.text)
+        return Json(len(self.seen))
+
+
+class LooseParams(Params):
+    """Params that take anything."""
+
+    model_config = ConfigDict(extra="ignore", strict=False)
+
+    size: int = Field(1, ge=1, description="of something")
+
+
+class TakesAnyParams(Actor[LooseParams]):
+    """Have params that refuse too little."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Text:
+        return item
+
+
+class IgnoresClose(Actor[Params]):
+    """Go on when the generator is closed."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Iterator[Text]:
+        try:
+            yield item
+            yield item
+        except GeneratorExit:
+            yield item
+
+
+class Hangs(Actor[Params]):
+    """Never come back on empty text."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Text:
+        if not item.text:
+            time.sleep(600)
+        return item
+
+
+class KnowsItsPlace(Actor[Params]):
+    """Say whether it has the process for itself."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Text:
+        return Text("other" if self.context.node_id == "checked" else "same")
+
+
+class Dies(Actor[Params]):
+    """End the process at the end of the stream."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> None:
+        return None
+
+    def flush(self) -> None:
+        import os
+
+        os._exit(3)
+
+
+class Kinds(Actor[Params]):
+    """Declare kinds by their names."""
+
+    accepts = {"text"}  # type: ignore[assignment]  # noqa: RUF012
+
+    def process(self, item: Data) -> Data:
+        return item
