@@ -1,5 +1,6 @@
 """What an actor does with items: good ones, empty, odd and huge ones."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, Final
@@ -11,7 +12,7 @@ from actors import Data, DataError
 
 from ...errors import HookError, NodeError
 from .samples import huge_items, odd_items
-from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+from .subject import AnyActor, Subject, call, outputs_of, raised
 
 # A huge item may take its time; what has not failed by then is well.
 _HUGE_SECONDS: Final = 3.0
@@ -52,11 +53,10 @@ async def check_outputs(subject: Subject) -> list[str]:
     def note(item: Data) -> None:
         sent.append((item, _content(item)))
 
-    actor = await subject.started()
-    for item in subject.fresh_samples() * 2:
-        await outputs_of(await call(actor.process, item), note)
-    await outputs_of(await call(actor.flush), note)
-    await clean_up(actor)
+    async with subject.started() as actor:
+        for item in subject.fresh_samples() * 2:
+            await outputs_of(await call(actor.process, item), note)
+        await outputs_of(await call(actor.flush), note)
     return [
         f"it changed a {item.kind.value} item after it had sent it: it fills one array again and "
         "again; make a new one for each output, or take context.loan()"
@@ -76,29 +76,33 @@ async def check_huge_items(subject: Subject) -> list[str]:
 
 
 async def _robust(subject: Subject, items: Iterable[tuple[str, Data]]) -> list[str]:
+    rest = deque(items)
     faults: list[str] = []
-    actor: AnyActor | None = None
-    for what, item in items:
-        actor = actor or await subject.started()
-        try:
-            with trio.move_on_after(_HUGE_SECONDS) as limit:
-                await outputs_of(await call(actor.process, item))
-                await outputs_of(await call(actor.flush))
-            if not limit.cancelled_caught:
-                continue
-        except DataError as error:
-            if not str(error):
-                faults.append(f"it refuses {what} without a word of why")
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
-            faults.append(
-                f"it breaks on {what} with {raised(error)}; take it, or raise DataError with what "
-                "is wrong"
-            )
-        await clean_up(actor)
-        actor = None  # one that has failed is never used again
-    if actor is not None:
-        await clean_up(actor)
+    while rest:
+        async with subject.started() as actor:
+            fault = None
+            while rest and fault is None:
+                what, item = rest.popleft()
+                fault = await _tried(actor, what, item)
+            # One that has failed is never used again.
+            faults += [fault] if fault else []
     return faults
+
+
+async def _tried(actor: AnyActor, what: str, item: Data) -> str | None:
+    """Return None if all is well; "" if the actor has had its time, or refused the item."""
+    try:
+        with trio.move_on_after(_HUGE_SECONDS) as limit:
+            await outputs_of(await call(actor.process, item))
+            await outputs_of(await call(actor.flush))
+    except DataError as error:
+        return "" if str(error) else f"it refuses {what} without a word of why"
+    except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+        return (
+            f"it breaks on {what} with {raised(error)}; take it, or raise DataError with what is "
+            "wrong"
+        )
+    return "" if limit.cancelled_caught else None
 
 
 def _content(item: Data) -> object:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Generator
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+from .subject import AnyActor, Subject, call, outputs_of, raised
 
 
 async def check_cancellation(subject: Subject) -> list[str]:
@@ -20,8 +20,7 @@ async def check_cancellation(subject: Subject) -> list[str]:
 
 async def check_closed_generator(subject: Subject) -> list[str]:
     """Close its generator after the first item, as a cancelled session does."""
-    actor = await subject.started()
-    try:
+    async with subject.started() as actor:
         for item in subject.fresh_samples():
             result = await call(actor.process, item)
             try:
@@ -31,35 +30,31 @@ async def check_closed_generator(subject: Subject) -> list[str]:
                     f"process() raised {raised(error)} when its generator was closed after an "
                     "item: let GeneratorExit through"
                 ]
-    finally:
-        await clean_up(actor)
     return []
 
 
 async def _cancelled_in(subject: Subject, hook: str) -> str:
     """Return what is wrong with how a hook ends when it is cancelled; empty if nothing is."""
-    actor = subject.make() if hook == "initialize" else await subject.started()
     returned = trio.Event()
     was_waiting = False
+    error: BaseException | None = None
 
-    async def run() -> None:
+    async def run(actor: AnyActor) -> None:
         if hook == "initialize":
             await call(actor.initialize)
         else:
             await _process_all(actor, subject)
         returned.set()
 
-    error: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(run)
-            await wait_all_tasks_blocked()
-            was_waiting = not returned.is_set()
-            nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        error = group.exceptions[0]
-    finally:
-        await clean_up(actor)
+    async with subject.started(initialized=hook != "initialize") as actor:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(run, actor)
+                await wait_all_tasks_blocked()
+                was_waiting = not returned.is_set()
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            error = group.exceptions[0]
     if not was_waiting:
         return ""
     if error is not None:

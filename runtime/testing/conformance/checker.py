@@ -9,7 +9,7 @@ from ...catalogue import load_actor
 from . import behaviour, cancellation, declarations, lifecycle, resources
 from .subject import Subject
 
-Check = Callable[[Subject], Awaitable[list[str]]]
+Check = Callable[[Subject], list[str] | Awaitable[list[str]]]
 
 _QUESTION: Final = "millrace.check"
 
@@ -77,5 +77,7 @@ class ContractChecker(Actor[CheckerParams]):
             for output in await subject.run(subject.fresh_samples()):
                 yield output
             return
-        for fault in await {**_CHECKS, **_NATIVE_CHECKS}[str(item.value)](subject):
+        check = {**_CHECKS, **_NATIVE_CHECKS}[str(item.value)]
+        faults = check(subject)
+        for fault in faults if isinstance(faults, list) else await faults:
             yield Json(fault)

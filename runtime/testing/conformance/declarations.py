@@ -15,12 +15,12 @@ from .subject import Subject, raised
 _ALIEN: Final = {"no such": ["value"]}
 
 
-async def check_kinds(subject: Subject) -> list[str]:
+def check_kinds(subject: Subject) -> list[str]:
     """Check that kinds and hooks are declared in the form that the runtime reads."""
     return list(_kind_faults(subject.actor_type))
 
 
-async def check_params(subject: Subject) -> list[str]:
+def check_params(subject: Subject) -> list[str]:
     """Check that params which must be refused are refused, before anything starts."""
     return list(_param_faults(subject))
 

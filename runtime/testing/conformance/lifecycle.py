@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors import Actor, Data
 
 from ...errors import HookError, NodeError
-from .subject import AnyActor, Subject, call, clean_up, outputs_of, raised
+from .subject import AnyActor, Subject, call, outputs_of, raised
 
 _MUTABLE: Final = (list, dict, set, deque, bytearray)
 
@@ -31,16 +31,14 @@ async def check_empty_stream(subject: Subject) -> list[str]:
 
 async def check_flush_twice(subject: Subject) -> list[str]:
     """Check that a flush lets go of what it gives."""
-    actor = await subject.started()
-    for item in subject.fresh_samples():
-        await outputs_of(await call(actor.process, item))
-    first = await outputs_of(await call(actor.flush))
-    try:
-        second = await outputs_of(await call(actor.flush))
-    except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
-        return [f"a second flush() raised {raised(error)}"]
-    finally:
-        await clean_up(actor)
+    async with subject.started() as actor:
+        for item in subject.fresh_samples():
+            await outputs_of(await call(actor.process, item))
+        first = await outputs_of(await call(actor.flush))
+        try:
+            second = await outputs_of(await call(actor.flush))
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+            return [f"a second flush() raised {raised(error)}"]
     if first and second == first:
         return ["a second flush() gave the same again: let go of what was held when giving it"]
     return []

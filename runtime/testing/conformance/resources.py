@@ -13,7 +13,7 @@ from typing import Any, Final
 import trio
 
 from .samples import with_own_arrays
-from .subject import Subject, call, clean_up, outputs_of
+from .subject import Subject, call, outputs_of
 
 # Far more than any honest call on the loop takes, so that a busy machine fails nobody.
 _BLOCKING_SECONDS: Final = 0.25
@@ -48,19 +48,18 @@ async def check_blocking(subject: Subject) -> list[str]:
     """Check that it never holds the loop, which all native actors share, for long."""
     if subject.actor_type.runs_in_thread:
         return []
-    actor = await subject.started()
-    for item in subject.fresh_samples():
-        await outputs_of(await call(actor.process, item))  # the first time may load something
     spans = _Spans()
-    trio.lowlevel.add_instrument(spans)
-    try:
-        await trio.lowlevel.checkpoint()
+    async with subject.started() as actor:
         for item in subject.fresh_samples():
-            await outputs_of(await call(actor.process, item))
+            await outputs_of(await call(actor.process, item))  # the first may load something
+        trio.lowlevel.add_instrument(spans)
+        try:
             await trio.lowlevel.checkpoint()
-    finally:
-        trio.lowlevel.remove_instrument(spans)
-        await clean_up(actor)
+            for item in subject.fresh_samples():
+                await outputs_of(await call(actor.process, item))
+                await trio.lowlevel.checkpoint()
+        finally:
+            trio.lowlevel.remove_instrument(spans)
     if spans.longest < _BLOCKING_SECONDS:
         return []
     return [
@@ -111,13 +110,15 @@ class _Spans(trio.abc.Instrument):
 
     def __init__(self) -> None:
         self.longest = 0.0
-        self._began = _Now.take()
+        self._began: _Now | None = None  # a step that began before it looked is not its to measure
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         self._began = _Now.take()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         began, now = self._began, _Now.take()
+        if began is None:
+            return
         # A machine that is busy with others takes time from it too, but then it neither computes
         # nor goes to sleep.
         slept = now.sleeps > began.sleeps

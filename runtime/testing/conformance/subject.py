@@ -1,8 +1,8 @@
 """The actor that is being checked: made anew for each check, and driven as a loop drives it."""
 
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ AnyActor = Actor[Any]
 _PLENTY: Final = 2**40
 # What a check takes of a generator that may never end.
 MOST_OUTPUTS: Final = 1000
+_CLEANUP_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,17 @@ class Subject:
         kind = actor_type or self.actor_type
         return kind(kind.params_type(**self.params), context=Context("checked"))
 
-    async def started(self) -> AnyActor:
-        """Return a new actor that is initialized."""
+    @asynccontextmanager
+    async def started(self, *, initialized: bool = True) -> AsyncIterator[AnyActor]:
+        """Hold a new actor, and let it go at the end, whatever state it is in."""
         actor = self.make()
-        await call(actor.initialize)
-        return actor
+        try:
+            if initialized:
+                await call(actor.initialize)
+            yield actor
+        finally:
+            with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
+                await clean_up(actor)
 
     def fresh_samples(self) -> list[Data]:
         """Return the samples over memory of their own."""
@@ -70,7 +77,7 @@ class Subject:
             port.close()
             await loop.run()
         finally:
-            with trio.move_on_after(5, shield=True):
+            with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
                 await loop.cleanup()
         outputs = []
         while (got := outlet.take()) is not None:
