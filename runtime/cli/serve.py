@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..config import ServerAddress
+    from ..instance import Swept
     from .workspace import Workspace
 
 
@@ -37,19 +38,24 @@ def serve(
     them at once. Tokens come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from the
     command line.
     """
+    import sys
     from functools import partial
 
     import trio
 
+    from ..logs import log_written
     from .failures import failures_said
-    from .node_logs import logs_shown
     from .screen import error_console
     from .workspace import open_workspace
 
     console = error_console()
-    with failures_said(console, verbose=verbose), logs_shown(console, verbose=verbose):
+    with failures_said(console, verbose=verbose):
         workspace = open_workspace(config, nodes)
-        trio.run(partial(_serve, workspace, console, bind))
+        log = workspace.config.log
+        if verbose:
+            log = log.model_copy(update={"level": "debug"})
+        with log_written(log, sys.stderr):
+            trio.run(partial(_serve, workspace, console, bind))
 
 
 async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -> None:
@@ -69,6 +75,7 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
             open_server(runtime, environment=environment) as server,
             trio.open_nursery() as nursery,
         ):
+            _say_swept(console, runtime.swept)
             await runtime.warm()
             _say_listening(console, server.address, is_open=not server.requires_token)
             await anext(signals)
@@ -82,6 +89,15 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
 async def _end_at_second_signal(signals: "AsyncIterator[int]", scope: "trio.CancelScope") -> None:
     await anext(signals)
     scope.cancel()
+
+
+def _say_swept(console: "Console", swept: "Swept") -> None:
+    if swept.instances:
+        console.print(
+            f"swept what {swept.instances} killed servers had left: {swept.segments} segments, "
+            f"{swept.segment_bytes} bytes",
+            markup=False,
+        )
 
 
 def _say_listening(console: "Console", address: "ServerAddress", *, is_open: bool) -> None:
