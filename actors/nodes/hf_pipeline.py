@@ -13,6 +13,7 @@ from ..params import Field, Params
 from ._extras import find_package, import_library
 from ._hf_tasks import TASKS
 from ._model_folder import check_files, find_model_folder
+from ._progress_bars import keep_progress_bars_from_threads
 
 _HOLDS: Final = (
     "a model as save_pretrained() writes it (config.json, model.safetensors, and the tokenizer or "
@@ -109,6 +110,7 @@ class HFPipelineNode(Actor[HFPipelineParams]):
         import_library("torch", **names)
         self.context.progress(0.3, "loading transformers")
         transformers = import_library("transformers", **names)
+        keep_progress_bars_from_threads(**names)
         transformers.utils.logging.disable_progress_bar()  # it would fill the server's log
         self.context.progress(0.5, f"loading the model {folder.name}")
         device = self.params.device

@@ -13,6 +13,7 @@ from ..params import Field, Params
 from ._extras import find_package, import_library
 from ._held_frames import HeldFrames
 from ._model_folder import check_files, find_model_folder
+from ._progress_bars import keep_progress_bars_from_threads
 from ._transcript import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ class WhisperNode(Actor[WhisperParams]):
         check_files(folder, _FILES, node_type="WhisperNode", holds=_HOLDS)
         self.context.progress(0.1, "loading faster-whisper")
         library = import_library("faster_whisper", extra="whisper", node_type="WhisperNode")
-        # Its progress bars, which nobody sees, would start a thread that nobody ends.
-        tqdm = import_library("tqdm", extra="whisper", node_type="WhisperNode")
-        tqdm.tqdm.monitor_interval = 0
+        keep_progress_bars_from_threads(extra="whisper", node_type="WhisperNode")
         self.context.progress(0.4, f"loading the model {folder.name}")
         self._model: WhisperModel | None = library.WhisperModel(
             str(folder),

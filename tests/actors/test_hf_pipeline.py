@@ -7,6 +7,7 @@ import pytest
 
 from actors import Audio, Context, DataError, Json, PixelFormat, Text, Video
 from actors.nodes._hf_tasks import TASKS
+from actors.nodes._progress_bars import keep_progress_bars_from_threads
 from actors.nodes.hf_pipeline import HFPipelineNode, HFPipelineParams, TaskName
 
 from . import tiny_transformers
@@ -42,6 +43,8 @@ def run(tmp_path, drive):
     """Save a tiny model, and run a task of it over some items."""
 
     def go(task, save, *items, arguments=None, **config):
+        # Saving shows a progress bar too.
+        keep_progress_bars_from_threads(extra="models", node_type="a test")
         save(tmp_path, **config)
         params = HFPipelineParams(task=task, model=str(tmp_path), arguments=arguments or {})
         return drive(HFPipelineNode(params), items)

@@ -1,0 +1,15 @@
+"""tqdm, with which libraries show progress to whoever looks at a terminal."""
+
+from ._extras import import_library
+
+
+def keep_progress_bars_from_threads(*, extra: str, node_type: str) -> None:
+    """Stop tqdm from starting a thread that watches its bars, which nobody would end.
+
+    It starts one with the first bar, be it shown or not.
+
+    Raises:
+        ImportError: it cannot be imported; the message has the line that installs it.
+    """
+    tqdm = import_library("tqdm", extra=extra, node_type=node_type)
+    tqdm.tqdm.monitor_interval = 0
