@@ -34,6 +34,9 @@ class _Connection(H2Protocol):
                 SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES,
             }
         )
+        # h2 looks at this once per piece that comes in; a client's first large frame may come in
+        # one piece with its word that it has read the settings.
+        self.connection._connection.max_inbound_frame_size = FRAME_BYTES
         self.connection.flush()
 
     def data_received(self, data: bytes) -> None:
