@@ -45,9 +45,14 @@ def test_one_room_alone_imports_iceoryx2() -> None:
 
 
 def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
-    ends = ("runtime/service/", "runtime/client/")
+    ends = "runtime/service/", "runtime/client/"
     assert all(name.startswith(ends) for name in importers("asyncio"))
     assert all(name.startswith((*ends, "runtime/protocol/")) for name in importers("grpclib"))
+
+
+def test_the_client_knows_in_one_place_alone_that_there_is_trio() -> None:
+    clients = {name for name in importers("trio") if name.startswith("runtime/client/")}
+    assert clients == {"runtime/client/bridge.py"}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +61,7 @@ def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
         "conversion",
         "protocol",
         "errors.py",
+        "events.py",
         "manifest",
         "config",
         "documents",
@@ -87,6 +93,10 @@ def test_what_is_known_before_a_session_needs_no_trio(room: str) -> None:
         ("conversion", "session"),
         ("protocol", "conversion"),
         ("service", "cli"),
+        ("client", "cli"),
+        ("client", "service"),
+        ("client", "session"),
+        ("service", "client"),
     ],
 )
 def test_imports_point_one_way(lower: str, higher: str) -> None:

@@ -15,7 +15,7 @@ from h2.settings import SettingCodes
 from ..config import ServerAddress
 from ..errors import ServerError
 from ..protocol.codec import Codec
-from .call import Call
+from .call import Call, CallEndedError
 from .statuses import unreachable
 
 _log = logging.getLogger("millrace.client")
@@ -49,6 +49,9 @@ class _Protocol(H2Protocol):
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", transport)
         self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: _FRAME_BYTES})
+        # h2 looks at this once per piece that comes in; a server's first large frame may come in
+        # one piece with its word that it has read the settings.
+        self.connection._connection.max_inbound_frame_size = _FRAME_BYTES
         self.connection.flush()
 
     def data_received(self, data: bytes) -> None:
@@ -140,7 +143,8 @@ class Connection:
         """
         call = await self.open_call(path, response_type)
         try:
-            await call.send(call.frame_of(request), end=True)
+            with suppress(CallEndedError):  # why it has, the status says
+                await call.send(call.frame_of(request), end=True)
             response = await call.receive()
             if response is None or await call.receive() is not None:
                 raise ServerError(f"{self.address}: expected one message in answer to {path}")

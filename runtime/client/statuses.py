@@ -63,7 +63,7 @@ def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableErro
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = f"its certificate is not trusted: {error.verify_message}; give the right ca"
     elif isinstance(error, ssl.SSLError):
-        reason = f"no TLS with it: {error.reason or error}; does it serve TLS at all?"
+        reason = f"{error.reason or error}; does it serve TLS at all?"
     elif isinstance(error, TimeoutError):
         reason = "no answer in time"
     elif isinstance(error, OSError):

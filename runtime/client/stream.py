@@ -26,6 +26,7 @@ from .call import Call, CallEndedError
 from .items import Sendable, check_node, fill_chunk, item_of, source_nodes
 from .responses import Responses
 
+_MOST: Final = 2**64 - 1
 _CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
 _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))
 
@@ -128,6 +129,9 @@ class RemoteStream:
         if node is not None:
             check_node(node, self._nodes)
         sequence = self._next_sequence if sequence is None else sequence
+        for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
+            if not 0 <= number <= _MOST:
+                raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
         for target in self._sources if node is None else [node]:
             chunk = DataChunk(node_id=target, sequence=sequence, timestamp_ms=timestamp_ms)
             await self._send(StreamRequest(data_chunk=fill_chunk(chunk, item)))
@@ -175,10 +179,10 @@ class RemoteStream:
         Raises:
             MillraceError: the stream failed.
         """
+        await self._bridge.checkpoint()  # before: cancelled here, nothing is taken yet
         result = self._responses.result_now()
         if result is None:
-            return await self._bridge.run(self._responses.next_result)
-        await self._bridge.checkpoint()
+            result = await self._bridge.run(self._responses.next_result)
         return result
 
     def __aiter__(self) -> Self:
@@ -201,10 +205,9 @@ class RemoteStream:
             frame = self._call.frame_of(request)
         except EncodeError as error:
             raise InputError(f"this cannot be sent: {error}") from error
+        await self._bridge.checkpoint()
         try:
-            if self._call.send_now(frame, end=end):
-                await self._bridge.checkpoint()
-            else:
+            if not self._call.send_now(frame, end=end):
                 await self._bridge.run(self._finish_sending, frame, end)
         except CallEndedError as error:
             raise self._why_ended() from error
