@@ -6,13 +6,18 @@ It reads and writes exactly what the official protobuf runtime does, where bette
 not, and copies a payload at most once.
 """
 
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import betterproto2
 from grpclib.encoding.base import CodecBase
 
 from .decoder import Decoder
 from .encoder import Encoder
+from .errors import UnfitError
+from .part_writers import Buffer
+from .scalar_writers import flat_view
+
+_SMALL: Final = 16 * 1024
 
 M = TypeVar("M", bound=betterproto2.Message)
 
@@ -22,6 +27,10 @@ class Codec(CodecBase):
 
     One codec serves any number of connections, in one thread.
 
+    Args:
+        prepared: classes to get ready for now, with all that they hold. What is needed for other
+            classes is made when the first message of theirs comes or goes, some ms for each.
+
     Example:
         codec = Codec()
         chunk = DataChunk(node_id="echo", buffer=DataBuffer(text=TextBuffer(text_data=b"hello")))
@@ -30,11 +39,14 @@ class Codec(CodecBase):
 
     __content_subtype__ = "proto"
 
-    def __init__(self) -> None:
+    def __init__(self, *prepared: type[betterproto2.Message]) -> None:
         self._decoder = Decoder()
         self._encoder = Encoder()
+        for message_type in prepared:
+            self._decoder.prepare(message_type)
+            self._encoder.prepare(message_type)
 
-    def decode(self, data: bytes, message_type: type[M]) -> M:
+    def decode(self, data: Buffer, message_type: type[M]) -> M:
         """Return the message that `data` holds.
 
         What arrays are made of is not copied but viewed: the fields AudioBuffer.samples,
@@ -51,8 +63,8 @@ class Codec(CodecBase):
             DecodeError: this is no message of that type. No other error is raised, whatever the
                 bytes are.
         """
-        if type(data) is not bytes:
-            data = bytes(data)
+        if not isinstance(data, bytes):
+            data = memoryview(data).tobytes()
         return self._decoder.decode(data, message_type)
 
     def encode(self, message: betterproto2.Message, message_type: type[Any] | None = None) -> bytes:
@@ -67,7 +79,8 @@ class Codec(CodecBase):
             EncodeError: a value that its field cannot hold; two members of one oneof.
             TypeError: `message` is no `message_type`.
         """
-        return b"".join(self._encoder.parts(message, message_type)[0])
+        _check_type(message, message_type)
+        return b"".join(self._encoder.parts(message)[0])
 
     def encode_frame(
         self, message: betterproto2.Message, message_type: type[Any] | None = None
@@ -76,8 +89,40 @@ class Codec(CodecBase):
 
         The payload is copied once, into what is returned. Raises as `encode` does.
         """
-        parts, length = self._encoder.parts(message, message_type)
-        return b"".join([b"\0", length.to_bytes(4, "big"), *parts])
+        _check_type(message, message_type)
+        parts, length = self._encoder.parts(message)
+        parts.insert(0, length.to_bytes(5, "big"))  # the first byte says: not compressed
+        return b"".join(parts)
+
+    def encode_frame_buffers(
+        self, message: betterproto2.Message, message_type: type[Any] | None = None
+    ) -> list[Buffer]:
+        """Return what `encode_frame` does, in pieces, so that large payloads are not copied.
+
+        Whatever has less than 16 KiB, as much as HTTP/2 sends at a time, is joined with what stands
+        beside it. So a small message is one piece; one with a large payload is three, the second
+        of them what the message's field holds. That may not change until it is written.
+        Raises as `encode` does.
+        """
+        _check_type(message, message_type)
+        parts, length = self._encoder.parts(message)
+        buffers: list[Buffer] = []
+        small: list[Buffer] = [length.to_bytes(5, "big")]
+        for part in parts:
+            if len(part) < _SMALL:
+                small.append(part)
+            else:
+                buffers += b"".join(small), part
+                small = []
+        if small:
+            buffers.append(b"".join(small))
+        return buffers
+
+
+def _check_type(message: betterproto2.Message, message_type: type[Any] | None) -> None:
+    if message_type is not None and not isinstance(message, message_type):
+        expected = message_type.__name__
+        raise TypeError(f"this call takes messages of {expected}, not {type(message).__name__}")
 
 
 def as_payload(buffer: Any) -> bytes:
@@ -87,12 +132,13 @@ def as_payload(buffer: Any) -> bytes:
         buffer: a contiguous numpy array of any shape and dtype, bytes, or a memoryview.
 
     Returns:
-        A memoryview, one-dimensional, format "B". The type says bytes, which is what betterproto2's
-        classes declare.
+        A memoryview, one-dimensional, format "B"; it may not change until it is written. Its type
+        here says bytes, because that is what betterproto2's classes declare.
 
     Raises:
         TypeError: it has no buffer, or not a contiguous one.
     """
-    view = memoryview(buffer)
-    flat = view.cast("B") if view.nbytes else memoryview(b"")
-    return cast("bytes", flat)
+    try:
+        return cast("bytes", flat_view(buffer))
+    except UnfitError as error:
+        raise TypeError(f"a payload {error}") from None

@@ -36,3 +36,7 @@ class EncodeError(MillraceError, ValueError):
 
 class MalformedError(Exception):
     """Bytes that no protobuf message has; whoever knows the field makes a DecodeError of it."""
+
+
+class UnfitError(Exception):
+    """A value that its field cannot hold; whoever knows the field makes an EncodeError of it."""

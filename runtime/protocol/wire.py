@@ -1,10 +1,13 @@
 """The wire format below messages: varints, tags, and skipping what nobody knows.
 
 Source of the rules: protobuf.dev/programming-guides/encoding, and, where that is silent, what the
-official runtime does (upb, in its version 7).
+official runtime does (upb, as in protobuf 7).
 """
 
+from struct import calcsize
 from typing import Final
+
+import betterproto2
 
 from .errors import MalformedError
 
@@ -16,26 +19,57 @@ END_GROUP: Final = 4
 FIXED32: Final = 5
 
 MAX_DEPTH: Final = 100
-"""How many messages and groups may lie in one another, below the outermost."""
+"""How many messages and groups may lie in one another, below the outermost message."""
 
+MAX_LENGTH: Final = 2**31 - 1
+"""Of a message or a value, in bytes."""
+
+TOO_DEEP: Final = f"more than {MAX_DEPTH} levels of nesting"
+TOO_SHORT: Final = "the data ends within it"
+
+FORMS: Final = {
+    betterproto2.TYPE_DOUBLE: "d",
+    betterproto2.TYPE_FIXED32: "I",
+    betterproto2.TYPE_FIXED64: "Q",
+    betterproto2.TYPE_FLOAT: "f",
+    betterproto2.TYPE_SFIXED32: "i",
+    betterproto2.TYPE_SFIXED64: "q",
+}
+"""The types of 4 or 8 bytes, as `struct` names them."""
+
+_SIZED: Final = {
+    betterproto2.TYPE_BYTES,
+    betterproto2.TYPE_MAP,
+    betterproto2.TYPE_MESSAGE,
+    betterproto2.TYPE_STRING,
+}
 _MAX_TAG: Final = 2**32 - 1
-_MAX_LENGTH: Final = 2**31 - 1
+_MASK64: Final = 2**64 - 1
+
+
+def wire_type(proto_type: str) -> int:
+    """Return how values of one of betterproto2's types lie on the wire, where not packed."""
+    if proto_type in FORMS:
+        return FIXED32 if calcsize(FORMS[proto_type]) == 4 else FIXED64
+    return LENGTH_DELIMITED if proto_type in _SIZED else VARINT
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return the number at `position`, of up to 70 bits, and where it ends.
+    """Return the number at `position`, cut to 64 bits, and where it ends.
 
     Raises:
         MalformedError: it has more than 10 bytes.
         IndexError: the data ends before it does.
     """
-    value = 0
-    for shift in range(0, 70, 7):
+    value = shift = 0
+    while shift < 64:
         byte = data[position]
         position += 1
         if byte < 0x80:
-            return value | byte << shift, position
+            value |= byte << shift
+            return value if shift < 63 else value & _MASK64, position
         value |= (byte & 0x7F) << shift
+        shift += 7
     raise MalformedError("a number of more than 10 bytes")
 
 
@@ -50,7 +84,7 @@ def read_tag(data: bytes, position: int) -> tuple[int, int]:
 def read_length(data: bytes, position: int) -> tuple[int, int]:
     """Return the length at `position`, and where it ends; raise as `read_varint` does."""
     length, stop = read_varint(data, position)
-    if stop - position > 5 or length > _MAX_LENGTH:
+    if stop - position > 5 or length > MAX_LENGTH:
         raise MalformedError("a length of 2 GiB or more")
     return length, stop
 
@@ -69,23 +103,23 @@ def skip_field(data: bytes, position: int, end: int, tag: int, depth: int) -> in
         MalformedError: this is no field, or it does not end before `end`.
         IndexError: the data ends before the field does.
     """
-    open_groups: list[int] = []
+    if tag < 1 << 3:
+        raise MalformedError("a field of number 0")
+    groups: list[int] = []
     while True:
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise MalformedError("a field of number 0")
+        wire_type = tag & 7
         if wire_type == START_GROUP:
-            open_groups.append(number)
-            if len(open_groups) > depth:
-                raise MalformedError(f"more than {MAX_DEPTH} levels of nesting")
+            groups.append(tag)
+            if len(groups) > depth:
+                raise MalformedError(TOO_DEEP)
         elif wire_type == END_GROUP:
-            if not open_groups or open_groups.pop() != number:
-                raise MalformedError(f"the end of group {number}, which did not begin")
+            if not groups or groups.pop() >> 3 != tag >> 3:
+                raise MalformedError(f"the end of a group {tag >> 3} that did not begin")
         else:
             position = _skip_value(data, position, wire_type)
         if position > end:
-            raise MalformedError("it goes on after the end of its message")
-        if not open_groups:
+            raise MalformedError(TOO_SHORT)
+        if not groups:
             return position
         tag, position = read_tag(data, position)
 
@@ -105,8 +139,8 @@ def _skip_value(data: bytes, position: int, wire_type: int) -> int:
 
 def encode_varint(value: int) -> bytes:
     """Return the bytes of a number from 0 to 2 ** 64 - 1."""
-    if value < 0x80:
-        return bytes((value,))
+    if 0x3FFF < value < 0x200000:  # as lengths of large payloads are
+        return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

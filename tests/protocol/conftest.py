@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runtime.protocol.codec import Codec
+
 PROTO = Path(__file__).parents[2] / "proto"
 
 
@@ -35,3 +37,9 @@ def official(descriptors: bytes) -> Callable[[str], type]:
         return message_factory.GetMessageClass(found)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def codec() -> Codec:
+    """The service's codec, which prepares each class of messages once."""
+    return Codec()

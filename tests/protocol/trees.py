@@ -9,8 +9,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import runtime.protocol
-
 Tree = dict[str, Any]
 
 ENCODED_FLOAT = {"float": "<f", "double": "<d"}
@@ -20,10 +18,17 @@ def integers(low: int, high: int) -> st.SearchStrategy[int]:
     return st.sampled_from([low, high, 0, 1, 127, 128, 2**31 - 1]) | st.integers(low, high)
 
 
+SIGNED = {
+    32: integers(-(2**31), 2**31 - 1),
+    64: integers(-(2**63), 2**63 - 1),
+}
+UNSIGNED = {
+    32: integers(0, 2**32 - 1),
+    64: integers(0, 2**64 - 1),
+}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
-    "uint32": integers(0, 2**32 - 1),
-    "uint64": integers(0, 2**64 - 1),
-    "int64": integers(-(2**63), 2**63 - 1),
+    **{f"{name}{bits}": SIGNED[bits] for name in ("int", "sint", "sfixed") for bits in SIGNED},
+    **{f"{name}{bits}": UNSIGNED[bits] for name in ("uint", "fixed") for bits in UNSIGNED},
     "bool": st.booleans(),
     "string": st.text(max_size=5) | st.sampled_from(["", "\0", "日本", "🎧", "e\u0301"]),
     "bytes": st.binary(max_size=6) | st.just(bytes(range(256))),
@@ -53,11 +58,6 @@ class Kind:
     def entry(self) -> tuple["Kind", "Kind"]:
         key, value = self.message.fields
         return Kind(key), Kind(value)
-
-    def our_class(self) -> Any:
-        found = self.message or self.enum
-        name = found.full_name.removeprefix("remotemedia.v1.").replace(".", "")
-        return getattr(runtime.protocol, name)
 
 
 def kinds(descriptor: Any) -> list[Kind]:
@@ -124,24 +124,25 @@ def make_official(message: Any, tree: Tree) -> Any:
 
 def make_ours(descriptor: Any, our_class: Any, tree: Tree) -> Any:
     """Construct betterproto2's message, as a user would."""
+    classes = our_class._betterproto.cls_by_field
 
-    def one(kind: Kind, value: Any) -> Any:
+    def one(kind: Kind, held: Any, value: Any) -> Any:
         if kind.message is not None:
-            return make_ours(kind.message, kind.our_class(), value)
-        return kind.our_class()(value) if kind.enum is not None else value
+            return make_ours(kind.message, held, value)
+        return held(value) if kind.enum is not None else value
 
     arguments = {}
     for kind in kinds(descriptor):
         if kind.name not in tree:
             continue
-        value = tree[kind.name]
+        value, held = tree[kind.name], classes[kind.ours]
         if kind.is_map:
-            value_kind = kind.entry()[1]
-            arguments[kind.ours] = {key: one(value_kind, part) for key, part in value.items()}
+            inner, held = kind.entry()[1], classes[f"{kind.ours}.value"]
+            arguments[kind.ours] = {key: one(inner, held, part) for key, part in value.items()}
         elif kind.is_list:
-            arguments[kind.ours] = [one(kind, part) for part in value]
+            arguments[kind.ours] = [one(kind, held, part) for part in value]
         else:
-            arguments[kind.ours] = one(kind, value)
+            arguments[kind.ours] = one(kind, held, value)
     return our_class(**arguments)
 
 
