@@ -5,7 +5,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
-NAMES: Final = ("parallel_branches", "round_trip", "session_end", "session_start", "time_to_error")
+NAMES: Final = (
+    "codec",
+    "parallel_branches",
+    "round_trip",
+    "session_end",
+    "session_start",
+    "time_to_error",
+)
 
 
 def main() -> int:
