@@ -82,10 +82,12 @@ class Context:
 
         Args:
             fraction: 0 to 1; values outside are brought to the nearer end.
-            message: for people, such as "loading the acoustic model".
+            message: for people, such as "loading the acoustic model"; what UTF-8 cannot carry is
+                written out.
             status: "starting" or "loading_model".
         """
-        self._report(Progress(status, min(max(float(fraction), 0.0), 1.0), message))
+        told = str(message).encode(errors="backslashreplace").decode()
+        self._report(Progress(status, min(max(0.0, float(fraction)), 1.0), told))
 
     def loan(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
         """Return a writable array for an output: fill it, put it into a data item, return that.

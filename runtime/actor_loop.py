@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import trio
 
-from actors import Actor, Bundle, Context, Data, Json
+from actors import Actor, Context, Data, Json
 
-from .errors import HookError, NodeError, SharedMemoryError, sole_error
+from .acceptance import Acceptance
+from .errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from .links import Inbox, Item, Output, PeerGoneError
 from .links.mark import name_of_mark
 from .statistics import NodeStatistics
@@ -36,6 +37,7 @@ class ActorLoop:
         self._inbox = inbox
         self._output = output
         self._node_id = context.node_id
+        self._accepts = Acceptance.of(type(actor))
         self._current = Item(Json(None))
         self._busy_seconds = 0.0
         self._limiter = trio.CapacityLimiter(1) if actor.runs_in_thread else None
@@ -163,32 +165,14 @@ class ActorLoop:
         return HookError.of(self._node_id, hook, error)
 
     def _accepted(self, item: Item) -> Data:
-        """Return the item's data as the actor takes it: of a bundle of one, perhaps the member."""
-        data, accepts = item.data, self._actor.accepts
-        if data.kind in accepts:
-            return data
-        member = data.sole_member() if isinstance(data, Bundle) else None
-        if member is not None and member.kind in accepts:
-            return member
-        raise NodeError(self._node_id, self._unaccepted(item))
-
-    def _unaccepted(self, item: Item) -> str:
-        kinds = ", ".join(sorted(kind.value for kind in self._actor.accepts))
-        source = f"node {item.source!r}" if item.source else "the client"
-        return (
-            f"{type(self._actor).__name__} takes {kinds}, and got {_named(item.data)} from {source}"
-        )
+        data = self._accepts.taken(item.data)
+        if data is None:
+            raise KindError(self._node_id, self._accepts.refusal(item.data, item.source))
+        return data
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> None:
         await trio.sleep(VERDICT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
-
-
-def _named(data: Data) -> str:
-    if not isinstance(data, Bundle):
-        return data.kind.value
-    ports = ", ".join(f"{port} ({member.kind.value})" for port, member in data.members.items())
-    return f"a bundle of {ports}"
 
 
 _END: Final = object()

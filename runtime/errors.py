@@ -189,7 +189,13 @@ class HookError(NodeError):
         """Return the error for what `hook` raised, its traceback without the caller's frame."""
         frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
         trace = "".join(traceback.format_exception(type(error), error, frames))
-        return cls(node_id, hook, type(error).__name__, str(error), trace)
+        return cls(node_id, hook, type(error).__name__, _text_of(error), _as_utf_8(trace))
+
+
+class KindError(NodeError):
+    """A node was sent an item of a kind that it does not take."""
+
+    error_type = ErrorType.TYPE_VALIDATION
 
 
 class InitTimeoutError(NodeError):
@@ -248,6 +254,19 @@ class ServerError(MillraceError):
 
 class UnreachableError(ServerError):
     """No server answers at an address, or the connection to it was lost."""
+
+
+def _text_of(error: BaseException) -> str:
+    """Return an error's text, which is code of its author's and may fail."""
+    try:
+        return _as_utf_8(str(error))
+    except Exception as failure:  # noqa: BLE001 (whatever it is, the first error matters)
+        return f"(its text cannot be told: {type(failure).__name__})"
+
+
+def _as_utf_8(text: str) -> str:
+    """Return the text as UTF-8 can carry it, with half a surrogate pair written out."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from actors import Kind
 
+from .acceptance import Acceptance
 from .catalogue import Catalogue, NodeType, load_actor
 from .config import RuntimeConfig, refused_settings
 from .documents import Document, FaultList, Path
 from .documents.document import dotted
 from .errors import ConfigError
+from .manifest.build import params_of_nodes
 from .manifest.model import MultiprocessSettings
 from .manifest.places import where
 from .params import check_params
@@ -53,6 +55,13 @@ class NodeChecker:
             self._faults.add(": ".join(part for part in parts if part), problem.message)
         return checked.values
 
+    def find_acceptance(self, node_type: NodeType) -> Acceptance:
+        """Return what the node takes; nothing, where its actor cannot be loaded."""
+        try:
+            return Acceptance.of(load_actor(node_type))
+        except ConfigError:  # `check_params` says so
+            return Acceptance(node_type.name, frozenset())
+
     def find_executor(
         self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
     ) -> Assignment | None:
@@ -95,6 +104,7 @@ def check_document(
     if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
         return
     types: dict[object, NodeType] = {}
+    texts, _ = params_of_nodes(document.value)
     for index, node in enumerate(nodes):
         name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
         node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
@@ -102,7 +112,7 @@ def check_document(
             continue
         if isinstance(node_id, str):
             types.setdefault(node_id, node_type)
-        params = _at(node, ("params",))
+        params = texts.get(index, _at(node, ("params",)))
         if isinstance(params, dict | None):
             checker.check_params(index, str(node_id or ""), node_type, params or {})
         override = _at(document.value, (*_OVERRIDES, node_id)) if isinstance(node_id, str) else None

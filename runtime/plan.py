@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .acceptance import Acceptance
 from .catalogue import Catalogue, NodeType
 from .config import Effective, RuntimeConfig, effective_settings, refused_settings
 from .documents import Document, FaultList, Problem
@@ -24,6 +25,7 @@ class NodePlan:
         reason: why that one.
         inputs: the nodes that it reads, in the order of the manifest's connections.
         outputs: the nodes that read it.
+        accepts: what it takes.
     """
 
     node_id: NodeId
@@ -33,6 +35,7 @@ class NodePlan:
     reason: str
     inputs: tuple[NodeId, ...]
     outputs: tuple[NodeId, ...]
+    accepts: Acceptance
 
     @property
     def has_process(self) -> bool:
@@ -177,7 +180,10 @@ class _Planner:
             if assignment is not None:
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
-                planned.append(NodePlan(node.id, node_type, params, executor, reason, *ends))
+                accepts = self._checker.find_acceptance(node_type)
+                planned.append(
+                    NodePlan(node.id, node_type, params, executor, reason, *ends, accepts)
+                )
         for index, connection in enumerate(manifest.connections):
             if connection.source in types and connection.target in types:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])

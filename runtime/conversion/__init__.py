@@ -2,7 +2,7 @@
 
 from .errors import error_message, error_of
 from .incoming import audio_of_chunk, chunk_data_of, data_of
-from .manifests import manifest_message, manifest_of
+from .manifests import manifest_message, manifest_value
 from .outgoing import buffer_of
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "error_message",
     "error_of",
     "manifest_message",
-    "manifest_of",
+    "manifest_value",
 ]

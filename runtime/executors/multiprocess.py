@@ -18,6 +18,7 @@ from ..config import RuntimeConfig
 from ..errors import (
     HookError,
     InitTimeoutError,
+    KindError,
     LimitError,
     MemoryLimitError,
     NodeError,
@@ -244,6 +245,8 @@ def _as_error(failed: Failed) -> NodeError:
         return HookError(
             failed.node_id, failed.hook, failed.exception_type, failed.message, failed.stack_trace
         )
+    if failed.wrong_kind:
+        return KindError(failed.node_id, failed.message)
     return NodeError(failed.node_id, failed.message, stack_trace=failed.stack_trace)
 
 

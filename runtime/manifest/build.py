@@ -34,7 +34,7 @@ def build_manifest(document: Document) -> Manifest:
     faults = FaultList()
     faults.extend(document.faults)
     checked = check(ManifestForm, document.value)
-    params, params_problems = _params_of_nodes(document.value)
+    params, params_problems = params_of_nodes(document.value)
     # Each of these may have looked for the nearest of a thousand names: no more than are shown.
     across = islice(structure_problems(document), MOST_FAULTS + 1)
     problems = [*checked.problems, *params_problems, *across]
@@ -66,7 +66,7 @@ def build_manifest(document: Document) -> Manifest:
     )
 
 
-def _params_of_nodes(value: object) -> tuple[dict[int, Mapping[str, Any]], list[Problem]]:
+def params_of_nodes(value: object) -> tuple[dict[int, Mapping[str, Any]], list[Problem]]:
     """Return the params that are JSON text, parsed, by the index of their node."""
     nodes = value.get("nodes") if isinstance(value, dict) else None
     parsed: dict[int, Mapping[str, Any]] = {}

@@ -18,7 +18,7 @@ from actors import Actor, Context, Progress
 
 from ..actor_loop import ActorLoop
 from ..catalogue import load_actor
-from ..errors import HookError, NodeError, SharedMemoryError, sole_error
+from ..errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from ..links import Inbox, Output
 from ..links.shared import SharedEnds, open_shared_ends
 from ..statistics import NodeStatistics
@@ -214,6 +214,7 @@ class _Node:
                     error.hook if isinstance(error, HookError) else "",
                     error.exception_type if isinstance(error, HookError) else "",
                     no_room=isinstance(error, SharedMemoryError),
+                    wrong_kind=isinstance(error, KindError),
                 )
             )
 

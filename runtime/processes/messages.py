@@ -75,6 +75,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     Attributes:
         hook: that raised; empty where none did.
         no_room: whether shared memory was exhausted, and no hook raised.
+        wrong_kind: whether it was sent what it does not take, and no hook raised.
     """
 
     node_id: str
@@ -83,6 +84,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     hook: str = ""
     exception_type: str = ""
     no_room: bool = False
+    wrong_kind: bool = False
 
 
 FromNode = ProgressReport | Ready | Done | Snapshot | Failed

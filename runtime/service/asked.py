@@ -3,7 +3,7 @@
 import trio
 
 from ..config import ResourceLimits
-from ..conversion import manifest_of
+from ..conversion import manifest_value
 from ..host import Runtime
 from ..plan import Plan
 from ..protocol import PipelineManifest
@@ -22,7 +22,7 @@ async def plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
 
 
 def _plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
-    return runtime.plan(manifest_of(message))
+    return runtime.plan(manifest_value(message))
 
 
 def limits_of(message: LimitsMessage | None) -> ResourceLimits:

@@ -1,12 +1,15 @@
-"""What may enter a session."""
+"""What may enter a session, and where."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from actors import Audio, Bundle, Data, File
 
 from ..config import ResourceLimits
-from ..errors import InputError, LimitError
+from ..errors import InputError, LimitError, UnknownNodeError
+from ..plan import Plan
+from ..suggestions import did_you_mean
 
 _MOST = 2**64 - 1
 
@@ -26,17 +29,34 @@ class SessionBounds:
 class Intake:
     """Checks each chunk before it enters, and counts what is limited."""
 
-    def __init__(self, bounds: SessionBounds) -> None:
+    def __init__(self, plan: Plan, bounds: SessionBounds) -> None:
+        self._sources = plan.sources
+        self._accepts = {str(node.node_id): node.accepts for node in plan.nodes}
         self._limits = bounds.limits
         self._file_roots = [os.path.realpath(root) for root in bounds.file_roots]
         self._audio_samples = 0
 
-    def admit(self, data: Data, *, sequence: int, timestamp_ms: int) -> Data:
+    def targets(self, node: str | None) -> Iterable[str]:
+        """Return the nodes that a chunk enters at; None means the source nodes.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        if node is None:
+            return self._sources
+        if node not in self._accepts:
+            hint = did_you_mean(node, self._accepts, or_else="it has")
+            raise UnknownNodeError(f"the pipeline has no node {node!r}; {hint}")
+        return (node,)
+
+    def admit(
+        self, data: Data, targets: Iterable[str], *, sequence: int, timestamp_ms: int
+    ) -> Data:
         """Return what enters for a chunk.
 
         Raises:
-            InputError: not a data item, a number out of range, or a file that is not in a folder
-                of the operator's.
+            InputError: not a data item, of a kind that a target does not take, a number out of
+                range, or a file that is not in a folder of the operator's.
             LimitError: it has more audio samples than the session may still take. It takes none of
                 them, and goes on.
         """
@@ -45,6 +65,10 @@ class Intake:
         for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
             if not 0 <= number <= _MOST:
                 raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+        for target in targets:
+            accepts = self._accepts[target]
+            if accepts.taken(data) is None:
+                raise InputError(f"node {target!r}: {accepts.refusal(data, '')}")
         self._count_samples(data)
         return self._admitted(data)
 

@@ -16,7 +16,6 @@ from ..errors import (
     NodeError,
     PipelineError,
     SessionClosedError,
-    UnknownNodeError,
     sole_error,
 )
 from ..events import InitProgress, Result
@@ -26,7 +25,6 @@ from ..links.shared import DomainSpec
 from ..links.wiring import Bounds, Wiring
 from ..plan import Plan
 from ..statistics import NodeStatistics
-from ..suggestions import did_you_mean
 from .figures import dropped, totals, waiting
 from .intake import Intake, SessionBounds
 from .state import SessionState
@@ -81,7 +79,7 @@ class Session:
         self._input_closed = False
         self._receiving = False
         self._next_sequence = 0
-        self._intake = Intake(bounds)
+        self._intake = Intake(plan, bounds)
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )
@@ -128,17 +126,16 @@ class Session:
             The chunk's sequence.
 
         Raises:
-            InputError: not a data item, or a number out of range.
+            InputError: not a data item, of a kind that the node does not take, or a number out of
+                range.
             UnknownNodeError: the pipeline has no such node.
             LimitError: it has more audio samples than the session may still take; it takes none
                 of them, and goes on. So it does where a chunk does not fit into its shared memory.
             SessionClosedError: `close_input` was called.
         """
-        targets = self.plan.sources if node is None else (node,)
-        if node is not None:
-            self.check_node(node)
+        targets = self._intake.targets(node)
         sequence = self._next_sequence if sequence is None else sequence
-        data = self._intake.admit(data, sequence=sequence, timestamp_ms=timestamp_ms)
+        data = self._intake.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
         await self._ready.wait()
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
@@ -159,9 +156,7 @@ class Session:
         Raises:
             UnknownNodeError: the pipeline has no such node.
         """
-        if node not in self._wiring.inlets:
-            hint = did_you_mean(node, self._wiring.inlets, or_else="it has")
-            raise UnknownNodeError(f"the pipeline has no node {node!r}; {hint}")
+        self._intake.targets(node)
 
     async def close_input(self) -> None:
         """End the stream: every node processes what it has, and flushes."""

@@ -23,9 +23,10 @@ from actors import (
     Video,
     VideoCodec,
 )
-from runtime import NodeError, Runtime
+from runtime import Runtime
+from runtime.errors import ErrorType, InputError, KindError
 
-from .pipelines import chain, run_through
+from .pipelines import chain, manifest, run_through
 
 PLACES = {
     "native": ["native"],
@@ -218,5 +219,31 @@ async def test_a_node_that_takes_no_bundles_is_given_the_only_member(
 async def test_a_bundle_that_a_node_cannot_take_is_an_error_that_names_its_ports(
     runtime: Runtime, place: str, sent: Bundle, message: str
 ) -> None:
-    with pytest.raises(NodeError, match=message):
-        await run_through(runtime, chain("AudioOnly", [place]), [sent])
+    async with runtime.open_session(chain("AudioOnly", [place])) as session:
+        with pytest.raises(InputError, match=message):
+            await session.send(sent)
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+async def test_an_item_that_a_node_does_not_take_is_refused_and_the_session_goes_on(
+    runtime: Runtime, place: str
+) -> None:
+    async with runtime.open_session(chain("AudioOnly", [place])) as session:
+        for node in (None, "n0"):
+            with pytest.raises(InputError, match="AudioOnly takes audio, and got text") as caught:
+                await session.send(Text("x"), node=node)
+            assert caught.value.error_type is ErrorType.TYPE_VALIDATION
+        await session.send(Audio(np.zeros(4, np.float32), 16000))
+        await session.close_input()
+        assert [result.sequence async for result in session] == [0]
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+async def test_an_item_that_the_next_node_does_not_take_is_an_error_of_types(
+    runtime: Runtime, place: str
+) -> None:
+    pipeline = manifest({"a": "PassThrough", "b": "AudioOnly"}, ["a > b"], places={"b": place})
+    with pytest.raises(KindError, match="AudioOnly takes audio, and got text from node 'a'") as it:
+        await run_through(runtime, pipeline, [Text("x")])
+    assert it.value.node_id == "b"
+    assert it.value.error_type is ErrorType.TYPE_VALIDATION
