@@ -18,10 +18,11 @@ from runtime.executors.multiprocess import MultiprocessExecutor
 from runtime.processes.forkserver import Forkserver
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.pipeline import culprit, specimens
+from tests.service import specimens as service_specimens
 
 SPECIMENS = {
     name: found
-    for module in (specimens, culprit)
+    for module in (specimens, culprit, service_specimens)
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
 }
@@ -42,6 +43,11 @@ OpenRuntime = Callable[[RuntimeConfig], AbstractAsyncContextManager[Runtime]]
 @pytest.fixture
 def runtime_with(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
     """How to open a runtime with other settings, on the warm forkserver."""
+    return runtime_opener(forkserver)
+
+
+def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
+    """Return what opens a runtime on a warm forkserver, with the specimens."""
 
     @asynccontextmanager
     async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:

@@ -82,6 +82,10 @@ class GrpcServer:
         """How many calls are being answered, those that watch the health apart."""
         return self._calls.active
 
+    async def wait_idle(self) -> None:
+        """Wait until no call is being answered, and the session of each is gone."""
+        await self._calls.wait_idle()
+
     async def drain(self, timeout_seconds: float) -> None:
         """Take no new calls; let those that run end by themselves, and after a while cut them off.
 

@@ -1,0 +1,52 @@
+"""A server for every test, on the warm forkserver, and a client of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import pytest
+
+from runtime import RuntimeConfig
+from tests.conftest import runtime_opener
+from tests.service.grpcio_client import Client, connected
+from tests.service.serving import ServingThread, serving
+
+Serve = Callable[..., ServingThread]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_client_library() -> None:
+    """Let grpcio open the descriptors that it keeps, before any test counts them."""
+    with connected("127.0.0.1:1") as client, pytest.raises(Exception, match="UNAVAILABLE"):
+        client.version(timeout=5)
+
+
+@pytest.fixture(scope="module")
+def server(forkserver: Any, warm_client_library: None) -> Iterator[ServingThread]:
+    """A server with default settings, for all tests of a file."""
+    with serving(runtime_opener(forkserver), RuntimeConfig(), {}) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: ServingThread) -> Iterator[Client]:
+    """A client of that server; when it is gone, so are its sessions."""
+    with connected(server.target) as connected_client:
+        yield connected_client
+    server.wait_idle()
+
+
+@pytest.fixture
+def serve(forkserver: Any, warm_client_library: None) -> Iterator[Serve]:
+    """How to start a server with other settings, for the length of the test."""
+    with ExitStack() as stack:
+
+        def start(
+            config: RuntimeConfig | None = None, environment: Mapping[str, str] | None = None
+        ) -> ServingThread:
+            context: AbstractContextManager[ServingThread] = serving(
+                runtime_opener(forkserver), config or RuntimeConfig(), environment or {}
+            )
+            return stack.enter_context(context)
+
+        yield start

@@ -1,0 +1,88 @@
+"""A server in a thread of its own, so that a test may block on its client."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import trio
+
+from runtime import RuntimeConfig
+from runtime.service import GrpcServer, open_server
+from tests.conftest import OpenRuntime
+
+_SECONDS = 30.0
+
+
+class ServingThread:
+    """A server that runs.
+
+    Attributes:
+        target: "host:port".
+        port: the same, without the host.
+    """
+
+    def __init__(self, server: GrpcServer, token: trio.lowlevel.TrioToken) -> None:
+        self.port = server.address.port
+        self.target = f"127.0.0.1:{self.port}"
+        self._server = server
+        self._token = token
+
+    def wait_idle(self) -> None:
+        """Wait until no call is being answered, and all sessions are gone."""
+        trio.from_thread.run(self._wait_idle, trio_token=self._token)
+
+    def drain(self, seconds: float) -> None:
+        """Drain, and come back when that is done."""
+        trio.from_thread.run(self._server.drain, seconds, trio_token=self._token)
+
+    async def _wait_idle(self) -> None:
+        with trio.fail_after(_SECONDS):
+            await self._server.wait_idle()
+
+
+@contextmanager
+def serving(
+    open_runtime: OpenRuntime, config: RuntimeConfig, environment: Mapping[str, str]
+) -> Iterator[ServingThread]:
+    """Serve for as long as the block lasts.
+
+    Raises:
+        ConfigError: as `open_server`.
+    """
+    told: SimpleQueue[ServingThread | BaseException] = SimpleQueue()
+    stop = trio.Event()
+    everywhere = {"GRPC_BIND_ADDRESS": "127.0.0.1:0", **environment}
+
+    async def serve() -> None:
+        async with (
+            open_runtime(config) as runtime,
+            open_server(runtime, environment=everywhere) as server,
+        ):
+            told.put(ServingThread(server, trio.lowlevel.current_trio_token()))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            trio.run(serve)
+        except BaseException as error:  # noqa: BLE001 (raised again below)
+            told.put(error)
+        else:
+            told.put(KeyError())
+
+    thread = threading.Thread(target=run, name="server")
+    thread.start()
+    try:
+        started = told.get()
+        if isinstance(started, BaseException):
+            raise started
+        try:
+            yield started
+        finally:
+            trio.from_thread.run_sync(stop.set, trio_token=started._token)
+            ended = told.get()
+            if not isinstance(ended, KeyError):
+                assert isinstance(ended, BaseException)
+                raise ended
+    finally:
+        thread.join()

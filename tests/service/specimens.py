@@ -1,0 +1,78 @@
+"""Actors that a service must cope with."""
+
+import time
+
+import numpy as np
+import trio
+
+from actors import Actor, Bundle, Data, Field, Json, Kind, NumpyArray, Params
+
+
+class SilentParams(Params):
+    """How long."""
+
+    seconds: float = Field(5.0, ge=0)
+    blocking: bool = Field(False, description="in time.sleep, which lets nothing else run")
+
+
+class Silent(Actor[SilentParams]):
+    """Load for a while, and say nothing of it."""
+
+    async def initialize(self) -> None:
+        if self.params.blocking:
+            time.sleep(self.params.seconds)
+        await trio.sleep(self.params.seconds)
+
+    def process(self, item: Data) -> Data:
+        return item
+
+
+class PairSum(Actor[Params]):
+    """Add up the numbers of two ports."""
+
+    accepts = frozenset({Kind.BUNDLE})
+    produces = frozenset({Kind.JSON})
+
+    def process(self, item: Bundle) -> Json:
+        left, right = item["left"], item["right"]
+        assert isinstance(left, Json)
+        assert isinstance(right, Json)
+        return Json(float(str(left.value)) + float(str(right.value)))
+
+
+class Blob(Actor[Params]):
+    """Give an array of zeros of as many bytes as a number says."""
+
+    accepts = frozenset({Kind.JSON})
+
+    def process(self, item: Json) -> NumpyArray:
+        return NumpyArray(np.zeros(int(str(item.value)), np.uint8))
+
+
+class Describe(Actor[Params]):
+    """Say what came in."""
+
+    def process(self, item: Data) -> Json:
+        array = getattr(item, "array", getattr(item, "samples", None))
+        return Json(
+            {
+                "kind": item.kind.value,
+                "dtype": None if array is None else str(array.dtype),
+                "shape": None if array is None else list(array.shape),
+                "values": None if array is None else np.ravel(array, order="C").tolist(),
+            }
+        )
+
+
+class Discard(Actor[Params]):
+    """Give nothing."""
+
+    def process(self, item: Data) -> None:
+        return None
+
+
+class NativeError(Actor[Params]):
+    """Fail with an error that no message can carry as it is."""
+
+    def process(self, item: Data) -> None:
+        raise ValueError("half a pair: \ud800")
