@@ -29,6 +29,7 @@ _CLASSES: Final[dict[type[MillraceError], tuple[str, ...]]] = {
     errors.PipelineError: (),
     errors.NodeError: ("message",),
     errors.HookError: ("message", "hook", "exception_type", "detail"),
+    errors.KindError: ("message",),
     errors.InitTimeoutError: ("message",),
     errors.ProcessExitError: ("message", "exit_status", "signal_name"),
     errors.SpawnError: ("message",),

@@ -51,6 +51,7 @@ class Call(Generic[Request, Response]):
         self._loop = loop
         self._most_bytes = most_bytes
         self._sending = trio.Lock()
+        self._unsent = memoryview(b"")
         self._frames = FrameBuffer(self._acknowledge, most_bytes=most_bytes)
         self._ack = h2_stream.buffer._ack_callback
         _take_over(h2_stream, self._frames)
@@ -87,7 +88,8 @@ class Call(Generic[Request, Response]):
                     f"{self._most_bytes} (limits.max_message_bytes)"
                 )
         async with self._sending:
-            await self._send_bytes(frames[0] if len(frames) == 1 else b"".join(frames))
+            self._unsent = memoryview(b"".join([self._unsent, *frames]))
+            await self._send_unsent()
 
     def _acknowledge(self, size: int) -> None:
         # grpclib has taken the transport away where the connection is closed already.
@@ -95,35 +97,48 @@ class Call(Generic[Request, Response]):
             with suppress(AttributeError, h2.exceptions.ProtocolError):
                 self._ack(size)
 
-    async def _send_bytes(self, data: bytes) -> None:
+    async def _send_unsent(self) -> None:
+        """Send what is left; where that is cancelled, the next call begins with it.
+
+        Otherwise the last word on a session that is cut off would stand in the middle of a result.
+        """
         try:
-            sent = self._send_now(data)
-            if sent < len(data):
-                # The client's window is full. grpclib knows how to wait for it.
-                send = trio_asyncio.aio_as_trio(self._stream.send_data, loop=self._loop)
-                await send(data[sent:])
+            self._send_now()
+            if self._unsent:
+                await trio_asyncio.aio_as_trio(self._send_as_allowed, loop=self._loop)()
         except (h2.exceptions.ProtocolError, AttributeError):
             # The call is over, and this task about to be cancelled. The attribute that is missing
             # is the transport that grpclib has taken away.
             await trio.sleep_forever()
 
-    def _send_now(self, data: bytes) -> int:
-        """Send as much as the windows allow without waiting; return how much it was."""
+    async def _send_as_allowed(self) -> None:
+        """Send all, as the client's window allows it: on asyncio, where grpclib's events are."""
+        stream, stream_id = self._stream, self._stream.id
+        assert stream_id is not None
+        while self._unsent:
+            await stream.connection.write_ready.wait()
+            if stream._h2_connection.local_flow_control_window(stream_id) <= 0:
+                stream.window_updated.clear()
+                await stream.window_updated.wait()
+            self._send_now()
+
+    def _send_now(self) -> None:
+        """Send as much as the windows allow without waiting."""
         stream, connection = self._stream, self._stream.connection
         if not connection.write_ready.is_set():
-            return 0
+            return
         h2_connection, stream_id = stream._h2_connection, stream.id
         assert stream_id is not None
-        most = min(h2_connection.local_flow_control_window(stream_id), len(data))
+        most = min(h2_connection.local_flow_control_window(stream_id), len(self._unsent))
         if most <= 0:
-            return 0
+            return
         frame_bytes = h2_connection.max_outbound_frame_size
-        view = memoryview(data)
         for start in range(0, most, frame_bytes):
-            h2_connection.send_data(stream_id, view[start : min(start + frame_bytes, most)])
+            data = self._unsent[start : min(start + frame_bytes, most)]
+            h2_connection.send_data(stream_id, data)
+        self._unsent = self._unsent[most:]
         stream._transport.write(h2_connection.data_to_send())
         connection.data_send_process()
-        return most
 
 
 Answer = Callable[[Call[Any, Any]], Awaitable[None]]

@@ -47,11 +47,13 @@ class FrameBuffer:
     def watch_for(self, message: bytes, found: Callable[[], None]) -> None:
         """Call `found` when this very message arrives, however many before it are still unread.
 
-        Say so before anything is received.
+        Say so while nobody is in the middle of a message.
         """
         self._look_ahead = LookAhead(message, found)
+        read = self._offset
         for piece in self._pieces:
-            self._look_ahead.feed(piece)
+            self._look_ahead.feed(piece[read:])
+            read = 0
 
     # What grpclib calls, from asyncio.
 
