@@ -7,6 +7,7 @@ from typing import Any, Final
 from grpclib.config import Configuration
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
+from h2.events import AlternativeServiceAvailable, UnknownFrameReceived
 from h2.settings import SettingCodes
 
 from ..config import Server as ServerSettings
@@ -21,6 +22,8 @@ CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
 # Fewer, larger frames cost less than many of the default 16 KiB.
 FRAME_BYTES: Final = 128 * 1024
 CALLS_PER_CONNECTION: Final = 1000
+
+_IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 
 
 class _Connection(H2Protocol):
@@ -38,13 +41,28 @@ class _Connection(H2Protocol):
         # one piece with its word that it has read the settings.
         self.connection._connection.max_inbound_frame_size = FRAME_BYTES
         self.connection.flush()
+        # h2 would look at the new size only from the read after the one that brings the client's
+        # acknowledgement, and refuse a large frame that comes right behind it.
+        self.connection._connection.max_inbound_frame_size = FRAME_BYTES
+        # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
+        self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
 
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
+            if self._waits_for_too_much():
+                self.processor.close("a frame is longer than allowed")
         except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
             _log.info("connection refused", extra={"reason": repr(error)})
             self.processor.close("not understood")
+
+    def _waits_for_too_much(self) -> bool:
+        """Whether the frame that is coming in is longer than allowed.
+
+        h2 would gather all of it, up to 16 MiB, before it looks.
+        """
+        header = self.connection._connection.incoming_buffer._data[:3]
+        return int.from_bytes(header, "big") > FRAME_BYTES and len(header) == 3
 
 
 class ConnectionServer(Server):
@@ -71,6 +89,10 @@ class ConnectionServer(Server):
         for each in self._open:
             if hasattr(each, "connection"):
                 each.connection.close()
+
+
+def _ignore(_event: object) -> None:
+    """Go on as if it had not come."""
 
 
 def _is_closed(connection: _Connection) -> bool:
