@@ -58,6 +58,7 @@ TENSOR_DTYPES: Final[dict[int, np.dtype[Any]]] = {
     TensorDtype.I8: np.dtype("i1"),
     TensorDtype.U8: np.dtype("u1"),
 }
+_MOST_LENGTH: Final = 2**62
 _UTF_8: Final = frozenset({"", "utf-8", "utf8"})
 
 
@@ -185,21 +186,30 @@ def _strided(elements: Array, buffer: NumpyBuffer) -> Array:
     """Lay the elements out as the strides say.
 
     A client that made its bytes with `tobytes()` has packed them in C order, whatever the strides
-    of its array were; strides that reach beyond the data tell that it did.
+    of its array were: so it is where the strides do not lead just to the end of the data, and there
+    are as many elements as the shape says.
     """
-    shape, strides = _checked_shape(elements, buffer.shape), buffer.strides
+    shape, strides = _checked_dimensions(buffer.shape), buffer.strides
     if len(strides) != len(shape):
         raise DataError(f"{len(strides)} strides for {len(shape)} dimensions")
+    count = math.prod(shape)
     reach = [(length - 1) * stride for length, stride in zip(shape, strides, strict=True)]
     first = -sum(step for step in reach if step < 0)
-    last = first + sum(step for step in reach if step > 0)
-    misfit = last + elements.itemsize > elements.nbytes or any(
-        stride % elements.itemsize for stride in strides
-    )
-    if not elements.size or misfit:
-        return elements.reshape(shape)
+    extent = first + sum(step for step in reach if step > 0) + elements.itemsize
+    if not count or (extent != elements.nbytes and count == elements.size):
+        return _shaped(elements, buffer.shape)
+    # More elements than there are, one behind several indices, would take memory without bounds.
+    if count > elements.size or extent > elements.nbytes or _splits(strides, elements):
+        raise DataError(
+            f"shape {list(shape)} with strides {list(strides)} does not fit {elements.nbytes} bytes"
+        )
     # Not as_strided: this constructor checks that nothing outside of the bytes is reached.
     return np.ndarray(shape, elements.dtype, elements.view(np.uint8).data, first, tuple(strides))
+
+
+def _splits(strides: list[int], elements: Array) -> bool:
+    """Whether strides lead into the middle of an element."""
+    return any(stride % elements.itemsize for stride in strides)
 
 
 def _json(buffer: JsonData, metadata: dict[str, str]) -> Json:
@@ -262,13 +272,22 @@ def _elements(data: bytes, dtype: np.dtype[Any], what: str) -> Array:
 
 
 def _shaped(elements: Array, shape: list[int], order: Any = "C") -> Array:
-    return elements.reshape(_checked_shape(elements, shape), order=order)
+    dimensions = _checked_dimensions(shape)
+    try:
+        return elements.reshape(dimensions, order=order)
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            f"shape {list(shape)} does not fit {elements.size} elements of {elements.dtype}"
+        ) from error
 
 
-def _checked_shape(elements: Array, shape: list[int]) -> tuple[int, ...]:
-    if len(shape) > 32 or math.prod(shape) != elements.size:
-        shown = list(shape) if len(shape) <= 32 else f"of {len(shape)} dimensions"
-        raise DataError(f"shape {shown} does not fit {elements.size} elements of {elements.dtype}")
+def _checked_dimensions(shape: list[int]) -> tuple[int, ...]:
+    # 64 is what numpy can do; 32 is what it could until its version 2.
+    if len(shape) > 32:
+        raise DataError(f"a shape of {len(shape)} dimensions; at most 32 are taken")
+    # Beyond that numpy would take a length for one that it is to find out.
+    if any(length > _MOST_LENGTH for length in shape):
+        raise DataError(f"shape {list(shape)} is beyond all bounds")
     return tuple(shape)
 
 

@@ -155,7 +155,10 @@ def _little_endian(array: Array) -> Array:
 
 
 def _payload(array: Array) -> bytes:
-    return as_payload(np.ascontiguousarray(array))
+    contiguous = np.ascontiguousarray(array)
+    if contiguous.dtype.kind in "mM":  # times, which numpy shows to nobody but itself
+        contiguous = contiguous.view(np.int64)
+    return as_payload(contiguous)
 
 
 _CONVERTERS: Final[dict[Kind, tuple[str, Callable[[Any], Any]]]] = {
