@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import trio
 from grpclib.config import Configuration
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
@@ -29,8 +30,13 @@ _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 class _Connection(H2Protocol):
     """One client's connection."""
 
+    def __init__(self, made: H2Protocol, server: "ConnectionServer") -> None:
+        super().__init__(made.handler, made.config, made.h2_config)
+        self._server = server
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._server.add(self)
         self.connection._connection.update_settings(
             {
                 SettingCodes.MAX_CONCURRENT_STREAMS: CALLS_PER_CONNECTION,
@@ -56,6 +62,10 @@ class _Connection(H2Protocol):
             _log.info("connection refused", extra={"reason": repr(error)})
             self.processor.close("not understood")
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._server.forget(self)
+
     def _waits_for_too_much(self) -> bool:
         """Whether the frame that is coming in is longer than allowed.
 
@@ -71,13 +81,25 @@ class ConnectionServer(Server):
     def __init__(self, handlers: Any, **options: Any) -> None:
         super().__init__(handlers, **options)
         self._open: set[_Connection] = set()
+        self._one_less = trio.Event()
 
     def _protocol_factory(self) -> H2Protocol:
-        made = super()._protocol_factory()
-        connection = _Connection(made.handler, made.config, made.h2_config)
-        self._open = {each for each in self._open if not _is_closed(each)}
+        return _Connection(super()._protocol_factory(), self)
+
+    def add(self, connection: _Connection) -> None:
+        """Take note of a connection that is made, which one whose handshake fails never is."""
         self._open.add(connection)
-        return connection
+
+    def forget(self, connection: _Connection) -> None:
+        """Take note of its end."""
+        self._open.discard(connection)
+        self._one_less.set()
+
+    async def wait_at_most(self, connections: int) -> None:
+        """Wait until no more clients are connected than this."""
+        while len(self._open) > connections:
+            self._one_less = trio.Event()
+            await self._one_less.wait()
 
     def stop_listening(self) -> None:
         """Take no more connections; those that are open stay."""
@@ -87,16 +109,11 @@ class ConnectionServer(Server):
     def close_connections(self) -> None:
         """Close every connection."""
         for each in self._open:
-            if hasattr(each, "connection"):
-                each.connection.close()
+            each.connection.close()
 
 
 def _ignore(_event: object) -> None:
     """Go on as if it had not come."""
-
-
-def _is_closed(connection: _Connection) -> bool:
-    return hasattr(connection, "connection") and connection.connection.is_closing()
 
 
 def http2_configuration(settings: ServerSettings) -> Configuration:

@@ -86,6 +86,10 @@ class GrpcServer:
         """Wait until no call is being answered, and the session of each is gone."""
         await self._calls.wait_idle()
 
+    async def wait_connections(self, at_most: int = 0) -> None:
+        """Wait until no more clients are connected than this."""
+        await self._listener.wait_at_most(at_most)
+
     async def drain(self, timeout_seconds: float) -> None:
         """Take no new calls; let those that run end by themselves, and after a while cut them off.
 
