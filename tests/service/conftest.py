@@ -28,12 +28,24 @@ def server(forkserver: Any, warm_client_library: None) -> Iterator[ServingThread
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(server: ServingThread) -> Iterator[Client]:
-    """A client of that server; when it is gone, so are its sessions."""
+    """A client of that server, on one connection for all tests of a file."""
     with connected(server.target) as connected_client:
+        assert connected_client.version().compatible
         yield connected_client
-    server.wait_idle()
+
+
+@pytest.fixture(autouse=True)
+def settled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let each test leave the server without calls, and without clients of its own."""
+    if "server" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("client")  # the one that stays
+    server = request.getfixturevalue("server")
+    yield
+    server.settle(clients=1)
 
 
 @pytest.fixture

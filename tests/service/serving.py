@@ -28,17 +28,18 @@ class ServingThread:
         self._server = server
         self._token = token
 
-    def wait_idle(self) -> None:
-        """Wait until no call is being answered, and all sessions are gone."""
-        trio.from_thread.run(self._wait_idle, trio_token=self._token)
+    def settle(self, clients: int = 0) -> None:
+        """Wait until no call is left, and no more clients than this."""
+        trio.from_thread.run(self._settle, clients, trio_token=self._token)
 
     def drain(self, seconds: float) -> None:
         """Drain, and come back when that is done."""
         trio.from_thread.run(self._server.drain, seconds, trio_token=self._token)
 
-    async def _wait_idle(self) -> None:
+    async def _settle(self, clients: int) -> None:
         with trio.fail_after(_SECONDS):
             await self._server.wait_idle()
+            await self._server.wait_connections(clients)
 
 
 @contextmanager
