@@ -3,12 +3,11 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import betterproto2
-import grpclib
 import h2.exceptions
 import trio
 import trio_asyncio
@@ -150,7 +149,7 @@ class Calls:
 
     Attributes:
         stopping: set when the server wants the calls to end.
-        active: how many are being answered.
+        active: how many are being answered that count.
     """
 
     def __init__(
@@ -171,19 +170,40 @@ class Calls:
         cardinality: Cardinality,
         request_type: type[Any],
         response_type: type[Any],
+        *,
+        counts: bool = True,
     ) -> Handler:
-        """Return what grpclib calls for an rpc."""
+        """Return what grpclib calls for an rpc.
+
+        Args:
+            answer: answers it.
+            cardinality: which side streams.
+            request_type: of its requests.
+            response_type: of its responses.
+            counts: whether a server waits for it to end before it goes down.
+        """
 
         async def handle(stream: "Stream[Any, Any]") -> None:
-            await self._handle(stream, answer, request_type)
+            with self._counted(int(counts)):
+                await self._handle(stream, answer, request_type)
 
         return Handler(handle, cardinality, request_type, response_type)
 
     async def wait_idle(self) -> None:
-        """Wait until no call is being answered."""
+        """Wait until no call that counts is being answered."""
         while self.active:
             self._idle = trio.Event()
             await self._idle.wait()
+
+    @contextmanager
+    def _counted(self, count: int) -> Iterator[None]:
+        self.active += count
+        try:
+            yield
+        finally:
+            self.active -= count
+            if not self.active:
+                self._idle.set()
 
     async def _handle(
         self, stream: "Stream[Any, Any]", answer: Answer, request_type: type[Any]
@@ -210,8 +230,12 @@ class Calls:
             raise cancelled
         stream._send_message_done = True
         failure = finished.result()
-        if failure is not None:
-            raise grpclib.GRPCError(status_of(failure), str(failure))
+        status = Status.OK if failure is None else status_of(failure)
+        # Here, and not when this has returned: until it is sent, the call counts.
+        with suppress(h2.exceptions.ProtocolError):
+            await stream.send_trailing_metadata(
+                status=status, status_message=None if failure is None else str(failure)
+            )
 
     async def _run(
         self,
@@ -220,15 +244,11 @@ class Calls:
         scope: trio.CancelScope,
         finished: "asyncio.Future[MillraceError | None]",
     ) -> None:
-        self.active += 1
         outcome: MillraceError | None = StoppingError("the server is shutting down")
         try:
             with scope:
                 outcome = await _outcome(call, answer)
         finally:
-            self.active -= 1
-            if not self.active:
-                self._idle.set()
             finished.set_result(outcome)
 
 

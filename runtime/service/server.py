@@ -79,11 +79,11 @@ class GrpcServer:
 
     @property
     def active_calls(self) -> int:
-        """How many calls are being answered, those that watch the health apart."""
+        """How many calls are being answered, those apart that may go on for ever."""
         return self._calls.active
 
     async def wait_idle(self) -> None:
-        """Wait until no call is being answered, and the session of each is gone."""
+        """Wait until no such call is being answered, and the session of each is gone."""
         await self._calls.wait_idle()
 
     async def wait_connections(self, at_most: int = 0) -> None:
@@ -207,12 +207,14 @@ class _Handlers:
                 streaming.stream_pipeline, both, StreamRequest, StreamResponse
             ),
             f"/{HEALTH}/Check": calls.handler(health.check, unary, *check),
-            f"/{HEALTH}/Watch": calls.handler(health.watch, Cardinality.UNARY_STREAM, *check),
+            f"/{HEALTH}/Watch": calls.handler(
+                health.watch, Cardinality.UNARY_STREAM, *check, counts=False
+            ),
             f"/{REFLECTION}/ServerReflectionInfo": calls.handler(
-                reflection.server_reflection_info, both, *info
+                reflection.server_reflection_info, both, *info, counts=False
             ),
             f"/{OLD_REFLECTION}/ServerReflectionInfo": calls.handler(
-                reflection.server_reflection_info, both, *info
+                reflection.server_reflection_info, both, *info, counts=False
             ),
         }
 
