@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
 import trio
@@ -22,11 +22,14 @@ class ServingThread:
         port: the same, without the host.
     """
 
-    def __init__(self, server: GrpcServer, token: trio.lowlevel.TrioToken) -> None:
+    def __init__(
+        self, server: GrpcServer, token: trio.lowlevel.TrioToken, stop: trio.Event
+    ) -> None:
         self.port = server.address.port
         self.target = f"127.0.0.1:{self.port}"
         self._server = server
         self._token = token
+        self._stop = stop
 
     def settle(self, clients: int = 0) -> None:
         """Wait until no call is left, and no more clients than this."""
@@ -35,6 +38,10 @@ class ServingThread:
     def drain(self, seconds: float) -> None:
         """Drain, and come back when that is done."""
         trio.from_thread.run(self._server.drain, seconds, trio_token=self._token)
+
+    def stop(self) -> None:
+        """End without draining; the block goes on."""
+        trio.from_thread.run_sync(self._stop.set, trio_token=self._token)
 
     async def _settle(self, clients: int) -> None:
         with trio.fail_after(_SECONDS):
@@ -60,7 +67,7 @@ def serving(
             open_runtime(config) as runtime,
             open_server(runtime, environment=everywhere) as server,
         ):
-            told.put(ServingThread(server, trio.lowlevel.current_trio_token()))
+            told.put(ServingThread(server, trio.lowlevel.current_trio_token(), stop))
             await stop.wait()
 
     def run() -> None:
@@ -80,7 +87,8 @@ def serving(
         try:
             yield started
         finally:
-            trio.from_thread.run_sync(stop.set, trio_token=started._token)
+            with suppress(trio.RunFinishedError):
+                started.stop()
             ended = told.get()
             if not isinstance(ended, KeyError):
                 assert isinstance(ended, BaseException)

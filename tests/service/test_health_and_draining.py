@@ -1,0 +1,153 @@
+"""Health, per service; and a server that goes down kindly."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.service.conftest import Serve
+from tests.service.grpcio_client import SECONDS, Client, connected
+from tests.service.messages import (
+    chunk,
+    control,
+    error_name,
+    json_buffer,
+    make,
+    message_class,
+    pipeline,
+)
+
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
+SERVICES = [
+    "",
+    "remotemedia.v1.PipelineExecutionService",
+    "remotemedia.v1.StreamingPipelineService",
+]
+ECHO = pipeline({"a": "PassThrough"})
+
+
+def watch(client: Client, service: str) -> Iterator[int]:
+    call = client.channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=message_class("grpc.health.v1.HealthCheckResponse").FromString,
+    )
+    request = make("grpc.health.v1.HealthCheckRequest", service=service)
+    return (response.status for response in call(request, timeout=SECONDS))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_is_serving(client: Client, service: str) -> None:
+    assert client.health(service) == SERVING
+
+
+def test_a_service_that_is_not_here_is_not_found(client: Client) -> None:
+    with pytest.raises(grpc.RpcError, match="nowhere.Service") as caught:
+        client.health("nowhere.Service")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_watching_a_service_that_is_not_here_says_so(serve: Serve) -> None:
+    with connected(serve().target) as client:
+        assert next(watch(client, "nowhere.Service")) == SERVICE_UNKNOWN
+
+
+class Draining:
+    """A drain that goes on in a thread."""
+
+    def __init__(self, server: Any, seconds: float) -> None:
+        self._thread = threading.Thread(target=server.drain, args=[seconds])
+        self._thread.start()
+
+    def wait(self) -> None:
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_server_that_drains_says_that_it_is_not_serving(serve: Serve, service: str) -> None:
+    server = serve()
+    with connected(server.target) as client, client.pipeline(ECHO) as running:
+        running.wait_ready()
+        told = watch(client, service)
+        assert next(told) == SERVING
+        draining = Draining(server, SECONDS)
+        assert next(told) == NOT_SERVING
+        assert client.health(service) == NOT_SERVING
+        running.send(control("CLOSE"))
+        assert running.rest().closed
+        draining.wait()
+
+
+def test_a_server_that_drains_lets_streams_end_and_takes_no_new_calls(serve: Serve) -> None:
+    server = serve()
+    with connected(server.target) as client, client.pipeline(ECHO) as running:
+        running.wait_ready()
+        told = watch(client, "")
+        next(told)
+        draining = Draining(server, SECONDS)
+        assert next(told) == NOT_SERVING
+        with client.pipeline(ECHO) as late, pytest.raises(grpc.RpcError) as caught:
+            list(late)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert "shutting down" in str(caught.value)
+        with pytest.raises(grpc.RpcError) as caught:
+            client.execute(ECHO)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        running.send(*(chunk(json_buffer(n), n) for n in range(20)), control("CLOSE"))
+        rest = running.rest()
+        assert rest.sequences == list(range(20))
+        assert rest.closed
+        draining.wait()
+
+
+def test_a_stream_that_does_not_end_in_time_is_told_why_it_is_cut_off(serve: Serve) -> None:
+    server = serve()
+    manifest = pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})
+    with connected(server.target) as client, client.pipeline(manifest) as running:
+        running.wait_ready()
+        server.drain(0.1)
+        error = running.rest().error
+    assert error_name(error) == "INTERNAL"
+    assert "shutting down" in error.message
+
+
+def test_an_execution_that_does_not_end_in_time_is_told_why_it_is_cut_off(
+    serve: Serve, tmp_path: Path
+) -> None:
+    server = serve()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    manifest = pipeline({"a": ("Stuck", {"path": str(pipe), "blocking": False})})
+    with connected(server.target) as client:
+        request = make("ExecuteRequest", manifest=manifest, data_inputs={"a": json_buffer(1)})
+        call = client.channel.unary_unary(
+            "/remotemedia.v1.PipelineExecutionService/ExecutePipeline",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=message_class("ExecuteResponse").FromString,
+        )
+        running = call.future(request, timeout=SECONDS)
+        assert pipe.read_text() == "stuck"
+        server.drain(0.1)
+        assert "shutting down" in running.result().error.message
+
+
+def test_those_who_only_watch_keep_no_server_from_going_down(serve: Serve) -> None:
+    server = serve()
+    with connected(server.target) as client:
+        told = watch(client, "")
+        assert next(told) == SERVING
+        server.drain(10 * SECONDS)  # comes back at once
+        assert next(told) == NOT_SERVING
+
+
+def test_a_server_that_ends_without_draining_tells_its_streams(serve: Serve) -> None:
+    server = serve()
+    with connected(server.target) as client, client.pipeline(ECHO) as running:
+        running.wait_ready()
+        server.stop()
+        assert "shutting down" in running.rest().error.message
