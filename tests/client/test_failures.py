@@ -236,6 +236,7 @@ ERRORS = [
     errors.SessionClosedError("text"),
     errors.PipelineError("text"),
     errors.NodeError("n", "text", stack_trace="trace"),
+    errors.KindError("n", "text"),
     errors.HookError("n", "flush", "ValueError", "text", "trace"),
     errors.InitTimeoutError("n", 3),
     errors.ProcessExitError("n", "running", exit_status=3, stack_trace="trace"),

@@ -73,7 +73,7 @@ def serving(
     def run() -> None:
         try:
             trio.run(serve)
-        except BaseException as error:  # noqa: BLE001 (raised again below)
+        except BaseException as error:
             told.put(error)
         else:
             told.put(KeyError())
