@@ -25,11 +25,12 @@ class EncodeError(MillraceError, ValueError):
 
     Attributes:
         message_type: the name of the message's class; the innermost, where messages are nested.
-        field_name: the field at fault.
+        field_name: the field at fault; empty where it is the whole message.
     """
 
     def __init__(self, message_type: str, field_name: str, reason: str) -> None:
-        super().__init__(f"{message_type}.{field_name}: {reason}")
+        where = f"{message_type}.{field_name}" if field_name else message_type
+        super().__init__(f"{where}: {reason}")
         self.message_type = message_type
         self.field_name = field_name
 
