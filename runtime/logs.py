@@ -61,6 +61,7 @@ _FORMATTERS: Final = {"json": JsonFormatter, "console": ConsoleFormatter}
 def log_written(settings: Log, stream: TextIO) -> Iterator[None]:
     """Write what the runtime and the nodes log to a stream, as long as the block lasts."""
     handler = logging.StreamHandler(stream)
+    handler.setLevel(settings.level.upper())  # also where a logger has a level of its own
     handler.setFormatter(_FORMATTERS[settings.format]())
     loggers = [logging.getLogger(name) for name in _OURS]
     levels = [logger.level for logger in loggers]
