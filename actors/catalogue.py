@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from .kinds import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
@@ -42,6 +44,9 @@ CATALOGUE: Final = (
     _entry("SrtOutput", "srt_output", "native"),
     _entry("VideoFlip", "video_flip", "native"),
     _entry("VideoScaler", "video_scaler", "native", "media"),
+    _entry("TextToJson", "text_to_json", "native"),
+    _entry("JsonToText", "json_to_text", "native"),
+    _entry("AudioFormatNode", "audio_format", "native"),
     _entry("EchoNode", "echo"),
     _entry("MultiplyNode", "multiply"),
     _entry("ExpanderNode", "expander"),
@@ -55,3 +60,9 @@ CATALOGUE: Final = (
     _entry("KokoroTTSNode", "kokoro_tts", extra="kokoro"),
     _entry("HFPipelineNode", "hf_pipeline", extra="transformers"),
 )
+
+CONVERTERS: Final = {
+    (Kind.TEXT, Kind.JSON): "TextToJson",
+    (Kind.JSON, Kind.TEXT): "JsonToText",
+}
+"""The node types that turn one kind into another and do nothing else."""

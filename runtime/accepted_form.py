@@ -46,7 +46,11 @@ def accepted_fields(model: type[BaseModel]) -> tuple[AcceptedField, ...]:
     >>> accepted_fields(ChunkParams)[0].form
     'an integer >= 1'
     """
-    schema = schema_of(model)
+    return fields_of(schema_of(model))
+
+
+def fields_of(schema: Schema) -> tuple[AcceptedField, ...]:
+    """Return every field that a schema has, in its order."""
     required = schema.get("required", ())
     return tuple(
         AcceptedField(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from actors import Actor
@@ -23,6 +23,12 @@ _BUILT_IN: Final = "built in"
 _OPERATOR: Final = "runtime.toml"
 _APPLICATION: Final = "application"
 _TARGET: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def is_target(text: str) -> bool:
+    """Return whether a text is of the form "module:Class"."""
+    return _TARGET.fullmatch(text) is not None
+
 
 AnyActor = type[Actor[Any]]
 
@@ -84,13 +90,17 @@ class Catalogue:
 
 
 def build_catalogue(
-    config: RuntimeConfig, *, installed: Iterable[EntryPoint] | None = None
+    config: RuntimeConfig,
+    *,
+    installed: Iterable[EntryPoint] | None = None,
+    found: Iterable[NodeType] = (),
 ) -> Catalogue:
     """Return the catalogue of a server.
 
     Args:
         config: whose [nodes] come too; they win over any other of the same name.
         installed: instead of the entry points of all installed distributions.
+        found: in the files and modules that the operator names.
 
     Raises:
         ConfigError: two offer the same name, and runtime.toml does not say which it is.
@@ -103,6 +113,7 @@ def build_catalogue(
             for entry in CATALOGUE
         ),
         *(_installed(point) for point in points),
+        *found,
     ]
     return _merged([*(each for each in others if each.name not in config.nodes), *mine])
 
@@ -119,7 +130,7 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
     if not _TARGET.fullmatch(target):
         raise _fault(target, 'expected "module:Class"')
     module_name, _, path = target.partition(":")
-    found: object = _import(module_name, known)
+    found: object = import_module_of_nodes(module_name, known)
     for part in path.split("."):
         if not hasattr(found, part):
             names = [
@@ -135,7 +146,13 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
     return found
 
 
-def _import(module_name: str, node_type: NodeType) -> object:
+def import_module_of_nodes(module_name: str, node_type: NodeType | None = None) -> ModuleType:
+    """Import a module, for a node type of it or for all.
+
+    Raises:
+        ConfigError: it cannot be imported; the message says why.
+    """
+    node_type = node_type or NodeType("", module_name)
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:

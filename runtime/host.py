@@ -13,6 +13,7 @@ from .capacity import Capacity
 from .catalogue import Catalogue, build_catalogue
 from .checking import shown
 from .config import ResourceLimits, RuntimeConfig, Source, load_config
+from .describing import Describer, discover, open_describer
 from .errors import ConfigError, Fault, ManifestError, sole_error
 from .executors import BUILT_IN, Executor, ExecutorFactory, Executors, installed_executors
 from .instance import Instance, Swept, open_instance
@@ -43,8 +44,10 @@ class Runtime:
         factories: Executors,
         instance: Instance,
         nursery: trio.Nursery,
+        describer: Describer,
     ) -> None:
         self.config = config
+        self._describer = describer
         self.catalogue = catalogue
         self._factories = factories
         self._nursery = nursery
@@ -67,7 +70,11 @@ class Runtime:
             ManifestError: it is not valid; every fault is listed.
         """
         return plan_manifest(
-            manifest, config=self.config, catalogue=self.catalogue, executors=self._factories
+            manifest,
+            config=self.config,
+            catalogue=self.catalogue,
+            executors=self._factories,
+            describer=self._describer,
         )
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
@@ -150,23 +157,25 @@ async def open_runtime(
         executors: more executors, or other ones under the same names.
 
     Raises:
-        ConfigError: runtime.toml is not valid.
+        ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
     config = load_config() if config is None else config
-    catalogue = build_catalogue(config).with_types(node_types or {})
     factories = {**BUILT_IN, **installed_executors(BUILT_IN), **(executors or {})}
     check_executors(config.routing, factories)
-    try:
-        with open_instance() as instance:
-            async with trio.open_nursery() as nursery:
-                runtime = Runtime(config, catalogue, factories, instance, nursery)
-                try:
-                    yield runtime
-                finally:
-                    nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raise sole_error(group) from None
+    with open_describer() as describer:
+        found = discover(config, describer)
+        catalogue = build_catalogue(config, found=found).with_types(node_types or {})
+        try:
+            with open_instance() as instance:
+                async with trio.open_nursery() as nursery:
+                    runtime = Runtime(config, catalogue, factories, instance, nursery, describer)
+                    try:
+                        yield runtime
+                    finally:
+                        nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise sole_error(group) from None
 
 
 @asynccontextmanager

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors import Kind
+from actors import ANY_KIND, Kind
+from actors.catalogue import CONVERTERS
 
 from .acceptance import Acceptance
-from .catalogue import Catalogue, NodeType, load_actor
+from .catalogue import Catalogue, NodeType
 from .config import RuntimeConfig, refused_settings
+from .describing import Describer
 from .documents import Document, FaultList, Path
 from .documents.document import dotted
 from .errors import ConfigError
 from .manifest.build import params_of_nodes
 from .manifest.model import MultiprocessSettings
 from .manifest.places import where
-from .params import check_params
 from .routing import Assignment, Router, RoutingError
 
 _MULTIPROCESS: Final[Path] = ("metadata", "multiprocess")
@@ -24,9 +25,12 @@ _OVERRIDES: Final[Path] = (*_MULTIPROCESS, "executor_overrides")
 class NodeChecker:
     """Checks one node after the other, and collects what is wrong."""
 
-    def __init__(self, document: Document, catalogue: Catalogue, faults: FaultList) -> None:
+    def __init__(
+        self, document: Document, catalogue: Catalogue, describer: Describer, faults: FaultList
+    ) -> None:
         self._document = document
         self._catalogue = catalogue
+        self._describer = describer
         self._faults = faults
 
     def find_type(self, index: int, name: str) -> NodeType | None:
@@ -42,11 +46,10 @@ class NodeChecker:
         """Return the params under their own names; say what is wrong with them."""
         place: Path = ("nodes", index, "params")
         try:
-            actor = load_actor(node_type)
+            checked = self._describer.check_params(node_type, given)
         except ConfigError as error:
             self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
             return {}
-        checked = check_params(actor.params_type, given)
         for problem in checked.problems:
             file_and_line = self._document.place((*place, *problem.path))
             param = f"param {dotted(problem.path)}" if problem.path else "params"
@@ -54,13 +57,6 @@ class NodeChecker:
             parts = (file_and_line, subject, param)
             self._faults.add(": ".join(part for part in parts if part), problem.message)
         return checked.values
-
-    def find_acceptance(self, node_type: NodeType) -> Acceptance:
-        """Return what the node takes; nothing, where its actor cannot be loaded."""
-        try:
-            return Acceptance.of(load_actor(node_type))
-        except ConfigError:  # `check_params` says so
-            return Acceptance(node_type.name, frozenset())
 
     def find_executor(
         self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
@@ -75,16 +71,22 @@ class NodeChecker:
 
     def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
         """Say so if a connection's source gives data, and none of it is what its target takes."""
-        try:
-            given, taken = load_actor(source).produces, load_actor(target).accepts
-        except ConfigError:
-            return  # told where the node is
+        given, taken = self.kinds(source)[1], self.kinds(target)[0].kinds
         if given and not given & taken:
             self.fault(
                 ("connections", index),
                 f"{source.name} gives {_names(given)}, and {target.name} takes {_names(taken)}; "
-                "connect nodes that share a kind of data",
+                f"{_bridge(given, taken)}",
             )
+
+    def kinds(self, node_type: NodeType) -> tuple[Acceptance, frozenset[Kind]]:
+        """Return what a type takes and gives; all, where that is not known and said elsewhere."""
+        actor = node_type.target.rpartition(":")[2].rpartition(".")[2]
+        try:
+            description = self._describer.describe(node_type)
+        except ConfigError:
+            return Acceptance(actor, ANY_KIND), ANY_KIND
+        return Acceptance(actor, description.takes), description.gives
 
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""
@@ -123,6 +125,16 @@ def check_document(
         ends = [_at(connection, ("from",)), _at(connection, ("to",))]
         if all(isinstance(end, str) and end in types for end in ends):
             checker.check_kinds(index, types[ends[0]], types[ends[1]])
+
+
+def _bridge(given: frozenset[Kind], taken: frozenset[Kind]) -> str:
+    """Return what to do about two ends that share no kind."""
+    converters = [
+        name for (source, target), name in CONVERTERS.items() if source in given and target in taken
+    ]
+    if converters:
+        return f"put a {' or '.join(converters)} between them"
+    return "connect nodes that share a kind of data"
 
 
 def _names(kinds: frozenset[Kind]) -> str:

@@ -2,17 +2,22 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from actors import Kind
 
 from .acceptance import Acceptance
 from .catalogue import Catalogue, NodeType
 from .config import Effective, RuntimeConfig, effective_settings, refused_settings
+from .describing import Describer, ImportingDescriber
 from .documents import Document, FaultList, Problem
 from .errors import LimitError, ManifestError
 from .graph import topological_order
 from .manifest import Manifest, ManifestSource, NodeId, NodeManifest, read_manifest
 from .node_checks import NodeChecker, check_document
 from .routing import EXECUTORS, MULTIPROCESS, Router
+
+_IMPORTING: Final = ImportingDescriber()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class NodePlan:
         inputs: the nodes that it reads, in the order of the manifest's connections.
         outputs: the nodes that read it.
         accepts: what it takes.
+        produces: the kinds of data that it gives.
     """
 
     node_id: NodeId
@@ -36,6 +42,7 @@ class NodePlan:
     inputs: tuple[NodeId, ...]
     outputs: tuple[NodeId, ...]
     accepts: Acceptance
+    produces: frozenset[Kind]
 
     @property
     def has_process(self) -> bool:
@@ -94,11 +101,12 @@ def make_plan(
     config: RuntimeConfig,
     catalogue: Catalogue,
     executors: Collection[str] = EXECUTORS,
+    describer: Describer = _IMPORTING,
 ) -> Plan:
-    """Decide what a session will run.
+    """Decide what a session will run. Starts nothing of it.
 
-    Imports the modules of the node types that the manifest names, which may take a while; starts
-    nothing.
+    The describer knows the classes of the node types that the manifest names; the default one
+    imports them here, which may take a while.
 
     Raises:
         ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
@@ -108,7 +116,9 @@ def make_plan(
     faults = FaultList()
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
-    planner = _Planner(manifest, catalogue, Router(config.routing, executors=executors), faults)
+    router = Router(config.routing, executors=executors)
+    checker = NodeChecker(manifest.document, catalogue, describer, faults)
+    planner = _Planner(manifest, checker, router)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
     excess = _excess_processes(plan)
@@ -126,6 +136,7 @@ def plan_manifest(
     config: RuntimeConfig,
     catalogue: Catalogue,
     executors: Collection[str] = EXECUTORS,
+    describer: Describer = _IMPORTING,
 ) -> Plan:
     """Read a manifest where it is not read yet, and decide what a session will run.
 
@@ -140,21 +151,20 @@ def plan_manifest(
         faults.extend(error.faults)
         if isinstance(error.document, Document):
             router = Router(config.routing, executors=executors)
-            check_document(
-                error.document, config, NodeChecker(error.document, catalogue, faults), router
-            )
+            checker = NodeChecker(error.document, catalogue, describer, faults)
+            check_document(error.document, config, checker, router)
         faults.raise_any()
         raise
-    return make_plan(manifest, config=config, catalogue=catalogue, executors=executors)
+    return make_plan(
+        manifest, config=config, catalogue=catalogue, executors=executors, describer=describer
+    )
 
 
 class _Planner:
-    def __init__(
-        self, manifest: Manifest, catalogue: Catalogue, router: Router, faults: FaultList
-    ) -> None:
+    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
         self._manifest = manifest
         self._router = router
-        self._checker = NodeChecker(manifest.document, catalogue, faults)
+        self._checker = checker
 
     def plan(self, settings: Effective) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
@@ -180,9 +190,9 @@ class _Planner:
             if assignment is not None:
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
-                accepts = self._checker.find_acceptance(node_type)
+                kinds = self._checker.kinds(node_type)
                 planned.append(
-                    NodePlan(node.id, node_type, params, executor, reason, *ends, accepts)
+                    NodePlan(node.id, node_type, params, executor, reason, *ends, *kinds)
                 )
         for index, connection in enumerate(manifest.connections):
             if connection.source in types and connection.target in types:

@@ -31,6 +31,14 @@ SEGMENTS = Path("/dev/shm")
 ROOT = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Descriptions of node types go to a folder of the tests, also from commands that they run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def forkserver(warm_forkserver: WarmForkserver) -> tuple[Forkserver, int]:
     """One warm forkserver for all tests, and its process id."""

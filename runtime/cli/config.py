@@ -48,8 +48,7 @@ def config(
     from .workspace import open_workspace
 
     with failures_said(error_console(), verbose=verbose):
-        with stdout_for_results():
-            workspace = open_workspace(path, nodes)
+        with stdout_for_results(), open_workspace(path, nodes) as workspace:
             check_executors(workspace.config.routing, executor_names())
             access = server_access(workspace.config.server, os.environ)
             plan = workspace.plan(manifest) if manifest is not None else None

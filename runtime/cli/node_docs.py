@@ -9,8 +9,9 @@ from typing import Final
 
 from actors import Kind
 
-from ..accepted_form import AcceptedField, accepted_fields
-from ..catalogue import NodeType, load_actor
+from ..accepted_form import AcceptedField, fields_of
+from ..catalogue import NodeType
+from ..describing import Describer
 from ..errors import ConfigError
 from ..routing import Router, RoutingError
 
@@ -71,8 +72,8 @@ class NodeDoc:
         }
 
 
-def document(node_type: NodeType, router: Router) -> NodeDoc:
-    """Import a node type's class, and say what it is, or why it cannot be imported."""
+def document(node_type: NodeType, router: Router, describer: Describer) -> NodeDoc:
+    """Say what a node type is, or why its class cannot be imported."""
     try:
         assignment = router.route(node_type)
         executor, reason = assignment.executor, assignment.reason
@@ -80,17 +81,17 @@ def document(node_type: NodeType, router: Router) -> NodeDoc:
         executor, reason = "none", str(error)
     missing = _missing(node_type.extra)
     try:
-        actor = load_actor(node_type)
+        description = describer.describe(node_type)
     except ConfigError as error:
         return NodeDoc(node_type, executor, reason, missing=missing, fault=error.faults[0].message)
     return NodeDoc(
         node_type,
         executor,
         reason,
-        actor.accepts,
-        actor.produces,
-        accepted_fields(actor.params_type),
-        _without_examples(actor.__doc__ or ""),
+        description.takes,
+        description.gives,
+        fields_of(description.schema),
+        _without_examples(description.doc),
         missing,
     )
 

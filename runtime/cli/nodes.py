@@ -39,8 +39,7 @@ def nodes(
 
     console = error_console()
     with failures_said(console, verbose=verbose):
-        with stdout_for_results():
-            workspace = open_workspace(config, own)
+        with stdout_for_results(), open_workspace(config, own) as workspace:
             wanted = list(workspace.catalogue)
             if name is not None:
                 found = workspace.catalogue.find(name)
@@ -48,7 +47,7 @@ def nodes(
                     raise CommandError(workspace.catalogue.unknown(name))
                 wanted = [found]
             router = Router(workspace.config.routing)
-            docs = [document(node_type, router) for node_type in wanted]
+            docs = [document(node_type, router, workspace.describer) for node_type in wanted]
         if as_json:
             _print_json(docs, one=name is not None)
         elif name is not None:

@@ -18,9 +18,9 @@ NodesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--nodes",
-        metavar="NAME=module:Class",
-        help="A node type of your own; modules are found in the current folder too. May be given "
-        "several times.",
+        metavar="PATH|NAME=module:Class",
+        help="Node types of your own: a .py file, a folder of them, or one by name; modules are "
+        "found in the current folder too. May be given several times.",
         show_default=False,
     ),
 ]

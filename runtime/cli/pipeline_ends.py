@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from actors import ANY_KIND, Kind
 
-from ..catalogue import Catalogue, NodeType, load_actor
+from ..catalogue import Catalogue
+from ..describing import Describer
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,17 +44,22 @@ class PipelineEnds:
 
 def ends_of_plan(plan: "Plan") -> PipelineEnds:
     """Return the ends of a plan."""
-    nodes: dict[str, End] = {node.node_id: _end(node.node_type) for node in plan.nodes}
+    nodes: dict[str, End] = {
+        node.node_id: End(node.node_type.name, node.accepts.kinds, node.produces)
+        for node in plan.nodes
+    }
     return PipelineEnds(nodes, plan.sources, plan.sinks)
 
 
-def ends_of_manifest(manifest: "Manifest", catalogue: Catalogue) -> PipelineEnds:
+def ends_of_manifest(
+    manifest: "Manifest", catalogue: Catalogue, describer: Describer
+) -> PipelineEnds:
     """Return the ends of what runs elsewhere.
 
     Of a node type that is not known here, or cannot be loaded here, anything is expected.
     """
     nodes: dict[str, End] = {
-        node.id: _end_elsewhere(node.node_type, catalogue) for node in manifest.nodes
+        node.id: _end_elsewhere(node.node_type, catalogue, describer) for node in manifest.nodes
     }
     read = {each.source for each in manifest.connections}
     reading = {each.target for each in manifest.connections}
@@ -64,16 +70,13 @@ def ends_of_manifest(manifest: "Manifest", catalogue: Catalogue) -> PipelineEnds
     )
 
 
-def _end(node_type: NodeType) -> End:
-    actor = load_actor(node_type)
-    return End(node_type.name, actor.accepts, actor.produces)
-
-
-def _end_elsewhere(name: str, catalogue: Catalogue) -> End:
+def _end_elsewhere(name: str, catalogue: Catalogue, describer: Describer) -> End:
     known = catalogue.find(name)
     if known is not None:
         try:
-            return _end(known)
+            description = describer.describe(known)
         except ConfigError:
             pass
+        else:
+            return End(name, description.takes, description.gives)
     return End(name, ANY_KIND, ANY_KIND)

@@ -47,7 +47,7 @@ async def open_here(workspace: "Workspace", plan: "Plan") -> AsyncIterator[Pipel
     from ..host import open_runtime
 
     async with (
-        open_runtime(workspace.config, node_types=workspace.node_types) as runtime,
+        open_runtime(workspace.config) as runtime,
         runtime.open_session(plan) as session,
     ):
         yield session

@@ -113,7 +113,8 @@ def run(
         reads = _kind("--input-kind", input_kind, _INPUT_KINDS)
         writes = _kind("--output-kind", output_kind, _OUTPUT_KINDS)
         remote = server_choice(server, tls=tls, ca=ca, certificate=certificate)
-        ends, opening = _pipeline(manifest, open_workspace(config, nodes), remote, console)
+        workspace = stack.enter_context(open_workspace(config, nodes))
+        ends, opening = _pipeline(manifest, workspace, remote, console)
         sources = endpoints("--input", inputs or [_STANDARD], ends.nodes)
         sinks = endpoints("--output", outputs or [_STANDARD], ends.sinks)
         check_outputs(sinks, sources, ends, writes)
@@ -145,7 +146,9 @@ def _pipeline(
     if server.tells_the_token:
         console.print("the token can be read on the way: use --tls", style="yellow", markup=False)
     trio.run(server.check)
-    return ends_of_manifest(loaded, workspace.catalogue), open_there(server, loaded)
+    return ends_of_manifest(loaded, workspace.catalogue, workspace.describer), open_there(
+        server, loaded
+    )
 
 
 def _kind(option: str, given: str | None, allowed: str) -> "FileKind | None":

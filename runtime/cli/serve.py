@@ -49,8 +49,7 @@ def serve(
     from .workspace import open_workspace
 
     console = error_console()
-    with failures_said(console, verbose=verbose):
-        workspace = open_workspace(config, nodes)
+    with failures_said(console, verbose=verbose), open_workspace(config, nodes) as workspace:
         log = workspace.config.log
         if verbose:
             log = log.model_copy(update={"level": "debug"})
@@ -71,7 +70,7 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
     drain_seconds = workspace.config.server.drain_timeout_secs
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
-            open_runtime(workspace.config, node_types=workspace.node_types) as runtime,
+            open_runtime(workspace.config) as runtime,
             open_server(runtime, environment=environment) as server,
             trio.open_nursery() as nursery,
         ):

@@ -43,8 +43,8 @@ def validate(
 
     console = error_console()
     with failures_said(console, verbose=verbose):
-        with stdout_for_results():
-            plan = open_workspace(config, nodes).plan(manifest)
+        with stdout_for_results(), open_workspace(config, nodes) as workspace:
+            plan = workspace.plan(manifest)
         pictures = [(path, draw) for path, draw in ((svg, to_svg), (dot, to_dot)) if path]
         for path, draw in pictures:
             _write(path, draw(plan))

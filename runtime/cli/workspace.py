@@ -2,11 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..catalogue import Catalogue, build_catalogue
+from ..catalogue import Catalogue, build_catalogue, is_target
 from ..config import RuntimeConfig, load_config
+from ..describing import Describer, discover, open_describer
 from ..plan import Plan, plan_manifest
 from ..routing import executor_names
 from .failures import CommandError
@@ -17,12 +20,13 @@ class Workspace:
     """Settings and node types.
 
     Attributes:
-        node_types: those that the command line names, which the catalogue has too.
+        config: has also what the command line names.
+        describer: knows the classes of the node types.
     """
 
     config: RuntimeConfig
     catalogue: Catalogue
-    node_types: dict[str, str]
+    describer: Describer
 
     def plan(self, manifest: Path) -> Plan:
         """Check a manifest's file, and return what would run where.
@@ -31,28 +35,49 @@ class Workspace:
             ManifestError: it is not valid.
         """
         return plan_manifest(
-            manifest, config=self.config, catalogue=self.catalogue, executors=executor_names()
+            manifest,
+            config=self.config,
+            catalogue=self.catalogue,
+            executors=executor_names(),
+            describer=self.describer,
         )
 
 
-def open_workspace(config: Path | None, node_types: list[str] | None) -> Workspace:
-    """Read the settings, and let modules be found in the current folder.
+@contextmanager
+def open_workspace(config: Path | None, nodes: list[str] | None) -> Iterator[Workspace]:
+    """Read the settings, find the node types, and let modules be found in the current folder.
+
+    Args:
+        config: the file of settings; None is the default one.
+        nodes: what the command line names: NAME=module:Class, or a file or folder of modules.
 
     Raises:
         ConfigError: the settings, or a node type, are not valid.
-        CommandError: a node type is not given as NAME=module:Class.
+        CommandError: a node type is given in neither form.
     """
     folder = os.getcwd()
     if folder not in sys.path:
         # Last, so that no file of the user's takes the place of an installed module.
         sys.path.append(folder)
-    settings = load_config(config)
-    types = dict(_named(each) for each in node_types or ())
-    return Workspace(settings, build_catalogue(settings).with_types(types), types)
+    settings = _with_nodes(load_config(config), nodes or ())
+    with open_describer() as describer:
+        catalogue = build_catalogue(settings, found=discover(settings, describer))
+        yield Workspace(settings, catalogue, describer)
 
 
-def _named(given: str) -> tuple[str, str]:
-    name, separator, target = given.partition("=")
-    if not (name and separator and target):
-        raise CommandError(f"--nodes {given}: expected NAME=module:Class")
-    return name, target
+def _with_nodes(settings: RuntimeConfig, given: Iterable[str]) -> RuntimeConfig:
+    """Return settings that have what the command line names too: it is the operator who types."""
+    named = dict(settings.nodes)
+    paths = list(settings.catalogue.paths)
+    for each in given:
+        name, separator, target = each.partition("=")
+        if name and separator and is_target(target):
+            named[name] = target
+        elif not separator and Path(each).exists():
+            paths.append(each)
+        else:
+            raise CommandError(
+                f"--nodes {each}: expected NAME=module:Class, or a .py file or folder that exists"
+            )
+    sources = settings.catalogue.model_copy(update={"paths": tuple(paths)})
+    return settings.model_copy(update={"nodes": named, "catalogue": sources})

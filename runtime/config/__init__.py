@@ -5,9 +5,19 @@ from .listing import Listed, listed_settings
 from .load import load_config, parse_config
 from .resource_limits import ResourceLimits
 from .server import Server, ServerAccess, ServerAddress, server_access
-from .settings import Files, Limits, Log, Multiprocess, Pattern, Routing, RuntimeConfig
+from .settings import (
+    CatalogueSources,
+    Files,
+    Limits,
+    Log,
+    Multiprocess,
+    Pattern,
+    Routing,
+    RuntimeConfig,
+)
 
 __all__ = [
+    "CatalogueSources",
     "Effective",
     "Files",
     "Limits",

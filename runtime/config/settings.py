@@ -166,6 +166,17 @@ class Log(Section):
     )
 
 
+class CatalogueSources(Section):
+    """Where node types are found, beside those that come along and those that are installed."""
+
+    paths: tuple[Text, ...] = Field(
+        default=(), description=".py files, or folders of them, whose actors are node types"
+    )
+    modules: tuple[Text, ...] = Field(
+        default=(), description="modules and packages whose actors are node types"
+    )
+
+
 class RuntimeConfig(Section):
     """All settings of the operator's."""
 
@@ -175,6 +186,7 @@ class RuntimeConfig(Section):
     server: Server = Server()
     files: Files = Files()
     log: Log = Log()
+    catalogue: CatalogueSources = CatalogueSources()
     nodes: Mapping[Text, Target] = Field(
         default_factory=dict, description='more node types: name = "module:Class"'
     )

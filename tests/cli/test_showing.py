@@ -48,3 +48,19 @@ def test_a_type_that_there_is_not_is_status_2(tmp_path: Path) -> None:
     done = millrace("nodes", "MultiplNode", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert 'did you mean "MultiplyNode"?' in done.stderr
+
+
+def test_nodes_of_a_file_are_listed_beside_those_that_come_along(tmp_path: Path):
+    (tmp_path / "mine.py").write_text(
+        "from actors import Actor\n\n\n"
+        "class MineNode(Actor):\n"
+        '    """Hand everything on."""\n\n'
+        "    def process(self, item):\n        return item\n"
+    )
+    done = millrace("nodes", "--json", "--nodes", "mine.py", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert '"mine:MineNode"' in done.stdout
+    assert '"EchoNode"' in done.stdout
+    done = millrace("nodes", "--nodes", "missing.py", folder=tmp_path)
+    assert done.returncode == 2
+    assert "expected NAME=module:Class, or a .py file or folder that exists" in done.stderr

@@ -27,7 +27,7 @@ def plan_of(*types: str, **faulty: Any) -> Plan:
 
 MESSAGE = (
     "connection 0 -> 1: AudioLevelNode gives json, and EchoNode takes audio, text; "
-    "connect nodes that share a kind of data"
+    "put a JsonToText between them"
 )
 
 
@@ -35,6 +35,18 @@ def test_a_connection_over_which_nothing_can_go_is_a_fault():
     with pytest.raises(ManifestError) as caught:
         plan_of("AudioLevelNode", "EchoNode")
     assert [str(fault) for fault in caught.value.faults] == [MESSAGE]
+
+
+def test_where_nothing_converts_nothing_is_promised():
+    with pytest.raises(ManifestError, match="connect nodes that share a kind of data"):
+        plan_of("EspeakNode", "MultiplyNode")
+    with pytest.raises(ManifestError, match="put a TextToJson between them"):
+        plan_of("PocketSphinxNode", "MultiplyNode")
+
+
+def test_the_converter_that_is_named_joins_them():
+    plan_of("AudioLevelNode", "JsonToText", "EchoNode")
+    plan_of("PocketSphinxNode", "TextToJson", "MultiplyNode")
 
 
 def test_it_is_told_beside_faults_of_form():

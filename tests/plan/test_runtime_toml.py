@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config import (
+    CatalogueSources,
     Files,
     Limits,
     Log,
@@ -17,7 +18,7 @@ from runtime.config import (
 )
 from runtime.errors import ConfigError
 
-TABLES = ("files", "log", "multiprocess", "limits", "routing", "server")
+TABLES = ("files", "log", "multiprocess", "limits", "routing", "server", "catalogue")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -33,7 +34,8 @@ def test_the_file_in_the_repository_says_the_built_in_defaults():
 
 def test_the_file_in_the_repository_shows_every_key_with_a_comment():
     lines = (REPOSITORY / "runtime.toml").read_text().splitlines()
-    for section in (Multiprocess, Limits, Routing, Pattern, Server, Files, Log, RuntimeConfig):
+    sections = (Multiprocess, Limits, Routing, Pattern, Server, Files, Log, CatalogueSources)
+    for section in (*sections, RuntimeConfig):
         for key in section.model_fields:
             pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"
             places = [index for index, line in enumerate(lines) if re.match(pattern, line)]

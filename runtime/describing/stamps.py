@@ -1,0 +1,28 @@
+"""What tells one state of a file from another."""
+
+import zlib
+from pathlib import Path
+
+from .requests import Stamp
+
+
+def stamp(path: Path) -> Stamp:
+    """Return the stamp of a file, or of a folder's list of modules.
+
+    Raises:
+        OSError: it is not there.
+    """
+    if path.is_dir():
+        # Not its own time, which changes with every cache of compiled code.
+        names = sorted(each.name for each in path.glob("*.py"))
+        return (0, zlib.crc32("\0".join(names).encode()))
+    state = path.stat()
+    return (state.st_mtime_ns, state.st_size)
+
+
+def are_current(files: dict[str, Stamp]) -> bool:
+    """Return whether every file is as it was."""
+    try:
+        return all(stamp(Path(path)) == then for path, then in files.items())
+    except OSError:
+        return False
