@@ -56,7 +56,8 @@ def _mean(item: Audio) -> Array:
     mean = item.samples.mean(axis=1, keepdims=True, dtype=np.float64)
     if item.samples.dtype != np.float32:
         mean = np.rint(mean)
-    return mean.astype(item.samples.dtype)
+    as_before: Array = mean.astype(item.samples.dtype)
+    return as_before
 
 
 def _converted(samples: Array, wanted: str) -> Array:
