@@ -75,10 +75,13 @@ class ActorLoop:
     async def _process_all(self) -> None:
         actor, context, statistics = self._actor, self._context, self.statistics
         while True:
+            began = time.perf_counter()
             try:
                 item = await self._inbox.receive()
             except trio.EndOfChannel:
                 return
+            finally:
+                statistics.waiting_seconds += time.perf_counter() - began
             if name_of_mark(item.data) is not None:
                 await self._output.send(replace(item, source=self._node_id))
                 continue
@@ -135,9 +138,11 @@ class ActorLoop:
                 f"{kinds}, each as an item of `actors`, or None",
             )
         current = self._current
+        began = time.perf_counter()
         await self._output.send(
             Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
         )
+        self.statistics.sending_seconds += time.perf_counter() - began
         self.statistics.items_out += 1
 
     async def _call(self, hook: str, function: Callable[..., object], *args: object) -> object:

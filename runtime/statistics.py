@@ -50,6 +50,9 @@ class NodeStatistics(msgspec.Struct):
     Attributes:
         items_in, items_out: that it took and gave.
         processing: per item, the time inside the actor's own code, without waiting for readers.
+        waiting_seconds: spent waiting for items to come in, in all.
+        sending_seconds: spent waiting for readers to have room, in all.
+        stacks: of its own process, if that is profiled: see `profiling.StackSampler`.
         initialize_seconds: how long it took to get ready.
         cpu_seconds: of its process, for a node that has its own; else 0.
         memory_bytes: the peak resident size of its process, for a node that has its own; else 0.
@@ -59,6 +62,9 @@ class NodeStatistics(msgspec.Struct):
     items_in: int = 0
     items_out: int = 0
     processing: Histogram = msgspec.field(default_factory=Histogram)
+    waiting_seconds: float = 0.0
+    sending_seconds: float = 0.0
+    stacks: dict[str, float] = {}
     initialize_seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0

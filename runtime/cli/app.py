@@ -7,7 +7,9 @@ import typer
 
 from .config import config
 from .demo import demo
+from .new import new
 from .nodes import nodes
+from .profile import profile
 from .run import run
 from .serve import serve
 from .validate import validate
@@ -25,6 +27,8 @@ app.command()(serve)
 app.command()(validate)
 app.command()(nodes)
 app.command()(config)
+app.command()(new)
+app.command()(profile)
 
 app.command()(demo)
 

@@ -28,3 +28,6 @@ VerboseOption = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Show the nodes' logs, and tracebacks of errors."),
 ]
+
+INPUT_KINDS = "audio, lines, text, jsonl, json, image or video"
+OUTPUT_KINDS = "audio, lines, jsonl or image"

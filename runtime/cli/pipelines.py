@@ -1,6 +1,6 @@
 """The pipeline that a run feeds: in a session of its own, or on a server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -11,6 +11,7 @@ from ..events import InitProgress, Result
 if TYPE_CHECKING:
     from ..manifest import Manifest
     from ..plan import Plan
+    from ..session import Session
     from .server_option import ServerChoice
     from .workspace import Workspace
 
@@ -38,8 +39,15 @@ class Pipeline(Protocol):
 
 
 @asynccontextmanager
-async def open_here(workspace: "Workspace", plan: "Plan") -> AsyncIterator[Pipeline]:
+async def open_here(
+    workspace: "Workspace", plan: "Plan", ended: "Callable[[Session], None]"
+) -> AsyncIterator[Pipeline]:
     """Run a plan in this process and its children.
+
+    Args:
+        workspace: the settings and node types.
+        plan: made with that workspace.
+        ended: is called with the session at its end, where all figures are final.
 
     Raises:
         MillraceError: it failed.
@@ -51,6 +59,7 @@ async def open_here(workspace: "Workspace", plan: "Plan") -> AsyncIterator[Pipel
         runtime.open_session(plan) as session,
     ):
         yield session
+        ended(session)
 
 
 @asynccontextmanager

@@ -14,10 +14,12 @@ from actors import ANY_KIND, Kind
 
 from ..checking import shown
 from ..config import Source
+from ..profiling.sampler import FRAME_SEPARATOR
 
 if TYPE_CHECKING:
     from ..config import Listed
     from ..plan import Plan
+    from ..profiling import NodeProfile
     from .node_docs import NodeDoc
 
 _EXECUTOR_STYLES = {"native": "blue", "multiprocess": "yellow"}
@@ -58,6 +60,20 @@ def listed_table(listed: "Iterable[Listed]") -> Table:
             Text(shown(each.value)),
             Text(said, style),
             Text(each.description, "dim"),
+        )
+    return table
+
+
+def profile_table(profiles: "Iterable[NodeProfile]") -> Table:
+    """Return a row per node: where its time went, in seconds."""
+    table = _table("node", "getting ready", "waiting", "processing", "sending", "busiest")
+    for profile in profiles:
+        numbers = (profile.initializing, profile.waiting, profile.processing, profile.sending)
+        busiest = max(profile.stacks, key=lambda stack: profile.stacks[stack], default="")
+        table.add_row(
+            Text(profile.node, "bold"),
+            *(Text(f"{seconds:.3f} s") for seconds in numbers),
+            Text(busiest.rpartition(FRAME_SEPARATOR)[2], "dim"),
         )
     return table
 

@@ -21,7 +21,9 @@ from ..catalogue import load_actor
 from ..errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from ..links import Inbox, Output
 from ..links.shared import SharedEnds, open_shared_ends
+from ..profiling import sampled_if_asked
 from ..statistics import NodeStatistics
+from .breakpoints import set_breakpoint_hook
 from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
 from .messages import (
     LENGTH,
@@ -60,8 +62,11 @@ def run_node_process(control: int) -> int:
         sys.path[:] = spec.sys_path
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     sock.setblocking(False)
+    set_breakpoint_hook(spec.node_id)
     try:
-        status = trio.run(_Node(spec, sock).run, [socket.socket(fileno=fd) for fd in passed])
+        with sampled_if_asked() as stacks:
+            node = _Node(spec, sock, stacks)
+            status = trio.run(node.run, [socket.socket(fileno=fd) for fd in passed])
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -71,8 +76,11 @@ def run_node_process(control: int) -> int:
 class _Node:
     """One node, from its first report to its last."""
 
-    def __init__(self, spec: NodeSpec, sock: socket.socket) -> None:
+    def __init__(
+        self, spec: NodeSpec, sock: socket.socket, stacks: dict[str, dict[str, float]]
+    ) -> None:
         self._spec = spec
+        self._stacks = stacks
         self._sock = sock
         self._inbox = Inbox()
         self._output = Output()
@@ -192,6 +200,7 @@ class _Node:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return msgspec.structs.replace(
             self._loop.statistics,
+            stacks=self._stacks.get(self._spec.node_id, {}),
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             memory_bytes=usage.ru_maxrss * 1024,
             received=self._inbox.statistics(),

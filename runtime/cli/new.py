@@ -1,0 +1,47 @@
+"""`millrace new`: a node of one's own to begin with, its test and a manifest that uses it."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+_NAME: Final = re.compile(r"([A-Z][a-z0-9]*)+")
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the class, such as MyNode.")],
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="FOLDER", help="Where the files go.")
+    ] = Path(),
+) -> None:
+    """Write a node to begin with, its test, and a manifest that uses it.
+
+    Three files: my_node.py, test_my_node.py and my_node.json. Nothing is overwritten.
+    """
+    from .failures import CommandError, failures_said
+    from .new_files import files_of, module_name
+    from .screen import error_console
+
+    console = error_console()
+    with failures_said(console, verbose=False):
+        if not _NAME.fullmatch(name):
+            raise CommandError(f"{name}: expected the name of a class, such as MyNode")
+        files = {folder / path: text for path, text in files_of(name).items()}
+        for path in files:
+            if path.exists():
+                raise CommandError(f"{path} is there already; nothing was written")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path, text in files.items():
+                path.write_text(text, "utf-8")
+        except OSError as error:
+            raise CommandError(f"{error.filename}: cannot be written: {error.strerror}") from error
+        module = module_name(name)
+        lines = [f"wrote {path}" for path in files]
+        lines += [
+            "test it: pytest " + str(folder / f"test_{module}.py"),
+            f"run it:  echo hello | millrace run {folder / module}.json --nodes "
+            f"{folder / module}.py",
+        ]
+        console.print("\n".join(lines), markup=False)
