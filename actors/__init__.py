@@ -1,6 +1,7 @@
 """What an author of nodes imports: the actor contract, its parameters, the data that travels."""
 
 from .actor import Actor, Outputs
+from .batch import Batch
 from .context import Context, Progress
 from .data import (
     Array,
@@ -31,6 +32,7 @@ __all__ = [
     "Actor",
     "Array",
     "Audio",
+    "Batch",
     "BatchHint",
     "Binary",
     "Bundle",

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
+from .batch import Batch
 from .context import Context
-from .data import Data
+from .data import Control, Data
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
 
@@ -40,6 +41,8 @@ class Actor(Generic[P]):
         runs_in_thread: set True where a native actor computes for more than a millisecond or so:
             its hooks then run in a worker thread, one at a time, and the server's loop stays free.
             In a process of its own it changes nothing.
+        batch: set it where `process` works better on several items at once: it gets a list of
+            them then. What it returns carries the marks of the last item of the list.
         params: the checked parameters.
         context: the node's place: its id, progress, loans, a logger.
     """
@@ -48,6 +51,7 @@ class Actor(Generic[P]):
     accepts: ClassVar[frozenset[Kind]] = ANY_KIND
     produces: ClassVar[frozenset[Kind]] = ANY_KIND
     runs_in_thread: ClassVar[bool] = False
+    batch: ClassVar[Batch | None] = None
 
     params: P
     context: Context
@@ -75,8 +79,22 @@ class Actor(Generic[P]):
         """Get ready: load models, open devices. Report with `self.context.progress`."""
 
     def process(self, item: Any) -> Outputs:
-        """Take one item and return nothing, one item or many."""
+        """Take one item, or a list if `batch` is set; return nothing, one item or many."""
         raise NotImplementedError(f"{type(self).__name__} must define process()")
+
+    def on_control(self, control: Control) -> Awaitable[None] | None:
+        """Take note of a control message; it comes past all items that wait.
+
+        It is never called while `process` runs, but before the next item. For a CancelSpeculation
+        the runtime has done the rest by then: what waits of that time span is dropped, and a
+        `process` that was working on it is cancelled. An async one is cancelled where it awaits, a
+        generator is closed between two items, anything else comes to its end, and what it returns
+        is dropped. Let go here of what was collected from these items. Readers downstream are told
+        as well. A Control without a message comes in its turn among the items.
+
+        `process` gets control messages too, in their turn, if `accepts` names Kind.CONTROL and is
+        not ANY_KIND.
+        """
 
     def flush(self) -> Outputs:
         """Return what is still held, at the end of the stream."""

@@ -2,15 +2,24 @@
 
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from dataclasses import replace
 from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context, Data, Json
+from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Json, Kind
 
 from .acceptance import Acceptance
+from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from .links import Inbox, Item, Output, PeerGoneError
 from .links.mark import name_of_mark
@@ -20,6 +29,11 @@ from .statistics import NodeStatistics
 # this long to say what happened.
 VERDICT_SECONDS: Final = 2.0
 
+# An actor that gives one output after the other lets others run this often.
+_BREATH_SECONDS: Final = 0.001
+
+Announce = Callable[[Notice], Awaitable[None]]
+
 
 class ActorLoop:
     """An actor with its links: receive, process, send; at the end of all streams, flush.
@@ -28,9 +42,20 @@ class ActorLoop:
 
     Attributes:
         statistics: kept up to date while it runs.
+
+    Args:
+        announce: is told of every control message that the actor gives, before it is sent.
     """
 
-    def __init__(self, actor: Actor[Any], context: Context, inbox: Inbox, output: Output) -> None:
+    def __init__(
+        self,
+        actor: Actor[Any],
+        context: Context,
+        inbox: Inbox,
+        output: Output,
+        *,
+        announce: Announce | None = None,
+    ) -> None:
         self.statistics = NodeStatistics()
         self._actor = actor
         self._context = context
@@ -40,6 +65,13 @@ class ActorLoop:
         self._accepts = Acceptance.of(type(actor))
         self._current = Item(Json(None))
         self._busy_seconds = 0.0
+        self._announce = announce
+        self._announced = 0
+        self._lane = ControlLane()
+        self._items: list[Item] = []
+        self._held_back: Item | None = None
+        self._running: trio.CancelScope | None = None
+        self._breath = 0.0
         self._limiter = trio.CapacityLimiter(1) if actor.runs_in_thread else None
 
     async def initialize(self) -> None:
@@ -47,6 +79,14 @@ class ActorLoop:
         began = time.perf_counter()
         await self._call("initialize", self._actor.initialize)
         self.statistics.initialize_seconds = time.perf_counter() - began
+
+    def notice(self, notice: Notice) -> None:
+        """Take in a control message that overtakes the items; cancel the call that it means."""
+        self._lane.notice(notice)
+        if self._running is not None and all(
+            notice.covers(item.timestamp_ms) for item in self._items
+        ):
+            self._running.cancel()
 
     async def run(self) -> None:
         """Process everything that comes, flush, and end the streams that go out."""
@@ -67,34 +107,105 @@ class ActorLoop:
             async with trio.open_nursery() as pumps:
                 self._output.start_pumps(pumps)
                 await self._process_all()
+                await self._tell_controls()
                 await self._emit("flush", await self._call("flush", self._actor.flush))
                 await self._output.end()
         except BaseExceptionGroup as group:
             raise sole_error(group) from None
 
     async def _process_all(self) -> None:
-        actor, context, statistics = self._actor, self._context, self.statistics
+        statistics = self.statistics
         while True:
-            began = time.perf_counter()
-            try:
-                item = await self._inbox.receive()
-            except trio.EndOfChannel:
+            item = await self._next()
+            if item is None:
                 return
+            if isinstance(item.data, Control):
+                await self._pass_on(item, item.data)
+            elif self._lane.drops(item.timestamp_ms, item.source):
+                statistics.items_in += 1
+                statistics.cancelled += 1
+            else:
+                batch = await self._collected(item, self._actor.batch)
+                await self._process(batch, [self._accepted(each) for each in batch])
+
+    async def _next(self) -> Item | None:
+        """Return the next item; None at the end of all streams."""
+        if self._held_back is not None:
+            item, self._held_back = self._held_back, None
+            return item
+        began = time.perf_counter()
+        try:
+            return await self._inbox.receive()
+        except trio.EndOfChannel:
+            return None
+        finally:
+            self.statistics.waiting_seconds += time.perf_counter() - began
+
+    async def _collected(self, first: Item, batch: Batch | None) -> list[Item]:
+        """Return the items of one call: one, or as many as the actor wants and as come in time."""
+        items = [first]
+        if batch is None:
+            return items
+        with trio.move_on_after(batch.seconds):
+            while len(items) < batch.items:
+                item = await self._next()
+                if item is None:
+                    break
+                if isinstance(item.data, Control):
+                    self._held_back = item  # its turn is after the batch
+                    break
+                items.append(item)
+        wanted = [item for item in items if not self._lane.drops(item.timestamp_ms, item.source)]
+        self.statistics.items_in += len(items) - len(wanted)
+        self.statistics.cancelled += len(items) - len(wanted)
+        return wanted
+
+    async def _process(self, items: list[Item], data: list[Data]) -> None:
+        if not items:
+            return
+        item = items[-1]
+        context, statistics = self._context, self.statistics
+        await self._tell_controls()
+        self._items = items
+        self._current = item
+        context.sequence = item.sequence
+        context.timestamp_ms = item.timestamp_ms
+        context.source = item.source
+        statistics.items_in += len(items)
+        self._busy_seconds = 0.0
+        given = data[0] if self._actor.batch is None else data
+        with trio.CancelScope() as scope:
+            self._running = scope
+            try:
+                await self._emit("process", await self._call("process", self._actor.process, given))
             finally:
-                statistics.waiting_seconds += time.perf_counter() - began
-            if name_of_mark(item.data) is not None:
-                await self._output.send(replace(item, source=self._node_id))
-                continue
-            self._current = item
-            data = self._accepted(item)
-            context.sequence = item.sequence
-            context.timestamp_ms = item.timestamp_ms
-            context.source = item.source
-            statistics.items_in += 1
-            self._busy_seconds = 0.0
-            result = await self._call("process", actor.process, data)
-            await self._emit("process", result)
-            statistics.processing.add(self._busy_seconds)
+                self._running = None
+        if scope.cancelled_caught:
+            statistics.cancelled += len(items)
+        statistics.processing.add(self._busy_seconds)
+
+    async def _pass_on(self, item: Item, control: Control) -> None:
+        """Let a control message go on to the readers, when all before it is done."""
+        name = name_of(control)
+        if name is not None:
+            self._lane.arrived(name, item.source)
+        elif name_of_mark(control) is None:
+            self._lane.tell(control)
+        await self._tell_controls()
+        self._current = item
+        accepts = self._actor.accepts
+        if Kind.CONTROL in accepts and accepts != ANY_KIND and name_of_mark(control) is None:
+            await self._process([item], [unnamed(control)])
+        else:
+            self.statistics.items_in += 1
+        await self._output.send(replace(item, source=self._node_id))
+        self.statistics.items_out += 1
+
+    async def _tell_controls(self) -> None:
+        """Tell the actor what has come for it past the items."""
+        for control in self._lane.untold():
+            if type(self._actor).on_control is not Actor.on_control:
+                await self._call("on_control", self._actor.on_control, control)
 
     async def _emit(self, hook: str, result: object) -> None:
         """Send what a hook returned, one item, many, or none."""
@@ -105,14 +216,29 @@ class ActorLoop:
         elif isinstance(result, AsyncIterable):
             await self._emit_async(hook, result)
         elif isinstance(result, Iterable) and not isinstance(result, str | bytes | dict):
-            iterator = iter(result)
+            await self._emit_each(hook, iter(result))
+        else:
+            await self._send(hook, result)
+
+    async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
+        try:
             while True:
                 item = await self._call(hook, next, iterator, _END)
                 if item is _END:
                     return
                 await self._send(hook, item)
-        else:
-            await self._send(hook, result)
+                await self._breathe()
+        finally:
+            if isinstance(iterator, Generator):
+                with trio.CancelScope(shield=True):
+                    await self._call(hook, iterator.close)
+
+    async def _breathe(self) -> None:
+        """Let others run between two outputs, now and then: one may bring word to stop."""
+        now = time.perf_counter()
+        if now > self._breath:
+            await trio.lowlevel.checkpoint()
+            self._breath = time.perf_counter() + _BREATH_SECONDS
 
     async def _emit_async(self, hook: str, result: AsyncIterable[object]) -> None:
         iterator = aiter(result)
@@ -137,6 +263,10 @@ class ActorLoop:
                 f"{type(actor).__name__}.{hook}() returned {got}; it declares that it produces "
                 f"{kinds}, each as an item of `actors`, or None",
             )
+        if self._running is not None and self._running.cancel_called:
+            await trio.lowlevel.checkpoint()  # nothing goes out any more
+        if isinstance(data, Control):
+            data = await self._announced_as(data)
         current = self._current
         began = time.perf_counter()
         await self._output.send(
@@ -144,6 +274,17 @@ class ActorLoop:
         )
         self.statistics.sending_seconds += time.perf_counter() - began
         self.statistics.items_out += 1
+
+    async def _announced_as(self, control: Control) -> Control:
+        """Tell of a control message that the actor gives; return it as it travels."""
+        name = name_of(control)
+        control = unnamed(control)
+        if control.message is None or self._announce is None or name is not None:
+            return control
+        self._announced += 1
+        name = f"{self._node_id}.{self._announced}"
+        await self._announce(Notice.of(control, name))
+        return named(control, name)
 
     async def _call(self, hook: str, function: Callable[..., object], *args: object) -> object:
         """Run the actor's own code, and turn what it raises into a HookError."""

@@ -49,6 +49,7 @@ class NodeStatistics(msgspec.Struct):
 
     Attributes:
         items_in, items_out: that it took and gave.
+        cancelled: items that were dropped, or whose processing was cancelled, by a control message.
         processing: per item, the time inside the actor's own code, without waiting for readers.
         waiting_seconds: spent waiting for items to come in, in all.
         sending_seconds: spent waiting for readers to have room, in all.
@@ -61,6 +62,7 @@ class NodeStatistics(msgspec.Struct):
 
     items_in: int = 0
     items_out: int = 0
+    cancelled: int = 0
     processing: Histogram = msgspec.field(default_factory=Histogram)
     waiting_seconds: float = 0.0
     sending_seconds: float = 0.0

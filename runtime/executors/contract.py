@@ -11,6 +11,7 @@ import trio
 from actors import Progress
 
 from ..config import RuntimeConfig
+from ..control_lane import Notice
 from ..links.wiring import LocalEnds, RemoteEnds, Wiring
 from ..plan import NodePlan
 from ..statistics import NodeStatistics
@@ -33,6 +34,9 @@ class NodeTask:
         released: set when nobody reads its outputs any more.
         statistics: the latest figures of the node; the executor keeps them up to date as it can.
         refresh: asks the executor for new figures; it may do nothing where they are live.
+        announce: is to be told of every control message that the node gives.
+        control: tells the node of a control message, past all that waits on its links; the executor
+            sets it when the node can be told.
         pid: of the node's own process; None if it has none.
     """
 
@@ -47,6 +51,8 @@ class NodeTask:
     max_memory_bytes: int = 0
     statistics: NodeStatistics = field(default_factory=NodeStatistics)
     refresh: Callable[[], None] = lambda: None
+    announce: Callable[[Notice], None] = lambda _: None
+    control: Callable[[Notice], None] = lambda _: None
     ready: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None

@@ -15,6 +15,7 @@ import trio
 from actors import Progress
 
 from ..config import RuntimeConfig
+from ..control_lane import Notice
 from ..errors import (
     HookError,
     InitTimeoutError,
@@ -114,11 +115,13 @@ class _Proxy:
                 nursery.start_soon(self._end_with_process, scope)
                 await self._give_spec()
                 task.refresh = lambda: nursery.start_soon(self._process.send, Ask())
+                task.control = lambda notice: nursery.start_soon(self._process.send, notice)
                 try:
                     if await self._wait_ready() and await self._wait_done():
                         await task.released.wait()
                 finally:
                     task.refresh = _nothing_new
+                    task.control = _too_late
                 nursery.cancel_scope.cancel()
 
     async def _end_with_process(self, scope: trio.CancelScope) -> None:
@@ -191,6 +194,8 @@ class _Proxy:
                 task.report(Progress(status, fraction, message))
             case Ready():
                 task.is_ready()
+            case Notice() as notice:
+                task.announce(notice)
             case Snapshot(statistics):
                 task.statistics = statistics
             case Done(statistics):
@@ -234,6 +239,10 @@ class _Proxy:
     def _on_output(self, line: str) -> None:
         task = self._task
         log_output(self._log, line, session=task.session_id, node=task.node_id)
+
+
+def _too_late(_notice: Notice) -> None:
+    """Tell nobody: the node has ended."""
 
 
 def _nothing_new() -> None:

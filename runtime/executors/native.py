@@ -1,16 +1,18 @@
 """The native executor: a node is a task of the session, in the server's process."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
 
-from actors import Actor, Context
+from actors import Actor, Context, Progress
 
-from ..actor_loop import ActorLoop
+from ..actor_loop import ActorLoop, Announce
 from ..catalogue import load_actor
 from ..config import RuntimeConfig
+from ..control_lane import Notice
 from ..errors import HookError, InitTimeoutError, NodeError
 from .contract import NodeTask
 
@@ -27,8 +29,11 @@ class NativeExecutor:
             NodeError: the actor failed.
         """
         ends = task.local_ends()
-        context = Context(task.node_id, task.session_id, report=task.report, loan=ends.output.loan)
-        loop = ActorLoop(_make_actor(task, context), context, ends.inbox, ends.output)
+        context = Context(
+            task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
+        )
+        actor = _make_actor(task, context)
+        loop = ActorLoop(actor, context, ends.inbox, ends.output, announce=_announcer(task))
         task.statistics = loop.statistics
 
         def refresh() -> None:
@@ -36,6 +41,7 @@ class NativeExecutor:
             loop.statistics.sent = ends.output.statistics()
 
         task.refresh = refresh
+        task.control = loop.notice
         cleaned_up = False
         try:
             with trio.move_on_after(task.init_timeout_seconds) as waiting:
@@ -55,6 +61,31 @@ class NativeExecutor:
         refresh()
         task.done.set()
         await task.released.wait()
+
+
+def _reporter(task: NodeTask) -> Callable[[Progress], None]:
+    """Return a function that reports from any thread: an actor's hooks may run in one of their own.
+
+    A report of a thread comes in before the end of the hook that gave it.
+    """
+    token = trio.lowlevel.current_trio_token()
+    loop_thread = threading.get_ident()
+
+    def report(progress: Progress) -> None:
+        if threading.get_ident() == loop_thread:
+            task.report(progress)
+        else:
+            token.run_sync_soon(task.report, progress)
+
+    return report
+
+
+def _announcer(task: NodeTask) -> Announce:
+    async def announce(notice: Notice) -> None:
+        task.announce(notice)
+        await trio.lowlevel.checkpoint()
+
+    return announce
 
 
 async def _clean_up(loop: ActorLoop, task: NodeTask) -> None:

@@ -18,6 +18,7 @@ from actors import Actor, Context, Progress
 
 from ..actor_loop import ActorLoop
 from ..catalogue import load_actor
+from ..control_lane import Notice
 from ..errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from ..links import Inbox, Output
 from ..links.shared import SharedEnds, open_shared_ends
@@ -34,6 +35,7 @@ from .messages import (
     ProgressReport,
     Ready,
     Snapshot,
+    ToNode,
     framed,
     receive_descriptors,
     receive_spec,
@@ -139,7 +141,7 @@ class _Node:
         )
         limit_memory(spec.max_memory_bytes)
         actor = self._make_actor(context)
-        self._loop = ActorLoop(actor, context, self._inbox, self._output)
+        self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
         cleaned_up = False
         try:
             await self._loop.initialize()
@@ -191,9 +193,14 @@ class _Node:
                 (length,) = LENGTH.unpack_from(received)
                 if len(received) < LENGTH.size + length:
                     break
+                body = received[LENGTH.size : LENGTH.size + length]
                 received = received[LENGTH.size + length :]
                 if self._loop is not None:
-                    await self._send(Snapshot(self._statistics()))
+                    message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
+                    if isinstance(message, Notice):
+                        self._loop.notice(message)
+                    else:
+                        await self._send(Snapshot(self._statistics()))
 
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None

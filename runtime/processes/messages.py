@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from ..control_lane import Notice
 from ..links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ..statistics import NodeStatistics
 
@@ -87,14 +88,15 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     wrong_kind: bool = False
 
 
-FromNode = ProgressReport | Ready | Done | Snapshot | Failed
+FromNode = ProgressReport | Ready | Done | Snapshot | Failed | Notice
+"""A Notice is of a control message that the node gives."""
 
 
 class Ask(msgspec.Struct, tag=True, frozen=True):
     """Send a Snapshot."""
 
 
-ToNode = Ask  # closing the socket says: finish and exit
+ToNode = Ask | Notice  # closing the socket says: finish and exit
 
 M = TypeVar("M")
 

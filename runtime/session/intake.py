@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from actors import Audio, Bundle, Data, File
+from actors import Audio, Bundle, Control, Data, File
 
 from ..config import ResourceLimits
 from ..errors import InputError, LimitError, UnknownNodeError
@@ -66,6 +66,8 @@ class Intake:
             if not 0 <= number <= _MOST:
                 raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
         for target in targets:
+            if isinstance(data, Control):
+                break  # every node hears these, and passes them on
             accepts = self._accepts[target]
             if accepts.taken(data) is None:
                 raise InputError(f"node {target!r}: {accepts.refusal(data, '')}")

@@ -3,11 +3,12 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import NoReturn, Self
 
 import trio
 
-from actors import Data, Progress
+from actors import Control, Data, Progress
 
 from ..actor_loop import VERDICT_SECONDS
 from ..errors import (
@@ -25,8 +26,10 @@ from ..links.shared import DomainSpec
 from ..links.wiring import Bounds, Wiring
 from ..plan import Plan
 from ..statistics import NodeStatistics
+from .control_hub import ControlHub
 from .figures import dropped, totals, waiting
 from .intake import Intake, SessionBounds
+from .results import result_of
 from .state import SessionState
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
@@ -97,6 +100,9 @@ class Session:
             )
             for node in plan.nodes
         }
+        self._controls = ControlHub(plan, {str(node): task for node, task in self._tasks.items()})
+        for task in self._tasks.values():
+            task.announce = partial(self._controls.announce, task.node_id)
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
@@ -138,6 +144,8 @@ class Session:
         data = self._intake.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
         await self._ready.wait()
+        if isinstance(data, Control):
+            data = self._controls.enter(data, targets)
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
         for target in targets:
             if self._input_closed:
@@ -189,7 +197,7 @@ class Session:
         if item is None:
             await self._finish()
             raise trio.EndOfChannel
-        return _result(item)
+        return result_of(item)
 
     def receive_nowait(self) -> Result:
         """Return a result that is here already.
@@ -200,10 +208,10 @@ class Session:
         """
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving from this session")
-        item = self._wiring.outlet.take()
-        if item is None:
-            raise trio.WouldBlock
-        return _result(item)
+        while (item := self._wiring.outlet.take()) is not None:
+            if self._controls.is_wanted(item):
+                return result_of(item)
+        raise trio.WouldBlock
 
     def __aiter__(self) -> Self:
         """Iterate over the results, to the end of the stream."""
@@ -247,11 +255,13 @@ class Session:
     async def _next_output(self) -> Item | None:
         """Return the next output of any sink, or None at the end of the stream."""
         try:
-            return await self._wiring.outlet.receive()
+            while not self._controls.is_wanted(item := await self._wiring.outlet.receive()):
+                pass
         except trio.EndOfChannel:
             return None
         except PeerGoneError as error:
             await self._wait_for_verdict(error)  # noqa: ASYNC120 (it only ends by cancellation)
+        return item
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
         """Wait for whoever watches the node to cancel this session; or do it, if it still lives."""
@@ -350,11 +360,6 @@ class Session:
         if self._error is not None:
             raise self._error from self._error.__cause__
         self.state = SessionState.TERMINATED
-
-
-def _result(item: Item) -> Result:
-    latency_ns = time.monotonic_ns() - item.entered_ns if item.entered_ns else 0
-    return Result(item.source, item.data, item.sequence, item.timestamp_ms, latency_ns / 1e9)
 
 
 @asynccontextmanager

@@ -104,6 +104,7 @@ class PipelineRun:
                     item, node=node, sequence=sequence, timestamp_ms=timestamp_ms
                 )
                 sequence = None
+            if items:
                 await self._settle(node, last)
         return self.take()
 

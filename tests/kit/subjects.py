@@ -1,11 +1,25 @@
 """Actors that the kit's own tests run."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import trio
 
-from actors import Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
+from actors import (
+    Actor,
+    Audio,
+    Batch,
+    CancelSpeculation,
+    Control,
+    Data,
+    Field,
+    Json,
+    Kind,
+    NumpyArray,
+    Params,
+    Text,
+)
 
 
 class GainParams(Params):
@@ -103,3 +117,115 @@ class Collector(Actor[Params]):
 
     def flush(self) -> Json:
         return Json(len(self._kept))
+
+
+class Talker(Actor[Params]):
+    """Give 1000 pieces for a text, each some time after the other, as a synthesizer does."""
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.TEXT})
+
+    def process(self, item: Text) -> Iterator[Text]:
+        if item.text == "short":
+            yield item
+            return
+        for number in range(1000):
+            end = time.perf_counter() + 0.002
+            while time.perf_counter() < end:
+                pass
+            yield Text(f"{item.text} {number}")
+
+
+class AsyncTalker(Talker):
+    """The same, awaiting."""
+
+    async def process(self, item: Text) -> AsyncIterator[Text]:
+        for number in range(1 if item.text == "short" else 1000):
+            await trio.sleep(0.002)
+            yield item if item.text == "short" else Text(f"{item.text} {number}")
+
+
+class Stuck(Actor[Params]):
+    """Work on a long text for ever; short ones come at once."""
+
+    accepts = frozenset({Kind.TEXT})
+
+    async def process(self, item: Text) -> Text:
+        if item.text == "long":
+            await trio.sleep_forever()
+        return item
+
+
+class Listener(Actor[Params]):
+    """Say which control messages came, when the next text comes."""
+
+    accepts = frozenset({Kind.TEXT})
+
+    def initialize(self) -> None:
+        self._heard: list[str] = []
+
+    def on_control(self, control: Control) -> None:
+        self._heard.append(f"{control.message} {control.segment_id} {control.timestamp_ms}")
+
+    def process(self, item: Text) -> Json:
+        heard, self._heard = self._heard, []
+        return Json([item.text, *heard])
+
+
+class Reader(Listener):
+    """Take control messages among the items too."""
+
+    accepts = frozenset({Kind.TEXT, Kind.CONTROL})
+
+    def process(self, item: Text | Control) -> Json:
+        if isinstance(item, Control):
+            return Json("in its turn")
+        return super().process(item)
+
+
+class Interrupter(Actor[Params]):
+    """Hand texts on; cancel everything before a "stop"."""
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.TEXT, Kind.CONTROL})
+
+    def process(self, item: Text) -> Data:
+        if item.text == "stop":
+            return Control(CancelSpeculation(0, self.context.timestamp_ms))
+        return item
+
+
+class Batched(Actor[Params]):
+    """Join up to three texts, or what comes within a second."""
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.TEXT})
+    batch = Batch(items=3, seconds=1)
+
+    def process(self, items: list[Text]) -> Text:
+        return Text("+".join(item.text for item in items))
+
+
+class Playing(Actor[Params]):
+    """Hand audio on no faster than it sounds, at ten times its speed."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.AUDIO})
+
+    async def process(self, item: Audio) -> Audio:
+        await trio.sleep(item.duration_seconds / 10)
+        return item
+
+
+class StartsInThread(Actor[Params]):
+    """Report its progress from a worker thread, while somebody waits for the reports."""
+
+    runs_in_thread = True
+
+    def initialize(self) -> None:
+        for step in range(1, 4):
+            time.sleep(0.02)
+            self.context.progress(step / 4, f"step {step}")
+
+    def process(self, item: Data) -> Data:
+        return item

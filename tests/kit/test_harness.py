@@ -18,6 +18,7 @@ from .subjects import (
     Later,
     Pairs,
     SlowStart,
+    StartsInThread,
 )
 
 pytestmark = pytest.mark.placements
@@ -199,3 +200,12 @@ def test_a_connection_is_an_arrow():
 def test_without_a_fixture_it_is_the_same():
     with harness(EchoNode, placement="multiprocess") as node:
         assert texts(node.feed(Text("a"))) == ["Echo #1: a"]
+
+
+def test_progress_may_be_reported_from_a_thread(run_actor):
+    with run_actor(StartsInThread) as node:
+        assert [each.message for each in node.progress["node"]][1:4] == [
+            "step 1",
+            "step 2",
+            "step 3",
+        ]

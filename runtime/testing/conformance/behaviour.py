@@ -12,7 +12,7 @@ from actors import Data, DataError
 
 from ...errors import HookError, NodeError
 from .samples import huge_items, odd_items
-from .subject import AnyActor, Subject, call, outputs_of, raised
+from .subject import AnyActor, Subject, call, outputs_of, processed, raised
 
 # A huge item may take its time; what has not failed by then is well.
 _HUGE_SECONDS: Final = 3.0
@@ -55,7 +55,7 @@ async def check_outputs(subject: Subject) -> list[str]:
 
     async with subject.started() as actor:
         for item in subject.fresh_samples() * 2:
-            await outputs_of(await call(actor.process, item), note)
+            await processed(actor, item, note)
         await outputs_of(await call(actor.flush), note)
     return [
         f"it changed a {item.kind.value} item after it had sent it: it fills one array again and "
@@ -93,7 +93,7 @@ async def _tried(actor: AnyActor, what: str, item: Data) -> str | None:
     """Return None if all is well; "" if the actor has had its time, or refused the item."""
     try:
         with trio.move_on_after(_HUGE_SECONDS) as limit:
-            await outputs_of(await call(actor.process, item))
+            await processed(actor, item)
             await outputs_of(await call(actor.flush))
     except DataError as error:
         return "" if str(error) else f"it refuses {what} without a word of why"

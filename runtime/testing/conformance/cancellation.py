@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Generator
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from .subject import AnyActor, Subject, call, outputs_of, raised
+from .subject import AnyActor, Subject, call, processed, raised
 
 
 async def check_cancellation(subject: Subject) -> list[str]:
@@ -22,7 +22,7 @@ async def check_closed_generator(subject: Subject) -> list[str]:
     """Close its generator after the first item, as a cancelled session does."""
     async with subject.started() as actor:
         for item in subject.fresh_samples():
-            result = await call(actor.process, item)
+            result = await call(actor.process, item if actor.batch is None else [item])
             try:
                 await _close_after_first(result)
             except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
@@ -69,7 +69,7 @@ async def _cancelled_in(subject: Subject, hook: str) -> str:
 
 async def _process_all(actor: AnyActor, subject: Subject) -> None:
     for item in subject.fresh_samples():
-        await outputs_of(await call(actor.process, item))
+        await processed(actor, item)
 
 
 async def _close_after_first(result: object) -> None:

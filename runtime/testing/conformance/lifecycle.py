@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors import Actor, Data
 
 from ...errors import HookError, NodeError
-from .subject import AnyActor, Subject, call, outputs_of, raised
+from .subject import AnyActor, Subject, call, outputs_of, processed, raised
 
 _MUTABLE: Final = (list, dict, set, deque, bytearray)
 
@@ -33,7 +33,7 @@ async def check_flush_twice(subject: Subject) -> list[str]:
     """Check that a flush lets go of what it gives."""
     async with subject.started() as actor:
         for item in subject.fresh_samples():
-            await outputs_of(await call(actor.process, item))
+            await processed(actor, item)
         first = await outputs_of(await call(actor.flush))
         try:
             second = await outputs_of(await call(actor.flush))
@@ -79,7 +79,7 @@ async def check_session_state(subject: Subject) -> list[str]:
 async def _drive(actor: AnyActor, samples: list[Data]) -> None:
     await call(actor.initialize)
     for item in samples:
-        await outputs_of(await call(actor.process, item))
+        await processed(actor, item)
     await outputs_of(await call(actor.flush))
 
 

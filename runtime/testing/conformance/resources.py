@@ -13,7 +13,7 @@ from typing import Any, Final
 import trio
 
 from .samples import with_own_arrays
-from .subject import Subject, call, outputs_of
+from .subject import Subject, processed
 
 # Far more than any honest call on the loop takes, so that a busy machine fails nobody.
 _BLOCKING_SECONDS: Final = 0.25
@@ -51,12 +51,12 @@ async def check_blocking(subject: Subject) -> list[str]:
     spans = _Spans()
     async with subject.started() as actor:
         for item in subject.fresh_samples():
-            await outputs_of(await call(actor.process, item))  # the first may load something
+            await processed(actor, item)  # the first may load something
         trio.lowlevel.add_instrument(spans)
         try:
             await trio.lowlevel.checkpoint()
             for item in subject.fresh_samples():
-                await outputs_of(await call(actor.process, item))
+                await processed(actor, item)
                 await trio.lowlevel.checkpoint()
         finally:
             trio.lowlevel.remove_instrument(spans)

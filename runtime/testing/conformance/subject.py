@@ -91,7 +91,19 @@ async def call(hook: Callable[..., object], *args: object) -> object:
     return await result if inspect.isawaitable(result) else result
 
 
-async def outputs_of(result: object, each: Callable[[Data], None] = lambda _: None) -> list[Data]:
+def nobody(_item: Data) -> None:
+    """Look at no output."""
+
+
+async def processed(
+    actor: AnyActor, item: Data, each: Callable[[Data], None] = nobody
+) -> list[Data]:
+    """Let an actor process one item, as a list if it takes batches; return what it gave."""
+    result = await call(actor.process, item if actor.batch is None else [item])
+    return await outputs_of(result, each)
+
+
+async def outputs_of(result: object, each: Callable[[Data], None] = nobody) -> list[Data]:
     """Return what a hook's result holds; `each` sees every item as it comes."""
     items: list[Data] = []
 

@@ -1,0 +1,150 @@
+"""The lane of control messages, which overtakes the items on the links.
+
+A message goes two ways at once. Its notice goes to every node downstream directly, past all queues:
+the node is told, and what it works on and what waits before it may be dropped. The message itself
+travels on the links as every item does, and its arrival says that all that was sent before it has
+come through: from then on nothing is dropped for it any more.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+import msgspec
+
+from actors import BatchHint, CancelSpeculation, Control, Data, DeadlineWarning
+
+_KEY: Final = "millrace.control"
+
+
+class Notice(msgspec.Struct, tag=True, frozen=True):
+    """What a node is told of a control message.
+
+    Attributes:
+        name: of this message, unique in its session.
+        copies: how often the message itself will arrive over the links, by the node that each
+            comes from; "" is the session's own end.
+        cancel, batch, deadline: one of them; the message.
+    """
+
+    name: str
+    copies: dict[str, int] = {}
+    cancel: CancelSpeculation | None = None
+    batch: BatchHint | None = None
+    deadline: DeadlineWarning | None = None
+    segment_id: str = ""
+    timestamp_ms: int = 0
+    details: str = ""
+    metadata: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, control: Control, name: str) -> "Notice":
+        """Return the notice of a message."""
+        message = control.message
+        return cls(
+            name,
+            {},
+            message if isinstance(message, CancelSpeculation) else None,
+            message if isinstance(message, BatchHint) else None,
+            message if isinstance(message, DeadlineWarning) else None,
+            control.segment_id,
+            control.timestamp_ms,
+            control.details,
+            dict(control.metadata),
+        )
+
+    @property
+    def control(self) -> Control:
+        """The message itself."""
+        return Control(
+            self.cancel or self.batch or self.deadline,
+            self.segment_id,
+            self.timestamp_ms,
+            self.details,
+            metadata=self.metadata,
+        )
+
+    def covers(self, timestamp_ms: int) -> bool:
+        """Return whether items of this time are no longer wanted."""
+        span = self.cancel
+        return span is not None and span.from_timestamp <= timestamp_ms <= span.to_timestamp
+
+
+class ControlLane:
+    """What one receiver of items knows of control messages."""
+
+    def __init__(self) -> None:
+        self._untold: deque[Control] = deque()
+        self._active: dict[str, tuple[Notice, Counter[str]]] = {}
+        self._early: dict[str, Counter[str]] = {}
+
+    def notice(self, notice: Notice) -> None:
+        """Take in a notice."""
+        self._untold.append(notice.control)
+        if notice.cancel is not None:
+            missing = Counter(notice.copies) - self._early.pop(notice.name, Counter())
+            if missing:
+                self._active[notice.name] = (notice, missing)
+
+    def arrived(self, name: str, source: str) -> None:
+        """Take note that a message has arrived over a link."""
+        if name in self._active:
+            _, missing = self._active[name]
+            missing -= Counter({source: 1})
+            if not missing:
+                del self._active[name]
+            return
+        self._early.setdefault(name, Counter())[source] += 1
+        if len(self._early) > _MOST_EARLY:
+            del self._early[next(iter(self._early))]
+
+    def tell(self, control: Control) -> None:
+        """Add a message that has no notice: it keeps its place among the items."""
+        self._untold.append(control)
+
+    def untold(self) -> Iterator[Control]:
+        """Yield every message that the actor has not been told, and forget it."""
+        while self._untold:
+            yield self._untold.popleft()
+
+    def forget_untold(self) -> None:
+        """Tell nobody: there is no actor here."""
+        self._untold.clear()
+
+    def drops(self, timestamp_ms: int, source: str) -> bool:
+        """Return whether an item that comes now from a node is no longer wanted."""
+        return bool(self._active) and any(
+            missing[source] > 0 and notice.covers(timestamp_ms)
+            for notice, missing in self._active.values()
+        )
+
+
+# Messages that a link has brought before their notice, or without one: hints cancel nothing, and
+# are not waited for.
+_MOST_EARLY: Final = 64
+
+
+def named(control: Control, name: str) -> Control:
+    """Return the message as it travels."""
+    return control.with_metadata(**{_KEY: name})
+
+
+def name_of(data: Data) -> str | None:
+    """Return the name of a message that travels; None for every other item."""
+    return data.metadata.get(_KEY) if isinstance(data, Control) else None
+
+
+D = TypeVar("D", bound=Data)
+
+
+def unnamed(data: D) -> D | Control:
+    """Return an item as its sender had it."""
+    if not isinstance(data, Control) or _KEY not in data.metadata:
+        return data
+    return Control(
+        data.message,
+        data.segment_id,
+        data.timestamp_ms,
+        data.details,
+        metadata={key: value for key, value in data.metadata.items() if key != _KEY},
+    )

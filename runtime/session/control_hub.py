@@ -1,0 +1,64 @@
+"""Whom a control message concerns, and how it gets there at once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from actors import Control
+
+from ..control_lane import ControlLane, Notice, name_of, named
+from ..executors import NodeTask
+from ..links import Item
+from ..links.wiring import INLET
+from ..plan import Plan
+
+
+class ControlHub:
+    """Tells every node downstream of a control message, past all queues."""
+
+    def __init__(self, plan: Plan, tasks: Mapping[str, NodeTask]) -> None:
+        self._outlet = ControlLane()
+        self._readers = {str(node): list(map(str, to)) for node, to in plan.successors.items()}
+        self._order = [str(node.node_id) for node in plan.nodes]
+        self._tasks = tasks
+        self._count = 0
+
+    def enter(self, control: Control, targets: Iterable[str]) -> Control:
+        """Tell of a message that enters at `targets`; return it as it has to travel."""
+        if control.message is None:
+            return control
+        self._count += 1
+        name = str(self._count)
+        self._tell(Notice.of(control, name), INLET, targets)
+        return named(control, name)
+
+    def announce(self, node: str, notice: Notice) -> None:
+        """Tell of a message that a node has given."""
+        self._tell(notice, node, self._readers[node] or [INLET])
+
+    def is_wanted(self, item: Item) -> bool:
+        """Return whether no control message has cancelled an output that waited for its owner."""
+        name = name_of(item.data)
+        if name is not None:
+            self._outlet.arrived(name, item.source)
+        return isinstance(item.data, Control) or not self._outlet.drops(
+            item.timestamp_ms, item.source
+        )
+
+    def _tell(self, notice: Notice, source: str, targets: Iterable[str]) -> None:
+        """Tell every node that the message will reach, with how many copies of it will come."""
+        copies: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for target in targets:
+            copies[target][source] += 1
+        for node in self._order:  # each after all that it reads
+            ways = copies[node].total()
+            if ways:
+                for reader in self._readers[node] or [INLET]:
+                    copies[reader][node] += ways
+                self._tasks[node].control(
+                    msgspec.structs.replace(notice, copies=dict(copies[node]))
+                )
+        # The session's owner gets the message itself, as a result.
+        self._outlet.notice(msgspec.structs.replace(notice, copies=dict(copies[INLET])))
+        self._outlet.forget_untold()
