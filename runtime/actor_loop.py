@@ -20,9 +20,11 @@ from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Json, Kind
 
 from .acceptance import Acceptance
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
-from .errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
+from .errors import KindError, NodeError, SharedMemoryError, sole_error
+from .hook_calls import HookCalls
 from .links import Inbox, Item, Output, PeerGoneError
 from .links.mark import name_of_mark
+from .loop_watch import LoopWatch
 from .statistics import NodeStatistics
 
 # Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
@@ -45,6 +47,8 @@ class ActorLoop:
 
     Args:
         announce: is told of every control message that the actor gives, before it is sent.
+        in_thread: call the actor in a worker thread, one call at a time, to keep trio's loop free.
+        shares_loop: whether others suffer if the actor holds the loop; then it is found out.
     """
 
     def __init__(
@@ -55,6 +59,8 @@ class ActorLoop:
         output: Output,
         *,
         announce: Announce | None = None,
+        in_thread: bool = False,
+        shares_loop: bool = False,
     ) -> None:
         self.statistics = NodeStatistics()
         self._actor = actor
@@ -64,7 +70,6 @@ class ActorLoop:
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._current = Item(Json(None))
-        self._busy_seconds = 0.0
         self._announce = announce
         self._announced = 0
         self._lane = ControlLane()
@@ -72,12 +77,13 @@ class ActorLoop:
         self._held_back: Item | None = None
         self._running: trio.CancelScope | None = None
         self._breath = 0.0
-        self._limiter = trio.CapacityLimiter(1) if actor.runs_in_thread else None
+        watch = LoopWatch(self.statistics, context.log) if shares_loop else None
+        self._hooks = HookCalls(context.node_id, in_thread=in_thread, watch=watch)
 
     async def initialize(self) -> None:
         """Let the actor get ready."""
         began = time.perf_counter()
-        await self._call("initialize", self._actor.initialize)
+        await self._hooks.call("initialize", self._actor.initialize)
         self.statistics.initialize_seconds = time.perf_counter() - began
 
     def notice(self, notice: Notice) -> None:
@@ -100,7 +106,7 @@ class ActorLoop:
     async def cleanup(self) -> None:
         """Let the actor let go of everything; shielded, so give it a deadline."""
         with trio.CancelScope(shield=True):
-            await self._call("cleanup", self._actor.cleanup)
+            await self._hooks.call("cleanup", self._actor.cleanup)
 
     async def _run_beside_pumps(self) -> None:
         try:
@@ -108,31 +114,42 @@ class ActorLoop:
                 self._output.start_pumps(pumps)
                 await self._process_all()
                 await self._tell_controls()
-                await self._emit("flush", await self._call("flush", self._actor.flush))
+                await self._emit("flush", await self._hooks.call("flush", self._actor.flush))
                 await self._output.end()
         except BaseExceptionGroup as group:
             raise sole_error(group) from None
 
     async def _process_all(self) -> None:
-        statistics = self.statistics
+        actor, lane, statistics = self._actor, self._lane, self.statistics
+        is_plain = actor.batch is None and not self._hooks.in_thread
         while True:
-            item = await self._next()
+            item = self._receive_now() or await self._receive()
             if item is None:
                 return
             if isinstance(item.data, Control):
                 await self._pass_on(item, item.data)
-            elif self._lane.drops(item.timestamp_ms, item.source):
+            elif lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
                 statistics.cancelled += 1
+            elif is_plain:
+                rest = self._process_here(item)
+                if rest is not None:
+                    await rest
             else:
-                batch = await self._collected(item, self._actor.batch)
+                batch = await self._collected(item, actor.batch)
                 await self._process(batch, [self._accepted(each) for each in batch])
 
-    async def _next(self) -> Item | None:
-        """Return the next item; None at the end of all streams."""
+    def _receive_now(self) -> Item | None:
         if self._held_back is not None:
             item, self._held_back = self._held_back, None
             return item
+        began = time.perf_counter()
+        came = self._inbox.receive_now()
+        self.statistics.waiting_seconds += time.perf_counter() - began
+        return came
+
+    async def _receive(self) -> Item | None:
+        """Return the next item; None at the end of all streams."""
         began = time.perf_counter()
         try:
             return await self._inbox.receive()
@@ -148,7 +165,7 @@ class ActorLoop:
             return items
         with trio.move_on_after(batch.seconds):
             while len(items) < batch.items:
-                item = await self._next()
+                item = await self._receive()
                 if item is None:
                     break
                 if isinstance(item.data, Control):
@@ -160,29 +177,60 @@ class ActorLoop:
         self.statistics.cancelled += len(items) - len(wanted)
         return wanted
 
+    def _process_here(self, item: Item) -> Awaitable[None] | None:
+        """Process one item without a coroutine, as most can be; return what is left to await."""
+        if self._lane.has_untold:
+            return self._process([item], [self._accepted(item)])
+        data = item.data if item.data.kind in self._accepts.kinds else self._accepted(item)
+        self._enter(item, 1)
+        result = self._hooks.call_here("process", self._actor.process, data)
+        if isinstance(result, Data) and not isinstance(result, Control):
+            outgoing = self._outgoing("process", result)
+            if not self._output.send_now(outgoing):
+                return self._follow([item], self._output.send(outgoing), outputs=1)
+            self.statistics.items_out += 1
+        elif result is not None:
+            return self._follow([item], self._emit_awaited(result))
+        self.statistics.processing.add(self._hooks.busy_seconds)
+        return None
+
     async def _process(self, items: list[Item], data: list[Data]) -> None:
         if not items:
             return
-        item = items[-1]
-        context, statistics = self._context, self.statistics
         await self._tell_controls()
-        self._items = items
+        self._enter(items[-1], len(items))
+        given = data[0] if self._actor.batch is None else data
+        await self._follow(items, self._call_and_emit(given))
+
+    def _enter(self, item: Item, count: int) -> None:
+        """Begin the processing of items, of which this is the last."""
+        context = self._context
         self._current = item
         context.sequence = item.sequence
         context.timestamp_ms = item.timestamp_ms
         context.source = item.source
-        statistics.items_in += len(items)
-        self._busy_seconds = 0.0
-        given = data[0] if self._actor.batch is None else data
+        self.statistics.items_in += count
+        self._hooks.busy_seconds = 0.0
+
+    async def _follow(self, items: list[Item], work: Awaitable[None], *, outputs: int = 0) -> None:
+        """Await the rest of a processing, unless a control message cancels it."""
+        self._items = items
         with trio.CancelScope() as scope:
             self._running = scope
             try:
-                await self._emit("process", await self._call("process", self._actor.process, given))
+                await work
+                self.statistics.items_out += outputs
             finally:
                 self._running = None
         if scope.cancelled_caught:
-            statistics.cancelled += len(items)
-        statistics.processing.add(self._busy_seconds)
+            self.statistics.cancelled += len(items)
+        self.statistics.processing.add(self._hooks.busy_seconds)
+
+    async def _call_and_emit(self, given: Data | list[Data]) -> None:
+        await self._emit("process", await self._hooks.call("process", self._actor.process, given))
+
+    async def _emit_awaited(self, result: object) -> None:
+        await self._emit("process", await self._hooks.awaited("process", result))
 
     async def _pass_on(self, item: Item, control: Control) -> None:
         """Let a control message go on to the readers, when all before it is done."""
@@ -205,7 +253,7 @@ class ActorLoop:
         """Tell the actor what has come for it past the items."""
         for control in self._lane.untold():
             if type(self._actor).on_control is not Actor.on_control:
-                await self._call("on_control", self._actor.on_control, control)
+                await self._hooks.call("on_control", self._actor.on_control, control)
 
     async def _emit(self, hook: str, result: object) -> None:
         """Send what a hook returned, one item, many, or none."""
@@ -223,7 +271,7 @@ class ActorLoop:
     async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
         try:
             while True:
-                item = await self._call(hook, next, iterator, _END)
+                item = await self._hooks.call(hook, next, iterator, _END)
                 if item is _END:
                     return
                 await self._send(hook, item)
@@ -231,7 +279,7 @@ class ActorLoop:
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):
-                    await self._call(hook, iterator.close)
+                    await self._hooks.call(hook, iterator.close)
 
     async def _breathe(self) -> None:
         """Let others run between two outputs, now and then: one may bring word to stop."""
@@ -244,7 +292,7 @@ class ActorLoop:
         iterator = aiter(result)
         try:
             while True:
-                item = await self._call(hook, _anext, iterator)
+                item = await self._hooks.call(hook, _anext, iterator)
                 if item is _END:
                     return
                 await self._send(hook, item)
@@ -254,26 +302,22 @@ class ActorLoop:
                     await iterator.aclose()
 
     async def _send(self, hook: str, data: object) -> None:
-        actor = self._actor
-        if not isinstance(data, Data) or data.kind not in actor.produces:
-            kinds = ", ".join(sorted(kind.value for kind in actor.produces))
-            got = data.kind.value if isinstance(data, Data) else f"a {type(data).__name__}"
-            raise NodeError(
-                self._node_id,
-                f"{type(actor).__name__}.{hook}() returned {got}; it declares that it produces "
-                f"{kinds}, each as an item of `actors`, or None",
-            )
+        outgoing = self._outgoing(hook, data)
         if self._running is not None and self._running.cancel_called:
             await trio.lowlevel.checkpoint()  # nothing goes out any more
-        if isinstance(data, Control):
-            data = await self._announced_as(data)
-        current = self._current
+        if isinstance(outgoing.data, Control):
+            outgoing.data = await self._announced_as(outgoing.data)
         began = time.perf_counter()
-        await self._output.send(
-            Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
-        )
+        await self._output.send(outgoing)
         self.statistics.sending_seconds += time.perf_counter() - began
         self.statistics.items_out += 1
+
+    def _outgoing(self, hook: str, data: object) -> Item:
+        """Return what the actor gave as it travels on, with the marks of the item it came of."""
+        if not isinstance(data, Data) or data.kind not in self._actor.produces:
+            raise NodeError(self._node_id, self._unproduced(hook, data))
+        current = self._current
+        return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
     async def _announced_as(self, control: Control) -> Control:
         """Tell of a control message that the actor gives; return it as it travels."""
@@ -286,39 +330,31 @@ class ActorLoop:
         await self._announce(Notice.of(control, name))
         return named(control, name)
 
-    async def _call(self, hook: str, function: Callable[..., object], *args: object) -> object:
-        """Run the actor's own code, and turn what it raises into a HookError."""
-        began = time.perf_counter()
-        try:
-            if self._limiter is not None and function is not _anext:
-                result = await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
-            else:
-                result = function(*args)
-            if inspect.isawaitable(result):
-                result = await result
-        except (trio.Cancelled, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
-            raise self._hook_error(hook, error) from None
-        self._busy_seconds += time.perf_counter() - began
-        return result
-
-    def _hook_error(self, hook: str, error: BaseException) -> BaseException:
-        if isinstance(error, BaseExceptionGroup):
-            own = sole_error(error)
-            if own is error:
-                return error  # nothing but cancellations
-        return HookError.of(self._node_id, hook, error)
-
     def _accepted(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)
         if data is None:
             raise KindError(self._node_id, self._accepts.refusal(item.data, item.source))
         return data
 
+    def _unproduced(self, hook: str, data: object) -> str:
+        kinds = ", ".join(sorted(kind.value for kind in self._actor.produces))
+        got = data.kind.value if isinstance(data, Data) else f"a {type(data).__name__}"
+        return (
+            f"{type(self._actor).__name__}.{hook}() returned {got}; it declares that it produces "
+            f"{kinds}, each as an item of `actors`, or None"
+        )
+
     async def _wait_for_verdict(self, error: PeerGoneError) -> None:
         await trio.sleep(VERDICT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
+
+
+def has_no_use_for_trio(actor: Actor[Any]) -> bool:
+    """Return whether nothing of the actor is async, or waits for a time, as batches do."""
+    hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
+    return actor.batch is None and not any(
+        inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
+    )
 
 
 _END: Final = object()

@@ -102,6 +102,11 @@ class ControlLane:
         """Add a message that has no notice: it keeps its place among the items."""
         self._untold.append(control)
 
+    @property
+    def has_untold(self) -> bool:
+        """Whether there is a message that the actor has not been told."""
+        return bool(self._untold)
+
     def untold(self) -> Iterator[Control]:
         """Yield every message that the actor has not been told, and forget it."""
         while self._untold:

@@ -28,10 +28,12 @@ class Histogram(msgspec.Struct):
     def add(self, seconds: float) -> None:
         """Count one duration."""
         bucket = math.floor(math.log2(seconds) * _BUCKETS_PER_OCTAVE) if seconds > 0 else -(10**6)
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        buckets = self.buckets
+        buckets[bucket] = buckets.get(bucket, 0) + 1
         self.count += 1
         self.total_seconds += seconds
-        self.longest_seconds = max(self.longest_seconds, seconds)
+        if seconds > self.longest_seconds:
+            self.longest_seconds = seconds
 
     def quantile(self, fraction: float) -> float:
         """Return the duration in seconds that `fraction` (0 to 1) of all stay below; 0 if none."""
@@ -54,6 +56,7 @@ class NodeStatistics(msgspec.Struct):
         waiting_seconds: spent waiting for items to come in, in all.
         sending_seconds: spent waiting for readers to have room, in all.
         stacks: of its own process, if that is profiled: see `profiling.StackSampler`.
+        loop_holds: how often a native actor held the server's event loop for more than 100 ms.
         initialize_seconds: how long it took to get ready.
         cpu_seconds: of its process, for a node that has its own; else 0.
         memory_bytes: the peak resident size of its process, for a node that has its own; else 0.
@@ -67,6 +70,7 @@ class NodeStatistics(msgspec.Struct):
     waiting_seconds: float = 0.0
     sending_seconds: float = 0.0
     stacks: dict[str, float] = {}
+    loop_holds: int = 0
     initialize_seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory_bytes: int = 0

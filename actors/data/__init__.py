@@ -1,6 +1,6 @@
 """The data that travels: one immutable type per member of the contract's DataBuffer, and Bundle."""
 
-from ._base import Array, Data
+from ._base import NO_METADATA, Array, Data, restorer
 from .arrays import TENSOR_DTYPES, Binary, NumpyArray, Tensor
 from .audio import AUDIO_DTYPES, Audio
 from .bundle import Bundle
@@ -24,6 +24,7 @@ __all__ = [
     "DeadlineWarning",
     "File",
     "Json",
+    "NO_METADATA",
     "NumpyArray",
     "PixelFormat",
     "TENSOR_DTYPES",
@@ -31,4 +32,5 @@ __all__ = [
     "Text",
     "Video",
     "VideoCodec",
+    "restorer",
 ]

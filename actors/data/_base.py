@@ -1,9 +1,9 @@
 """What every data item shares: its kind, its metadata, and bitwise equality."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,30 @@ class Data:
     __hash__ = None  # type: ignore[assignment]  # equal by content, and arrays have no hash
 
 
+D = TypeVar("D", bound=Data)
+
+
+def restorer(kind_type: type[D]) -> Callable[..., D]:
+    """Return what makes an item of `kind_type` again, of values that one already had.
+
+    It takes the metadata, frozen, and then the fields in their order, and checks nothing.
+    """
+    new, setters = object.__new__, [vars(owner)[name].__set__ for name, owner in _slots(kind_type)]
+
+    def restore(*values: object) -> D:
+        item = new(kind_type)
+        for setter, value in zip(setters, values, strict=True):
+            setter(item, value)
+        return item
+
+    return restore
+
+
+def _slots(kind_type: type[Data]) -> Iterator[tuple[str, type]]:
+    for part in fields(kind_type):
+        yield part.name, next(owner for owner in kind_type.__mro__ if part.name in vars(owner))
+
+
 def frozen_array(array: Array) -> Array:
     """Return a read-only view of `array`; an array that owns its memory is closed to writing too.
 
@@ -64,9 +88,9 @@ def frozen_array(array: Array) -> Array:
     if array.flags.writeable:
         # A slice of a larger array stays open: its owner may be filling the rest.
         if not isinstance(array.base, np.ndarray):
-            array.flags.writeable = False
+            array.setflags(write=False)
         array = array.view()
-        array.flags.writeable = False
+        array.setflags(write=False)
     return array
 
 

@@ -9,6 +9,8 @@ from ..errors import DataError
 from ..kinds import Kind
 from ._base import Array, Data, as_array, check_text, frozen_array
 
+_BYTE: Final = np.dtype(np.uint8)
+
 TENSOR_DTYPES: Final = tuple(
     np.dtype(scalar) for scalar in (np.float32, np.float16, np.int32, np.int8, np.uint8)
 )
@@ -82,17 +84,21 @@ class Binary(Data):
     def __post_init__(self) -> None:
         """Check and freeze."""
         super(Binary, self).__post_init__()
-        data: object = self.data
-        if isinstance(data, bytearray):
-            data = bytes(data)  # its owner may resize or write it
-        if isinstance(data, bytes | memoryview):
-            data = np.frombuffer(data, np.uint8)
-        array = as_array(data, "binary data")
-        if array.dtype != np.uint8:
-            raise DataError(f"binary data must be uint8, got {array.dtype}")
         check_text("mime_type", self.mime_type)
-        object.__setattr__(self, "data", frozen_array(array).reshape(-1))
+        array = frozen_array(_bytes_of(self.data))
+        object.__setattr__(self, "data", array if array.ndim == 1 else array.reshape(-1))
 
     def __bytes__(self) -> bytes:
         """Return a copy as bytes."""
         return self.data.tobytes()
+
+
+def _bytes_of(data: object) -> Array:
+    if isinstance(data, bytearray):
+        data = bytes(data)  # its owner may resize or write it
+    if isinstance(data, bytes | memoryview):
+        data = np.frombuffer(data, np.uint8)
+    array = as_array(data, "binary data")
+    if array.dtype != _BYTE:
+        raise DataError(f"binary data must be uint8, got {array.dtype}")
+    return array

@@ -132,11 +132,11 @@ class _Proxy:
         task = self._task
         ends = task.remote_ends()
         readers = [spec for spec, _ in ends.readers]
-        descriptors = [ear.fileno() for _, ear in ends.readers]
+        doorbells = [ear for _, ear in ends.readers]
         writer = None
         if ends.writer is not None:
             writer, bells = ends.writer
-            descriptors += [bell.fileno() for bell in bells]
+            doorbells += bells
         spec = NodeSpec(
             session_id=task.session_id,
             node_id=task.node_id,
@@ -150,7 +150,7 @@ class _Proxy:
             max_memory_bytes=task.max_memory_bytes,
         )
         try:
-            await self._process.give(spec, descriptors)
+            await self._process.give(spec, [fd for end in doorbells for fd in end.descriptors()])
         except trio.BrokenResourceError:
             pass  # it died already; the watch says how
         else:

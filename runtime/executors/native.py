@@ -33,7 +33,15 @@ class NativeExecutor:
             task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
         )
         actor = _make_actor(task, context)
-        loop = ActorLoop(actor, context, ends.inbox, ends.output, announce=_announcer(task))
+        loop = ActorLoop(
+            actor,
+            context,
+            ends.inbox,
+            ends.output,
+            announce=_announcer(task),
+            in_thread=actor.runs_in_thread,
+            shares_loop=True,
+        )
         task.statistics = loop.statistics
 
         def refresh() -> None:

@@ -3,7 +3,7 @@
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import trio
 from .item import Item
 from .port import Port
 from .statistics import LinkStatistics
+from .waiting import TrioWaiting, Waiting
 
 # A receiver that always finds an item still lets others run this often.
 _SLICE_SECONDS = 0.0005
@@ -33,7 +34,7 @@ class Reader(Protocol):
         """Return the descriptor that becomes readable when something arrives."""
 
     def before_wait(self) -> None:
-        """Tell the other end what was taken, since nothing will be for a while."""
+        """Answer what the other end has asked, since nothing will be taken for a while."""
 
     def after_wait(self) -> None:
         """Take note of what the descriptor has to say.
@@ -49,11 +50,12 @@ class Reader(Protocol):
 class Inbox:
     """All incoming links of one node, read by one task.
 
-    Items of one link keep their order; links take turns. Waiting is one trio wait: for a task of
-    this process, for a descriptor, or for whichever comes first.
+    Items of one link keep their order; links take turns. Waiting is one wait: for a task of this
+    process, for a descriptor, or for whichever comes first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting | None = None) -> None:
+        self._waiting = TrioWaiting() if waiting is None else waiting
         self._ports: list[Port] = []
         self._order: deque[Port] = deque()
         self._readers: list[Reader] = []
@@ -61,6 +63,7 @@ class Inbox:
         self._epoll: select.epoll | None = None
         self._wake: Callable[[], None] | None = None
         self._local_turn = False
+        self._is_rung = False
         self._slice_end = 0.0
 
     def open_port(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> Port:
@@ -97,18 +100,54 @@ class Inbox:
             PeerGoneError: another end vanished.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        while (item := self.take()) is None:
+        if time.perf_counter() > self._slice_end:
+            await trio.lowlevel.checkpoint()
+            self._slice_end = time.perf_counter() + _SLICE_SECONDS
+        item = self._hear_and_take()
+        while item is None:
             if self.ended:
                 raise trio.EndOfChannel
             await self._wait()
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
-        if time.perf_counter() > self._slice_end:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            self._slice_end = time.perf_counter() + _SLICE_SECONDS
+            item = self.take() or self._hear_and_take()
         return item
+
+    def receive_now(self) -> Item | None:
+        """Return the next item without a turn of trio's scheduler; None if `receive` must do it.
+
+        That is where there is no item, or others should have a turn first. In a process that has
+        nothing else to do, this blocks until there is one.
+
+        Raises:
+            PeerGoneError: another end vanished.
+        """
+        if time.perf_counter() > self._slice_end:
+            if not self._waiting.goes_on():
+                return None
+            self._slice_end = time.perf_counter() + _SLICE_SECONDS
+        item = self._hear_and_take()
+        if item is None and self._open_readers and not self._ports:
+            self._answer()
+            if self._waiting.block(self._descriptor()):
+                self._is_rung = True
+                item = self.take()
+        return item
+
+    def _hear_and_take(self) -> Item | None:
+        """Return an item that is here already, or None; what rang before is heard first."""
+        if self._is_rung:
+            # It is not heard when it wakes, but now: what it woke for was more urgent.
+            self._is_rung = False
+            for reader in self._ready_readers():
+                reader.after_wait()
+        return self.take()
 
     def take(self) -> Item | None:
         """Return an item that is here already, or None."""
+        if not self._ports:
+            return self._take_remote()
+        if not self._readers:
+            return self._take_local()
         self._local_turn = not self._local_turn
         if self._local_turn:
             return self._take_local() or self._take_remote()
@@ -151,10 +190,12 @@ class Inbox:
         return None
 
     def _take_remote(self) -> Item | None:
-        for _ in range(len(self._open_readers)):
-            reader = self._open_readers[0]
+        readers = self._open_readers
+        for _ in range(len(readers)):
+            reader = readers[0]
             item = reader.take()
-            self._open_readers.rotate(-1)
+            if len(readers) > 1:
+                readers.rotate(-1)
             if item is not None:
                 return item
             if reader.ended:
@@ -174,11 +215,10 @@ class Inbox:
                 self._epoll.unregister(reader.fileno())
 
     async def _wait(self) -> None:
-        for reader in self._open_readers:
-            reader.before_wait()
         if not self._open_readers:
             await self._wait_for_task()
             return
+        self._answer()
         if all(port.closed for port in self._ports):
             await self._wait_for_descriptor()
         else:
@@ -190,8 +230,7 @@ class Inbox:
                     self._wake = None
             if scope.cancelled_caught:
                 return
-        for reader in self._ready_readers():
-            reader.after_wait()
+        self._is_rung = True
 
     async def _wait_for_task(self) -> None:
         task = trio.lowlevel.current_task()
@@ -204,11 +243,18 @@ class Inbox:
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     async def _wait_for_descriptor(self) -> None:
-        descriptor = self._open_readers[0].fileno() if self._epoll is None else self._epoll.fileno()
-        await trio.lowlevel.wait_readable(descriptor)
+        await self._waiting.readable(self._descriptor())
 
-    def _ready_readers(self) -> list[Reader]:
+    def _descriptor(self) -> int:
+        """Return what becomes readable when any reader's bell rings."""
+        return self._open_readers[0].fileno() if self._epoll is None else self._epoll.fileno()
+
+    def _answer(self) -> None:
+        for reader in self._open_readers:
+            reader.before_wait()
+
+    def _ready_readers(self) -> Iterable[Reader]:
         if self._epoll is None:
-            return list(self._open_readers)
+            return self._open_readers
         ready = {descriptor for descriptor, _ in self._epoll.poll(0)}
         return [reader for reader in self._open_readers if reader.fileno() in ready]

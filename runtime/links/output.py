@@ -23,8 +23,15 @@ class Writer(Protocol):
     def drops(self) -> bool:
         """Whether `pump` has to run beside the producer."""
 
+    @property
+    def has_backlog(self) -> bool:
+        """Whether `pump` has something to do."""
+
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return memory of the link's own for a payload; None if it has none to give."""
+
+    def send_now(self, item: Item) -> bool:
+        """Pass `item` on if that takes no waiting; return whether it was passed."""
 
     async def send(self, item: Item) -> None:
         """Pass `item` on."""
@@ -45,6 +52,9 @@ class Output:
     def __init__(self, ports: Sequence[Port] = (), writers: Sequence[Writer] = ()) -> None:
         self._ports = ports
         self._writers = writers
+        self._pumped = [writer for writer in writers if writer.drops]
+        ends: tuple[Port | Writer, ...] = (*ports, *writers)
+        self._sole_end = ends[0] if len(ends) == 1 else None
 
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return a writable array for a payload, where it will be read if that can be."""
@@ -53,6 +63,16 @@ class Output:
             if array is not None:
                 return array
         return np.empty(shape, dtype)
+
+    def send_now(self, item: Item) -> bool:
+        """Pass `item` to the reader or readers if that takes no waiting; return whether it was.
+
+        Where there are several ends, any of them may have to wait: that is for `send`.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        return self._sole_end is not None and self._sole_end.send_now(item)
 
     async def send(self, item: Item) -> None:
         """Pass `item` to every reader, waiting for the slowest.
@@ -78,9 +98,12 @@ class Output:
 
     def start_pumps(self, nursery: trio.Nursery) -> None:
         """Start what has to run beside the producer."""
-        for writer in self._writers:
-            if writer.drops:
-                nursery.start_soon(_pump, writer)
+        for writer in self._pumped:
+            nursery.start_soon(_pump, writer)
+
+    def is_idle(self) -> bool:
+        """Return whether nothing that runs beside the producer has anything to do."""
+        return not (self._pumped and any(writer.has_backlog for writer in self._pumped))
 
     def statistics(self) -> LinkStatistics:
         """Return what went out, each item counted once however many read it."""
@@ -92,7 +115,7 @@ class Output:
         return total
 
     def close(self) -> None:
-        """Let go of sockets and memory."""
+        """Let go of doorbells and memory."""
         for writer in self._writers:
             writer.close()
 

@@ -38,6 +38,15 @@ class Port:
         """Return how many items wait."""
         return len(self._waiting)
 
+    def send_now(self, item: Item) -> bool:
+        """Hand `item` over if the queue has room; return whether it was handed over."""
+        weight = weight_bytes(item.data)
+        if self._senders or self._is_full(weight):
+            return False
+        self._put(item, weight)
+        self._arrived(self)
+        return True
+
     async def send(self, item: Item) -> None:
         """Hand `item` over; wait while the queue is full, or drop the oldest if so configured."""
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -56,10 +65,7 @@ class Port:
                 await self._senders.park()
                 if not self._is_full(weight):
                     break
-        self._waiting.append((item, weight))
-        self._waiting_bytes += weight
-        self.statistics.items += 1
-        self.statistics.payload_bytes += weight
+        self._put(item, weight)
         if not has_place:
             self._arrived(self)
 
@@ -84,6 +90,13 @@ class Port:
         if not self.closed:
             self.closed = True
             self._arrived(self)
+
+    def _put(self, item: Item, weight: int) -> None:
+        self._waiting.append((item, weight))
+        self._waiting_bytes += weight
+        counters = self.statistics
+        counters.items += 1
+        counters.payload_bytes += weight
 
     def _is_full(self, weight: int) -> bool:
         return len(self._waiting) >= self._capacity or (

@@ -1,6 +1,5 @@
 """Which links a session needs, and who gets which end."""
 
-import socket
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,12 +12,15 @@ from .shared import (
     DROPPING_WINDOW,
     ChannelSpec,
     DomainSpec,
+    DoorbellEnd,
     ReaderSpec,
     SharedEnds,
     WriterSpec,
+    open_doorbell,
     open_shared_ends,
     share_bytes,
 )
+from .waiting import TrioWaiting
 
 # Received items that a node in another place may hold as views of shared memory; more are copied.
 _BORROWS: Final = 32
@@ -52,8 +54,8 @@ class RemoteEnds:
     """
 
     domain: DomainSpec
-    readers: list[tuple[ReaderSpec, socket.socket]] = field(default_factory=list)
-    writer: tuple[WriterSpec, list[socket.socket]] | None = None
+    readers: list[tuple[ReaderSpec, DoorbellEnd]] = field(default_factory=list)
+    writer: tuple[WriterSpec, list[DoorbellEnd]] | None = None
 
 
 @dataclass(slots=True)
@@ -128,11 +130,11 @@ class Wiring:
     def handed_over(self, node: str) -> None:
         """Close this process's copies of what `node`'s process has now."""
         ends = self._remote_ends[node]
-        for _, sock in ends.readers:
-            sock.close()
+        for _, ear in ends.readers:
+            ear.close()
         if ends.writer is not None:
-            for sock in ends.writer[1]:
-                sock.close()
+            for bell in ends.writer[1]:
+                bell.close()
 
     def close(self) -> None:
         """Let go of every end in this process."""
@@ -171,9 +173,9 @@ class Wiring:
         shared = self._shared_ends()
         # Created here, so that the children only ever open it: nobody races for the creation.
         shared.create_channel(channel)
-        bells: list[socket.socket] = []
+        bells: list[DoorbellEnd] = []
         for reader in readers:
-            bell, ear = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            bell, ear = open_doorbell()
             bells.append(bell)
             if reader in self._remote:
                 self._remote_ends[reader].readers.append((reader_spec, ear))
@@ -182,7 +184,7 @@ class Wiring:
         if producer in self._remote:
             self._remote_ends[producer].writer = (writer_spec, bells)
             return Output(ports)
-        return Output(ports, [shared.open_writer(writer_spec, bells)])
+        return Output(ports, [shared.open_writer(writer_spec, bells, TrioWaiting())])
 
     def _share_bytes(self, links: Sequence[tuple[str, str, Sequence[str]]]) -> int:
         """Return what may wait on each shared link."""

@@ -2,6 +2,7 @@
 
 import faulthandler
 import logging
+import os
 import resource
 import signal
 import socket
@@ -16,12 +17,12 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ..actor_loop import ActorLoop
+from ..actor_loop import ActorLoop, has_no_use_for_trio
 from ..catalogue import load_actor
 from ..control_lane import Notice
 from ..errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
-from ..links import Inbox, Output
-from ..links.shared import SharedEnds, open_shared_ends
+from ..links import BlockingWaiting, Inbox, Interrupt, Output
+from ..links.shared import DoorbellEnd, SharedEnds, open_shared_ends
 from ..profiling import sampled_if_asked
 from ..statistics import NodeStatistics
 from .breakpoints import set_breakpoint_hook
@@ -68,11 +69,18 @@ def run_node_process(control: int) -> int:
     try:
         with sampled_if_asked() as stacks:
             node = _Node(spec, sock, stacks)
-            status = trio.run(node.run, [socket.socket(fileno=fd) for fd in passed])
+            status = trio.run(node.run, _doorbells(passed))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
+
+
+def _doorbells(descriptors: list[int]) -> list[DoorbellEnd]:
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    pairs = iter(descriptors)
+    return [DoorbellEnd(*pair) for pair in zip(pairs, pairs, strict=True)]
 
 
 class _Node:
@@ -84,18 +92,21 @@ class _Node:
         self._spec = spec
         self._stacks = stacks
         self._sock = sock
-        self._inbox = Inbox()
+        self._stop_asked = Interrupt()
+        self._waiting = BlockingWaiting([sock.fileno(), self._stop_asked.fileno()])
+        self._inbox = Inbox(self._waiting)
         self._output = Output()
         self._loop: ActorLoop | None = None
         self._finished = False
+        self._answering = False
         self._cleaning_up = False
         self._turn = trio.Lock()
 
-    async def run(self, sockets: list[socket.socket]) -> int:
+    async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
         with open_shared_ends(self._spec.domain) as shared:
             try:
-                self._open_links(shared, sockets)
+                self._open_links(shared, doorbells)
                 return await self._run_until_asked()
             except SharedMemoryError as error:
                 await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
@@ -103,13 +114,14 @@ class _Node:
             finally:
                 self._inbox.close()
                 self._output.close()
+                self._stop_asked.close()
 
-    def _open_links(self, shared: SharedEnds, sockets: list[socket.socket]) -> None:
+    def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
         count = len(self._spec.readers)
-        for reader, ear in zip(self._spec.readers, sockets[:count], strict=True):
+        for reader, ear in zip(self._spec.readers, doorbells[:count], strict=True):
             self._inbox.add_reader(shared.open_reader(reader, ear))
         if self._spec.writer is not None:
-            writer = shared.open_writer(self._spec.writer, sockets[count:])
+            writer = shared.open_writer(self._spec.writer, doorbells[count:], self._waiting)
             self._output = Output(writers=[writer])
 
     async def _run_until_asked(self) -> int:
@@ -141,6 +153,8 @@ class _Node:
         )
         limit_memory(spec.max_memory_bytes)
         actor = self._make_actor(context)
+        if has_no_use_for_trio(actor):
+            self._waiting.alone = self._is_alone
         self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
         cleaned_up = False
         try:
@@ -180,7 +194,9 @@ class _Node:
         """Answer the server; when it closes the socket, stop."""
         received = b""
         while True:
+            self._answering = False
             await trio.lowlevel.wait_readable(self._sock)
+            self._answering = True
             try:
                 data = self._sock.recv(4096)
             except OSError:
@@ -201,6 +217,10 @@ class _Node:
                         self._loop.notice(message)
                     else:
                         await self._send(Snapshot(self._statistics()))
+
+    def _is_alone(self) -> bool:
+        """Return whether only the actor's own task has anything to do."""
+        return not self._answering and self._output.is_idle()
 
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
@@ -272,6 +292,7 @@ class _Node:
             if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
                 raise StopNow
             token.run_sync_soon(scope.cancel)
+            self._stop_asked.set()
 
         previous = signal.signal(signal.SIGTERM, stop)
         try:

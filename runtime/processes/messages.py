@@ -14,12 +14,13 @@ from ..statistics import NodeStatistics
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 # The kernel passes at most 253 descriptors at once.
 DESCRIPTORS_AT_ONCE: Final = 200
+DESCRIPTORS_PER_DOORBELL: Final = 2
 
 LENGTH: Final = struct.Struct("<I")
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """What a new process is to run. The descriptors follow: a doorbell per reader, then per peer.
+    """What a new process is to run. The descriptors of its doorbells follow: readers, then peers.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -43,7 +44,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
     @property
     def descriptors(self) -> int:
         """How many descriptors follow."""
-        return len(self.readers) + (len(self.writer.peers) if self.writer is not None else 0)
+        peers = len(self.writer.peers) if self.writer is not None else 0
+        return DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):

@@ -104,6 +104,7 @@ def _node_metrics(node: NodeStatistics) -> NodeMetrics:
                 "copied_bytes": node.received.copied_bytes + node.sent.copied_bytes,
                 "shared_bytes": node.received.shared_bytes + node.sent.shared_bytes,
                 "dropped": node.sent.dropped,
+                "loop_holds": node.loop_holds,
             }
         ),
     )

@@ -1,6 +1,5 @@
 """Three CPU-bound nodes in parallel branches, against the same nodes run one after the other."""
 
-import statistics
 import time
 
 import trio
@@ -10,7 +9,7 @@ from runtime import Runtime, open_runtime
 from tests.conftest import SPECIMENS
 from tests.pipeline.pipelines import manifest, send_all
 
-from .table import print_table
+from .report import Report, median
 
 ITEMS = 20
 SECONDS_PER_ITEM = 0.02
@@ -41,15 +40,15 @@ async def measure() -> None:
         for _ in range(ROUNDS):
             parallel.append(await run_branches(runtime, BRANCHES))
             serial.append(sum([await run_branches(runtime, (name,)) for name in BRANCHES]))
-    ratio = statistics.median(p / s for p, s in zip(parallel, serial, strict=True))
-    print_table(
+    ratio = median(p / s for p, s in zip(parallel, serial, strict=True))
+    report = Report(
+        "parallel_branches",
         f"{len(BRANCHES)} nodes, {SECONDS_PER_ITEM * 1000:.0f} ms an item, median of {ROUNDS}",
         ("", "seconds", "ratio"),
-        [
-            ("one after the other", f"{statistics.median(serial):.3f}", "1.00"),
-            ("in parallel branches", f"{statistics.median(parallel):.3f}", f"{ratio:.2f}"),
-        ],
     )
+    report.add("one after the other", seconds=median(serial), ratio=1.0)
+    report.add("in parallel branches", seconds=median(parallel), ratio=ratio)
+    report.show()
 
 
 def main() -> None:

@@ -1,16 +1,15 @@
 """The round trip of one item through native nodes and children, by size."""
 
-import statistics
 import time
 
 import numpy as np
 import trio
 
 from actors import Binary
-from runtime import Runtime, Session, open_runtime
+from runtime import Session, open_runtime
 from tests.pipeline.pipelines import chain
 
-from .table import print_table
+from .report import Report, median, p99
 
 SIZES = (640, 64 * 1024, 1024 * 1024, 10 * 1024 * 1024)
 ROUNDS = 200
@@ -29,32 +28,28 @@ async def round_trip(session: Session, item: Binary) -> float:
     return time.perf_counter() - began
 
 
-async def measure_pipeline(runtime: Runtime, places: list[str]) -> list[tuple[float, float]]:
-    """Return p50 and p99 in microseconds for every size."""
-    figures = []
-    async with runtime.open_session(chain("PassThrough", places)) as session:
-        for size in SIZES:
-            item = Binary(np.zeros(size, np.uint8))
-            rounds = ROUNDS if size < 10**6 else ROUNDS // 4
-            for _ in range(10):
-                await round_trip(session, item)
-            times = [1e6 * await round_trip(session, item) for _ in range(rounds)]
-            figures.append((statistics.median(times), statistics.quantiles(times, n=100)[98]))
-    return figures
+async def measure_pipeline(session: Session, size: int) -> list[float]:
+    """Return the times of many round trips of one size, in microseconds."""
+    item = Binary(np.zeros(size, np.uint8))
+    rounds = ROUNDS if size < 10**6 else ROUNDS // 4
+    for _ in range(10):
+        await round_trip(session, item)
+    return [1e6 * await round_trip(session, item) for _ in range(rounds)]
 
 
 async def measure() -> None:
-    """Measure every pipeline, and print a table."""
-    rows = []
+    """Measure every pipeline, and report."""
+    columns = ("p50 / p99 in microseconds", *(f"{size:,} B" for size in SIZES for _ in range(2)))
+    report = Report("round_trip", "Round trip through PassThrough nodes", columns)
     async with open_runtime() as runtime:
         for name, places in PIPELINES.items():
-            figures = await measure_pipeline(runtime, places)
-            rows.append((name, *(f"{p50:.0f} / {p99:.0f}" for p50, p99 in figures)))
-    print_table(
-        "Round trip through PassThrough nodes, p50 / p99 in microseconds",
-        ("pipeline", *(f"{size:,} B" for size in SIZES)),
-        rows,
-    )
+            figures: dict[str, float] = {}
+            async with runtime.open_session(chain("PassThrough", places)) as session:
+                for size in SIZES:
+                    times = await measure_pipeline(session, size)
+                    figures |= {f"p50_{size}": median(times), f"p99_{size}": p99(times)}
+            report.add(name, **figures)
+    report.show()
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """From the end of a session's input to its last process gone."""
 
-import statistics
 import time
 
 import psutil
@@ -10,7 +9,7 @@ from actors import Text
 from runtime import open_runtime
 from tests.pipeline.pipelines import chain
 
-from .table import print_table
+from .report import Report, median
 
 ROUNDS = 20
 TARGET_MS = 250
@@ -33,14 +32,14 @@ async def measure() -> None:
                             pass
                 times.append((time.perf_counter() - began) * 1e3)
                 assert len(psutil.Process().children(recursive=True)) == 1  # the forkserver
-    print_table(
+    report = Report(
+        "session_end",
         f"A session of 8 children, {ROUNDS} times: its end to the last process gone, in ms",
         ("", "median", "longest", "target"),
-        [
-            (way, f"{statistics.median(times):.0f}", f"{max(times):.0f}", f"{TARGET_MS}")
-            for way, times in ways.items()
-        ],
     )
+    for way, times in ways.items():
+        report.add(way, median=median(times), longest=max(times), target=TARGET_MS)
+    report.show()
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """A session of 8 child nodes, from opening to ready, against one cold interpreter."""
 
-import statistics
 import sys
 import time
 
@@ -9,7 +8,7 @@ import trio
 from runtime import open_runtime
 from tests.pipeline.pipelines import chain
 
-from .table import print_table
+from .report import Report, median
 
 ROUNDS = 10
 
@@ -29,24 +28,19 @@ async def measure() -> None:
             began = time.perf_counter()
             await trio.run_process([sys.executable, "-c", "import numpy, trio, iceoryx2"])
             cold.append(time.perf_counter() - began)
-    floor = statistics.median(cold)
-    print_table(
+    floor = median(cold)
+    report = Report(
+        "session_start",
         f"A session of 8 child nodes, median of {ROUNDS}",
         ("", "milliseconds", "ratio"),
-        [
-            ("one cold interpreter", f"{floor * 1e3:.0f}", "1.00"),
-            (
-                "open to ready",
-                f"{statistics.median(ready) * 1e3:.0f}",
-                f"{statistics.median(ready) / floor:.2f}",
-            ),
-            (
-                "end to last process gone",
-                f"{statistics.median(ended) * 1e3:.0f}",
-                f"{statistics.median(ended) / floor:.2f}",
-            ),
-        ],
     )
+    for label, times in (
+        ("one cold interpreter", cold),
+        ("open to ready", ready),
+        ("end to last process gone", ended),
+    ):
+        report.add(label, milliseconds=1e3 * median(times), ratio=median(times) / floor)
+    report.show()
 
 
 def main() -> None:

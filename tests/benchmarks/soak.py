@@ -22,7 +22,7 @@ from runtime import NodeError, Runtime, RuntimeConfig, open_runtime
 from tests.conftest import SPECIMENS
 from tests.pipeline.pipelines import chain, manifest, run_through
 
-from .table import print_table
+from .report import print_table
 
 SESSIONS = 1000
 WARM_UP = 100

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import statistics
 import time
 
 import trio
@@ -10,7 +9,7 @@ import trio
 from runtime import ProcessExitError, open_runtime
 from tests.pipeline.pipelines import chain
 
-from .table import print_table
+from .report import Report, median
 
 ROUNDS = 20
 
@@ -31,11 +30,14 @@ async def measure() -> None:
                     await session.receive()
             except ProcessExitError:
                 times.append((time.perf_counter() - began) * 1e3)
-    print_table(
+    report = Report(
+        "time_to_error",
         f"SIGKILL of one of three children, {ROUNDS} times: all gone and the error raised",
         ("", "milliseconds"),
-        [("median", f"{statistics.median(times):.0f}"), ("longest", f"{max(times):.0f}")],
     )
+    report.add("median", milliseconds=median(times))
+    report.add("longest", milliseconds=max(times))
+    report.show()
 
 
 def main() -> None:

@@ -413,3 +413,39 @@ class Cautious(Actor[Params]):
     def process(self, item: Data) -> Data:
         self.context.log.warning("careful: %d of %d", 3, 4)
         return item
+
+
+class HoggingParams(Params):
+    """How it holds the thread."""
+
+    seconds: float = Field(0.15, ge=0)
+    hook: str = Field("def", description="def, async or generator")
+
+
+class Hogging(Actor[HoggingParams]):
+    """Hold the thread that it runs in."""
+
+    def process(self, item: Data) -> object:  # type: ignore[override]
+        match self.params.hook:
+            case "async":
+                return self._process_async(item)
+            case "generator":
+                return self._process_many(item)
+        time.sleep(self.params.seconds)
+        return item
+
+    async def _process_async(self, item: Data) -> Data:
+        await trio.lowlevel.checkpoint()
+        time.sleep(self.params.seconds)
+        await trio.lowlevel.checkpoint()
+        return item
+
+    def _process_many(self, item: Data) -> Iterator[Data]:
+        time.sleep(self.params.seconds)
+        yield item
+
+
+class HoggingInThread(Hogging):
+    """Hold a worker thread, where it runs natively."""
+
+    runs_in_thread = True

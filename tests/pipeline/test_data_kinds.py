@@ -143,6 +143,7 @@ async def test_received_arrays_are_read_only_and_outlive_the_session(
 def test_layout_reads_back_what_it_wrote(data: st.DataObject) -> None:
     from hypothesis.extra import numpy as hnp
 
+    from runtime.links import Item
     from runtime.links.shared.layout import write
     from runtime.links.shared.packing import pack, read
 
@@ -168,9 +169,11 @@ def test_layout_reads_back_what_it_wrote(data: st.DataObject) -> None:
     )
     item = NumpyArray(array, metadata=metadata)
     packed = pack(item)
-    memory = np.zeros(packed.total_bytes + 64, np.uint8)
-    write(memoryview(memory), packed, sequence=2**64 - 1, timestamp_ms=2, entered_ns=3)
-    assert read(memory) == (item, 2**64 - 1, 2, 3)
+    memory = memoryview(bytearray(packed.total_bytes + 64))
+    write(memory, packed, Item(item, 2**64 - 1, "", 2, 3))
+    received, header = read(memory.toreadonly())
+    assert received == item
+    assert (header.sequence, header.timestamp_ms, header.entered_ns) == (2**64 - 1, 2, 3)
 
 
 @pytest.mark.parametrize("place", ["native", "multiprocess"])

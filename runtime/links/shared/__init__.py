@@ -3,6 +3,7 @@
 Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_ends`.
 """
 
+from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, open_shared_ends
 from .headroom import share_bytes
 from .specs import DROPPING_WINDOW, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
@@ -11,9 +12,11 @@ __all__ = [
     "DROPPING_WINDOW",
     "ChannelSpec",
     "DomainSpec",
+    "DoorbellEnd",
     "ReaderSpec",
     "SharedEnds",
     "WriterSpec",
+    "open_doorbell",
     "open_shared_ends",
     "share_bytes",
 ]

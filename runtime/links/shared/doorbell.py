@@ -1,65 +1,103 @@
 """What wakes the other end of a link through shared memory, and tells it how far this end is.
 
-One Unix stream socketpair per reader. Towards the reader: a byte per published item, of which any
-number may be read at once (one unread byte is enough to wake), and one that ends the stream.
-Towards the producer: how many items and bytes were taken in all, so that a lost or late record
-costs nothing. The end of file, without the ending byte before it, tells either side that the other
-is gone.
+Two pipes per reader. Towards the reader: a byte per published item, of which any number may be read
+at once (one unread byte is enough to wake), one that asks how much was taken, and one that ends the
+stream. Towards the producer: how many items and bytes were taken in all, so that a lost or late
+record costs nothing. The end of file, without the ending byte before it, tells either side that the
+other is gone.
+
+A pipe, because writing and reading a byte takes a third of what it takes on a socket, and the other
+side wakes in 3 us rather than 4 (25 November 2026).
 """
 
-import socket
+import fcntl
+import os
 import struct
+from contextlib import suppress
 from typing import Final
 
-import trio
-
 from ..errors import PeerGoneError
+from ..waiting import Waiting
 
 _ITEM: Final = b"."
+_ASK: Final = b"?"
 _END: Final = b"E"
 _TAKEN: Final = struct.Struct("<QQ")
-_READ_BYTES: Final = 4096
+_READ_BYTES: Final = 512
+_PIPE_BYTES: Final = 4096  # the least there is; thousands of pipes are within a user's allowance
+
+
+class DoorbellEnd:
+    """One side's two descriptors. Whoever has it closes it.
+
+    Attributes:
+        incoming: what the other side writes into.
+        outgoing: what it reads from.
+    """
+
+    __slots__ = ("incoming", "outgoing")
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self.incoming = incoming
+        self.outgoing = outgoing
+
+    def descriptors(self) -> tuple[int, int]:
+        """Return both, in the order in which the constructor takes them."""
+        return self.incoming, self.outgoing
+
+    def close(self) -> None:
+        """Close both; once closed, do nothing."""
+        for descriptor in (self.incoming, self.outgoing):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.incoming = self.outgoing = -1
+
+
+def open_doorbell() -> tuple[DoorbellEnd, DoorbellEnd]:
+    """Return the producer's and the reader's side of a new doorbell."""
+    bells_out, bells_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    taken_out, taken_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    for descriptor in (bells_in, taken_in):
+        with suppress(OSError):  # then they stay as large as they are
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return DoorbellEnd(taken_out, bells_in), DoorbellEnd(bells_out, taken_in)
 
 
 class Bell:
     """The producer's side of one doorbell."""
 
-    def __init__(self, sock: socket.socket, peer: str) -> None:
-        sock.setblocking(False)
+    def __init__(self, end: DoorbellEnd, peer: str) -> None:
         self.taken_items = 0
         self.taken_bytes = 0
+        self._end = end
         self.peer = peer
-        self._sock = sock
-        self._partial = b""
 
-    def ring(self) -> None:
-        """Tell the reader that an item was published.
+    def ring(self, what: bytes = _ITEM) -> bool:
+        """Tell the reader that an item was published; return whether there was room to.
+
+        If there was none, so many bells are unread that the reader wakes anyway.
 
         Raises:
             PeerGoneError: the reader is gone.
         """
         try:
-            self._sock.send(_ITEM)
+            os.write(self._end.outgoing, what)
         except BlockingIOError:
-            pass  # so many bells are unread that the reader wakes anyway
+            return False
         except OSError as error:
             raise PeerGoneError(self.peer) from error
+        return True
 
-    async def ring_end(self) -> None:
+    async def ring_end(self, waiting: Waiting) -> None:
         """Tell the reader that nothing more comes.
 
         Raises:
             PeerGoneError: the reader is gone.
         """
-        while True:
-            try:
-                self._sock.send(_END)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._sock)
-            except OSError as error:
-                raise PeerGoneError(self.peer) from error
-            else:
-                return
+        while not self.ring(_END):
+            # It hears the bells that fill the pipe only when it has nothing else to do; then it
+            # says how far it is.
+            await self.wait_taken(waiting)
 
     def read_taken(self) -> None:
         """Take note of what the reader has taken since.
@@ -68,31 +106,29 @@ class Bell:
             PeerGoneError: the reader is gone.
         """
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data = os.read(self._end.incoming, _READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
             raise PeerGoneError(self.peer) from error
-        if not data:
+        if not data or len(data) % _TAKEN.size:
             raise PeerGoneError(self.peer)
-        data = self._partial + data
-        whole = len(data) - len(data) % _TAKEN.size
-        if whole:
-            self.taken_items, self.taken_bytes = _TAKEN.unpack_from(data, whole - _TAKEN.size)
-        self._partial = data[whole:]
+        # A pipe takes and gives whole records, as long as they are short.
+        self.taken_items, self.taken_bytes = _TAKEN.unpack_from(data, len(data) - _TAKEN.size)
 
-    async def wait_taken(self) -> None:
+    async def wait_taken(self, waiting: Waiting) -> None:
         """Wait until the reader has taken more.
 
         Raises:
             PeerGoneError: the reader is gone.
         """
-        await trio.lowlevel.wait_readable(self._sock)
+        self.ring(_ASK)
+        await waiting.readable(self._end.incoming)
         self.read_taken()
 
     def close(self) -> None:
-        """Close the socket."""
-        self._sock.close()
+        """Close the descriptors."""
+        self._end.close()
 
 
 class BellEar:
@@ -100,17 +136,18 @@ class BellEar:
 
     Attributes:
         ended: whether the producer has said that nothing more comes.
+        asked: whether it wants to know how much was taken.
     """
 
-    def __init__(self, sock: socket.socket, peer: str) -> None:
-        sock.setblocking(False)
+    def __init__(self, end: DoorbellEnd, peer: str) -> None:
         self.ended = False
-        self._sock = sock
+        self.asked = False
+        self._end = end
         self._peer = peer
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the bell is rung."""
-        return self._sock.fileno()
+        return self._end.incoming
 
     def listen(self) -> None:
         """Read the bells.
@@ -119,11 +156,15 @@ class BellEar:
             PeerGoneError: the producer is gone.
         """
         try:
-            data = self._sock.recv(_READ_BYTES)
+            data = os.read(self._end.incoming, _READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
             raise PeerGoneError(self._peer) from error
+        if data == _ITEM:
+            return
+        if _ASK in data or len(data) == _READ_BYTES:
+            self.asked = True  # a question may not have fitted behind so many bells
         if _END in data:
             self.ended = True
         elif not data and not self.ended:
@@ -132,12 +173,14 @@ class BellEar:
     def say_taken(self, items: int, payload_bytes: int) -> bool:
         """Tell the producer what was taken in all; return whether it could be told now."""
         try:
-            return self._sock.send(_TAKEN.pack(items, payload_bytes)) == _TAKEN.size
+            os.write(self._end.outgoing, _TAKEN.pack(items, payload_bytes))
         except BlockingIOError:
             return False
         except OSError:
-            return True  # nobody is there to be told; the read side finds out
+            pass  # nobody is there to be told; the read side finds out
+        self.asked = False
+        return True
 
     def close(self) -> None:
-        """Close the socket."""
-        self._sock.close()
+        """Close the descriptors."""
+        self._end.close()

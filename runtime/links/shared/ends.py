@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ..waiting import Waiting
+from .doorbell import DoorbellEnd
 from .specs import ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 if TYPE_CHECKING:
@@ -25,17 +26,25 @@ class SharedEnds:
         """Create the service, and keep it as long as this process is in the domain."""
         self._memory.create_service(spec)
 
-    def open_reader(self, spec: ReaderSpec, ear: socket.socket) -> SharedReader:
-        """Return the reading end; it owns the socket from now on."""
+    def open_reader(self, spec: ReaderSpec, ear: DoorbellEnd) -> SharedReader:
+        """Return the reading end; it owns its side of the doorbell from now on."""
         from .reader import SharedReader
 
         return SharedReader(self._memory, spec, ear)
 
-    def open_writer(self, spec: WriterSpec, bells: Sequence[socket.socket]) -> SharedWriter:
-        """Return the writing end; it owns the sockets from now on."""
+    def open_writer(
+        self, spec: WriterSpec, bells: Sequence[DoorbellEnd], waiting: Waiting
+    ) -> SharedWriter:
+        """Return the writing end; it owns its sides of the doorbells from now on.
+
+        Args:
+            spec: the link.
+            bells: one per reader.
+            waiting: how `send` and `end` wait for room.
+        """
         from .writer import SharedWriter
 
-        return SharedWriter(self._memory, spec, bells)
+        return SharedWriter(self._memory, spec, bells, waiting)
 
 
 @contextmanager

@@ -136,6 +136,12 @@ class Pages:
         """Return whether `size` bytes at `address` can be written to."""
         return self._writable.get(address, 0) >= size
 
+    def are_there(self, address: int, size: int) -> bool:
+        """Return whether a slot can be written to and need not give any of its pages back."""
+        return (
+            self._writable.get(address, 0) >= size and 2 * self._touched_bytes <= self._quota_bytes
+        )
+
     def excess(self, address: int, size: int) -> int:
         """Return the bytes that free slots should give back first: more than this producer's part.
 

@@ -11,81 +11,111 @@ a multiple of 64 bytes.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, Literal, NamedTuple
 
-import msgspec
 import numpy as np
 
 from actors import Array, DataError, Kind
 
+from ..item import Item
+
 HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
-# kind, subtype, flags, padding; then sequence, timestamp_ms, entered_ns, payload bytes;
-# attributes bytes, and two numbers of the kind's own.
-_HEADER: Final = struct.Struct("<BBBxIQQQQII")
-_FORTRAN: Final = 1
+# kind, subtype, whether in Fortran's order, attributes bytes; sequence, timestamp_ms, entered_ns;
+# payload bytes, and two numbers of the kind's own.
+_HEADER: Final = struct.Struct("<BB?xIQQQQII")
+
+# Up to here, two copies of the bytes cost less than making an array of the target.
+_SMALL_BYTES: Final = 16 * 1024
 
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
-_KINDS: Final = {code: kind for kind, code in _KIND_CODES.items()}
-
-Attributes = list[Any]
 
 
-@dataclass(slots=True)
 class Packed:
     """An item taken apart, ready to be written.
 
     Attributes:
+        kind_code: stands for the kind.
         payload: an array of any strides, or bytes, or the members of a bundle.
         payload_bytes: the room that it takes.
-        attributes: what goes behind the payload; None where there is nothing.
+        attributes: what goes behind the payload; empty where there is nothing.
+        total_bytes: the room that all takes, header included.
     """
 
-    kind: Kind
-    payload: Array | bytes | Sequence["Packed"]
-    payload_bytes: int
-    subtype: int = 0
-    first: int = 0
-    second: int = 0
-    fortran: bool = False
-    attributes: bytes = b""
+    __slots__ = (
+        "attributes",
+        "first",
+        "fortran",
+        "kind_code",
+        "payload",
+        "payload_bytes",
+        "second",
+        "subtype",
+        "total_bytes",
+    )
+
+    def __init__(
+        self,
+        kind_code: int,
+        payload: "Array | bytes | Sequence[Packed]",
+        payload_bytes: int,
+        attributes: bytes = b"",
+        subtype: int = 0,
+        first: int = 0,
+        second: int = 0,
+        fortran: bool = False,
+    ) -> None:
+        self.kind_code = kind_code
+        self.payload = payload
+        self.payload_bytes = payload_bytes
+        self.attributes = attributes
+        self.subtype = subtype
+        self.first = first
+        self.second = second
+        self.fortran = fortran
+        self.total_bytes = HEADER_BYTES + payload_bytes + len(attributes)
 
     @property
-    def total_bytes(self) -> int:
-        """The room it takes, header included."""
-        return HEADER_BYTES + self.payload_bytes + len(self.attributes)
-
     def arrays(self) -> Sequence[Array]:
-        """Return the arrays that writing this copies."""
+        """The arrays that writing this copies."""
         if isinstance(self.payload, np.ndarray):
             return (self.payload,)
         if isinstance(self.payload, bytes):
             return ()
-        return [array for member in self.payload for array in member.arrays()]
+        return [array for member in self.payload for array in member.arrays]
 
 
-@dataclass(slots=True)
-class Unpacked:
-    """An item read back, as far as all kinds have it in common.
+class Header(NamedTuple):
+    """A header read back.
 
     Attributes:
-        payload: shape (bytes,), dtype uint8; a view.
-        rest: the attributes of the kind's own; empty if the item has no attributes at all.
+        kind_code: stands for the kind.
+        fortran: whether an array is in Fortran's order.
+        attribute_bytes, payload_bytes: what follows.
+        first, second: two numbers of the kind's own.
     """
 
-    kind: Kind
-    payload: Array
+    kind_code: int
     subtype: int
-    first: int
-    second: int
     fortran: bool
+    attribute_bytes: int
     sequence: int
     timestamp_ms: int
     entered_ns: int
-    metadata: dict[str, str] = field(default_factory=dict)
-    rest: Attributes = field(default_factory=list)
+    payload_bytes: int
+    first: int
+    second: int
+
+    @property
+    def total_bytes(self) -> int:
+        """The room that all takes, header included."""
+        return HEADER_BYTES + self.payload_bytes + self.attribute_bytes
+
+
+def kind_code(kind: Kind) -> int:
+    """Return what stands for a kind in a header."""
+    return _KIND_CODES[kind]
 
 
 def aligned(size: int) -> int:
@@ -94,108 +124,77 @@ def aligned(size: int) -> int:
 
 
 def write(
-    memory: memoryview,
-    packed: Packed,
-    *,
-    sequence: int = 0,
-    timestamp_ms: int = 0,
-    entered_ns: int = 0,
-    has_payload: bool = False,
+    memory: memoryview, packed: Packed, item: Item | None = None, *, has_payload: bool = False
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
     Args:
         memory: where to.
-        packed: the item.
-        sequence: of the chunk that it came from.
-        timestamp_ms: the client's, of that chunk.
-        entered_ns: when that chunk entered the session.
+        packed: the item's data.
+        item: whose marks go into the header; None for a member of a bundle, which has none.
         has_payload: leave the payload out, since it is there already.
     """
+    payload_bytes, attributes = packed.payload_bytes, packed.attributes
     _HEADER.pack_into(
         memory,
         0,
-        _KIND_CODES[packed.kind],
+        packed.kind_code,
         packed.subtype,
-        _FORTRAN if packed.fortran else 0,
-        len(packed.attributes),
-        sequence,
-        timestamp_ms,
-        entered_ns,
-        packed.payload_bytes,
+        packed.fortran,
+        len(attributes),
+        0 if item is None else item.sequence,
+        0 if item is None else item.timestamp_ms,
+        0 if item is None else item.entered_ns,
+        payload_bytes,
         packed.first,
         packed.second,
     )
-    end = HEADER_BYTES + packed.payload_bytes
-    if packed.payload_bytes and not has_payload:
-        _write_payload(memory, packed)
-    if packed.attributes:
-        memory[end : end + len(packed.attributes)] = packed.attributes
+    if payload_bytes and not has_payload:
+        payload = packed.payload
+        if isinstance(payload, np.ndarray):
+            _copy_array(memory, payload, payload_bytes, packed.fortran)
+        elif isinstance(payload, bytes):
+            memory[HEADER_BYTES : HEADER_BYTES + payload_bytes] = payload
+        else:
+            _write_members(memory, payload)
+    if attributes:
+        memory[HEADER_BYTES + payload_bytes : packed.total_bytes] = attributes
 
 
-def _write_payload(memory: memoryview, packed: Packed) -> None:
-    payload = packed.payload
-    if isinstance(payload, bytes):
-        memory[HEADER_BYTES : HEADER_BYTES + packed.payload_bytes] = payload
-    elif isinstance(payload, np.ndarray):
-        target = np.ndarray(
-            payload.shape,
-            payload.dtype,
-            memory,
-            HEADER_BYTES,
-            order="F" if packed.fortran else "C",
-        )
-        np.copyto(target, payload)
+def _copy_array(memory: memoryview, array: Array, size: int, fortran: bool) -> None:
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    if size <= _SMALL_BYTES:
+        memory[HEADER_BYTES : HEADER_BYTES + size] = array.tobytes(order)
     else:
-        begin = HEADER_BYTES
-        for member in payload:
-            write(memory[begin : begin + member.total_bytes], member)
-            begin += aligned(member.total_bytes)
+        target = np.ndarray(array.shape, array.dtype, memory, HEADER_BYTES, order=order)
+        np.copyto(target, array)
 
 
-def payload_bytes_of(memory: Array) -> int:
-    """Return the length of the payload in `memory`, which begins with a header."""
-    return int(_HEADER.unpack_from(memory.data)[7])
+def _write_members(memory: memoryview, members: Sequence[Packed]) -> None:
+    begin = HEADER_BYTES
+    for member in members:
+        write(memory[begin : begin + member.total_bytes], member)
+        begin += aligned(member.total_bytes)
 
 
-def read_header(memory: Array) -> tuple[Unpacked, int]:
-    """Return what lies at the beginning of `memory`, and how many bytes it takes.
-
-    Args:
-        memory: read-only uint8, shape (bytes,), beginning with a header; may be longer.
+def read_header(memory: memoryview) -> Header:
+    """Return what `memory` begins with.
 
     Raises:
         DataError: it is shorter than the header says.
-        struct.error, KeyError, ValueError, msgspec.MsgspecError: this is no item.
+        struct.error: it is shorter than a header.
     """
-    (
-        code,
-        subtype,
-        flags,
-        attribute_bytes,
-        sequence,
-        timestamp_ms,
-        entered_ns,
-        payload_bytes,
-        first,
-        second,
-    ) = _HEADER.unpack_from(memory.data)
-    end = HEADER_BYTES + payload_bytes
-    total = end + attribute_bytes
-    if total > memory.size:
-        raise DataError(f"an item of {total} bytes in {memory.size}")
-    unpacked = Unpacked(
-        _KINDS[code],
-        memory[HEADER_BYTES:end],
-        subtype,
-        first,
-        second,
-        bool(flags & _FORTRAN),
-        sequence,
-        timestamp_ms,
-        entered_ns,
-    )
-    if attribute_bytes:
-        attributes = msgspec.msgpack.decode(memory[end:total].tobytes())
-        unpacked.metadata, *unpacked.rest = attributes
-    return unpacked, total
+    header = Header._make(_HEADER.unpack_from(memory))
+    if header.total_bytes > memory.nbytes:
+        raise DataError(f"an item of {header.total_bytes} bytes in {memory.nbytes}")
+    return header
+
+
+def payload_of(header: Header, memory: memoryview) -> memoryview:
+    """Return a view of the payload."""
+    return memory[HEADER_BYTES : HEADER_BYTES + header.payload_bytes]
+
+
+def text_of(header: Header, memory: memoryview) -> str:
+    """Return the payload as text."""
+    return str(payload_of(header, memory), "utf-8")

@@ -1,15 +1,13 @@
 """The one room that imports iceoryx2: segments that processes of one session share."""
 
 import ctypes
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import iceoryx2 as iox2
-import numpy as np
-
-from actors import Array
 
 from ...errors import SharedMemoryError
 from .headroom import Headroom, Pages, needed_bytes
@@ -96,6 +94,10 @@ class Publisher:
     def __init__(self, port: Any, pages: Pages) -> None:
         self._port = port
         self._pages = pages
+        # The library's public `loan_slice_uninit` looks the payload's type up at every call.
+        self._loan_blocks = getattr(port, "__loan_slice_uninit", port.loan_slice_uninit)
+        # By address, since slots are used again and again.
+        self._views: dict[int, memoryview] = {}
 
     def loan(self, size: int) -> "Slot":
         """Return a writable slot of at least `size` bytes; the segment grows as needed.
@@ -103,12 +105,18 @@ class Publisher:
         Raises:
             SharedMemoryError: it may not, or cannot.
         """
-        pages = self._pages
+        pages, blocks = self._pages, -(-size // BLOCK_BYTES)
         pages.prepare(size)
-        slot = Slot(self._port.loan_slice_uninit(-(-size // BLOCK_BYTES)), size)
-        pages.shrink(slot.address, size)
-        if not pages.has(slot.address, size):
-            self._give_pages(slot)
+        sample = self._loan_blocks(blocks)
+        address: int = sample.payload_ptr
+        view = self._views.get(address)
+        if view is None or view.nbytes < size:
+            view = self._views[address] = writable_view(address, blocks)
+        slot = Slot(sample, size, address, view)
+        if not pages.are_there(address, size):
+            pages.shrink(address, size)
+            if not pages.has(address, size):
+                self._give_pages(slot)
         return slot
 
     def _give_pages(self, slot: "Slot") -> None:
@@ -134,64 +142,74 @@ class Publisher:
 
 
 class Slot:
-    """Shared memory that nobody else sees yet."""
+    """Shared memory that nobody else sees yet.
+
+    Attributes:
+        memory: of `size` bytes at least; not to be written to once the slot is sent.
+    """
 
     __slots__ = ("_sample", "address", "memory", "size")
 
-    def __init__(self, sample: Any, size: int) -> None:
+    def __init__(self, sample: Any, size: int, address: int, memory: memoryview) -> None:
         self._sample = sample
-        self.address: int = sample.payload_ptr
+        self.address = address
         self.size = size
-        array = (ctypes.c_ubyte * size).from_address(self.address)
-        self.memory = memoryview(array).cast("B")
+        self.memory = memory
 
     def send(self) -> int:
         """Publish the slot to every reader; return how many got it. The slot is used up."""
-        self.memory.release()
-        return int(self._sample.assume_init().send())
+        count: int = _initialized(self._sample).send()
+        return count
+
+
+# Like `SampleMutUninit.assume_init`, without a look at the payload's type.
+_initialized: Final = getattr(
+    iox2.SampleMutUninit, "__assume_init", iox2.SampleMutUninit.assume_init
+)
+
+
+def writable_view(address: int, blocks: int) -> memoryview:
+    """Return a view of so many blocks of this process's memory; it keeps nothing alive."""
+    return memoryview((ctypes.c_ubyte * (blocks * BLOCK_BYTES)).from_address(address)).cast("B")
 
 
 class Subscriber:
     """A reader's end of a service."""
 
     def __init__(self, port: Any) -> None:
-        self._port = port
-
-    def receive(self) -> Any:
-        """Return the next sample, or None. The slot stays borrowed as long as the sample lives."""
-        return self._port.receive()
+        self.receive: Callable[[], Any] = port.receive
+        """Returns the next sample, or None. The slot stays borrowed as long as the sample lives."""
 
 
-class Borrowed:
-    """The owner of a received slot: arrays that view it have it as their base, and keep it alive.
+class Borrowed(ctypes.c_ubyte * 2**46):  # type: ignore[misc]  # it is a class
+    """The owner of a received slot: what views it has it as its base, and keeps it alive.
 
     The library's own `as_memory_view()` has no owner, so an array of it may outlive its slot, and
-    is writable besides.
+    is writable besides. The length is only that of the class, so that one class serves all slots.
     """
 
-    __slots__ = ("__array_interface__", "__weakref__", "_returned", "_sample", "_weight")
-
-    def __init__(self, sample: Any, returned: Any, weight: int) -> None:
-        self._sample = sample
-        self._returned = returned
-        self._weight = weight
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": (sample.header.number_of_elements * BLOCK_BYTES,),
-            "typestr": "|u1",
-            "data": (sample.payload_ptr, True),
-        }
+    sample: Any
+    returned: "deque[int]"
+    weight: int
 
     def __del__(self) -> None:
         # The last view may be dropped in any thread, so nothing here but two atomic steps: first
         # give the slot back, then say so.
-        del self._sample
-        self._returned.append(self._weight)
+        del self.sample
+        self.returned.append(self.weight)
 
 
-def sample_memory(sample: Any) -> Array:
-    """Return a read-only view of a sample, valid only as long as the sample is held."""
-    return np.asarray(Borrowed(sample, [], 0))
+def borrowed_view(sample: Any, weight: int, returned: "deque[int]") -> memoryview:
+    """Return a read-only view of a sample; the slot stays borrowed as long as anything views it.
+
+    Args:
+        sample: as received.
+        weight: its length, in bytes.
+        returned: gets the weight when the slot is given back.
+    """
+    owner = Borrowed.from_address(sample.payload_ptr)
+    owner.sample, owner.returned, owner.weight = sample, returned, weight
+    return memoryview(owner)[:weight].toreadonly()
 
 
 @contextmanager

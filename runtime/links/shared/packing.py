@@ -1,7 +1,9 @@
 """Taking items of every kind apart for shared memory, and putting them together again."""
 
+import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -28,10 +30,36 @@ from actors import (
     Video,
     VideoCodec,
 )
+from actors.data import NO_METADATA, restorer
 
-from .layout import Packed, Unpacked, aligned, read_header
+from .layout import (
+    HEADER_BYTES,
+    Header,
+    Packed,
+    aligned,
+    kind_code,
+    payload_of,
+    read_header,
+    text_of,
+)
 
+_AUDIO: Final = kind_code(Kind.AUDIO)
+_BINARY: Final = kind_code(Kind.BINARY)
+_TEXT: Final = kind_code(Kind.TEXT)
+_JSON: Final = kind_code(Kind.JSON)
+
+# What was packed was checked when it was made; the most frequent kinds are not checked again.
+_restore_audio: Final = restorer(Audio)
+_restore_binary: Final = restorer(Binary)
+_restore_text: Final = restorer(Text)
+_restore_json: Final = restorer(Json)
+
+_BYTE: Final = np.dtype(np.uint8)
 _AUDIO_DTYPES: Final = tuple(np.dtype(scalar) for scalar in (np.float32, np.int16, np.int32))
+
+
+Metadata = Mapping[str, str]
+Attributes = Sequence[Any]
 
 
 def pack(data: Data) -> Packed:
@@ -39,18 +67,18 @@ def pack(data: Data) -> Packed:
     return _PACKERS[data.kind](data)
 
 
-def read(memory: Array) -> tuple[Data, int, int, int]:
-    """Return the item in `memory`, its arrays views of it; its sequence, timestamp_ms, entered_ns.
+def read(memory: memoryview) -> tuple[Data, Header]:
+    """Return the item in `memory`, its arrays views of it; and its header.
 
     Args:
-        memory: read-only uint8, shape (bytes,), beginning with a header; may be longer.
+        memory: read-only, beginning with a header; may be longer. It must keep what it views.
 
     Raises:
         DataError: this is no item.
     """
     try:
-        unpacked, _ = read_header(memory)
-        data = _UNPACKERS[unpacked.kind](unpacked)
+        header = read_header(memory)
+        return _unpack(header, memory), header
     except (
         KeyError,
         ValueError,
@@ -60,13 +88,31 @@ def read(memory: Array) -> tuple[Data, int, int, int]:
         msgspec.MsgspecError,
     ) as error:
         raise DataError(f"what came over the link is no item: {error}") from error
-    return data, unpacked.sequence, unpacked.timestamp_ms, unpacked.entered_ns
+
+
+def _unpack(header: Header, memory: memoryview) -> Data:
+    metadata: Metadata = NO_METADATA
+    rest: Attributes = ()
+    if header.attribute_bytes:
+        end = header.total_bytes
+        attributes = msgspec.msgpack.decode(memory[end - header.attribute_bytes : end])
+        metadata, *rest = attributes
+        metadata = MappingProxyType(metadata) if metadata else NO_METADATA
+    return _UNPACKERS[header.kind_code](header, memory, metadata, rest)
 
 
 def _attributes(data: Data, *rest: object) -> bytes:
     if not data.metadata and not any(rest):
         return b""
     return msgspec.msgpack.encode([dict(data.metadata), *rest])
+
+
+def _elements(header: Header, memory: memoryview, dtype: np.dtype[Any]) -> Array:
+    """Return the payload's elements, shape (count,): a view, and read-only for good.
+
+    An array made by `np.ndarray` of the same memory could be opened to writing.
+    """
+    return np.frombuffer(memory, dtype, header.payload_bytes // dtype.itemsize, HEADER_BYTES)
 
 
 def _is_fortran(array: Array) -> bool:
@@ -79,113 +125,124 @@ def _pack_audio(data: Audio) -> Packed:
     if data.metadata or data.metadata_json is not None:
         attributes = msgspec.msgpack.encode([dict(data.metadata), data.metadata_json])
     return Packed(
-        Kind.AUDIO,
+        _AUDIO,
         samples,
         samples.nbytes,
+        attributes,
         _AUDIO_DTYPES.index(samples.dtype),
         data.sample_rate,
-        data.channels,
-        attributes=attributes,
+        samples.shape[1],
     )
 
 
-def _unpack_audio(item: Unpacked) -> Audio:
-    samples = item.payload.view(_AUDIO_DTYPES[item.subtype]).reshape(-1, item.second)
-    (metadata_json,) = item.rest or (None,)
-    return Audio(samples, item.first, metadata_json, metadata=item.metadata)
+def _unpack_audio(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Audio:
+    samples = _elements(header, memory, _AUDIO_DTYPES[header.subtype]).reshape(-1, header.second)
+    (metadata_json,) = rest or (None,)
+    return _restore_audio(metadata, samples, header.first, metadata_json)
 
 
 def _pack_video(data: Video) -> Packed:
+    attributes = _attributes(
+        data, data.frame_number, data.timestamp_us, int(data.codec), data.is_keyframe
+    )
     return Packed(
-        Kind.VIDEO,
+        kind_code(Kind.VIDEO),
         data.pixels,
         data.pixels.nbytes,
+        attributes,
         data.format,
         data.width,
         data.height,
-        attributes=_attributes(
-            data, data.frame_number, data.timestamp_us, int(data.codec), data.is_keyframe
-        ),
     )
 
 
-def _unpack_video(item: Unpacked) -> Video:
-    number, timestamp_us, codec, is_keyframe = item.rest or (0, 0, 0, False)
+def _unpack_video(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Video:
+    number, timestamp_us, codec, is_keyframe = rest or (0, 0, 0, False)
     return Video(
-        item.payload,
-        item.first,
-        item.second,
-        PixelFormat(item.subtype),
+        _elements(header, memory, _BYTE),
+        header.first,
+        header.second,
+        PixelFormat(header.subtype),
         number,
         timestamp_us,
         VideoCodec(codec),
         is_keyframe,
-        metadata=item.metadata,
+        metadata=metadata,
     )
 
 
 def _pack_array(data: Tensor | NumpyArray, layout: str) -> Packed:
     array = data.array
+    attributes = [dict(data.metadata), array.dtype.str, array.shape, layout]
     return Packed(
-        data.kind,
+        kind_code(data.kind),
         array,
         array.nbytes,
+        msgspec.msgpack.encode(attributes),
         fortran=_is_fortran(array),
-        attributes=msgspec.msgpack.encode(
-            [dict(data.metadata), array.dtype.str, array.shape, layout]
-        ),
     )
 
 
-def _unpacked_array(item: Unpacked) -> tuple[Array, str]:
-    dtype_name, shape, layout = item.rest
-    dtype = np.dtype(dtype_name)
+def _unpack_tensor(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Tensor:
+    dtype_name, shape, layout = rest
+    array = _shaped(header, memory, np.dtype(dtype_name), shape)
+    return Tensor(array, layout, metadata=metadata)
+
+
+def _unpack_numpy(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> NumpyArray:
+    dtype_name, shape, _ = rest
+    return NumpyArray(_shaped(header, memory, np.dtype(dtype_name), shape), metadata=metadata)
+
+
+def _shaped(header: Header, memory: memoryview, dtype: np.dtype[Any], shape: list[int]) -> Array:
     if dtype.hasobject:
         raise DataError("an array of Python objects")
-    array: Array = np.ndarray(tuple(shape), dtype, item.payload, order="F" if item.fortran else "C")
-    return array, layout
-
-
-def _unpack_tensor(item: Unpacked) -> Tensor:
-    array, layout = _unpacked_array(item)
-    return Tensor(array, layout, metadata=item.metadata)
-
-
-def _unpack_numpy(item: Unpacked) -> NumpyArray:
-    return NumpyArray(_unpacked_array(item)[0], metadata=item.metadata)
+    if math.prod(shape) * dtype.itemsize != header.payload_bytes:
+        raise DataError(f"an array of {shape} {dtype} in {header.payload_bytes} bytes")
+    if not header.payload_bytes:
+        return np.empty(shape, dtype)
+    return _elements(header, memory, dtype).reshape(shape, order="F" if header.fortran else "C")
 
 
 def _pack_binary(data: Binary) -> Packed:
-    return Packed(
-        Kind.BINARY, data.data, data.data.nbytes, attributes=_attributes(data, data.mime_type)
-    )
+    array = data.data
+    return Packed(_BINARY, array, array.nbytes, _attributes(data, data.mime_type))
 
 
-def _unpack_binary(item: Unpacked) -> Binary:
-    (mime_type,) = item.rest or ("",)
-    return Binary(item.payload, mime_type, metadata=item.metadata)
+def _unpack_binary(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Binary:
+    (mime_type,) = rest or ("",)
+    return _restore_binary(metadata, _elements(header, memory, _BYTE), mime_type)
 
 
 def _pack_text(data: Text) -> Packed:
     encoded = data.text.encode()
     attributes = _attributes(data, data.language, data.channel, data.encoding)
-    return Packed(Kind.TEXT, encoded, len(encoded), attributes=attributes)
+    return Packed(_TEXT, encoded, len(encoded), attributes)
 
 
-def _unpack_text(item: Unpacked) -> Text:
-    language, channel, encoding = item.rest or ("", "", "")
-    text = item.payload.tobytes().decode()
-    return Text(text, language, channel, encoding, metadata=item.metadata)
+def _unpack_text(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> Text:
+    language, channel, encoding = rest or ("", "", "")
+    return _restore_text(metadata, text_of(header, memory), language, channel, encoding)
 
 
 def _pack_json(data: Json) -> Packed:
     encoded = data.text.encode()
-    return Packed(Kind.JSON, encoded, len(encoded), attributes=_attributes(data, data.schema_type))
+    return Packed(_JSON, encoded, len(encoded), _attributes(data, data.schema_type))
 
 
-def _unpack_json(item: Unpacked) -> Json:
-    (schema_type,) = item.rest or ("",)
-    return Json.from_text(item.payload.tobytes().decode(), schema_type, metadata=item.metadata)
+def _unpack_json(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> Json:
+    (schema_type,) = rest or ("",)
+    return _restore_json(metadata, text_of(header, memory), schema_type)
 
 
 def _pack_file(data: File) -> Packed:
@@ -198,13 +255,12 @@ def _pack_file(data: File) -> Packed:
         data.length,
         data.stream_id,
     )
-    return Packed(
-        Kind.FILE, b"", 0, attributes=msgspec.msgpack.encode([dict(data.metadata), *parts])
-    )
+    attributes = msgspec.msgpack.encode([dict(data.metadata), *parts])
+    return Packed(kind_code(Kind.FILE), b"", 0, attributes)
 
 
-def _unpack_file(item: Unpacked) -> File:
-    return File(*item.rest, metadata=item.metadata)
+def _unpack_file(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> File:
+    return File(*rest, metadata=metadata)
 
 
 def _pack_control(data: Control) -> Packed:
@@ -218,34 +274,38 @@ def _pack_control(data: Control) -> Packed:
         case DeadlineWarning(deadline):
             message = (3, deadline)
     attributes = [dict(data.metadata), message, data.segment_id, data.timestamp_ms, data.details]
-    return Packed(Kind.CONTROL, b"", 0, attributes=msgspec.msgpack.encode(attributes))
+    return Packed(kind_code(Kind.CONTROL), b"", 0, msgspec.msgpack.encode(attributes))
 
 
-def _unpack_control(item: Unpacked) -> Control:
-    (which, *numbers), segment_id, timestamp_ms, details = item.rest
+def _unpack_control(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Control:
+    (which, *numbers), segment_id, timestamp_ms, details = rest
     makers = (None, CancelSpeculation, BatchHint, DeadlineWarning)
     maker = makers[which]
     message = None if maker is None else maker(*numbers)
-    return Control(message, segment_id, timestamp_ms, details, metadata=item.metadata)
+    return Control(message, segment_id, timestamp_ms, details, metadata=metadata)
 
 
 def _pack_bundle(data: Bundle) -> Packed:
     members = [pack(member) for member in data.members.values()]
     return Packed(
-        Kind.BUNDLE,
+        kind_code(Kind.BUNDLE),
         members,
         sum(aligned(member.total_bytes) for member in members),
-        attributes=msgspec.msgpack.encode([dict(data.metadata), *data.members]),
+        msgspec.msgpack.encode([dict(data.metadata), *data.members]),
     )
 
 
-def _unpack_bundle(item: Unpacked) -> Bundle:
-    memory, members = item.payload, dict[str, Data]()
-    for port in item.rest:
-        member, size = read_header(memory)
-        members[port] = _UNPACKERS[member.kind](member)
-        memory = memory[aligned(size) :]
-    return Bundle(members, metadata=item.metadata)
+def _unpack_bundle(
+    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+) -> Bundle:
+    memory, members = payload_of(header, memory), dict[str, Data]()
+    for port in rest:
+        member = read_header(memory)
+        members[port] = _unpack(member, memory)
+        memory = memory[aligned(member.total_bytes) :]
+    return Bundle(members, metadata=metadata)
 
 
 _PACKERS: Final[dict[Kind, Callable[[Any], Packed]]] = {
@@ -260,15 +320,15 @@ _PACKERS: Final[dict[Kind, Callable[[Any], Packed]]] = {
     Kind.CONTROL: _pack_control,
     Kind.BUNDLE: _pack_bundle,
 }
-_UNPACKERS: Final[dict[Kind, Callable[[Unpacked], Data]]] = {
-    Kind.AUDIO: _unpack_audio,
-    Kind.VIDEO: _unpack_video,
-    Kind.TENSOR: _unpack_tensor,
-    Kind.NUMPY: _unpack_numpy,
-    Kind.BINARY: _unpack_binary,
-    Kind.TEXT: _unpack_text,
-    Kind.JSON: _unpack_json,
-    Kind.FILE: _unpack_file,
-    Kind.CONTROL: _unpack_control,
-    Kind.BUNDLE: _unpack_bundle,
+_UNPACKERS: Final[dict[int, Callable[[Header, memoryview, Metadata, Attributes], Data]]] = {
+    kind_code(Kind.AUDIO): _unpack_audio,
+    kind_code(Kind.VIDEO): _unpack_video,
+    kind_code(Kind.TENSOR): _unpack_tensor,
+    kind_code(Kind.NUMPY): _unpack_numpy,
+    kind_code(Kind.BINARY): _unpack_binary,
+    kind_code(Kind.TEXT): _unpack_text,
+    kind_code(Kind.JSON): _unpack_json,
+    kind_code(Kind.FILE): _unpack_file,
+    kind_code(Kind.CONTROL): _unpack_control,
+    kind_code(Kind.BUNDLE): _unpack_bundle,
 }

@@ -1,18 +1,13 @@
 """The reader's end of a link through shared memory."""
 
-import socket
 from collections import deque
 from typing import Any
 
-import numpy as np
-
-from actors import Array
-
 from ..item import Item
 from ..statistics import LinkStatistics
-from .doorbell import BellEar
-from .layout import payload_bytes_of
-from .memory import BLOCK_BYTES, Borrowed, MemoryNode, sample_memory
+from .doorbell import BellEar, DoorbellEnd
+from .layout import read_header
+from .memory import BLOCK_BYTES, MemoryNode, borrowed_view
 from .packing import read
 from .specs import ReaderSpec
 
@@ -24,11 +19,11 @@ class SharedReader:
     copies before the borrows run out, never an error.
     """
 
-    def __init__(self, memory: MemoryNode, spec: ReaderSpec, sock: socket.socket) -> None:
+    def __init__(self, memory: MemoryNode, spec: ReaderSpec, ear: DoorbellEnd) -> None:
         self.statistics = LinkStatistics()
         self._spec = spec
-        self._subscriber = memory.open_subscriber(spec.channel)
-        self._ear = BellEar(sock, spec.source)
+        self._receive = memory.open_subscriber(spec.channel).receive
+        self._ear = BellEar(ear, spec.source)
         self._taken_items = 0
         self._taken_bytes = 0
         self._said_items = 0
@@ -45,12 +40,14 @@ class SharedReader:
 
     def take(self) -> Item | None:
         """Return the next item if it is here."""
-        sample = self._subscriber.receive()
+        sample = self._receive()
         if sample is None:
             self._drained = True
             return None
         self._drained = False
         weight = sample.header.number_of_elements * BLOCK_BYTES
+        data, header = read(self._memory_of(sample, weight))
+        del sample
         self._taken_items += 1
         self._taken_bytes += weight
         # A quarter of the room at a time: the producer rarely has to wait for it, and most items
@@ -60,23 +57,21 @@ class SharedReader:
             or 4 * (self._taken_bytes - self._said_bytes) >= self._spec.capacity_bytes
         ):
             self._say_taken()
-        memory = self._memory_of(sample, weight)
-        del sample
-        data, sequence, timestamp_ms, entered_ns = read(memory)
-        size = payload_bytes_of(memory)
         counters = self.statistics
         counters.items += 1
-        counters.payload_bytes += size
-        counters.shared_bytes += size
-        return Item(data, sequence, self._spec.source, timestamp_ms, entered_ns)
+        counters.payload_bytes += header.payload_bytes
+        counters.shared_bytes += header.payload_bytes
+        return Item(
+            data, header.sequence, self._spec.source, header.timestamp_ms, header.entered_ns
+        )
 
     def fileno(self) -> int:
         """Return the doorbell's descriptor."""
         return self._ear.fileno()
 
     def before_wait(self) -> None:
-        """Tell the producer what was taken."""
-        if self._said_items != self._taken_items:
+        """Tell the producer what was taken, if it waits for that."""
+        if self._ear.asked:
             self._say_taken()
 
     def after_wait(self) -> None:
@@ -89,16 +84,16 @@ class SharedReader:
         self._drained = False
 
     def close(self) -> None:
-        """Let go of sockets and memory; arrays that were received stay valid."""
+        """Let go of the doorbell and of memory; arrays that were received stay valid."""
         self._ear.close()
-        del self._subscriber
+        del self._receive
 
     def _say_taken(self) -> None:
         if self._ear.say_taken(self._taken_items, self._taken_bytes):
             self._said_items = self._taken_items
             self._said_bytes = self._taken_bytes
 
-    def _memory_of(self, sample: Any, weight: int) -> Array:
+    def _memory_of(self, sample: Any, weight: int) -> memoryview:
         while self._returned:
             self._borrowed_bytes -= self._returned.popleft()
             self._borrowed -= 1
@@ -109,9 +104,8 @@ class SharedReader:
         ):
             self._borrowed += 1
             self._borrowed_bytes += weight
-            return np.asarray(Borrowed(sample, self._returned, weight))
-        copy = np.array(sample_memory(sample))
-        copy.flags.writeable = False
+            return borrowed_view(sample, weight, self._returned)
+        copy = memoryview(bytes(borrowed_view(sample, weight, deque())))
         self.statistics.copies += 1
-        self.statistics.copied_bytes += payload_bytes_of(copy)
+        self.statistics.copied_bytes += read_header(copy).payload_bytes
         return copy

@@ -1,7 +1,6 @@
 """The producer's end of a link through shared memory."""
 
 import math
-import socket
 import weakref
 from collections import deque
 from collections.abc import Sequence
@@ -16,10 +15,11 @@ from ...errors import SharedMemoryError
 from ..errors import PeerGoneError
 from ..item import Item
 from ..statistics import LinkStatistics
-from .doorbell import Bell
-from .layout import HEADER_BYTES, Packed, write
+from ..waiting import TrioWaiting, Waiting
+from .doorbell import Bell, DoorbellEnd
+from .layout import HEADER_BYTES, Packed, aligned, write
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
-from .memory import BLOCK_BYTES, MOST_LOANS, MemoryNode, Subscriber
+from .memory import MOST_LOANS, MemoryNode, Subscriber
 from .packing import pack
 from .specs import WriterSpec
 
@@ -28,16 +28,21 @@ class SharedWriter:
     """Publishes each item once, for all readers, when the slowest of them has room for it."""
 
     def __init__(
-        self, memory: MemoryNode, spec: WriterSpec, sockets: Sequence[socket.socket]
+        self,
+        memory: MemoryNode,
+        spec: WriterSpec,
+        bells: Sequence[DoorbellEnd],
+        waiting: Waiting,
     ) -> None:
         self.statistics = LinkStatistics()
         self._spec = spec
+        self._waiting = waiting
         self._memory = memory
         self._own: Subscriber | None = None
         self._loans: weakref.WeakSet[Loan] = weakref.WeakSet()
         self._kept = 0
         self._publisher = memory.open_publisher(spec)
-        self._bells = [Bell(sock, peer) for sock, peer in zip(sockets, spec.peers, strict=True)]
+        self._bells = [Bell(end, peer) for end, peer in zip(bells, spec.peers, strict=True)]
         self._sent_items = 0
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
@@ -65,6 +70,24 @@ class SharedWriter:
         """Whether `pump` has to run beside the producer."""
         return self._spec.drop_oldest
 
+    @property
+    def has_backlog(self) -> bool:
+        """Whether `pump` has something to do."""
+        return bool(self._outbox)
+
+    def send_now(self, item: Item) -> bool:
+        """Publish `item` if there is room for it; return whether it was published.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+            SharedMemoryError: it does not fit into the session's shared memory.
+        """
+        packed = pack(item.data)
+        if self._outbox or self._turn.locked() or not self._has_room(packed):
+            return False
+        self._publish(item, packed)
+        return True
+
     async def send(self, item: Item) -> None:
         """Publish `item`, once there is room for it.
 
@@ -82,7 +105,7 @@ class SharedWriter:
             return
         if self._turn.locked() or not self._has_room(packed):
             async with self._turn:
-                await self._wait_for_room(packed)
+                await self._wait_for_room(packed, self._waiting)
                 self._publish(item, packed)
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -95,7 +118,7 @@ class SharedWriter:
                 if self._ended:
                     return
                 await self._outbox_changed.park()
-            await self._wait_for_room(self._outbox[0][1])
+            await self._wait_for_room(self._outbox[0][1], TrioWaiting())
             # Another item may be the oldest by now.
             item, packed = self._outbox.popleft()
             self._outbox_bytes -= packed.total_bytes
@@ -113,10 +136,10 @@ class SharedWriter:
         self._ended = True
         self._outbox_changed.unpark_all()
         for bell in self._bells:
-            await bell.ring_end()
+            await bell.ring_end(self._waiting)
 
     def close(self) -> None:
-        """Let go of sockets and memory."""
+        """Let go of doorbells and memory."""
         for bell in self._bells:
             bell.close()
         self._bells.clear()
@@ -139,17 +162,11 @@ class SharedWriter:
         self._outbox_changed.unpark_all()
 
     def _publish(self, item: Item, packed: Packed) -> None:
-        loan = self._loan_in(packed)
+        loan = self._loan_in(packed) if self._loans else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
-        write(
-            slot.memory,
-            packed,
-            sequence=item.sequence,
-            timestamp_ms=item.timestamp_ms,
-            entered_ns=item.entered_ns,
-            has_payload=loan is not None,
-        )
-        if slot.send() < len(self._bells):
+        write(slot.memory, packed, item, has_payload=loan is not None)
+        bells = self._bells
+        if slot.send() < len(bells):
             raise PeerGoneError(self._spec.peers[0])
         if self._own is not None:
             sample = self._own.receive()
@@ -157,23 +174,22 @@ class SharedWriter:
                 loan.keep(sample)
                 self._kept += 1
         self._sent_items += 1
-        self._sent_bytes += _slot_bytes(slot.size)
-        self._count(packed, copied=packed.arrays() if loan is None else ())
-        for bell in self._bells:
+        self._sent_bytes += aligned(slot.size)
+        for bell in bells:
             bell.ring()
-
-    def _count(self, packed: Packed, *, copied: Sequence[Array]) -> None:
+        # Now that the readers are on their way.
         counters = self.statistics
         counters.items += 1
         counters.payload_bytes += packed.payload_bytes
         counters.shared_bytes += packed.payload_bytes
-        for array in copied:
-            counters.copies += 1
-            counters.copied_bytes += array.nbytes
+        if loan is None:
+            for array in packed.arrays:
+                counters.copies += 1
+                counters.copied_bytes += array.nbytes
 
     def _loan_in(self, packed: Packed) -> Loan | None:
         """Return the loan that the payload is, if it can be sent as it is."""
-        if not self._loans or not isinstance(packed.payload, np.ndarray):
+        if not isinstance(packed.payload, np.ndarray):
             return None
         loan = loan_of(packed.payload)
         if (
@@ -190,11 +206,11 @@ class SharedWriter:
         if loan.sent:
             self._kept -= 1
 
-    async def _wait_for_room(self, packed: Packed) -> None:
+    async def _wait_for_room(self, packed: Packed, waiting: Waiting) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         for bell in self._bells:
             while not self._has_room_at(bell, packed):
-                await bell.wait_taken()
+                await bell.wait_taken(waiting)
 
     def _has_room(self, packed: Packed) -> bool:
         for bell in self._bells:
@@ -215,7 +231,3 @@ class SharedWriter:
             items < self._spec.channel.capacity
             and waiting_bytes + packed.total_bytes <= self._spec.capacity_bytes
         )
-
-
-def _slot_bytes(size: int) -> int:
-    return -(-size // BLOCK_BYTES) * BLOCK_BYTES

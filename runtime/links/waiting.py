@@ -1,0 +1,106 @@
+"""How an end of a link waits for the other: in trio, or by blocking the thread."""
+
+import os
+import select
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import trio
+
+
+class Waiting(Protocol):
+    """Waits for a descriptor."""
+
+    def goes_on(self) -> bool:
+        """Return whether nobody else needs a turn now."""
+
+    def block(self, descriptor: int) -> bool:
+        """Return True when there is something to read, or False if `readable` must do it."""
+
+    async def readable(self, descriptor: int) -> None:
+        """Return when there is something to read."""
+
+
+class TrioWaiting:
+    """Waits as every task does, and lets the others run."""
+
+    def goes_on(self) -> bool:
+        """Return False."""
+        return False
+
+    def block(self, descriptor: int) -> bool:
+        """Return False."""
+        return False
+
+    async def readable(self, descriptor: int) -> None:
+        """Return when there is something to read."""
+        await trio.lowlevel.wait_readable(descriptor)
+
+
+class BlockingWaiting:
+    """Waits in one system call, for a process in which no other task has anything to do.
+
+    A turn of trio's scheduler costs several times such a call, and a synchronous actor has no use
+    for it. Whatever else the process waits for interrupts: then that wait is trio's.
+
+    Attributes:
+        alone: tells whether no other task waits for anything but the interrupts.
+
+    Args:
+        interrupts: descriptors that become readable when another task has something to do.
+    """
+
+    def __init__(self, interrupts: Sequence[int]) -> None:
+        self.alone: Callable[[], bool] = _never
+        self._interrupts = interrupts
+        self._interrupt_poll = _poll_of(*interrupts)
+        self._polls: dict[int, select.poll] = {}
+
+    def goes_on(self) -> bool:
+        """Return whether nothing interrupts."""
+        return self.alone() and not self._interrupt_poll.poll(0)
+
+    def block(self, descriptor: int) -> bool:
+        """Block until there is something to read: from the descriptor, or from an interrupt."""
+        if not self.alone():
+            return False
+        poll = self._polls.get(descriptor)
+        if poll is None:
+            poll = self._polls[descriptor] = _poll_of(descriptor, *self._interrupts)
+        ready = poll.poll()
+        return len(ready) == 1 and ready[0][0] == descriptor
+
+    async def readable(self, descriptor: int) -> None:
+        """Return when there is something to read."""
+        if not self.block(descriptor):
+            await trio.lowlevel.wait_readable(descriptor)
+
+
+def _poll_of(*descriptors: int) -> select.poll:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return poll
+
+
+def _never() -> bool:
+    return False
+
+
+class Interrupt:
+    """A descriptor that a signal's handler makes readable. Close it."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def set(self) -> None:
+        """Make it readable, for good."""
+        os.eventfd_write(self._descriptor, 1)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)

@@ -1,0 +1,57 @@
+"""Finding the actor that holds the event loop which all native nodes and all sessions share."""
+
+import logging
+import time
+import types
+from collections.abc import Coroutine, Generator
+from functools import partial
+from typing import Any, Final
+
+from .statistics import NodeStatistics
+
+MOST_SECONDS: Final = 0.1
+"""An actor's code that takes longer without a pause is counted, and named in the log once."""
+
+
+class LoopWatch:
+    """Watches one native actor."""
+
+    def __init__(
+        self, statistics: NodeStatistics, log: "logging.Logger | logging.LoggerAdapter[Any]"
+    ) -> None:
+        self._statistics = statistics
+        self._log = log
+
+    def held(self, hook: str, seconds: float) -> None:
+        """Take note of how long a hook ran without a pause."""
+        if seconds <= MOST_SECONDS:
+            return
+        self._statistics.loop_holds += 1
+        if self._statistics.loop_holds == 1:
+            self._log.warning(
+                "%s() held the server's event loop for %.0f ms, and every session with it; set "
+                "runs_in_thread = True, or run the node in a process (executor_overrides)",
+                hook,
+                seconds * 1e3,
+            )
+
+    @types.coroutine
+    def watched(
+        self, hook: str, coroutine: Coroutine[Any, Any, object]
+    ) -> Generator[Any, Any, object]:
+        """Run `coroutine`, and take note of how long each of its steps takes."""
+        step = partial(coroutine.send, None)
+        while True:
+            began = time.perf_counter()
+            try:
+                waits_for = step()
+            except StopIteration as end:
+                return end.value
+            finally:
+                self.held(hook, time.perf_counter() - began)
+            try:
+                came = yield waits_for
+            except BaseException as error:  # noqa: BLE001 (the actor's to handle)
+                step = partial(coroutine.throw, error)
+            else:
+                step = partial(coroutine.send, came)

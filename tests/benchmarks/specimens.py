@@ -1,0 +1,58 @@
+"""Actors that measurements are made with."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from actors import Actor, Binary, Data, Field, Json, Kind, Params
+
+
+class StampParams(Params):
+    """What is sent."""
+
+    size: int = Field(640, ge=8, description="in bytes")
+    loan: bool = Field(False, description="fill a loaned array, rather than a private one")
+
+
+class Stamp(Actor[StampParams]):
+    """Give a payload that begins with the time at which it was finished, for every item."""
+
+    produces = frozenset({Kind.BINARY})
+
+    def initialize(self) -> None:
+        self._payload = np.zeros(self.params.size, np.uint8)
+
+    def process(self, item: Data) -> Binary:
+        payload = self.context.loan(self.params.size, np.uint8) if self.params.loan else None
+        if payload is None:
+            payload = self._payload.copy()
+        else:
+            payload[8:] = 1
+        payload[:8].view(np.uint64)[0] = time.monotonic_ns()
+        return Binary(payload)
+
+
+class Age(Actor[Params]):
+    """Tell how old each payload is, in nanoseconds, and read none of the rest of it."""
+
+    accepts = frozenset({Kind.BINARY})
+    produces = frozenset({Kind.JSON})
+
+    def process(self, item: Binary) -> Json:
+        now = time.monotonic_ns()
+        return Json(now - int(item.data[:8].view(np.uint64)[0]))
+
+
+class AsyncPassThrough(Actor[Params]):
+    """Hand everything on, from an async hook."""
+
+    async def process(self, item: Data) -> Data:
+        return item
+
+
+SPECIMENS: dict[str, type[Actor[Any]]] = {
+    "Stamp": Stamp,
+    "Age": Age,
+    "AsyncPassThrough": AsyncPassThrough,
+}
