@@ -9,6 +9,8 @@ NAMES: Final = (
     "child_hop",
     "child_round_trip",
     "codec",
+    "grpc_echo",
+    "grpc_sessions",
     "native_hop",
     "parallel_branches",
     "round_trip",
