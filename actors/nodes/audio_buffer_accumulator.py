@@ -110,7 +110,7 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
 
     def cleanup(self) -> None:
         """Let go of the audio that is held."""
-        self._held.clear()
+        self._held = HeldFrames()
         self._last = None
 
     def _add(self, item: Audio, event: VadEvent) -> Iterator[Audio]:

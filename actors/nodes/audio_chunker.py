@@ -66,5 +66,5 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
 
     def cleanup(self) -> None:
         """Let go of the inputs that are held."""
-        self._held.clear()
+        self._held = HeldFrames()
         self._last = None

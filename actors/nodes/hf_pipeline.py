@@ -128,14 +128,22 @@ class HFPipelineNode(Actor[HFPipelineParams]):
         """Return what the pipeline makes of one item.
 
         Raises:
-            DataError: the task does not take this kind, or audio at this sample rate.
+            DataError: the task does not take this kind, or audio at this sample rate, or the model
+                cannot process it: it is too long, say.
         """
         if item.kind not in self._task.accepts:
             kinds = " or ".join(sorted(kind.value for kind in self._task.accepts))
             raise DataError(f"the task {self.params.task} takes {kinds}, and got {item.kind.value}")
         assert self._pipeline is not None
         arguments = {**dict(self._task.fixed), **self.params.arguments}
-        result = self._pipeline(self._task.as_input(item, self._rate), **arguments)
+        given = self._task.as_input(item, self._rate)
+        try:
+            result = self._pipeline(given, **arguments)
+        except (IndexError, RuntimeError, ValueError) as error:
+            raise DataError(
+                f"the model cannot process this {item.kind.value}: {error} (if it is too long for "
+                "it, send it in parts)"
+            ) from error
         return self._task.as_output(result).with_metadata(**item.metadata)
 
     def cleanup(self) -> None:

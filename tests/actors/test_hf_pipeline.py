@@ -7,7 +7,6 @@ import pytest
 
 from actors import Audio, Context, DataError, Json, PixelFormat, Text, Video
 from actors.nodes._hf_tasks import TASKS
-from actors.nodes._progress_bars import keep_progress_bars_from_threads
 from actors.nodes.hf_pipeline import HFPipelineNode, HFPipelineParams, TaskName
 
 from . import tiny_transformers
@@ -43,8 +42,6 @@ def run(tmp_path, drive):
     """Save a tiny model, and run a task of it over some items."""
 
     def go(task, save, *items, arguments=None, **config):
-        # Saving shows a progress bar too.
-        keep_progress_bars_from_threads(extra="models", node_type="a test")
         save(tmp_path, **config)
         params = HFPipelineParams(task=task, model=str(tmp_path), arguments=arguments or {})
         return drive(HFPipelineNode(params), items)
@@ -176,6 +173,12 @@ def test_text_becomes_audio(run):
 def test_another_kind_than_the_task_takes_is_an_error_that_names_both(run):
     with pytest.raises(DataError, match="feature-extraction takes text, and got audio"):
         run("feature-extraction", bert("Model"), noise())
+
+
+@needs_models
+def test_text_that_is_too_long_is_an_error_that_says_what_to_do(run):
+    with pytest.raises(DataError, match="cannot process this text: .* send it in parts"):
+        run("feature-extraction", bert("Model"), Text("house " * 1000))
 
 
 @needs_models

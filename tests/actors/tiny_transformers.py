@@ -4,6 +4,8 @@ import importlib.util
 import json
 from pathlib import Path
 
+from actors.nodes._progress_bars import keep_progress_bars_from_threads
+
 _SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "house", "is", "warm", "."]
 
@@ -11,6 +13,11 @@ _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "house", "is", "w
 def is_installed() -> bool:
     """Return whether there is what makes and loads them."""
     return all(map(importlib.util.find_spec, ("PIL", "torch", "transformers")))
+
+
+def _keep_progress_bars_quiet() -> None:
+    # Saving shows one too, and with the first of them comes a thread.
+    keep_progress_bars_from_threads(extra="models", node_type="a test")
 
 
 def _bert_config(**more):
@@ -27,6 +34,7 @@ def _bert_config(**more):
 
 def save_bert(folder: Path, head: str, **config) -> Path:
     """Write a BERT with a head such as "ForMaskedLM", and its tokenizer."""
+    _keep_progress_bars_quiet()
     import transformers
 
     model = getattr(transformers, f"Bert{head}")(_bert_config(**config))
@@ -37,6 +45,7 @@ def save_bert(folder: Path, head: str, **config) -> Path:
 
 def save_gpt2(folder: Path) -> Path:
     """Write a GPT-2, its tokenizer and a chat template."""
+    _keep_progress_bars_quiet()
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -52,6 +61,7 @@ def save_gpt2(folder: Path) -> Path:
 
 def save_wav2vec2(folder: Path, head: str = "ForCTC", **config) -> Path:
     """Write a wav2vec2 for speech at 16 kHz."""
+    _keep_progress_bars_quiet()
     import transformers as tf
 
     letters = ["<pad>", "<s>", "</s>", "<unk>", "|", "a", "b", "c"]
@@ -70,6 +80,7 @@ def save_wav2vec2(folder: Path, head: str = "ForCTC", **config) -> Path:
 
 def save_vit(folder: Path) -> Path:
     """Write a ViT that tells three labels in images."""
+    _keep_progress_bars_quiet()
     from transformers import ViTConfig, ViTForImageClassification
 
     config = ViTConfig(image_size=16, patch_size=8, intermediate_size=16, num_labels=3, **_SIZES)
@@ -81,6 +92,7 @@ def save_vit(folder: Path) -> Path:
 
 def save_yolos(folder: Path) -> Path:
     """Write a YOLOS that finds objects in images."""
+    _keep_progress_bars_quiet()
     from transformers import YolosConfig, YolosForObjectDetection
 
     config = YolosConfig(
@@ -94,6 +106,7 @@ def save_yolos(folder: Path) -> Path:
 
 def save_vits(folder: Path) -> Path:
     """Write a VITS that speaks at 16 kHz."""
+    _keep_progress_bars_quiet()
     from transformers import VitsConfig, VitsModel, VitsTokenizer
 
     letters = {letter: place for place, letter in enumerate("_abcdefgh ")}

@@ -8,6 +8,7 @@ from actors import Audio, Json, Text
 from actors.catalogue import CATALOGUE
 from actors.testing import ContractError
 from runtime import ConfigError
+from tests.actors import tiny_models, tiny_transformers
 
 from . import faulty
 from .subjects import GainNode, Pairs, SlowStart
@@ -84,17 +85,41 @@ def test_a_local_class_cannot_be_checked(check_actor):
         check_actor(Local)
 
 
+SECOND = Audio(np.zeros(16000, np.float32), 16000)
 SAMPLES = {
     "CalculatorNode": [Json({"operation": "add", "operands": [1, 2]})],
     "RangeGeneratorNode": [Json({"start": 0, "end": 3, "step": 1})],
     "ErrorProneNode": [Json({"value": 3})],
     "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
+    "AudioBufferAccumulatorNode": [Json({"has_speech": True}), SECOND, SECOND],
+    "SrtOutput": [Json([{"start": 0, "end": 1, "text": "Hello."}])],
+    "WhisperNode": [SECOND],
+    "HFPipelineNode": [Text("the house is warm.")],
 }
 
 
+def save_model(name, folder):
+    """Save a tiny model for a node that has none of its own, and return its params."""
+    if name == "WhisperNode":
+        return {"model": str(tiny_models.save_whisper(folder, "hello"))}
+    if name == "KokoroTTSNode":
+        return {"model": str(tiny_models.save_kokoro(folder, "af_heart"))}
+    if name == "HFPipelineNode":
+        if not tiny_transformers.is_installed():
+            pytest.skip('needs pip install "millrace-runtime[models]"')
+        tiny_transformers.save_bert(folder, "Model")
+        return {"task": "feature-extraction", "model": str(folder)}
+    return None
+
+
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
-def test_every_actor_that_comes_along_passes(check_actor, entry):
+def test_every_actor_that_comes_along_passes(check_actor, entry, tmp_path):
     module, _, name = entry.target.partition(":")
     actor = getattr(importlib.import_module(module), name)
-    placement = entry.executor or "multiprocess"
-    check_actor(actor, samples=SAMPLES.get(name, ()), placement=placement, seconds=30)
+    check_actor(
+        actor,
+        params=save_model(name, tmp_path),
+        samples=SAMPLES.get(name, ()),
+        placement=entry.executor or "multiprocess",
+        seconds=30,
+    )
