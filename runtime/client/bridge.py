@@ -4,6 +4,7 @@ grpclib is asyncio's. Under trio the client owns an asyncio loop of trio-asyncio
 connected, and every call that may wait crosses over to it.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -50,15 +51,16 @@ class _Trio:
         self._loop = loop
 
     async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
-        from trio_asyncio import current_loop
+        from trio_asyncio import current_loop, run_aio_future
 
         # The caller may be a task from outside the block, or one with a loop of its own.
         before = current_loop.set(self._loop)
         try:
-            result: T = await self._loop.run_aio_coroutine(function(*args))
-            return result
+            task = asyncio.ensure_future(function(*args), loop=self._loop)
         finally:
             current_loop.reset(before)
+        result: T = await run_aio_future(task)
+        return result
 
     async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         import trio

@@ -163,7 +163,8 @@ class Connection:
             for each in made:
                 if each.transport is not None and not each.closed.is_set():
                     each.transport.abort()
-        await _all_closed(made)
+        with suppress(TimeoutError):
+            await _all_closed(made)
 
 
 async def _all_closed(made: list[_Protocol]) -> None:
