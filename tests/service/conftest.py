@@ -22,30 +22,27 @@ def warm_client_library() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(forkserver: Any, warm_client_library: None) -> Iterator[ServingThread]:
-    """A server with default settings, for all tests of a file."""
-    with serving(runtime_opener(forkserver), RuntimeConfig(), {}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: ServingThread) -> Iterator[Client]:
-    """A client of that server, on one connection for all tests of a file."""
-    with connected(server.target) as connected_client:
+def served(forkserver: Any, warm_client_library: None) -> Iterator[tuple[ServingThread, Client]]:
+    """A server with default settings and one client of it, for all tests of a file."""
+    with (
+        serving(runtime_opener(forkserver), RuntimeConfig(), {}) as running,
+        connected(running.target) as connected_client,
+    ):
         assert connected_client.version().compatible
-        yield connected_client
+        yield running, connected_client
 
 
-@pytest.fixture(autouse=True)
-def settled(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let each test leave the server without calls, and without clients of its own."""
-    if "server" not in request.fixturenames:
-        yield
-        return
-    request.getfixturevalue("client")  # the one that stays
-    server = request.getfixturevalue("server")
-    yield
-    server.settle(clients=1)
+@pytest.fixture
+def server(served: tuple[ServingThread, Client]) -> Iterator[ServingThread]:
+    """The server; each test leaves it without calls, and without clients of its own."""
+    yield served[0]
+    served[0].settle(clients=1)
+
+
+@pytest.fixture
+def client(server: ServingThread, served: tuple[ServingThread, Client]) -> Client:
+    """The client."""
+    return served[1]
 
 
 @pytest.fixture

@@ -29,13 +29,13 @@ class RawClient:
 
     Attributes:
         connection: h2's state of it.
-        data: what came for each stream.
         trailers: of each stream that ended with some.
     """
 
     def __init__(self, sock: socket.socket, *, window: int) -> None:
         self.socket = sock
-        self.data: dict[int, bytes] = {}
+        self._data: dict[int, bytearray] = {}
+        self._responses: dict[int, list[Any]] = {}
         self.trailers: dict[int, dict[str, str]] = {}
         self._paused: set[int] = set()
         self._owed: dict[int, int] = {}
@@ -74,7 +74,7 @@ class RawClient:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return [*{**fixed, **more}.items()]
 
-    def send(self, stream: int, body: bytes, *, pad: int | None = None) -> None:
+    def send(self, stream: int, body: bytes | memoryview, *, pad: int | None = None) -> None:
         """Send bytes of a stream, whatever they are, as one DATA frame or more."""
         size = self.connection.max_outbound_frame_size - 300
         for start in range(0, len(body), size):
@@ -83,6 +83,15 @@ class RawClient:
                 self._take_in()
             self.connection.send_data(stream, piece, pad_length=pad)
         self.flush()
+
+    def send_allowed(self, stream: int, body: memoryview) -> int:
+        """Send as much of the bytes as the window allows; return how much it was."""
+        allowed = min(self.connection.local_flow_control_window(stream), len(body))
+        size = self.connection.max_outbound_frame_size
+        for start in range(0, allowed, size):
+            self.connection.send_data(stream, body[start : min(start + size, allowed)])
+            self.flush()
+        return allowed
 
     def end(self, stream: int) -> None:
         """Half-close a stream."""
@@ -111,7 +120,9 @@ class RawClient:
 
     def responses(self, stream: int) -> list[Any]:
         """Return the whole StreamResponses that have come so far."""
-        return [message_class("StreamResponse").FromString(body) for body in self._bodies(stream)]
+        found = self._responses.setdefault(stream, [])
+        found += (message_class("StreamResponse").FromString(body) for body in self._bodies(stream))
+        return found
 
     def status(self, stream: int) -> int:
         """Return the status that a stream has ended with."""
@@ -119,13 +130,14 @@ class RawClient:
         return int(self.trailers[stream]["grpc-status"])
 
     def _bodies(self, stream: int) -> Iterator[bytes]:
-        data, start = self.data.get(stream, b""), 0
-        while start + 5 <= len(data):
-            end = start + 5 + int.from_bytes(data[start + 1 : start + 5], "big")
+        """Take the whole messages out of what has come."""
+        data = self._data.get(stream, bytearray())
+        while len(data) >= 5:
+            end = 5 + int.from_bytes(data[1:5], "big")
             if end > len(data):
                 return
-            yield data[start + 5 : end]
-            start = end
+            yield bytes(data[5:end])
+            del data[:end]
 
     def _take_in(self, *, answer: bool = True) -> None:
         received = self.socket.recv(65536)
@@ -147,7 +159,7 @@ class RawClient:
 
     def _take_data(self, event: h2.events.DataReceived) -> None:
         stream, size = event.stream_id, event.flow_controlled_length
-        self.data[stream] = self.data.get(stream, b"") + event.data
+        self._data.setdefault(stream, bytearray()).extend(event.data)
         if stream in self._paused:
             self._owed[stream] = self._owed.get(stream, 0) + size
         elif event.stream_ended is None:
