@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
@@ -9,6 +10,7 @@ from grpclib.config import Configuration
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 from h2.events import AlternativeServiceAvailable, UnknownFrameReceived
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
 from ..config import Server as ServerSettings
@@ -33,6 +35,7 @@ class _Connection(H2Protocol):
     def __init__(self, made: H2Protocol, server: "ConnectionServer") -> None:
         super().__init__(made.handler, made.config, made.h2_config)
         self._server = server
+        self._leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -53,7 +56,21 @@ class _Connection(H2Protocol):
         # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
 
+    def say_goodbye(self) -> None:
+        """Tell the client that all has been said, so that it closes the connection.
+
+        Whoever closes a connection on which more comes in resets it, and the client may lose what
+        it has not read yet: the last results, and the status.
+        """
+        self._leaving = True
+        if not self.connection.is_closing():
+            with suppress(ProtocolError):
+                self.connection._connection.close_connection()
+            self.connection.flush()
+
     def data_received(self, data: bytes) -> None:
+        if self._leaving:
+            return
         try:
             super().data_received(data)
             if self._waits_for_too_much():
@@ -106,9 +123,13 @@ class ConnectionServer(Server):
         if self._server is not None:
             self._server.close()
 
-    def close_connections(self) -> None:
-        """Close every connection."""
-        for each in self._open:
+    async def close_connections(self, *, within_seconds: float) -> None:
+        """Let every client close its connection, and after a while close those that are left."""
+        for each in tuple(self._open):
+            each.say_goodbye()
+        with trio.move_on_after(within_seconds):
+            await self.wait_at_most(0)
+        for each in tuple(self._open):
             each.connection.close()
 
 

@@ -49,6 +49,8 @@ OLD_REFLECTION: Final = "grpc.reflection.v1alpha.ServerReflection"
 _BACKLOG: Final = 512
 # For calls to see that they are cut off, and to tell their clients, before the connections close.
 _LAST_WORDS_SECONDS: Final = 2.0
+# For clients to close their connections, once they are told that all is said.
+_GOODBYE_SECONDS: Final = 1.0
 
 _log = logging.getLogger("millrace.service")
 
@@ -166,13 +168,13 @@ async def _close(
         await calls.wait_idle()
     nursery.cancel_scope.cancel()
     await trio_asyncio.aio_as_trio(_close_listener)(listener)
+    await listener.close_connections(within_seconds=_GOODBYE_SECONDS)
+    await trio_asyncio.aio_as_trio(asyncio.sleep)(0)  # the transports' own last callbacks
 
 
 async def _close_listener(listener: ConnectionServer) -> None:
     listener.close()
     await listener.wait_closed()
-    listener.close_connections()
-    await asyncio.sleep(0)  # the transports' own last callbacks
 
 
 async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
