@@ -15,10 +15,12 @@ Serve = Callable[..., ServingThread]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def warm_client_library() -> None:
-    """Let grpcio open the descriptors that it keeps, before any test counts them."""
-    with connected("127.0.0.1:1") as client, pytest.raises(Exception, match="UNAVAILABLE"):
-        client.version(timeout=5)
+def warm_client_library() -> Iterator[None]:
+    """Let grpcio open the descriptors that it keeps as long as there is a channel."""
+    with connected("127.0.0.1:1") as client:
+        with pytest.raises(Exception, match="UNAVAILABLE"):
+            client.version(timeout=5)
+        yield
 
 
 @pytest.fixture(scope="module")
