@@ -90,9 +90,12 @@ SAMPLES = {
     "CalculatorNode": [Json({"operation": "add", "operands": [1, 2]})],
     "RangeGeneratorNode": [Json({"start": 0, "end": 3, "step": 1})],
     "ErrorProneNode": [Json({"value": 3})],
+    "AudioBufferAccumulatorNode": [
+        Json({"has_speech": True, "is_speech_start": True, "is_speech_end": False}),
+        Audio(np.ones(1600, np.float32), 16000),
+    ],
+    "SrtOutput": [Json([{"start": 0, "end": 1.5, "text": "Hello."}])],
     "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
-    "AudioBufferAccumulatorNode": [Json({"has_speech": True}), SECOND, SECOND],
-    "SrtOutput": [Json([{"start": 0, "end": 1, "text": "Hello."}])],
     "WhisperNode": [SECOND],
     "HFPipelineNode": [Text("the house is warm.")],
 }

@@ -7,7 +7,7 @@ import pytest
 from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
-from runtime import HookError, ManifestError, NodeError
+from runtime import HookError, InputError, ManifestError
 
 from .subjects import (
     BadStart,
@@ -74,7 +74,7 @@ def test_a_failing_initialize_is_raised_on_entering(run_actor):
 
 
 def test_a_kind_that_it_does_not_take_names_both(run_actor):
-    with run_actor(GainNode) as node, pytest.raises(NodeError, match="takes audio, and got text"):
+    with run_actor(GainNode) as node, pytest.raises(InputError, match="takes audio, and got text"):
         node.feed(Text("x"))
 
 

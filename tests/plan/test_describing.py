@@ -95,7 +95,7 @@ def test_a_heavy_type_is_described_and_its_params_are_checked_elsewhere_and_once
     assert imports(folder) == 1
     (plan,) = plan_with(catalogue, {"size": 2}).nodes
     assert plan.params == {"size": 2}
-    assert {kind.value for kind in plan.accepts} == {"text"}
+    assert {kind.value for kind in plan.accepts.kinds} == {"text"}
     assert imports(folder) == 2
     for _ in range(3):
         plan_with(found_in(folder), {"size": 2})

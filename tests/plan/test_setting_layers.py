@@ -50,6 +50,8 @@ OPERATOR: Mapping[str, tuple[str, str]] = {
     "files.roots": ('["/srv"]', '["relative"]'),
     "log.format": ('"json"', '"xml"'),
     "log.level": ('"debug"', '"loud"'),
+    "catalogue.paths": ('["nodes.py"]', '[""]'),
+    "catalogue.modules": ('["my_nodes"]', "3"),
     "nodes": ('{X = "a:B"}', '{X = "a"}'),
 }
 # key of metadata.multiprocess: (what a manifest says, a value that is wrong there).
