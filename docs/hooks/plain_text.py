@@ -1,0 +1,31 @@
+"""Plain text as Markdown."""
+
+import re
+
+
+def entry(name: str, facts: str, meaning: str) -> str:
+    """Return a key with what is known of it, as Markdown: a term and its definition.
+
+    Args:
+        name: of the key.
+        facts: Markdown.
+        meaning: plain text.
+    """
+    told = f"    {escaped(meaning[:1].upper() + meaning[1:])}.\n" if meaning else ""
+    return f"`{name}`\n:   {facts}\n\n{told}"
+
+
+def escaped(text: str) -> str:
+    """Return plain text as Markdown that shows it as it is; indented lines are code already."""
+    lines = text.split("\n")
+    return "\n".join(line if line.startswith("    ") else _escaped_line(line) for line in lines)
+
+
+def _escaped_line(line: str) -> str:
+    pieces = re.split(r"(`[^`]*`)", line)
+    return "".join(piece if piece.startswith("`") else _escaped_text(piece) for piece in pieces)
+
+
+def _escaped_text(text: str) -> str:
+    text = re.sub(r"([\\*_\[\]#])", r"\\\1", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

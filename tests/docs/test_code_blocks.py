@@ -1,0 +1,71 @@
+"""Every code block of the README and of docs/ does what it says."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import PAGES, ROOT, Block, blocks_of
+from tests.docs.reader import Reader
+
+PAGES_WITH_CODE = [page for page in PAGES if any(blocks_of(page))]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_reader_who_follows_a_page_gets_what_it_says(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with Reader(folder) as reader:
+        for block in blocks_of(page):
+            try:
+                reader.follow(block)
+            except Exception as error:
+                error.add_note(f"in {block.place}:\n{block.text}")
+                raise
+        reader.finish()
+
+
+def follow(folder: Path, *blocks: tuple[str, str, str]) -> None:
+    folder.mkdir()
+    with Reader(folder) as reader:
+        for language, marker, text in blocks:
+            kind, _, detail = marker.partition(": ")
+            title = detail if kind == "file" else ""
+            reader.follow(Block("here", language, title, kind, detail, text))
+        reader.finish()
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [("python", "", "import actors.nothing")],
+        [("python", "file: a.py", "def broken(")],
+        [("python", "file: test_a.py", "def test_it(): assert 1 > 2")],
+        [("sh", "", "false | true")],
+        [("sh", "fails: 2", "true")],
+        [("sh", "", "echo one"), ("text", "output", "two")],
+        [("json", "", '{"nodes": []}')],
+        [("json", "", '{"a": }')],
+        [("toml", "", "[limits]\nmax_session = 1")],
+        [("yaml", "", "nodes: [{id: a, node_type: Nothing}]")],
+        [("ini", "", "[Service]\nExecStrat=/bin/true")],
+        [("dockerfile", "", "FROM a\nRUNS b")],
+        [("cobol", "", "")],
+        [("sh", "elsewhere", "true")],
+    ],
+    ids=lambda blocks: "-".join(blocks[-1][:2]),
+)
+def test_a_block_that_does_not_work_is_found(
+    blocks: list[tuple[str, str, str]], tmp_path: Path
+) -> None:
+    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever it is, the test would fail)
+        follow(tmp_path / "folder", *blocks)
+
+
+def test_a_page_goes_on_where_its_last_block_has_left_the_shell(tmp_path: Path) -> None:
+    follow(
+        tmp_path / "folder",
+        ("sh", "", "mkdir a && cd a && export WORD=hello"),
+        ("python", "file: said.py", "print(1 + 1)\n"),
+        ("sh", "", "echo $WORD from ${PWD##*/}; python said.py"),
+        ("text", "output", "hello from a\n2"),
+    )
