@@ -20,7 +20,7 @@ from runtime.protocol import (
 from runtime.protocol.codec import Codec
 from runtime.protocol.descriptors import descriptor_set
 
-from .table import print_table
+from .report import print_table
 
 SIZES: Final = {"640 B": 640, "64 KB": 64 * 1024, "1 MB": 1024 * 1024}
 ROUNDS: Final = 100
