@@ -53,7 +53,7 @@ class HookCalls:
         try:
             return function(*args)
         except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
-            raise self._hook_error(hook, error) from None
+            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
         finally:
             seconds = time.perf_counter() - began
             self.busy_seconds += seconds
@@ -74,7 +74,7 @@ class HookCalls:
                 return await self._watch.watched(hook, result)
             return await result
         except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
-            raise self._hook_error(hook, error) from None
+            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
         finally:
             self.busy_seconds += time.perf_counter() - began
 

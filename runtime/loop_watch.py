@@ -51,7 +51,7 @@ class LoopWatch:
                 self.held(hook, time.perf_counter() - began)
             try:
                 came = yield waits_for
-            except BaseException as error:  # noqa: BLE001 (the actor's to handle)
+            except BaseException as error:  # noqa: ASYNC103, BLE001 (the actor handles it)
                 step = partial(coroutine.throw, error)
             else:
                 step = partial(coroutine.send, came)

@@ -92,6 +92,13 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
     }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_old_collected() -> None:
+    """Keep what is imported by now out of every collection: there is one after each test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a process, a segment, a file, a descriptor or a thread behind."""

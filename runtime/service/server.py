@@ -135,7 +135,7 @@ async def open_server(
     try:
         async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
             loop.set_exception_handler(_on_exception)
-            codec = Codec()
+            codec = Codec(StreamRequest, StreamResponse)
             calls = Calls(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION, STREAMING))
             handlers = _Handlers(calls, runtime, serving, health)
