@@ -6,17 +6,15 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
+import trio
 import yaml
 from typer.main import get_command
 
 from actors.catalogue import CATALOGUE
-from runtime import manifest_from
+from runtime import Manifest, RuntimeConfig, manifest_from, open_runtime
 from runtime.cli.app import app
 from runtime.config import parse_config
 
@@ -31,18 +29,19 @@ _UNIT_KEYS: Final = {
 }
 
 
-def check_document(text: str, value: object) -> None:
+def check_document(value: object) -> None:
     """Check a manifest as a server would; other JSON and YAML is what it is."""
     if not isinstance(value, Mapping) or "nodes" not in value:
         return
     manifest = manifest_from(value)
     # Node types that the page itself defines are checked where it runs them.
     if {node.node_type for node in manifest.nodes} <= {entry.name for entry in CATALOGUE}:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "manifest.yaml").write_text(text, "utf-8")  # JSON is YAML
-            command = [sys.executable, "-m", "runtime", "validate", "manifest.yaml"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        trio.run(_plan, manifest)
+
+
+async def _plan(manifest: Manifest) -> None:
+    async with open_runtime(RuntimeConfig()) as runtime:
+        runtime.plan(manifest)
 
 
 def check_python(text: str) -> None:
@@ -88,8 +87,8 @@ def check_command(words: list[str]) -> None:
 
 CHECKS: Final[Mapping[str, Callable[[str], object]]] = {
     "python": check_python,
-    "json": lambda text: check_document(text, json.loads(text)),
-    "yaml": lambda text: check_document(text, yaml.safe_load(text)),
+    "json": lambda text: check_document(json.loads(text)),
+    "yaml": lambda text: check_document(yaml.safe_load(text)),
     "toml": parse_config,
     "js": check_script,
     "ini": check_unit,
