@@ -93,10 +93,12 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_old_collected() -> None:
-    """Keep what is imported by now out of every collection: there is one after each test."""
+def small_heap() -> Iterator[None]:
+    """Leave what is imported out of the collection after each test, which looks at all the rest."""
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

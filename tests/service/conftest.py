@@ -1,5 +1,6 @@
 """A server for every test, on the warm forkserver, and a client of it."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from runtime import RuntimeConfig
 from tests.conftest import runtime_opener
-from tests.service.grpcio_client import Client, connected
+from tests.service.grpcio_client import SECONDS, Client, connected
 from tests.service.serving import ServingThread, serving
 
 Serve = Callable[..., ServingThread]
@@ -21,6 +22,15 @@ def warm_client_library() -> Iterator[None]:
         with pytest.raises(Exception, match="UNAVAILABLE"):
             client.version(timeout=5)
         yield
+
+
+@pytest.fixture(autouse=True)
+def client_library_at_rest() -> Iterator[None]:
+    """Wait for grpcio's threads, which outlive a call that has ended by a moment."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.endswith("(_run)"):
+            thread.join(SECONDS)
 
 
 @pytest.fixture(scope="module")
