@@ -46,9 +46,6 @@ class _Connection(H2Protocol):
                 SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES,
             }
         )
-        # h2 looks at this once per piece that comes in; a client's first large frame may come in
-        # one piece with its word that it has read the settings.
-        self.connection._connection.max_inbound_frame_size = FRAME_BYTES
         self.connection.flush()
         # h2 would look at the new size only from the read after the one that brings the client's
         # acknowledgement, and refuse a large frame that comes right behind it.

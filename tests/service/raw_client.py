@@ -30,6 +30,7 @@ class RawClient:
     Attributes:
         connection: h2's state of it.
         trailers: of each stream that ended with some.
+        pings: how many the server has sent.
     """
 
     def __init__(self, sock: socket.socket, *, window: int) -> None:
@@ -37,6 +38,7 @@ class RawClient:
         self._data: dict[int, bytearray] = {}
         self._responses: dict[int, list[Any]] = {}
         self.trailers: dict[int, dict[str, str]] = {}
+        self.pings = 0
         self._paused: set[int] = set()
         self._owed: dict[int, int] = {}
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
@@ -152,6 +154,8 @@ class RawClient:
                 headers = dict(event.headers)
                 if "grpc-status" in headers:
                     self.trailers[event.stream_id] = headers
+            elif isinstance(event, h2.events.PingReceived):
+                self.pings += 1
             elif isinstance(event, h2.events.ConnectionTerminated):
                 raise EOFError("the server has said GOAWAY")
         if answer:

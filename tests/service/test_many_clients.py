@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -65,15 +66,25 @@ def by_node(server: ServingThread, first: int) -> Streamed:
 
     manifest = json_format.MessageToDict(MIXED, preserving_proto_field_name=True)
     job = {"manifest": manifest, "node": "a", "first": first, "chunks": CHUNKS}
-    command = ["node", str(HERE / "node/stream_audio.js"), server.target, str(PROTO)]
+    command = ["node", str(HERE / "stream_audio.js"), server.target, str(PROTO)]
     result = subprocess.run(
-        command, input=json.dumps(job), capture_output=True, text=True, timeout=SECONDS, check=True
+        command,
+        env=NODE_ENVIRONMENT,
+        input=json.dumps(job),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
     )
     seen = json.loads(result.stdout)
     assert (seen["status"], seen["error"]) == (0, None)
     return seen["sequences"], seen["sums"], seen["kinds"][-1]
 
 
+NODE_ENVIRONMENT = {
+    **os.environ,
+    "NODE_PATH": str(HERE.parents[1] / "examples/node/node_modules"),
+}
 PROTO = HERE.parents[1] / "proto"
 CLIENTS: dict[str, Callable[[ServingThread, int], Streamed]] = {
     "grpcio": by_grpcio,
@@ -83,17 +94,17 @@ CLIENTS: dict[str, Callable[[ServingThread, int], Streamed]] = {
 
 
 def has_node_client() -> bool:
-    """Whether Node is here, and finds the packages: in tests/service/node, or by NODE_PATH."""
+    """Whether Node is here, and finds the packages of examples/node."""
     if shutil.which("node") is None:
         return False
     looked = 'require.resolve("@grpc/grpc-js"), require.resolve("@grpc/proto-loader")'
     command = ["node", "-e", looked]
-    return subprocess.run(command, cwd=HERE / "node", capture_output=True).returncode == 0
+    return subprocess.run(command, env=NODE_ENVIRONMENT, capture_output=True).returncode == 0
 
 
 needs_node = pytest.mark.skipif(
     not has_node_client(),
-    reason="Node or its packages are missing: npm install --prefix tests/service/node",
+    reason="Node or its packages are missing: npm install --prefix examples/node",
 )
 
 

@@ -8,6 +8,9 @@ from contextlib import ExitStack
 import grpc
 import pytest
 
+from runtime import RuntimeConfig
+from runtime.config import Server as ServerSettings
+from tests.service.conftest import Serve
 from tests.service.grpcio_client import Client, connected
 from tests.service.messages import chunk, control, init, json_buffer, make, pipeline
 from tests.service.raw_client import (
@@ -251,3 +254,24 @@ def test_a_message_may_come_byte_by_byte(server: ServingThread) -> None:
         responses = client.read_to_end(stream)
     assert responses[-1].HasField("closed")
     assert any(each.HasField("result") for each in responses)
+
+
+def test_a_client_that_no_longer_answers_is_given_up(serve: Serve) -> None:
+    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=0.1)
+    server = serve(RuntimeConfig(server=settings))
+    manifest = pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})
+    with raw_client(server.port) as client:
+        stream = client.call(STREAM_PIPELINE, frame(init(manifest)))
+        client.read_until(lambda: any(each.HasField("ready") for each in client.responses(stream)))
+        read_to_end(client.socket)  # and answer no ping
+        server.settle()
+
+
+def test_a_client_that_answers_is_kept(serve: Serve) -> None:
+    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=0.2)
+    server = serve(RuntimeConfig(server=settings))
+    with raw_client(server.port) as client:
+        stream = client.call(STREAM_PIPELINE, frame(init(ECHO)))
+        client.read_until(lambda: client.pings >= 2)
+        client.send(stream, frame(control("CLOSE")))
+        assert client.read_to_end(stream)[-1].HasField("closed")
