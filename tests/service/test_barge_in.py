@@ -1,0 +1,40 @@
+"""Barge-in over the wire: a voice is stopped while it talks, and the next sentence is heard."""
+
+from runtime import RuntimeConfig
+from tests.service.conftest import Serve
+from tests.service.grpcio_client import connected
+from tests.service.messages import chunk, control, make, pipeline, text_buffer
+
+PLAYING = RuntimeConfig(nodes={"Playing": "tests.kit.subjects:Playing"})
+
+
+def interruption(start: int, end: int) -> object:
+    span = make("CancelSpeculation", from_timestamp=start, to_timestamp=end)
+    return make("DataBuffer", control=make("ControlMessage", cancel_speculation=span))
+
+
+def test_a_client_interrupts_the_speech_and_hears_the_next_sentence(serve: Serve) -> None:
+    manifest = pipeline(
+        {"a": "EspeakNode", "play": "Playing"},
+        ["a > play"],
+        places={"a": "multiprocess", "play": "native"},
+    )
+    speech = text_buffer("A very long sentence, about nothing at all. " * 20)
+    server = serve(PLAYING)
+    with connected(server.target) as client, client.pipeline(manifest) as stream:
+        stream.wait_ready()
+        stream.send(chunk(speech, sequence=1, timestamp_ms=100))
+        talking = stream.results(2)
+        stream.send(
+            chunk(text_buffer("Nobody wants this one."), sequence=2, timestamp_ms=110),
+            chunk(interruption(0, 150), sequence=3),
+            chunk(text_buffer("Yes?"), sequence=4, timestamp_ms=200),
+            control("CLOSE"),
+        )
+        rest = stream.rest()
+    heard = [each.sequence for each in (*talking, *rest.results)]
+    said = heard.index(3)
+    assert set(heard[:said]) <= {1, 2}
+    assert len(heard[:said]) < 200  # the whole of it has more than 300 pieces
+    assert heard[said + 1 :]
+    assert set(heard[said + 1 :]) == {4}
