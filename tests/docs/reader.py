@@ -106,7 +106,7 @@ class Reader:
         if block is not None and block.marker == "background":
             self._start(command)
             return
-        done = subprocess.run(
+        shell = subprocess.Popen(
             ["bash", "-euo", "pipefail", "-c", self._remembering(command)],
             cwd=self._current_folder(),
             env=self._environment(),
@@ -114,11 +114,11 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=_SECONDS,
+            start_new_session=True,
         )
-        self._printed = done.stdout
+        self._printed = _output_of(shell)
         expected = int(block.detail) if block is not None and block.marker == "fails" else 0
-        assert done.returncode == expected, f"exit status {done.returncode}\n{done.stdout}"
+        assert shell.returncode == expected, f"exit status {shell.returncode}\n{self._printed}"
 
     def _remembering(self, command: str) -> str:
         """Return a command that goes on where the one before has left its shell."""
@@ -130,7 +130,7 @@ class Reader:
 
     def _start(self, command: str) -> None:
         server = subprocess.Popen(
-            ["bash", "-c", f"{self._remembering('')}\ntrap - EXIT\nexec {command.strip()}"],
+            ["bash", "-c", f"{self._remembering('')}\ntrap - EXIT\nexec env {command.strip()}"],
             cwd=self._current_folder(),
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -150,11 +150,7 @@ class Reader:
     def _end(self, server: "subprocess.Popen[str]") -> int:
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
-        try:
-            server.communicate(timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.communicate()
+        _output_of(server)
         return server.returncode
 
     def _environment(self) -> dict[str, str]:
@@ -184,6 +180,20 @@ class Reader:
         parts = [_squeezed(part) for part in expected.split("...")]
         pattern = ".*".join(map(re.escape, parts))
         assert re.search(pattern, _squeezed(self._printed), re.DOTALL), self._printed
+
+
+def _output_of(process: "subprocess.Popen[str]") -> str:
+    """Wait for a command, and return what it prints; one that never ends is killed with all of its.
+
+    Raises:
+        AssertionError: it never ends.
+    """
+    try:
+        return process.communicate(timeout=_SECONDS)[0] or ""
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        printed = process.communicate()[0]
+        raise AssertionError(f"it did not end in {_SECONDS:g} s\n{printed}") from None
 
 
 def write_recording(path: Path) -> None:
