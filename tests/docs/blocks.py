@@ -23,6 +23,7 @@ _FENCE: Final = re.compile(r"(?P<indent> *)```(?P<language>[\w+-]*) *(?P<rest>.*
 _TITLE: Final = re.compile(r'title="([^"]+)"')
 _MARKER: Final = re.compile(r"\s*<!-- *(\w+)(?:: *(.*?))? *-->\s*")
 # The README's first two blocks, marked for those who run them as a whole.
+_MARKERS: Final = {"background", "fails", "output", "file", "needs", "elsewhere"}
 _README: Final = {"demo": "tests/demo", "tests": ".ci/run"}
 
 
@@ -48,8 +49,11 @@ class Block:
 
 def blocks_of(page: Path) -> Iterator[Block]:
     """Yield the code blocks of a page."""
-    lines = page.read_text("utf-8").splitlines()
-    name = page.relative_to(ROOT)
+    return blocks_in(page.read_text("utf-8").splitlines(), str(page.relative_to(ROOT)))
+
+
+def blocks_in(lines: list[str], name: str) -> Iterator[Block]:
+    """Yield the code blocks of Markdown text that has a name."""
     number = 0
     while number < len(lines):
         opening = _FENCE.fullmatch(lines[number])
@@ -73,4 +77,5 @@ def _marker_before(lines: list[str], number: int) -> tuple[str, str]:
         return "", ""
     if found[1] in _README:
         return "elsewhere", _README[found[1]]
+    assert found[1] in _MARKERS, f"line {number}: no marker {found[1]!r}"
     return found[1], found[2] or ""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import PAGES, ROOT, Block, blocks_of
+from tests.docs.blocks import PAGES, ROOT, Block, blocks_in, blocks_of
 from tests.docs.reader import Reader
 
 PAGES_WITH_CODE = [page for page in PAGES if any(blocks_of(page))]
@@ -59,6 +59,11 @@ def test_a_block_that_does_not_work_is_found(
 ) -> None:
     with pytest.raises(Exception):  # noqa: B017, PT011 (whatever it is, the test would fail)
         follow(tmp_path / "folder", *blocks)
+
+
+def test_a_marker_that_does_not_exist_is_found() -> None:
+    with pytest.raises(AssertionError, match="line 1: no marker 'outptu'"):
+        list(blocks_in(["<!-- outptu -->", "```text", "```"], "here"))
 
 
 def test_a_page_goes_on_where_its_last_block_has_left_the_shell(tmp_path: Path) -> None:
