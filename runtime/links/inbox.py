@@ -194,8 +194,7 @@ class Inbox:
         for _ in range(len(readers)):
             reader = readers[0]
             item = reader.take()
-            if len(readers) > 1:
-                readers.rotate(-1)
+            readers.rotate(-1)
             if item is not None:
                 return item
             if reader.ended:

@@ -13,6 +13,7 @@ class StampParams(Params):
 
     size: int = Field(640, ge=8, description="in bytes")
     loan: bool = Field(False, description="fill a loaned array, rather than a private one")
+    scratch: int = Field(0, ge=0, description="bytes of its own that it writes for every item")
 
 
 class Stamp(Actor[StampParams]):
@@ -22,8 +23,10 @@ class Stamp(Actor[StampParams]):
 
     def initialize(self) -> None:
         self._payload = np.zeros(self.params.size, np.uint8)
+        self._scratch = np.zeros(self.params.scratch, np.uint8)
 
     def process(self, item: Data) -> Binary:
+        self._scratch[:] = 1
         payload = self.context.loan(self.params.size, np.uint8) if self.params.loan else None
         if payload is None:
             payload = self._payload.copy()

@@ -184,8 +184,8 @@ def read_header(memory: memoryview) -> Header:
         DataError: it is shorter than the header says.
         struct.error: it is shorter than a header.
     """
-    header = Header._make(_HEADER.unpack_from(memory))
-    if header.total_bytes > memory.nbytes:
+    header = Header(*_HEADER.unpack_from(memory))
+    if HEADER_BYTES + header.payload_bytes + header.attribute_bytes > memory.nbytes:
         raise DataError(f"an item of {header.total_bytes} bytes in {memory.nbytes}")
     return header
 

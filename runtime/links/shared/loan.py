@@ -23,14 +23,14 @@ class Loan:
     Attributes:
         sent: whether the slot was published.
         address: of the payload.
+        on_end: called when the array is gone; tells which producer made the loan.
     """
 
     __slots__ = (
         "__array_interface__",
-        "__weakref__",
-        "_on_end",
         "_sample",
         "address",
+        "on_end",
         "sent",
         "slot",
     )
@@ -46,7 +46,7 @@ class Loan:
         self.sent = False
         self.address = slot.address + HEADER_BYTES
         self._sample: Any = None
-        self._on_end = on_end
+        self.on_end = on_end
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
@@ -65,7 +65,7 @@ class Loan:
 
     def __del__(self) -> None:
         del self._sample, self.slot
-        self._on_end(self)
+        self.on_end(self)
 
 
 def loan_of(array: Array) -> Loan | None:

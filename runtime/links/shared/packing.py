@@ -78,6 +78,9 @@ def read(memory: memoryview) -> tuple[Data, Header]:
     """
     try:
         header = read_header(memory)
+        if not header.attribute_bytes:  # most have none
+            unpack = _UNPACKERS[header.kind_code]
+            return unpack(header, memory, NO_METADATA, ()), header
         return _unpack(header, memory), header
     except (
         KeyError,

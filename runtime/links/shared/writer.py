@@ -1,7 +1,6 @@
 """The producer's end of a link through shared memory."""
 
 import math
-import weakref
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -39,8 +38,8 @@ class SharedWriter:
         self._waiting = waiting
         self._memory = memory
         self._own: Subscriber | None = None
-        self._loans: weakref.WeakSet[Loan] = weakref.WeakSet()
-        self._kept = 0
+        self._loaned = 0  # and not sent yet
+        self._kept = 0  # by the actor, after they were sent
         self._publisher = memory.open_publisher(spec)
         self._bells = [Bell(end, peer) for end, peer in zip(bells, spec.peers, strict=True)]
         self._sent_items = 0
@@ -54,7 +53,7 @@ class SharedWriter:
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return an array in shared memory, to be filled and sent; None if too many are out."""
         size = HEADER_BYTES + math.prod(shape) * dtype.itemsize + ATTRIBUTES_BYTES
-        if dtype.hasobject or dtype.fields is not None or len(self._loans) >= MOST_LOANS:
+        if dtype.hasobject or dtype.fields is not None or self._loaned >= MOST_LOANS:
             return None
         if self._own is None:
             self._own = self._memory.open_subscriber(self._spec.channel)
@@ -62,7 +61,7 @@ class SharedWriter:
             loan = Loan(self._publisher.loan(size), shape, dtype, self._on_loan_end)
         except SharedMemoryError:
             return None  # it is sent from private memory, or refused then
-        self._loans.add(loan)
+        self._loaned += 1
         return loan.array()
 
     @property
@@ -162,22 +161,23 @@ class SharedWriter:
         self._outbox_changed.unpark_all()
 
     def _publish(self, item: Item, packed: Packed) -> None:
-        loan = self._loan_in(packed) if self._loans else None
+        loan = self._loan_in(packed) if self._loaned else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
         write(slot.memory, packed, item, has_payload=loan is not None)
         bells = self._bells
         if slot.send() < len(bells):
             raise PeerGoneError(self._spec.peers[0])
+        for bell in bells:
+            bell.ring()
+        # Now that the readers are on their way.
         if self._own is not None:
             sample = self._own.receive()
             if loan is not None:
                 loan.keep(sample)
+                self._loaned -= 1
                 self._kept += 1
         self._sent_items += 1
         self._sent_bytes += aligned(slot.size)
-        for bell in bells:
-            bell.ring()
-        # Now that the readers are on their way.
         counters = self.statistics
         counters.items += 1
         counters.payload_bytes += packed.payload_bytes
@@ -194,17 +194,18 @@ class SharedWriter:
         loan = loan_of(packed.payload)
         if (
             loan is None
-            or loan not in self._loans
+            or loan.on_end != self._on_loan_end  # another producer's
             or loan.slot.size < packed.total_bytes
             or self._kept >= self._spec.channel.borrows - 1
         ):
             return None
-        self._loans.remove(loan)
         return loan
 
     def _on_loan_end(self, loan: Loan) -> None:
         if loan.sent:
             self._kept -= 1
+        else:
+            self._loaned -= 1
 
     async def _wait_for_room(self, packed: Packed, waiting: Waiting) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
