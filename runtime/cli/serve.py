@@ -7,7 +7,7 @@ import typer
 from .options import ConfigOption, NodesOption, VerboseOption
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     import trio
     from rich.console import Console
@@ -74,13 +74,13 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
             open_server(runtime, environment=environment) as server,
             trio.open_nursery() as nursery,
         ):
-            _say_swept(console, runtime.swept)
+            say = _sayer(workspace, console)
+            _say_swept(say, runtime.swept)
             await runtime.warm()
-            _say_listening(console, server.address, is_open=not server.requires_token)
+            _say_listening(say, server.address, is_open=not server.requires_token)
             await anext(signals)
             nursery.start_soon(_end_at_second_signal, signals, nursery.cancel_scope)
-            calls = server.active_calls
-            console.print(f"stopping; {calls} calls have {drain_seconds:g} s to end", markup=False)
+            say(f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end")
             await server.drain(drain_seconds)
             nursery.cancel_scope.cancel()
 
@@ -90,20 +90,26 @@ async def _end_at_second_signal(signals: "AsyncIterator[int]", scope: "trio.Canc
     scope.cancel()
 
 
-def _say_swept(console: "Console", swept: "Swept") -> None:
+def _sayer(workspace: "Workspace", console: "Console") -> "Callable[[str], None]":
+    """Return what tells people how the server is, or the log where every line is JSON."""
+    import logging
+
+    if workspace.config.log.format == "json":
+        return logging.getLogger("millrace.serve").info
+    return lambda text: console.print(text, markup=False)
+
+
+def _say_swept(say: "Callable[[str], None]", swept: "Swept") -> None:
     if swept.instances:
-        console.print(
+        say(
             f"swept what {swept.instances} killed servers had left: {swept.segments} segments, "
-            f"{swept.segment_bytes} bytes",
-            markup=False,
+            f"{swept.segment_bytes} bytes"
         )
 
 
-def _say_listening(console: "Console", address: "ServerAddress", *, is_open: bool) -> None:
-    console.print(f"listening on {address}; Ctrl-C ends it", markup=False)
+def _say_listening(
+    say: "Callable[[str], None]", address: "ServerAddress", *, is_open: bool
+) -> None:
+    say(f"listening on {address}; Ctrl-C ends it")
     if is_open and not address.is_local:
-        console.print(
-            "anyone who reaches this address can run pipelines here: set GRPC_AUTH_TOKENS",
-            style="yellow",
-            markup=False,
-        )
+        say("anyone who reaches this address can run pipelines here: set GRPC_AUTH_TOKENS")

@@ -173,7 +173,8 @@ def draw(name: str, title: str, axis: Sequence[int], labels: tuple[str, str], li
     axes.set_title(title)
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend()
-    figure.text(0.995, 0.005, f"{machine()}, least of {PASSES} passes", ha="right", va="bottom", fontsize=6, color="gray")
+    note = f"{machine()}, least of {PASSES} passes"
+    figure.text(0.995, 0.005, note, ha="right", va="bottom", fontsize=6, color="gray")
     FOLDER.mkdir(parents=True, exist_ok=True)
     figure.savefig(FOLDER / f"{name}.png", dpi=110)
     plt.close(figure)
