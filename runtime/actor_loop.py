@@ -172,10 +172,22 @@ class ActorLoop:
                     self._held_back = item  # its turn is after the batch
                     break
                 items.append(item)
-        wanted = [item for item in items if not self._lane.drops(item.timestamp_ms, item.source)]
+        wanted = [item for item in items if not self._is_cancelled(item)]
         self.statistics.items_in += len(items) - len(wanted)
         self.statistics.cancelled += len(items) - len(wanted)
         return wanted
+
+    def _is_cancelled(self, item: Item) -> bool:
+        if self._lane.drops(item.timestamp_ms, item.source):
+            return True
+        # The notice of a control message may be slower than the message itself.
+        held = self._held_back
+        return (
+            held is not None
+            and isinstance(held.data, Control)
+            and held.source == item.source
+            and Notice.of(held.data, "").covers(item.timestamp_ms)
+        )
 
     def _process_here(self, item: Item) -> Awaitable[None] | None:
         """Process one item without a coroutine, as most can be; return what is left to await."""
@@ -236,7 +248,7 @@ class ActorLoop:
         """Let a control message go on to the readers, when all before it is done."""
         name = name_of(control)
         if name is not None:
-            self._lane.arrived(name, item.source)
+            self._lane.arrived(name, item.source, control)
         elif name_of_mark(control) is None:
             self._lane.tell(control)
         await self._tell_controls()

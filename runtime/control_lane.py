@@ -8,7 +8,7 @@ come through: from then on nothing is dropped for it any more.
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -77,26 +77,32 @@ class ControlLane:
         self._untold: deque[Control] = deque()
         self._active: dict[str, tuple[Notice, Counter[str]]] = {}
         self._early: dict[str, Counter[str]] = {}
+        self._noticed: dict[str, None] = {}
 
     def notice(self, notice: Notice) -> None:
         """Take in a notice."""
-        self._untold.append(notice.control)
+        early = self._early.pop(notice.name, None)
+        if early is None:
+            self._untold.append(notice.control)
+        self._noticed[notice.name] = None
+        _shorten(self._noticed, _MOST_NOTICED)
         if notice.cancel is not None:
-            missing = Counter(notice.copies) - self._early.pop(notice.name, Counter())
+            missing = Counter(notice.copies) - (early or Counter())
             if missing:
                 self._active[notice.name] = (notice, missing)
 
-    def arrived(self, name: str, source: str) -> None:
-        """Take note that a message has arrived over a link."""
+    def arrived(self, name: str, source: str, control: Control) -> None:
+        """Take note that a message has arrived over a link, and of the message if it is news."""
         if name in self._active:
             _, missing = self._active[name]
             missing -= Counter({source: 1})
             if not missing:
                 del self._active[name]
-            return
-        self._early.setdefault(name, Counter())[source] += 1
-        if len(self._early) > _MOST_EARLY:
-            del self._early[next(iter(self._early))]
+        elif name not in self._noticed:
+            if name not in self._early:
+                self._untold.append(unnamed(control))
+            self._early.setdefault(name, Counter())[source] += 1
+            _shorten(self._early, _MOST_EARLY)
 
     def tell(self, control: Control) -> None:
         """Add a message that has no notice: it keeps its place among the items."""
@@ -124,9 +130,16 @@ class ControlLane:
         )
 
 
-# Messages that a link has brought before their notice, or without one: hints cancel nothing, and
-# are not waited for.
+# Messages that a link has brought before their notice.
 _MOST_EARLY: Final = 64
+# Notices whose message may still be on its way, behind all the items that it has overtaken.
+_MOST_NOTICED: Final = 1024
+
+
+def _shorten(names: dict[str, Any], most: int) -> None:
+    """Forget the oldest."""
+    if len(names) > most:
+        del names[next(iter(names))]
 
 
 def named(control: Control, name: str) -> Control:

@@ -40,8 +40,9 @@ class ControlHub:
     def is_wanted(self, item: Item) -> bool:
         """Return whether no control message has cancelled an output that waited for its owner."""
         name = name_of(item.data)
-        if name is not None:
-            self._outlet.arrived(name, item.source)
+        if name is not None and isinstance(item.data, Control):
+            self._outlet.arrived(name, item.source, item.data)
+            self._outlet.forget_untold()
         return isinstance(item.data, Control) or not self._outlet.drops(
             item.timestamp_ms, item.source
         )

@@ -130,9 +130,7 @@ class Talker(Actor[Params]):
             yield item
             return
         for number in range(1000):
-            end = time.perf_counter() + 0.002
-            while time.perf_counter() < end:
-                pass
+            time.sleep(0.002)
             yield Text(f"{item.text} {number}")
 
 
