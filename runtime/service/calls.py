@@ -148,7 +148,6 @@ class Calls:
     """Runs the calls of a server as tasks of one trio nursery.
 
     Attributes:
-        stopping: set when the server wants the calls to end.
         active: how many are being answered that count.
     """
 
