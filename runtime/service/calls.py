@@ -86,9 +86,15 @@ class Call(Generic[Request, Response]):
                     f"a result of {len(frame) - 5} bytes; the server sends at most "
                     f"{self._most_bytes} (limits.max_message_bytes)"
                 )
-        async with self._sending:
+        try:
+            self._sending.acquire_nowait()  # `async with` would cost a turn of the scheduler
+        except trio.WouldBlock:
+            await self._sending.acquire()
+        try:
             self._unsent = memoryview(b"".join([self._unsent, *frames]))
             await self._send_unsent()
+        finally:
+            self._sending.release()
 
     def _acknowledge(self, size: int) -> None:
         # grpclib has taken the transport away where the connection is closed already.

@@ -4,6 +4,7 @@ It takes the place of grpclib's own buffer of a call, so that a message crosses 
 by waking the task that waits for it, and by nothing else.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -21,6 +22,8 @@ _SMALL_BYTES: Final = 2048
 _JOINED_BYTES: Final = 65536
 # Small beside the window, so that a client never waits for it; large beside a message of speech.
 _ACKNOWLEDGED_TOGETHER: Final = 32 * 1024
+# A reader that always finds a message still lets others run this often.
+_SLICE_SECONDS: Final = 0.0005
 _TRUNCATED: Final = "the stream ends in the middle of a message"
 
 
@@ -43,6 +46,7 @@ class FrameBuffer:
         self._ended = False
         self._reader: trio.lowlevel.Task | None = None
         self._look_ahead: LookAhead | None = None
+        self._slice_end = 0.0
 
     def watch_for(self, message: bytes, found: Callable[[], None]) -> None:
         """Call `found` when this very message arrives, however many before it are still unread.
@@ -98,6 +102,9 @@ class FrameBuffer:
         Raises:
             CallError: it is longer than allowed, compressed, or ends in its middle.
         """
+        if time.perf_counter() > self._slice_end:
+            await trio.lowlevel.checkpoint()
+            self._slice_end = time.perf_counter() + _SLICE_SECONDS
         header = await self._read(_HEADER_BYTES)
         if header is None:
             return None
@@ -142,6 +149,7 @@ class FrameBuffer:
         while self._available < size and not self._ended:
             self._reader = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+        self._slice_end = time.perf_counter() + _SLICE_SECONDS
 
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

@@ -143,7 +143,8 @@ class Session:
         sequence = self._next_sequence if sequence is None else sequence
         data = self._intake.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
-        await self._ready.wait()
+        if not self._ready.is_set():  # else waiting for it would cost a turn of the scheduler
+            await self._ready.wait()
         if isinstance(data, Control):
             data = self._controls.enter(data, targets)
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
