@@ -127,9 +127,11 @@ class StreamRun:
                     for at, last in said.values()
                     if last.status != "ready" and at + _HEARTBEAT_SECONDS <= now
                 ]
+            updates = [each for each in updates if each.status != "error"]  # whoever raises it tells
             for update in updates:
                 said[update.node_id] = (trio.current_time(), update)
-            await self._call.send(*map(_progress_message, updates))
+            if updates:
+                await self._call.send(*map(_progress_message, updates))
 
     async def _say_ready(self) -> None:
         await self._session.wait_ready()
