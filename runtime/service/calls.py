@@ -17,7 +17,9 @@ from grpclib.server import Stream
 from ..errors import LimitError, MillraceError, sole_error
 from ..protocol.codec import Codec
 from ..protocol.errors import DecodeError
+from ..protocol.part_writers import Buffer
 from .faults import CallError, StoppingError, status_of
+from .frame_writer import FrameWriter
 from .frames import FrameBuffer
 
 Request = TypeVar("Request", bound=betterproto2.Message)
@@ -44,13 +46,12 @@ class Call(Generic[Request, Response]):
     ) -> None:
         h2_stream = stream._stream
         self.peer = _shown_peer(stream)
-        self._stream = h2_stream
         self._request_type = request_type
         self._codec = codec
         self._loop = loop
         self._most_bytes = most_bytes
         self._sending = trio.Lock()
-        self._unsent = memoryview(b"")
+        self._writer = FrameWriter(h2_stream)
         self._frames = FrameBuffer(self._acknowledge, most_bytes=most_bytes)
         self._ack = h2_stream.buffer._ack_callback
         _take_over(h2_stream, self._frames)
@@ -79,19 +80,22 @@ class Call(Generic[Request, Response]):
         Raises:
             LimitError: one is longer than allowed.
         """
-        frames = [self._codec.encode_frame(message) for message in messages]
-        for frame in frames:
-            if len(frame) - 5 > self._most_bytes:
+        buffers: list[Buffer] = []
+        for message in messages:
+            frame = self._codec.encode_frame_buffers(message)
+            size = sum(map(len, frame)) - 5
+            if size > self._most_bytes:
                 raise LimitError(
-                    f"a result of {len(frame) - 5} bytes; the server sends at most "
+                    f"a result of {size} bytes; the server sends at most "
                     f"{self._most_bytes} (limits.max_message_bytes)"
                 )
+            buffers += frame
         try:
             self._sending.acquire_nowait()  # `async with` would cost a turn of the scheduler
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
-            self._unsent = memoryview(b"".join([self._unsent, *frames]))
+            self._writer.add(buffers)
             await self._send_unsent()
         finally:
             self._sending.release()
@@ -108,42 +112,13 @@ class Call(Generic[Request, Response]):
         Otherwise the last word on a session that is cut off would stand in the middle of a result.
         """
         try:
-            self._send_now()
-            if self._unsent:
-                await trio_asyncio.aio_as_trio(self._send_as_allowed, loop=self._loop)()
+            self._writer.send_now()
+            if not self._writer.is_empty:
+                await trio_asyncio.aio_as_trio(self._writer.send_as_allowed, loop=self._loop)()
         except (h2.exceptions.ProtocolError, AttributeError):
             # The call is over, and this task about to be cancelled. The attribute that is missing
             # is the transport that grpclib has taken away.
             await trio.sleep_forever()
-
-    async def _send_as_allowed(self) -> None:
-        """Send all, as the client's window allows it: on asyncio, where grpclib's events are."""
-        stream, stream_id = self._stream, self._stream.id
-        assert stream_id is not None
-        while self._unsent:
-            await stream.connection.write_ready.wait()
-            if stream._h2_connection.local_flow_control_window(stream_id) <= 0:
-                stream.window_updated.clear()
-                await stream.window_updated.wait()
-            self._send_now()
-
-    def _send_now(self) -> None:
-        """Send as much as the windows allow without waiting."""
-        stream, connection = self._stream, self._stream.connection
-        if not connection.write_ready.is_set():
-            return
-        h2_connection, stream_id = stream._h2_connection, stream.id
-        assert stream_id is not None
-        most = min(h2_connection.local_flow_control_window(stream_id), len(self._unsent))
-        if most <= 0:
-            return
-        frame_bytes = h2_connection.max_outbound_frame_size
-        for start in range(0, most, frame_bytes):
-            data = self._unsent[start : min(start + frame_bytes, most)]
-            h2_connection.send_data(stream_id, data)
-        self._unsent = self._unsent[most:]
-        stream._transport.write(h2_connection.data_to_send())
-        connection.data_send_process()
 
 
 Answer = Callable[[Call[Any, Any]], Awaitable[None]]

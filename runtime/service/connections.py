@@ -1,7 +1,10 @@
 """grpclib's server, with bounds of our own, and with every connection closed at the end."""
 
 import asyncio
+import contextvars
 import logging
+import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,6 +17,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
 from ..config import Server as ServerSettings
+from .frame_reader import FrameReader, FrameTooLongError
 
 _log = logging.getLogger("millrace.service")
 
@@ -25,6 +29,7 @@ CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
 # Fewer, larger frames cost less than many of the default 16 KiB.
 FRAME_BYTES: Final = 128 * 1024
 CALLS_PER_CONNECTION: Final = 1000
+_READ_BYTES: Final = 256 * 1024
 
 _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 
@@ -36,6 +41,7 @@ class _Connection(H2Protocol):
         super().__init__(made.handler, made.config, made.h2_config)
         self._server = server
         self._leaving = False
+        self._reading = trio.CancelScope()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -52,6 +58,10 @@ class _Connection(H2Protocol):
         self.connection._connection.max_inbound_frame_size = FRAME_BYTES
         # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
+        self._reader = FrameReader(self, super().data_received, most_bytes=FRAME_BYTES)
+        if transport.get_extra_info("sslcontext") is None:
+            transport.pause_reading()  # type: ignore[attr-defined]
+            self._server.start_soon(self._read, transport)
 
     def say_goodbye(self) -> None:
         """Tell the client that all has been said, so that it closes the connection.
@@ -69,31 +79,57 @@ class _Connection(H2Protocol):
         if self._leaving:
             return
         try:
-            super().data_received(data)
-            if self._waits_for_too_much():
-                self.processor.close("a frame is longer than allowed")
+            self._reader.feed(data)
+        except FrameTooLongError:
+            self.processor.close("a frame is longer than allowed")
         except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
             _log.info("connection refused", extra={"reason": repr(error)})
             self.processor.close("not understood")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self._reading.cancel()  # it lets go of the socket now, which is closed when this returns
         self._server.forget(self)
 
-    def _waits_for_too_much(self) -> bool:
-        """Whether the frame that is coming in is longer than allowed.
+    async def _read(self, transport: asyncio.Transport) -> None:
+        """Read in the place of asyncio's transport, as long as the connection lasts.
 
-        h2 would gather all of it, up to 16 MiB, before it looks.
+        trio-asyncio lets asyncio's loop have a turn after each read, which puts two turns of trio's
+        scheduler between the bytes and whoever waits for them.
         """
-        header = self.connection._connection.incoming_buffer._data[:3]
-        return int.from_bytes(header, "big") > FRAME_BYTES and len(header) == 3
+        descriptor = transport.get_extra_info("socket").fileno()
+        buffer = self._server.read_buffer
+        with self._reading:
+            while not transport.is_closing():
+                await trio.lowlevel.wait_readable(descriptor)
+                try:
+                    size = os.readv(descriptor, [buffer])
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    transport.abort()
+                    return
+                if not size:
+                    transport.close()
+                    return
+                self.data_received(bytes(memoryview(buffer)[:size]))
 
 
 class ConnectionServer(Server):
-    """A grpclib server that knows its connections."""
+    """A grpclib server that knows its connections. Make it on asyncio.
 
-    def __init__(self, handlers: Any, **options: Any) -> None:
+    Attributes:
+        read_buffer: what any connection reads into; nothing stays there.
+
+    Args:
+        nursery: where connections are read.
+    """
+
+    def __init__(self, handlers: Any, nursery: trio.Nursery, **options: Any) -> None:
         super().__init__(handlers, **options)
+        self.read_buffer = bytearray(_READ_BYTES)
+        self._nursery = nursery
+        self._context = contextvars.copy_context()
         self._open: set[_Connection] = set()
         self._one_less = trio.Event()
 
@@ -103,6 +139,10 @@ class ConnectionServer(Server):
     def add(self, connection: _Connection) -> None:
         """Take note of a connection that is made, which one whose handshake fails never is."""
         self._open.add(connection)
+
+    def start_soon(self, function: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        """Start a task of a connection's, which asyncio takes for one of its own."""
+        self._context.run(self._nursery.start_soon, function, *arguments)
 
     def forget(self, connection: _Connection) -> None:
         """Take note of its end."""

@@ -5,13 +5,15 @@ import resource
 import time
 from collections import Counter
 
-from actors import Bundle, Data
+from actors import Bundle, Data, Kind
 
 from ..protocol import ExecutionMetrics, NodeMetrics, StreamMetrics
 from ..session import Result, Session
 from ..statistics import NodeStatistics
 
 _KIB = 1024
+# The kernel adds up the counters of all threads when it is asked: not for every ten chunks.
+_MEMORY_SECONDS = 0.1
 
 
 class Figures:
@@ -26,11 +28,13 @@ class Figures:
         self.chunks = 0
         self.items = 0
         self._began = time.perf_counter()
-        self._kinds: Counter[str] = Counter()
+        self._kinds: Counter[Kind] = Counter()
         self._results = 0
         self._latency_seconds = 0.0
         self._incoming_seconds = 0.0
         self._outgoing_seconds = 0.0
+        self._own_memory_bytes = 0
+        self._memory_until = 0.0
 
     def converted_in(self, began: float) -> None:
         """Count a conversion of what came in, which began at a time of `time.perf_counter`."""
@@ -42,10 +46,13 @@ class Figures:
 
     def count_in(self, data: Data) -> None:
         """Count what came in."""
-        parts = list(data.members.values()) if isinstance(data, Bundle) else [data]
-        self.items += len(parts)
-        for part in parts:
-            self._kinds[part.kind.value] += 1
+        if not isinstance(data, Bundle):
+            self.items += 1
+            self._kinds[data.kind] += 1
+            return
+        self.items += len(data.members)
+        for member in data.members.values():
+            self._kinds[member.kind] += 1
 
     def count_out(self, result: Result) -> None:
         """Count a result."""
@@ -67,8 +74,8 @@ class Figures:
             total_items=items,
             buffer_items=session.waiting(),
             chunks_dropped=session.dropped(),
-            peak_memory_bytes=_memory_bytes(session),
-            data_type_breakdown=dict(self._kinds),
+            peak_memory_bytes=self._memory_bytes(session),
+            data_type_breakdown=self._breakdown(),
         )
 
     def execution_metrics(self, session: Session) -> ExecutionMetrics:
@@ -78,13 +85,25 @@ class Figures:
         return ExecutionMetrics(
             wall_time_ms=1000 * (time.perf_counter() - self._began),
             cpu_time_ms=1000 * sum(_cpu_seconds(node) for node in nodes.values()),
-            memory_used_bytes=_memory_bytes(session),
+            memory_used_bytes=self._memory_bytes(session),
             node_metrics={node_id: _node_metrics(node) for node_id, node in nodes.items()},
             serialization_time_ms=incoming + outgoing,
             proto_to_runtime_ms=incoming,
             runtime_to_proto_ms=outgoing,
-            data_type_breakdown=dict(self._kinds),
+            data_type_breakdown=self._breakdown(),
         )
+
+    def _breakdown(self) -> dict[str, int]:
+        return {kind.value: count for kind, count in self._kinds.items()}
+
+    def _memory_bytes(self, session: Session) -> int:
+        """Return the peak resident size of the server and of a session's processes, in bytes."""
+        now = time.perf_counter()
+        if now > self._memory_until:
+            self._memory_until = now + _MEMORY_SECONDS
+            self._own_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+        children = sum(node.memory_bytes for node in session.statistics().values())
+        return self._own_memory_bytes + children
 
 
 def _node_metrics(node: NodeStatistics) -> NodeMetrics:
@@ -113,9 +132,3 @@ def _node_metrics(node: NodeStatistics) -> NodeMetrics:
 def _cpu_seconds(node: NodeStatistics) -> float:
     # A native node shares the server's process: there, the time inside its own code is its share.
     return node.cpu_seconds or node.processing.total_seconds
-
-
-def _memory_bytes(session: Session) -> int:
-    """Return the peak resident size of the server and of all processes of a session, in bytes."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    return own + sum(node.memory_bytes for node in session.statistics().values())

@@ -38,10 +38,11 @@ class FrameBuffer:
     def __init__(self, acknowledge: Callable[[int], None], *, most_bytes: int) -> None:
         self._acknowledge = acknowledge
         self._most_bytes = most_bytes
-        self._pieces: deque[bytes | bytearray] = deque()
+        self._pieces: deque[bytes | bytearray | memoryview] = deque()
         self._offset = 0  # what is read of the first piece
         self._available = 0
-        self._unacknowledged = 0
+        self._due = 0  # to be acknowledged
+        self._early = 0  # what of `_available` was counted in `_due` already
         self._needed = 0
         self._ended = False
         self._reader: trio.lowlevel.Task | None = None
@@ -61,10 +62,11 @@ class FrameBuffer:
 
     # What grpclib calls, from asyncio.
 
-    def add(self, data: bytes, ack_size: int) -> None:
-        """Take in what came."""
+    def add(self, data: bytes | memoryview, ack_size: int) -> None:
+        """Take in what came; of `ack_size`, what is beyond its length is padding."""
         size = len(data)
         self._available += size
+        self._due += ack_size - size  # padding waits for nobody
         last = self._pieces[-1] if self._pieces else None
         if size >= _SMALL_BYTES or self._reader is not None:
             self._pieces.append(data)
@@ -73,14 +75,12 @@ class FrameBuffer:
         else:
             self._pieces.append(bytearray(data))
         if self._reader is not None:
-            self._acknowledge(ack_size)
+            self._due += size
+            self._early += size
             if self._available >= self._needed:
                 self._wake()
-        else:
-            # Padding holds no data, and waits for nobody.
-            self._unacknowledged += size
-            if ack_size > size:
-                self._acknowledge(ack_size - size)
+        if self._due >= _ACKNOWLEDGED_TOGETHER:
+            self._acknowledge_due()
         if self._look_ahead is not None:
             self._look_ahead.feed(data)
 
@@ -91,7 +91,8 @@ class FrameBuffer:
 
     def unacked_size(self) -> int:
         """Return what was not acknowledged, and forget it: the call is over."""
-        size, self._unacknowledged = self._unacknowledged, 0
+        size = self._due + self._available - self._early
+        self._due, self._early = 0, self._available
         return size
 
     # What a trio task calls.
@@ -136,20 +137,27 @@ class FrameBuffer:
             await trio.lowlevel.checkpoint_if_cancelled()
         data = self._take(size)
         self._available -= size
-        read = self._unacknowledged - self._available
-        if read >= _ACKNOWLEDGED_TOGETHER:
-            self._unacknowledged = self._available
-            self._acknowledge(read)
+        self._due += max(size - self._early, 0)
+        self._early = max(self._early - size, 0)
+        if self._due >= _ACKNOWLEDGED_TOGETHER:
+            self._acknowledge_due()
         return data
 
     async def _wait_for(self, size: int) -> None:
-        pending, self._unacknowledged = self._unacknowledged, 0
-        self._acknowledge(pending)
+        # What is here of the message that is waited for takes no more room of the window.
+        self._due += self._available - self._early
+        self._early = self._available
+        if self._due >= _ACKNOWLEDGED_TOGETHER:
+            self._acknowledge_due()
         self._needed = size
         while self._available < size and not self._ended:
             self._reader = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
         self._slice_end = time.perf_counter() + _SLICE_SECONDS
+
+    def _acknowledge_due(self) -> None:
+        due, self._due = self._due, 0
+        self._acknowledge(due)
 
     def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None
@@ -163,7 +171,7 @@ class FrameBuffer:
     def _take(self, size: int) -> bytes:
         if not size:
             return b""
-        parts: list[bytes | bytearray] = []
+        parts: list[bytes | bytearray | memoryview] = []
         missing = size
         while missing:
             piece = self._pieces[0]

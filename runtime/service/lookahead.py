@@ -22,7 +22,7 @@ class LookAhead:
         self._left = 0  # bytes of the current message that are still to come
         self._collects = False
 
-    def feed(self, data: bytes | bytearray) -> None:
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take in the next bytes of the stream."""
         position, end = 0, len(data)
         while position < end:

@@ -133,13 +133,19 @@ async def open_server(
     most_bytes = runtime.config.limits.max_message_bytes
     listening = _listening_socket(access.address)
     try:
-        async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
+        async with (
+            trio_asyncio.open_loop() as loop,
+            trio.open_nursery() as connections,
+            trio.open_nursery() as nursery,
+        ):
             loop.set_exception_handler(_on_exception)
             codec = Codec(StreamRequest, StreamResponse)
             calls = Calls(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION, STREAMING))
             handlers = _Handlers(calls, runtime, serving, health)
-            listener = await trio_asyncio.aio_as_trio(_make)(handlers, codec, settings, access)
+            listener = await trio_asyncio.aio_as_trio(_make)(
+                handlers, connections, codec, settings, access
+            )
             await trio_asyncio.aio_as_trio(listener.start)(
                 sock=listening, backlog=_BACKLOG, ssl=tls
             )
@@ -151,6 +157,7 @@ async def open_server(
             finally:
                 with trio.CancelScope(shield=True):
                     await _close(listener, serving, calls, nursery)
+                    connections.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         raise sole_error(group) from None
     finally:
@@ -178,9 +185,14 @@ async def _close_listener(listener: ConnectionServer) -> None:
 
 
 async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
-    handlers: "_Handlers", codec: Codec, settings: Any, access: ServerAccess
+    handlers: "_Handlers",
+    nursery: trio.Nursery,
+    codec: Codec,
+    settings: Any,
+    access: ServerAccess,
 ) -> ConnectionServer:
-    server = ConnectionServer([handlers], codec=codec, config=http2_configuration(settings))
+    configuration = http2_configuration(settings)
+    server = ConnectionServer([handlers], nursery, codec=codec, config=configuration)
     if access.require_auth:
         listen(server, RecvRequest, Authentication(access.tokens).check)
     return server

@@ -127,7 +127,9 @@ class StreamRun:
                     for at, last in said.values()
                     if last.status != "ready" and at + _HEARTBEAT_SECONDS <= now
                 ]
-            updates = [each for each in updates if each.status != "error"]  # whoever raises it tells
+            updates = [
+                each for each in updates if each.status != "error"
+            ]  # whoever raises it tells
             for update in updates:
                 said[update.node_id] = (trio.current_time(), update)
             if updates:

@@ -138,10 +138,11 @@ def test_the_metrics_are_measured(client: Client, place: str) -> None:
     )
     metrics = client.execute(manifest, {"a": text_buffer("x")}).result.metrics
     burn, slow = metrics.node_metrics["a"], metrics.node_metrics["b"]
-    assert metrics.wall_time_ms >= 70
-    assert 50 <= burn.execution_time_ms <= metrics.wall_time_ms
-    assert 20 <= slow.execution_time_ms <= metrics.wall_time_ms
-    assert metrics.cpu_time_ms >= 50
+    # Burn and Slow go by other clocks than the server's.
+    assert metrics.wall_time_ms >= 69
+    assert 49 <= burn.execution_time_ms <= metrics.wall_time_ms
+    assert 19 <= slow.execution_time_ms <= metrics.wall_time_ms
+    assert metrics.cpu_time_ms >= 49
     assert (burn.items_processed, slow.items_processed) == (1, 1)
     assert metrics.memory_used_bytes > 10_000_000
     if place == "multiprocess":
@@ -154,7 +155,7 @@ def test_the_metrics_are_measured(client: Client, place: str) -> None:
     )
     more = json.loads(burn.custom_metrics)
     assert more["items_out"] == 1
-    assert more["p50_ms"] >= 50
+    assert more["p50_ms"] >= 49
 
 
 def test_metrics_are_there_even_without_inputs(client: Client) -> None:
