@@ -1,5 +1,6 @@
 """Whatever comes to the port, the server goes on serving everyone else."""
 
+import random
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from runtime import RuntimeConfig
 from runtime.config import Server as ServerSettings
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import Client, connected
-from tests.service.messages import chunk, control, init, json_buffer, make, pipeline
+from tests.service.messages import chunk, control, init, json_buffer, make, numpy_buffer, pipeline
 from tests.service.raw_client import (
     GET_VERSION,
     SECONDS,
@@ -254,6 +255,62 @@ def test_a_message_may_come_byte_by_byte(server: ServingThread) -> None:
         responses = client.read_to_end(stream)
     assert responses[-1].HasField("closed")
     assert any(each.HasField("result") for each in responses)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bytes_may_be_cut_anywhere(server: ServingThread, seed: int) -> None:
+    chance = random.Random(seed)
+    sizes = [chance.choice([1, 600, 20_000, 90_000]) for _ in range(40)]
+    with raw_client(server.port) as client:
+        connection = client.connection
+        streams = [client.call(STREAM_PIPELINE, frame(init(ECHO))) for _ in range(2)]
+        for sequence, size in enumerate(sizes):
+            for stream in streams:
+                body = memoryview(frame(chunk(numpy_buffer(size), sequence)))
+                for start in range(0, len(body), step := chance.choice([7000, 100_000])):
+                    pad = chance.choice([None, None, 0, 200])
+                    connection.send_data(stream, body[start : start + step], pad_length=pad)
+                    connection.ping(b"12345678")
+                    connection.increment_flow_control_window(1 + sequence, stream)
+        waiting = memoryview(connection.data_to_send())
+        while waiting:
+            count = chance.choice([1, 8, 9, 10, 1000, 65_536, 300_000])
+            client.socket.sendall(waiting[:count])
+            waiting = waiting[count:]
+        for stream in streams:
+            client.end(stream)
+        results = [
+            [each.result for each in client.read_to_end(stream) if each.HasField("result")]
+            for stream in streams
+        ]
+    for each in results:
+        assert [result.sequence for result in each] == list(range(40))
+        assert [len(result.data_outputs["a"].numpy.data) for result in each] == sizes
+
+
+def test_a_client_that_sends_more_than_its_window_ends_its_own_connection_only(
+    server: ServingThread, other: Callable[[], None]
+) -> None:
+    never = pipeline({"a": ("Silent", {"seconds": 60})})
+    with raw_client(server.port) as client:
+        stream = client.call(STREAM_PIPELINE, frame(init(never)))
+        piece = h2_frame(0, 0, stream, frame(chunk(numpy_buffer(2**16), 1)))
+        with pytest.raises((EOFError, OSError)):
+            for _ in range(2**7):
+                client.socket.sendall(piece)
+            client.read_to_end(stream)
+    other()
+
+
+def test_data_of_a_call_that_has_ended_is_nobody_s(server: ServingThread) -> None:
+    with raw_client(server.port) as client:
+        refused = client.call(STREAM_PIPELINE, frame(chunk(json_buffer(1), 1)))
+        client.read_until(lambda: refused in client.trailers)
+        client.socket.sendall(h2_frame(0, 0, refused, b"\0" * 2**16) * 100)
+        stream = client.call(STREAM_PIPELINE, frame(init(ECHO)), frame(chunk(json_buffer(1), 1)))
+        client.end(stream)
+        responses = client.read_to_end(stream)
+    assert [each.result.sequence for each in responses if each.HasField("result")] == [1]
 
 
 def test_a_client_that_no_longer_answers_is_given_up(serve: Serve) -> None:
