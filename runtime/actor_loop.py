@@ -11,9 +11,9 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 import trio
 
 from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Json, Kind
@@ -258,7 +258,7 @@ class ActorLoop:
             await self._process([item], [unnamed(control)])
         else:
             self.statistics.items_in += 1
-        await self._output.send(replace(item, source=self._node_id))
+        await self._output.send(msgspec.structs.replace(item, source=self._node_id))
         self.statistics.items_out += 1
 
     async def _tell_controls(self) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from actors import Data
 
 
@@ -21,8 +23,7 @@ class InitProgress:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class Result(msgspec.Struct, frozen=True, eq=False):
     """One output of a sink node.
 
     Attributes:

@@ -1,6 +1,6 @@
 """What travels over a link: one data item and where it came from."""
 
-from dataclasses import dataclass
+import msgspec
 
 from actors import (
     Audio,
@@ -21,8 +21,7 @@ from actors import (
 _OBJECT_BYTES = 256
 
 
-@dataclass(slots=True, eq=False)
-class Item:
+class Item(msgspec.Struct, eq=False):
     """A data item on its way.
 
     Attributes:

@@ -11,8 +11,9 @@ a multiple of 64 bytes.
 
 import struct
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
 from actors import Array, DataError, Kind
@@ -32,7 +33,7 @@ _SMALL_BYTES: Final = 16 * 1024
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
 
 
-class Packed:
+class Packed(msgspec.Struct, eq=False):
     """An item taken apart, ready to be written.
 
     Attributes:
@@ -40,41 +41,23 @@ class Packed:
         payload: an array of any strides, or bytes, or the members of a bundle.
         payload_bytes: the room that it takes.
         attributes: what goes behind the payload; empty where there is nothing.
-        total_bytes: the room that all takes, header included.
+        subtype, first, second: numbers of the kind's own.
+        fortran: whether an array is in Fortran's order.
     """
 
-    __slots__ = (
-        "attributes",
-        "first",
-        "fortran",
-        "kind_code",
-        "payload",
-        "payload_bytes",
-        "second",
-        "subtype",
-        "total_bytes",
-    )
+    kind_code: int
+    payload: "Array | bytes | Sequence[Packed]"
+    payload_bytes: int
+    attributes: bytes = b""
+    subtype: int = 0
+    first: int = 0
+    second: int = 0
+    fortran: bool = False
 
-    def __init__(
-        self,
-        kind_code: int,
-        payload: "Array | bytes | Sequence[Packed]",
-        payload_bytes: int,
-        attributes: bytes = b"",
-        subtype: int = 0,
-        first: int = 0,
-        second: int = 0,
-        fortran: bool = False,
-    ) -> None:
-        self.kind_code = kind_code
-        self.payload = payload
-        self.payload_bytes = payload_bytes
-        self.attributes = attributes
-        self.subtype = subtype
-        self.first = first
-        self.second = second
-        self.fortran = fortran
-        self.total_bytes = HEADER_BYTES + payload_bytes + len(attributes)
+    @property
+    def total_bytes(self) -> int:
+        """The room that all takes, header included."""
+        return HEADER_BYTES + self.payload_bytes + len(self.attributes)
 
     @property
     def arrays(self) -> Sequence[Array]:
@@ -86,7 +69,7 @@ class Packed:
         return [array for member in self.payload for array in member.arrays]
 
 
-class Header(NamedTuple):
+class Header(msgspec.Struct):
     """A header read back.
 
     Attributes:
