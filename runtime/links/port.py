@@ -54,7 +54,9 @@ class Port:
         has_place = False
         if self._drop_oldest:
             if self._is_full(weight):
-                await trio.lowlevel.checkpoint()  # a reader that keeps up must have its turn
+                # A reader that keeps up must have its turn; in the first pass it may come second.
+                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()
             while self._is_full(weight):
                 _, dropped_bytes = self._waiting.popleft()
                 self._waiting_bytes -= dropped_bytes
