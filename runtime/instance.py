@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import PipelineError
-from .links.shared import DomainSpec
+from .links.shared import SEGMENTS, DomainSpec
 
 _LOCK: Final = "lock"
 # The process id, so that people can tell whose it is; the rest, because ids are used again.
@@ -56,10 +56,12 @@ class Instance:
     swept: Swept
 
     def domain(self, number: int, budget_bytes: int) -> DomainSpec:
-        """Return the names of its session `number`."""
-        return DomainSpec(
-            f"{_prefix(self.name)}{number}_", str(self.root / str(number)), budget_bytes
-        )
+        """Return the names of its session `number`.
+
+        iceoryx2's files lie in shared memory too: it waits for the disk at each of them.
+        """
+        prefix = f"{_prefix(self.name)}{number}_"
+        return DomainSpec(prefix, str(SEGMENTS / f"{prefix}files"), budget_bytes)
 
 
 @contextmanager

@@ -6,10 +6,11 @@ Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_e
 from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, open_shared_ends
 from .headroom import share_bytes
-from .specs import DROPPING_WINDOW, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
+from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
     "DROPPING_WINDOW",
+    "SEGMENTS",
     "ChannelSpec",
     "DomainSpec",
     "DoorbellEnd",

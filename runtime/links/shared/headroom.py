@@ -62,13 +62,22 @@ class Headroom:
         Raises:
             SharedMemoryError: they are not.
         """
-        used, free = self._used_bytes(), _free_bytes()
+        used = self._used_bytes()
         budget = self._domain.budget_bytes
         if used + size > budget:
             raise SharedMemoryError(
                 f"{purpose} needs {size} bytes of shared memory; the session has {used} of its "
                 f"{budget} bytes (multiprocess.shared_memory_budget_bytes)"
             )
+        self.require_free(size, purpose)
+
+    def require_free(self, size: int, purpose: str) -> None:
+        """Make sure that the machine has `size` bytes left, whatever the session's budget says.
+
+        Raises:
+            SharedMemoryError: it has not.
+        """
+        free = _free_bytes()
         if size > free:
             raise SharedMemoryError(
                 f"{purpose} needs {size} bytes of shared memory; {SEGMENTS} has {free} bytes left"

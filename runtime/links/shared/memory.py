@@ -50,7 +50,8 @@ class MemoryNode:
         """
         spec = link.channel
         to = ", ".join(peer or "the client" for peer in link.peers)
-        self._headroom.require(needed_bytes(spec), f"a link to {to}")
+        # The session's budget has it already: see `share_bytes`.
+        self._headroom.require_free(needed_bytes(spec), f"a link to {to}")
         builder = self._service(spec).publisher_builder()
         port = (
             builder.initial_max_slice_len(_INITIAL_BLOCKS)
@@ -69,7 +70,7 @@ class MemoryNode:
         Raises:
             SharedMemoryError: there is no room for it.
         """
-        self._headroom.require(needed_bytes(spec), "a reader of a link")
+        self._headroom.require_free(needed_bytes(spec), "a reader of a link")
         return Subscriber(self._service(spec).subscriber_builder().create())
 
     def _service(self, spec: ChannelSpec) -> Any:

@@ -31,13 +31,18 @@ class DomainSpec(msgspec.Struct, frozen=True):
     def segments(self) -> list[Path]:
         """Return the shared memory that exists under this spec's names."""
         with os.scandir(SEGMENTS) as entries:
-            return [Path(entry.path) for entry in entries if entry.name.startswith(self.prefix)]
+            return [
+                Path(entry.path)
+                for entry in entries
+                if entry.name.startswith(self.prefix) and not entry.is_dir()
+            ]
 
     def leftovers(self) -> list[Path]:
         """Return everything that exists under this spec's names."""
         root = Path(self.root)
-        found = self.segments()
-        return [*found, root] if root.exists() else found
+        with os.scandir(SEGMENTS) as entries:
+            found = [Path(entry.path) for entry in entries if entry.name.startswith(self.prefix)]
+        return [*found, root] if root.exists() and root not in found else found
 
     def remove(self) -> None:
         """Remove whatever is left; call it when no process of the session lives any more.
