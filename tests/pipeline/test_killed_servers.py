@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import trio
 
 from actors import Text
 from runtime import PipelineError, RuntimeConfig
+from runtime.instance import open_instance
 from tests.conftest import SEGMENTS, OpenRuntime
 
 from .pipelines import chain, run_through
@@ -29,10 +30,14 @@ def folder() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let no server that another user of this machine starts sweep what is looked for here."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield
+    # Nobody else would sweep what the killed servers left.
+    with suppress(PipelineError), open_instance():
+        pass
 
 
 class Server:
