@@ -75,6 +75,7 @@ class ActorLoop:
         self._lane = ControlLane()
         self._items: list[Item] = []
         self._held_back: Item | None = None
+        self._plain: frozenset[Kind] = frozenset()  # of what the actor gives, what needs no telling
         self._running: trio.CancelScope | None = None
         self._breath = 0.0
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
@@ -121,6 +122,7 @@ class ActorLoop:
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
+        self._plain = actor.produces - {Kind.CONTROL}
         is_plain = actor.batch is None and not self._hooks.in_thread
         while True:
             item = self._receive_now() or await self._receive()
@@ -128,7 +130,7 @@ class ActorLoop:
                 return
             if isinstance(item.data, Control):
                 await self._pass_on(item, item.data)
-            elif lane.drops(item.timestamp_ms, item.source):
+            elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
                 statistics.cancelled += 1
             elif is_plain:
@@ -191,13 +193,15 @@ class ActorLoop:
 
     def _process_here(self, item: Item) -> Awaitable[None] | None:
         """Process one item without a coroutine, as most can be; return what is left to await."""
-        if self._lane.has_untold:
+        if not self._lane.is_idle and self._lane.has_untold:
             return self._process([item], [self._accepted(item)])
         data = item.data if item.data.kind in self._accepts.kinds else self._accepted(item)
         self._enter(item, 1)
         result = self._hooks.call_here("process", self._actor.process, data)
-        if isinstance(result, Data) and not isinstance(result, Control):
-            outgoing = self._outgoing("process", result)
+        if isinstance(result, Data) and result.kind in self._plain:
+            outgoing = Item(
+                result, item.sequence, self._node_id, item.timestamp_ms, item.entered_ns
+            )
             if not self._output.send_now(outgoing):
                 return self._follow([item], self._output.send(outgoing), outputs=1)
             self.statistics.items_out += 1

@@ -71,9 +71,14 @@ class Notice(msgspec.Struct, tag=True, frozen=True):
 
 
 class ControlLane:
-    """What one receiver of items knows of control messages."""
+    """What one receiver of items knows of control messages.
+
+    Attributes:
+        is_idle: whether there is nothing to tell, and nothing to drop: mostly, so look here first.
+    """
 
     def __init__(self) -> None:
+        self.is_idle = True
         self._untold: deque[Control] = deque()
         self._active: dict[str, tuple[Notice, Counter[str]]] = {}
         self._early: dict[str, Counter[str]] = {}
@@ -90,6 +95,7 @@ class ControlLane:
             missing = Counter(notice.copies) - (early or Counter())
             if missing:
                 self._active[notice.name] = (notice, missing)
+        self._changed()
 
     def arrived(self, name: str, source: str, control: Control) -> None:
         """Take note that a message has arrived over a link, and of the message if it is news."""
@@ -103,10 +109,12 @@ class ControlLane:
                 self._untold.append(unnamed(control))
             self._early.setdefault(name, Counter())[source] += 1
             _shorten(self._early, _MOST_EARLY)
+        self._changed()
 
     def tell(self, control: Control) -> None:
         """Add a message that has no notice: it keeps its place among the items."""
         self._untold.append(control)
+        self._changed()
 
     @property
     def has_untold(self) -> bool:
@@ -116,11 +124,14 @@ class ControlLane:
     def untold(self) -> Iterator[Control]:
         """Yield every message that the actor has not been told, and forget it."""
         while self._untold:
-            yield self._untold.popleft()
+            control = self._untold.popleft()
+            self._changed()
+            yield control
 
     def forget_untold(self) -> None:
         """Tell nobody: there is no actor here."""
         self._untold.clear()
+        self._changed()
 
     def drops(self, timestamp_ms: int, source: str) -> bool:
         """Return whether an item that comes now from a node is no longer wanted."""
@@ -128,6 +139,9 @@ class ControlLane:
             missing[source] > 0 and notice.covers(timestamp_ms)
             for notice, missing in self._active.values()
         )
+
+    def _changed(self) -> None:
+        self.is_idle = not self._untold and not self._active
 
 
 # Messages that a link has brought before their notice.

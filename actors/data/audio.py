@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..kinds import Kind
-from ._base import Array, Data, as_array, check_range, frozen_array
+from ._base import NO_METADATA, Array, Data, as_array, check_range, frozen_array
 
 AUDIO_DTYPES: Final = (np.dtype(np.float32), np.dtype(np.int16), np.dtype(np.int32))
 
@@ -41,14 +41,19 @@ class Audio(Data):
 
     def __post_init__(self) -> None:
         """Check and freeze."""
-        super(Audio, self).__post_init__()
-        samples = as_array(self.samples, "audio samples")
+        # What most are is let through first: 20 ms of audio come fifty times a second.
+        if self.metadata is not NO_METADATA:
+            super(Audio, self).__post_init__()
+        samples = self.samples
+        if samples.__class__ is not np.ndarray:
+            samples = as_array(samples, "audio samples")
         if samples.dtype not in AUDIO_DTYPES:
             raise DataError(
                 f"audio samples must be float32, int16 or int32, got {samples.dtype}; "
                 "convert with samples.astype(np.float32)"
             )
-        samples = frozen_array(samples)
+        if samples.flags.writeable:
+            samples = frozen_array(samples)
         if samples.ndim == 1:
             samples = samples.reshape(-1, 1)
         if samples.ndim != 2 or samples.shape[1] == 0:
@@ -56,7 +61,8 @@ class Audio(Data):
                 f"audio samples must have the shape (frames, channels), got {samples.shape}"
             )
         check_range("sample_rate (Hz)", self.sample_rate, 1, 2**32 - 1)
-        object.__setattr__(self, "samples", samples)
+        if samples is not self.samples:
+            object.__setattr__(self, "samples", samples)
 
     @property
     def channels(self) -> int:

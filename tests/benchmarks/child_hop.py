@@ -1,6 +1,12 @@
-"""One hop from child to child, against two processes that block on the doorbell."""
+"""One hop from child to child, against two processes that block on the doorbell.
 
-from collections.abc import Mapping
+Where both share a core, a hop is a change of processes; else it is a core that has to be woken from
+its sleep, which takes twice as long. The kernel changes its mind between runs, so producer and
+consumer are kept on two cores, in the pipeline as well as in the floor.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import trio
@@ -28,6 +34,8 @@ CASES: dict[str, dict[str, int]] = {
     "1 KB, loaned, after 10 MB of scratch": {"size": 1024, "loan": True, "scratch": LARGE},
 }
 FLOOR = "floor, 640 B"
+LEFT_FLOOR = "floor, 640 B, left to the kernel"
+LEFT = "640 B, left to the kernel"
 
 
 async def open_hop(
@@ -44,33 +52,58 @@ async def open_hop(
     return session
 
 
-def hops(session: Session, rounds: int) -> Batch:
-    """Return a batch of hops, one at a time."""
+def pin(session: Session, cores: Sequence[int]) -> None:
+    """Keep the producer and this process on one core, and the consumer on another."""
+    pids = session.processes()
+    os.sched_setaffinity(pids["stamp"], {cores[0]})
+    os.sched_setaffinity(pids["age"], {cores[1]})
+
+
+def hops(session: Session, rounds: int, own_cores: Collection[int]) -> Batch:
+    """Return a batch of hops, one at a time.
+
+    Args:
+        session: of two nodes.
+        rounds: how many.
+        own_cores: where this process may run meanwhile.
+    """
 
     async def run() -> list[float]:
+        everywhere = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, own_cores)
         times = []
         for _ in range(rounds):
             await session.send(Json(None))
             data = (await session.receive()).data
             assert isinstance(data, Json)
             times.append(float(data.text) / 1e3)
+        os.sched_setaffinity(0, everywhere)
         return times[rounds // 10 :]
 
     return run
 
 
 async def measure() -> None:
-    """Measure in turns."""
+    """Measure in turns: from one core to another, and where the kernel puts the processes."""
+    cores = sorted(os.sched_getaffinity(0))[:2] * 2
+    floor = "floors.blocking_hop"
     async with open_runtime(node_types=SPECIMENS) as runtime, AsyncExitStack() as stack:
-        batches: dict[str, Batch] = {FLOOR: script("floors.blocking_hop", 640, ROUNDS)}
+        pinned: dict[str, Batch] = {FLOOR: script(floor, 640, ROUNDS, *cores[:2])}
         for name, params in CASES.items():
             session = await open_hop(runtime, stack, params)
+            pin(session, cores)
             is_small = max(params["size"], params.get("scratch", 0)) < 2**20
-            rounds = ROUNDS if is_small else LARGE_ROUNDS
-            batches[name] = hops(session, rounds)
-        times = await in_turns(batches, TURNS)
-    report = Report("child_hop", "Child to child, one hop, synchronous actors", COLUMNS)
-    add_rows(report, times, FLOOR)
+            pinned[name] = hops(session, ROUNDS if is_small else LARGE_ROUNDS, cores[:1])
+        session = await open_hop(runtime, stack, CASES["640 B"])
+        left = {
+            LEFT_FLOOR: script(floor, 640, ROUNDS),
+            LEFT: hops(session, ROUNDS, os.sched_getaffinity(0)),
+        }
+        times = await in_turns(pinned | left, TURNS)
+    title = "Child to child, from one core to another, synchronous actors"
+    report = Report("child_hop", title, COLUMNS)
+    add_rows(report, {name: times[name] for name in pinned}, FLOOR)
+    add_rows(report, {name: times[name] for name in left}, LEFT_FLOOR)
     report.show()
 
 

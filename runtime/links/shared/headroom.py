@@ -117,7 +117,11 @@ class Headroom:
 
 
 class Pages:
-    """Which slots of one producer have pages; asks for more within the session's budget."""
+    """Which slots of one producer have pages; asks for more within the session's budget.
+
+    Attributes:
+        largest: what was prepared for.
+    """
 
     def __init__(self, headroom: Headroom, quota_bytes: int, purpose: str) -> None:
         self._headroom = headroom
@@ -126,20 +130,19 @@ class Pages:
         self._writable: dict[int, int] = {}
         self._touched: dict[int, int] = {}
         self._touched_bytes = 0
-        self._largest = 0
+        self.largest = 0
         self._leased_bytes = 0
 
     def prepare(self, size: int) -> None:
-        """Take note of what the next slot must hold: a larger one may come from a new segment.
+        """Get ready for a slot that is larger than all before: it may come from a new segment.
 
         Raises:
             SharedMemoryError: it can never be had, or there is no room for the segment's own lists.
         """
-        if size > self._largest:
-            self._headroom.check_size(size, self._purpose)
-            self._headroom.require(_MARGIN_BYTES, f"an item of {size} bytes {self._purpose}")
-            self._largest = size
-            self._writable.clear()  # an address may mean something else there
+        self._headroom.check_size(size, self._purpose)
+        self._headroom.require(_MARGIN_BYTES, f"an item of {size} bytes {self._purpose}")
+        self.largest = size
+        self._writable.clear()  # an address may mean something else there
 
     def has(self, address: int, size: int) -> bool:
         """Return whether `size` bytes at `address` can be written to."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import iceoryx2 as iox2
+import msgspec
 
 from ...errors import SharedMemoryError
 from .headroom import Headroom, Pages, needed_bytes
@@ -107,7 +108,8 @@ class Publisher:
             SharedMemoryError: it may not, or cannot.
         """
         pages, blocks = self._pages, -(-size // BLOCK_BYTES)
-        pages.prepare(size)
+        if size > pages.largest:
+            pages.prepare(size)
         sample = self._loan_blocks(blocks)
         address: int = sample.payload_ptr
         view = self._views.get(address)
@@ -142,24 +144,24 @@ class Publisher:
         return reclaimed
 
 
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """Shared memory that nobody else sees yet.
 
     Attributes:
+        sample: iceoryx2's own.
+        size: what was asked for, in bytes.
+        address: where it begins.
         memory: of `size` bytes at least; not to be written to once the slot is sent.
     """
 
-    __slots__ = ("_sample", "address", "memory", "size")
-
-    def __init__(self, sample: Any, size: int, address: int, memory: memoryview) -> None:
-        self._sample = sample
-        self.address = address
-        self.size = size
-        self.memory = memory
+    sample: Any
+    size: int
+    address: int
+    memory: memoryview
 
     def send(self) -> int:
         """Publish the slot to every reader; return how many got it. The slot is used up."""
-        count: int = _initialized(self._sample).send()
+        count: int = _initialized(self.sample).send()
         return count
 
 

@@ -125,7 +125,7 @@ def _is_fortran(array: Array) -> bool:
 def _pack_audio(data: Audio) -> Packed:
     samples = data.samples
     attributes = b""
-    if data.metadata or data.metadata_json is not None:
+    if data.metadata is not NO_METADATA or data.metadata_json is not None:
         attributes = msgspec.msgpack.encode([dict(data.metadata), data.metadata_json])
     return Packed(
         _AUDIO,
@@ -217,7 +217,9 @@ def _shaped(header: Header, memory: memoryview, dtype: np.dtype[Any], shape: lis
 
 def _pack_binary(data: Binary) -> Packed:
     array = data.data
-    return Packed(_BINARY, array, array.nbytes, _attributes(data, data.mime_type))
+    plain = data.metadata is NO_METADATA and not data.mime_type
+    attributes = b"" if plain else _attributes(data, data.mime_type)
+    return Packed(_BINARY, array, array.nbytes, attributes)
 
 
 def _unpack_binary(

@@ -45,6 +45,7 @@ class SharedWriter:
         self._sent_items = 0
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
+        self._is_waiting = False  # somebody in `send`, for room or for their turn
         self._outbox: deque[tuple[Item, Packed]] = deque()
         self._outbox_bytes = 0
         self._ended = False
@@ -82,7 +83,7 @@ class SharedWriter:
             SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = pack(item.data)
-        if self._outbox or self._turn.locked() or not self._has_room(packed):
+        if self._outbox or self._is_waiting or not self._has_room(packed):
             return False
         self._publish(item, packed)
         return True
@@ -102,10 +103,14 @@ class SharedWriter:
                 await trio.lowlevel.checkpoint_if_cancelled()
             self._put_in_outbox(item, packed)
             return
-        if self._turn.locked() or not self._has_room(packed):
+        if self._is_waiting or not self._has_room(packed):
             async with self._turn:
-                await self._wait_for_room(packed, self._waiting)
-                self._publish(item, packed)
+                self._is_waiting = True
+                try:
+                    await self._wait_for_room(packed, self._waiting)
+                    self._publish(item, packed)
+                finally:
+                    self._is_waiting = bool(self._turn.statistics().tasks_waiting)
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
             self._publish(item, packed)

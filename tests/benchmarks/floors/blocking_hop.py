@@ -1,14 +1,18 @@
 """Two processes that block on the doorbell, without an event loop: one way, from one to the other.
 
-`python -m ... [BYTES] [ROUNDS]` prints the time of every hop in microseconds, as JSON: from the
+`python -m ... [BYTES] [ROUNDS] [CORE CORE]` prints the time of every hop in microseconds, as JSON:
+from the
 moment the first process has its payload to the moment the second can read it.
 
 A third process, this one, is what the inlet and the outlet are in a pipeline: it sends an item to
 the first, and waits in trio for the answer of the second. So both sleep as long between two hops,
 and find the processor's caches as much in use by others, as the nodes of a pipeline do.
+
+With two cores given, the first process and this one stay on the one, the second on the other.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -73,7 +77,7 @@ def start(role: str, prefix: str, size: int, *sockets: socket.socket) -> subproc
     return subprocess.Popen(command, pass_fds=numbers)
 
 
-def measure(prefix: str, size: int, rounds: int) -> list[float]:
+def measure(prefix: str, size: int, rounds: int, cores: list[int]) -> list[float]:
     """Start both; return the microseconds of every hop."""
     ask, asked = socket.socketpair()
     bell, ear = socket.socketpair()
@@ -84,6 +88,10 @@ def measure(prefix: str, size: int, rounds: int) -> list[float]:
     ]
     for sock in (asked, bell, ear, told):
         sock.close()
+    for child, core in zip(children, cores, strict=False):
+        os.sched_setaffinity(child.pid, {core})
+    if cores:
+        os.sched_setaffinity(0, {cores[0]})
     times = trio.run(pace, prefix, ask, hear, WARM_ROUNDS + rounds)
     ask.close()
     for child in children:
@@ -91,10 +99,10 @@ def measure(prefix: str, size: int, rounds: int) -> list[float]:
     return times[WARM_ROUNDS:]
 
 
-def main(size: int = 640, rounds: int = 1000) -> None:
+def main(size: int = 640, rounds: int = 1000, *cores: int) -> None:
     """Measure, and leave nothing behind."""
     with private_prefix() as prefix:
-        print(json.dumps(measure(prefix, size, rounds)))
+        print(json.dumps(measure(prefix, size, rounds, list(cores))))
 
 
 if __name__ == "__main__":
