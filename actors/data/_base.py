@@ -63,14 +63,18 @@ def restorer(kind_type: type[D]) -> Callable[..., D]:
 
     It takes the metadata, frozen, and then the fields in their order, and checks nothing.
     """
-    new, setters = object.__new__, [vars(owner)[name].__set__ for name, owner in _slots(kind_type)]
-
-    def restore(*values: object) -> D:
-        item = new(kind_type)
-        for setter, value in zip(setters, values, strict=True):
-            setter(item, value)
-        return item
-
+    setters = {f"set_{name}": vars(owner)[name].__set__ for name, owner in _slots(kind_type)}
+    names = [name.removeprefix("set_") for name in setters]
+    # A loop over the fields would take twice the time; so it is written out, as dataclasses do.
+    lines = [
+        f"def restore({', '.join(names)}):",
+        "    item = new(kind_type)",
+        *(f"    set_{name}(item, {name})" for name in names),
+        "    return item",
+    ]
+    namespace: dict[str, Any] = {"new": object.__new__, "kind_type": kind_type, **setters}
+    exec("\n".join(lines), namespace)  # noqa: S102 (of our own text)
+    restore: Callable[..., D] = namespace["restore"]
     return restore
 
 

@@ -191,15 +191,14 @@ class Borrowed(ctypes.c_ubyte * 2**46):  # type: ignore[misc]  # it is a class
     is writable besides. The length is only that of the class, so that one class serves all slots.
     """
 
-    sample: Any
-    returned: "deque[int]"
-    weight: int
+    held: tuple[Any, "deque[int]", int]
 
     def __del__(self) -> None:
         # The last view may be dropped in any thread, so nothing here but two atomic steps: first
         # give the slot back, then say so.
-        del self.sample
-        self.returned.append(self.weight)
+        _, returned, weight = self.held
+        del _, self.held
+        returned.append(weight)
 
 
 def borrowed_view(sample: Any, weight: int, returned: "deque[int]") -> memoryview:
@@ -211,7 +210,7 @@ def borrowed_view(sample: Any, weight: int, returned: "deque[int]") -> memoryvie
         returned: gets the weight when the slot is given back.
     """
     owner = Borrowed.from_address(sample.payload_ptr)
-    owner.sample, owner.returned, owner.weight = sample, returned, weight
+    owner.held = sample, returned, weight
     return memoryview(owner)[:weight].toreadonly()
 
 
