@@ -4,6 +4,7 @@ h2 copies a payload three times on the way to the socket, and takes half the tim
 each frame. These frames are headers of nine bytes and the payload, which are copied once.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -19,6 +20,8 @@ _OPEN: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OP
 _SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
 # What is handed to the socket at a time. What that does not take at once is copied again.
 _WRITTEN_BYTES: Final = 256 * 1024
+# Then everybody else has a turn.
+_AT_ONCE_BYTES: Final = 2 * 1024 * 1024
 
 
 class FrameWriter:
@@ -43,13 +46,13 @@ class FrameWriter:
             self._left += len(buffer)
 
     def send_now(self) -> None:
-        """Send as much as the windows allow without waiting.
+        """Send as much as the windows allow without waiting, but not so much that others wait.
 
         Raises:
             h2.exceptions.ProtocolError, AttributeError: the call is over.
         """
-        connection = self._stream.connection
-        while self._left and connection.write_ready.is_set():
+        connection, most = self._stream.connection, max(self._left - _AT_ONCE_BYTES, 0)
+        while self._left > most and connection.write_ready.is_set():
             room = self._room()
             if room <= 0:
                 break
@@ -75,6 +78,8 @@ class FrameWriter:
                 stream.window_updated.clear()
                 await stream.window_updated.wait()
             self.send_now()
+            if self._left:
+                await asyncio.sleep(0)
 
     def _room(self) -> int:
         """Return how much the client's windows take."""

@@ -4,6 +4,7 @@ It takes the place of grpclib's own buffer of a call, so that a message crosses 
 by waking the task that waits for it, and by nothing else.
 """
 
+import io
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,11 @@ _JOINED_BYTES: Final = 65536
 _ACKNOWLEDGED_TOGETHER: Final = 32 * 1024
 # A reader that always finds a message still lets others run this often.
 _SLICE_SECONDS: Final = 0.0005
+# Longer messages are put together piece by piece.
+_GATHERED_BYTES: Final = 1024 * 1024
 _TRUNCATED: Final = "the stream ends in the middle of a message"
+
+Piece = bytes | bytearray | memoryview
 
 
 class FrameBuffer:
@@ -38,7 +43,7 @@ class FrameBuffer:
     def __init__(self, acknowledge: Callable[[int], None], *, most_bytes: int) -> None:
         self._acknowledge = acknowledge
         self._most_bytes = most_bytes
-        self._pieces: deque[bytes | bytearray | memoryview] = deque()
+        self._pieces: deque[Piece] = deque()
         self._offset = 0  # what is read of the first piece
         self._available = 0
         self._due = 0  # to be acknowledged
@@ -120,6 +125,8 @@ class FrameBuffer:
                 f"a message of {length} bytes; the server takes at most {self._most_bytes} "
                 "(limits.max_message_bytes): send smaller chunks",
             )
+        if length > _GATHERED_BYTES:
+            return await self._gather(length)
         body = await self._read(length)
         if body is None:
             raise CallError(Status.INVALID_ARGUMENT, _TRUNCATED)
@@ -131,17 +138,26 @@ class FrameBuffer:
             await self._wait_for(size)
             if self._available == 0 and size:
                 return None
-            if self._available < size:
-                raise CallError(Status.INVALID_ARGUMENT, _TRUNCATED)
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        data = self._take(size)
-        self._available -= size
-        self._due += max(size - self._early, 0)
-        self._early = max(self._early - size, 0)
-        if self._due >= _ACKNOWLEDGED_TOGETHER:
-            self._acknowledge_due()
-        return data
+        parts = self._take(size)
+        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    async def _gather(self, size: int) -> bytes:
+        """Return `size` bytes, put together as they come.
+
+        All at once would hold the loop: most of the time goes into finding pages for so much.
+        """
+        gathered, left = io.BytesIO(), size
+        while left:
+            if not self._available:
+                await self._wait_for(1)
+            else:
+                await trio.lowlevel.checkpoint()
+            step = min(left, max(self._available, 1), _GATHERED_BYTES)
+            gathered.writelines(self._take(step))
+            left -= step
+        return gathered.getvalue()  # which is not copied, since nobody else has it
 
     async def _wait_for(self, size: int) -> None:
         # What is here of the message that is waited for takes no more room of the window.
@@ -168,22 +184,31 @@ class FrameBuffer:
             reader, self._reader = self._reader, None
             trio.lowlevel.reschedule(reader)
 
-    def _take(self, size: int) -> bytes:
-        if not size:
-            return b""
-        parts: list[bytes | bytearray | memoryview] = []
-        missing = size
-        while missing:
+    def _take(self, size: int) -> list[Piece]:
+        """Return the next `size` bytes, in pieces.
+
+        Raises:
+            CallError: there are fewer, and no more will come.
+        """
+        if self._available < size:
+            raise CallError(Status.INVALID_ARGUMENT, _TRUNCATED)
+        self._available -= size
+        self._due += max(size - self._early, 0)
+        self._early = max(self._early - size, 0)
+        if self._due >= _ACKNOWLEDGED_TOGETHER:
+            self._acknowledge_due()
+        parts: list[Piece] = []
+        while size:
             piece = self._pieces[0]
-            end = self._offset + missing
+            end = self._offset + size
             if end < len(piece):
                 part = piece[self._offset : end]
                 self._offset = end
-                missing = 0
+                size = 0
             else:
                 part = piece[self._offset :] if self._offset else piece
-                missing -= len(part)
+                size -= len(part)
                 self._pieces.popleft()
                 self._offset = 0
             parts.append(part)
-        return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+        return parts
