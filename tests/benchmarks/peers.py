@@ -1,5 +1,12 @@
-"""A pipeline of three processes, against what a user would take instead."""
+"""A pipeline of three processes, against what a user would take instead.
 
+Each process hands on what it gets. Here, with Ray and with dora, whoever sends copies it into
+shared memory, four times in a round trip, and whoever receives has a view of it. The queues of
+multiprocessing pickle it into a pipe and out of it. Ray and dora are measured where they are
+installed: `pip install ray dora-rs dora-rs-cli`.
+"""
+
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 import trio
@@ -13,9 +20,12 @@ from .report import Report, median
 
 TURNS = 3
 SIZES = {"1 KB": 1024, "1 MB": 2**20, "10 MB": 10 * 2**20}
-PEERS = {
-    "multiprocessing queues": "multiprocessing_queues",
-    "Ray actors": "ray_actors",
+# A script of rivals, and the packages that it imports.
+PEERS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "multiprocessing queues": ("multiprocessing_queues", ()),
+    "Ray actors": ("ray_actors", ("ray",)),
+    "Ray compiled graph": ("ray_compiled_graph", ("ray",)),
+    "dora": ("dora_dataflow", ("dora", "dora_cli")),
 }
 
 
@@ -29,8 +39,8 @@ async def measure_size(runtime: Runtime, size: int) -> dict[str, float]:
     async with runtime.open_session(chain("PassThrough", ["multiprocess"] * 3)) as session:
         await session.wait_ready()
         batches: dict[str, Batch] = {"Millrace": round_trips(session, size, rounds_of(size))}
-        for name, module in PEERS.items():
-            if find_spec("ray") is not None or "ray" not in module:
+        for name, (module, packages) in PEERS.items():
+            if all(find_spec(package) for package in packages):
                 batches[name] = script(f"rivals.{module}", size, rounds_of(size))
         times = await in_turns(batches, TURNS)
     return {name: median(map(median, turns)) for name, turns in times.items()}

@@ -1,4 +1,8 @@
-"""Three actors of Ray, called one after the other; the payload stays in its object store."""
+"""Three actors of Ray, called one after the other.
+
+The payload stays in the object store. It is copied in by the caller and by every actor for the
+one after it; whoever gets it has a view of the store.
+"""
 
 import json
 import sys
@@ -8,33 +12,23 @@ from typing import Any
 import numpy as np
 import ray
 
-ACTORS = 3
+from ._ray_node import actors
+
 WARM_ROUNDS = 5
-
-
-@ray.remote
-class HandOn:
-    """One actor."""
-
-    def call(self, array: Any) -> Any:
-        """Return what came."""
-        return array
 
 
 def main(size: int, rounds: int) -> None:
     """Measure."""
-    ray.init(num_cpus=ACTORS, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
-    actors = [HandOn.remote() for _ in range(ACTORS)]
     payload = np.zeros(size, np.uint8)
     times = []
-    for _ in range(WARM_ROUNDS + rounds):
-        began = time.perf_counter_ns()
-        result: Any = payload
-        for actor in actors:
-            result = actor.call.remote(result)
-        ray.get(result)
-        times.append((time.perf_counter_ns() - began) / 1e3)
-    ray.shutdown()
+    with actors() as chain:
+        for _ in range(WARM_ROUNDS + rounds):
+            began = time.perf_counter_ns()
+            result: Any = payload
+            for actor in chain:
+                result = actor.call.remote(result)
+            ray.get(result)
+            times.append((time.perf_counter_ns() - began) / 1e3)
     print(json.dumps(times[WARM_ROUNDS:]))
 
 

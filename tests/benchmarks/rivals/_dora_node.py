@@ -1,0 +1,53 @@
+"""A node of a dora dataflow: dora runs this file."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from dora import Node
+
+WARM_ROUNDS = 5
+
+
+def hand_on(node: Node) -> None:
+    """Send on whatever comes, until the input ends."""
+    for event in node:
+        if event["type"] == "INPUT":
+            node.send_output("out", event["value"])
+
+
+def received(node: Node) -> Any:
+    """Return what comes next."""
+    return next(event["value"] for event in node if event["type"] == "INPUT")
+
+
+def measure(node: Node, size: int, rounds: int, file: Path) -> None:
+    """Send and wait for it to come back, again and again; write the microseconds to a file."""
+    payload = pa.array(np.zeros(size, np.uint8))
+    times = []
+    for _ in range(WARM_ROUNDS + rounds):
+        began = time.perf_counter_ns()
+        node.send_output("out", payload)
+        array = received(node)
+        times.append((time.perf_counter_ns() - began) / 1e3)
+        if len(array) != size:
+            sys.exit(f"{len(array)} of {size} bytes came back")
+    file.write_text(json.dumps(times[WARM_ROUNDS:]))
+
+
+def main(role: str, *arguments: str) -> None:
+    """Be one node."""
+    node = Node()
+    if role == "hand_on":
+        hand_on(node)
+    else:
+        size, rounds, file = arguments
+        measure(node, int(size), int(rounds), Path(file))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Three actors of Ray in a compiled graph, whose channels are made once.
+
+A channel is a few slots of shared memory. The payload is copied into one by the caller and by
+every actor; whoever gets it has a view. A slot is written again only when no view of it is left.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+import ray
+from ray.dag import InputNode
+from ray.dag.context import DAGContext
+
+from ._ray_node import actors
+
+# So many that every slot was written once.
+WARM_ROUNDS = 20
+# Of a slot, beside the payload. What does not fit makes every channel anew, in the first rounds.
+HEADROOM_BYTES = 64 * 1024
+# Ray 2.60 does not always wake an actor to say that its channels are closed; it then kills it.
+TEARDOWN_SECONDS = 1
+
+
+def main(size: int, rounds: int) -> None:
+    """Measure."""
+    DAGContext.get_current().teardown_timeout = TEARDOWN_SECONDS
+    payload = np.zeros(size, np.uint8)
+    times = []
+    with actors() as chain:
+        with InputNode() as entry:
+            exit_ = entry
+            for actor in chain:
+                exit_ = actor.call.bind(exit_)
+        graph = exit_.experimental_compile(_buffer_size_bytes=size + HEADROOM_BYTES)
+        for _ in range(WARM_ROUNDS + rounds):
+            began = time.perf_counter_ns()
+            ray.get(graph.execute(payload))
+            times.append((time.perf_counter_ns() - began) / 1e3)
+        graph.teardown(kill_actors=True)
+    print(json.dumps(times[WARM_ROUNDS:]))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
