@@ -12,6 +12,7 @@ NAMES: Final = (
     "grpc_echo",
     "grpc_sessions",
     "native_hop",
+    "neighbours",
     "parallel_branches",
     "round_trip",
     "session_end",

@@ -15,6 +15,7 @@ from runtime.protocol import (
     DataBuffer,
     DataChunk,
     ManifestMetadata,
+    MultiprocessConfig,
     NodeManifest,
     PipelineManifest,
     StreamInit,
@@ -25,12 +26,17 @@ from runtime.protocol import (
 ECHO = "/raw/Echo"
 STREAM = "/remotemedia.v1.StreamingPipelineService/StreamPipeline"
 UNBOUNDED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-MANIFEST = PipelineManifest(
-    version="v1",
-    metadata=ManifestMetadata(name="echo"),
-    nodes=[NodeManifest(id="echo", node_type="PassThrough")],
-)
-INIT = bytes(StreamRequest(init=StreamInit(manifest=MANIFEST, client_version="benchmark")))
+
+
+def init(executor: str) -> bytes:
+    """Return a first request that asks for one PassThrough."""
+    settings = MultiprocessConfig(executor_overrides={"echo": executor})
+    manifest = PipelineManifest(
+        version="v1",
+        metadata=ManifestMetadata(name="echo", multiprocess=settings),
+        nodes=[NodeManifest(id="echo", node_type="PassThrough")],
+    )
+    return bytes(StreamRequest(init=StreamInit(manifest=manifest, client_version="benchmark")))
 
 
 @contextmanager
@@ -67,9 +73,9 @@ class EchoStream:
         call = self._channel.stream_stream(path)
         self._responses = call(iter(self._requests.get, None))
 
-    def open_session(self) -> None:
+    def open_session(self, executor: str = "native") -> None:
         """Send the manifest, and wait until the session is ready."""
-        self._requests.put(INIT)
+        self._requests.put(init(executor))
         next(each for each in self._responses if StreamResponse.parse(each).ready is not None)
 
     def round_trip(self, message: bytes, size: int) -> float:

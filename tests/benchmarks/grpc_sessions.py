@@ -10,7 +10,7 @@ import psutil
 
 from runtime.protocol import StreamResponse
 
-from .grpc_clients import INIT, STREAM, audio_chunk, server
+from .grpc_clients import STREAM, audio_chunk, init, server
 from .report import Report, median
 
 STREAMS = 500
@@ -24,7 +24,7 @@ SIZE = 640
 async def opened(start: Any) -> Any:
     """Open a stream, and wait until its session is ready."""
     call = start()
-    await call.write(INIT)
+    await call.write(init("native"))
     while StreamResponse.parse(await call.read()).ready is None:
         pass
     return call
