@@ -55,17 +55,17 @@ class Codec(CodecBase):
         (an unset field holds b""). All other bytes fields, text_data and metadata_json, hold bytes.
 
         Args:
-            data: the whole message. What is not bytes is copied first, so that nothing can change
-                what the views show.
+            data: the whole message. Bytes are viewed, and so is a read-only memoryview, which
+                nobody may write to behind its back; what else has a buffer is copied first.
             message_type: a class of betterproto2's.
 
         Raises:
             DecodeError: this is no message of that type. No other error is raised, whatever the
                 bytes are.
         """
-        if not isinstance(data, bytes):
-            data = memoryview(data).tobytes()
-        return self._decoder.decode(data, message_type)
+        plain = isinstance(data, bytes) or _is_plain_view(data)
+        whole = data if plain else memoryview(data).tobytes()
+        return self._decoder.decode(cast("bytes | memoryview", whole), message_type)
 
     def encode(self, message: betterproto2.Message, message_type: type[Any] | None = None) -> bytes:
         """Return the message's bytes, as the official runtime writes them.
@@ -117,6 +117,16 @@ class Codec(CodecBase):
         if small:
             buffers.append(b"".join(small))
         return buffers
+
+
+def _is_plain_view(data: Buffer) -> bool:
+    return (
+        isinstance(data, memoryview)
+        and data.readonly
+        and data.contiguous
+        and data.ndim == 1
+        and data.format == "B"
+    )
 
 
 def _check_type(message: betterproto2.Message, message_type: type[Any] | None) -> None:

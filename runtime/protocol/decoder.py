@@ -28,7 +28,7 @@ class Decoder:
         self._readers: dict[MessageType, tuple[Callable[..., Any], Callable[..., None]]] = {}
         self._not_compiled: dict[int, tuple[MessageType, str]] = {}
 
-    def decode(self, data: bytes, message_type: type[M]) -> M:
+    def decode(self, data: bytes | memoryview, message_type: type[M]) -> M:
         """Return the message; see `Codec.decode`."""
         try:
             new, read = self._readers[message_type]
@@ -107,7 +107,9 @@ def _zigzag(number: int) -> int:
     return number >> 1 ^ -(number & 1)
 
 
-def _unpack_all(data: bytes, position: int, length: int, size: int, form: str) -> tuple[Any, ...]:
+def _unpack_all(
+    data: bytes | memoryview, position: int, length: int, size: int, form: str
+) -> tuple[Any, ...]:
     count, rest = divmod(length, size)
     if rest:
         raise MalformedError(f"a list of {size}-byte values in {length} bytes")
@@ -127,14 +129,14 @@ def _keep_unknown(message: Any, pieces: list[bytes]) -> None:
 def _faults_of(title: str, fields: list[Field]) -> Callable[[bytes, int, Exception], DecodeError]:
     names = {field.number: field.name for field in fields}
 
-    def fault(data: bytes, start: int, error: Exception) -> DecodeError:
+    def fault(data: bytes | memoryview, start: int, error: Exception) -> DecodeError:
         return _fault(title, names, data, start, error)
 
     return fault
 
 
 def _fault(
-    title: str, names: Mapping[int, str], data: bytes, start: int, error: Exception
+    title: str, names: Mapping[int, str], data: bytes | memoryview, start: int, error: Exception
 ) -> DecodeError:
     """Return what is told of the field that begins at `start`."""
     try:

@@ -57,7 +57,7 @@ def read_{key}(message, data, position, end, depth, oneof_set):
                 position = skip_field(data, begin, end, tag, depth)
                 if unknown is None:
                     unknown = []
-                unknown.append(data[start:position])
+                unknown.append(bytes(data[start:position]))
         if position > end:
             raise MalformedError(TOO_SHORT)
     except (IndexError, MalformedError, UnicodeDecodeError) as error:
@@ -138,9 +138,9 @@ read_{held}(part, data, position, stop, depth - 1, False)
 if not part._unknown_fields:
     message.{name}[part.key] = part.value
 elif unknown is None:
-    unknown = [data[start:stop]]
+    unknown = [bytes(data[start:stop])]
 else:
-    unknown.append(data[start:stop])"""
+    unknown.append(bytes(data[start:stop]))"""
 
 _OF_NUMBER: Final = {
     betterproto2.TYPE_BOOL: "number != 0",
@@ -153,8 +153,8 @@ _OF_NUMBER: Final = {
     betterproto2.TYPE_UINT64: "number",
 }
 _OF_BYTES: Final = {
-    betterproto2.TYPE_BYTES: "data[position:stop]",
-    betterproto2.TYPE_STRING: "data[position:stop].decode()",
+    betterproto2.TYPE_BYTES: "bytes(data[position:stop])",
+    betterproto2.TYPE_STRING: 'str(data[position:stop], "utf-8")',
 }
 _DEFAULTS: Final = {
     betterproto2.TYPE_BOOL: "False",

@@ -54,7 +54,7 @@ def wire_type(proto_type: str) -> int:
     return LENGTH_DELIMITED if proto_type in _SIZED else VARINT
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """Return the number at `position`, cut to 64 bits, and where it ends.
 
     Raises:
@@ -73,7 +73,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
     raise MalformedError("a number of more than 10 bytes")
 
 
-def read_tag(data: bytes, position: int) -> tuple[int, int]:
+def read_tag(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """Return the tag at `position`, and where it ends; raise as `read_varint` does."""
     tag, stop = read_varint(data, position)
     if stop - position > 5 or tag > _MAX_TAG:
@@ -81,7 +81,7 @@ def read_tag(data: bytes, position: int) -> tuple[int, int]:
     return tag, stop
 
 
-def read_length(data: bytes, position: int) -> tuple[int, int]:
+def read_length(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """Return the length at `position`, and where it ends; raise as `read_varint` does."""
     length, stop = read_varint(data, position)
     if stop - position > 5 or length > MAX_LENGTH:
@@ -89,7 +89,7 @@ def read_length(data: bytes, position: int) -> tuple[int, int]:
     return length, stop
 
 
-def skip_field(data: bytes, position: int, end: int, tag: int, depth: int) -> int:
+def skip_field(data: bytes | memoryview, position: int, end: int, tag: int, depth: int) -> int:
     """Return where the field ends whose value begins at `position`.
 
     Args:
@@ -124,7 +124,7 @@ def skip_field(data: bytes, position: int, end: int, tag: int, depth: int) -> in
         tag, position = read_tag(data, position)
 
 
-def _skip_value(data: bytes, position: int, wire_type: int) -> int:
+def _skip_value(data: bytes | memoryview, position: int, wire_type: int) -> int:
     if wire_type == VARINT:
         return read_varint(data, position)[1]
     if wire_type == LENGTH_DELIMITED:

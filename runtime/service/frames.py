@@ -4,12 +4,12 @@ It takes the place of grpclib's own buffer of a call, so that a message crosses 
 by waking the task that waits for it, and by nothing else.
 """
 
-import io
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 import trio
 from grpclib.const import Status
 
@@ -25,8 +25,9 @@ _JOINED_BYTES: Final = 65536
 _ACKNOWLEDGED_TOGETHER: Final = 32 * 1024
 # A reader that always finds a message still lets others run this often.
 _SLICE_SECONDS: Final = 0.0005
-# Longer messages are put together piece by piece.
-_GATHERED_BYTES: Final = 1024 * 1024
+# Longer messages are put together piece by piece, so much at a time.
+_GATHERED_BYTES: Final = 2 * 1024 * 1024
+_STEP_BYTES: Final = 1024 * 1024
 _TRUNCATED: Final = "the stream ends in the middle of a message"
 
 Piece = bytes | bytearray | memoryview
@@ -102,7 +103,7 @@ class FrameBuffer:
 
     # What a trio task calls.
 
-    async def receive(self) -> bytes | None:
+    async def receive(self) -> bytes | memoryview | None:
         """Return the next message's bytes, or None when the client has ended its side.
 
         Raises:
@@ -143,21 +144,23 @@ class FrameBuffer:
         parts = self._take(size)
         return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 
-    async def _gather(self, size: int) -> bytes:
-        """Return `size` bytes, put together as they come.
+    async def _gather(self, size: int) -> memoryview:
+        """Return `size` bytes, read-only, put together as they come.
 
-        All at once would hold the loop: most of the time goes into finding pages for so much.
+        All at once would hold the loop: most of the time goes into finding pages for so much. numpy
+        asks for large ones.
         """
-        gathered, left = io.BytesIO(), size
-        while left:
+        gathered, position = np.empty(size, np.uint8).data, 0
+        while position < size:
             if not self._available:
                 await self._wait_for(1)
             else:
                 await trio.lowlevel.checkpoint()
-            step = min(left, max(self._available, 1), _GATHERED_BYTES)
-            gathered.writelines(self._take(step))
-            left -= step
-        return gathered.getvalue()  # which is not copied, since nobody else has it
+            step = min(size - position, max(self._available, 1), _STEP_BYTES)
+            for part in self._take(step):
+                gathered[position : position + len(part)] = part
+                position += len(part)
+        return gathered.toreadonly()
 
     async def _wait_for(self, size: int) -> None:
         # What is here of the message that is waited for takes no more room of the window.

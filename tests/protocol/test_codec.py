@@ -62,9 +62,17 @@ def test_a_payload_of_what_may_change_is_a_view_of_a_copy(codec: Codec) -> None:
     assert received.data == b"\1\2\3"
 
 
-def test_text_and_metadata_are_bytes(codec: Codec) -> None:
-    assert codec.decode(b"\x0a\x02hi", TextBuffer).text_data.decode() == "hi"
-    assert type(codec.decode(b"\x32\x02{}", AudioBuffer).metadata_json) is bytes
+def test_a_payload_of_a_read_only_view_is_a_view_of_the_same(codec: Codec) -> None:
+    data = codec.encode(TensorBuffer(data=b"\1\2\3"))
+    received: object = codec.decode(memoryview(data), TensorBuffer).data
+    assert isinstance(received, memoryview)
+    assert received.obj is data
+
+
+@pytest.mark.parametrize("form", [bytes, memoryview])
+def test_text_and_metadata_are_bytes(codec: Codec, form: type[Any]) -> None:
+    assert codec.decode(form(b"\x0a\x02hi"), TextBuffer).text_data.decode() == "hi"
+    assert type(codec.decode(form(b"\x32\x02{}"), AudioBuffer).metadata_json) is bytes
 
 
 def test_a_received_message_is_whole_for_betterproto2_too(codec: Codec) -> None:
