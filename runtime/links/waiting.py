@@ -43,8 +43,8 @@ class BlockingWaiting:
     A turn of trio's scheduler costs several times such a call, and a synchronous actor has no use
     for it. Whatever else the process waits for interrupts: then that wait is trio's.
 
-    To look for some time before going to sleep does not pay: with 50 us of it, a round trip from the
-    server and back took 50 us rather than 38 (2 cores, 25 November 2026).
+    To look for some time before going to sleep does not pay: with 50 us of it, a round trip from
+    the server and back took 50 us rather than 38 (2 cores, 25 November 2026).
 
     Attributes:
         alone: tells whether no other task waits for anything but the interrupts.
