@@ -312,6 +312,7 @@ class ActorLoop:
                 if item is _END:
                     return
                 await self._send(hook, item)
+                await self._breathe()
         finally:
             if isinstance(iterator, AsyncGenerator):
                 with trio.CancelScope(shield=True):
@@ -323,9 +324,10 @@ class ActorLoop:
             await trio.lowlevel.checkpoint()  # nothing goes out any more
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announced_as(outgoing.data)
-        began = time.perf_counter()
-        await self._output.send(outgoing)
-        self.statistics.sending_seconds += time.perf_counter() - began
+        if not self._output.send_now(outgoing):
+            began = time.perf_counter()
+            await self._output.send(outgoing)
+            self.statistics.sending_seconds += time.perf_counter() - began
         self.statistics.items_out += 1
 
     def _outgoing(self, hook: str, data: object) -> Item:

@@ -2,6 +2,7 @@
 
 import inspect
 import time
+import types
 from collections.abc import Callable
 
 import trio
@@ -66,7 +67,7 @@ class HookCalls:
         Raises:
             HookError: the actor raised meanwhile.
         """
-        if not inspect.isawaitable(result):
+        if type(result) is not types.CoroutineType and not inspect.isawaitable(result):
             return result
         began = time.perf_counter()
         try:

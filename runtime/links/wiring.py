@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+import trio
+
 from .inbox import Inbox
 from .output import Output
 from .port import Port
@@ -67,7 +69,7 @@ class LocalEnds:
 
 
 class Wiring:
-    """Every link of one session. Own it as long as the session; `close` lets go of all ends here.
+    """Every link of one session: `connect` opens them, `close` lets go of all ends here.
 
     Attributes:
         outlet: where the items of all sinks arrive.
@@ -77,9 +79,6 @@ class Wiring:
         successors: for each node, the nodes that read it; a node that none reads is read by the
             session itself.
         remote: the nodes that run in processes of their own.
-
-    Raises:
-        SharedMemoryError: there is no room for the links.
     """
 
     def __init__(
@@ -100,24 +99,31 @@ class Wiring:
         self._inboxes = {node: Inbox() for node in successors if node not in self._remote}
         self._outputs: dict[str, Output] = {}
         self._remote_ends = {node: RemoteEnds(domain) for node in self._remote}
+        self._successors = successors
+        self._shared_bytes = 0
+
+    async def connect(self) -> None:
+        """Open every link; others have a turn between two of them, since each takes half a ms.
+
+        Raises:
+            SharedMemoryError: there is no room for the links.
+        """
         inlets: dict[str, tuple[str, Sequence[str]]] = {
-            node: (f"in{index}", [node]) for index, node in enumerate(successors)
+            node: (f"in{index}", [node]) for index, node in enumerate(self._successors)
         }
         outputs: dict[str, tuple[str, Sequence[str]]] = {
             node: (f"out{index}", readers or [INLET])
-            for index, (node, readers) in enumerate(successors.items())
+            for index, (node, readers) in enumerate(self._successors.items())
         }
         links = [(INLET, *link) for link in inlets.values()]
         links += [(node, *link) for node, link in outputs.items()]
         self._shared_bytes = self._share_bytes(links)
-        try:
-            for node, link in inlets.items():
-                self.inlets[node] = self._connect(INLET, *link)
-            for node, link in outputs.items():
-                self._outputs[node] = self._connect(node, *link)
-        except BaseException:
-            self.close()
-            raise
+        for node, link in inlets.items():
+            self.inlets[node] = self._connect(INLET, *link)
+            await trio.lowlevel.checkpoint()
+        for node, link in outputs.items():
+            self._outputs[node] = self._connect(node, *link)
+            await trio.lowlevel.checkpoint()
 
     def local_ends(self, node: str) -> LocalEnds:
         """Return the ends of a node that runs in this process."""

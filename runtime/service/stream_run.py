@@ -46,7 +46,7 @@ class StreamRun:
     """Feeds a session from a stream, and the stream from the session.
 
     Attributes:
-        is_ready: whether `ready` was sent.
+        is_ready: whether the client was told that the session is.
     """
 
     def __init__(
@@ -80,6 +80,21 @@ class StreamRun:
                 nursery.start_soon(self._say_late_figures)
                 await self._give_out()
                 nursery.cancel_scope.cancel()
+
+    def unsaid_ready(self) -> list[StreamResponse]:
+        """Return `ready`, if the session has become so and the client was not told.
+
+        A node may fail on its first chunk before the message is on its way.
+        """
+        if self.is_ready or not self._session.became_ready:
+            return []
+        self.is_ready = True
+        ready = StreamReady(
+            session_id=self._session.id,
+            recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
+            max_buffer_latency_ms=0,
+        )
+        return [StreamResponse(ready=ready)]
 
     async def say_closed(self) -> None:
         """Send the last message, where the client has asked for it by CLOSE or CANCEL."""
@@ -137,13 +152,7 @@ class StreamRun:
 
     async def _say_ready(self) -> None:
         await self._session.wait_ready()
-        ready = StreamReady(
-            session_id=self._session.id,
-            recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
-            max_buffer_latency_ms=0,
-        )
-        self.is_ready = True
-        await self._call.send(StreamResponse(ready=ready))
+        await self._call.send(*self.unsaid_ready())
 
     async def _give_out(self) -> None:
         """Send results until there are no more."""

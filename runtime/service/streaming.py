@@ -43,7 +43,7 @@ class StreamingService:
 async def _say_failure(
     call: StreamCall, error: MillraceError, run: StreamRun | None, *, traces: bool
 ) -> None:
-    responses = []
+    responses = [] if run is None else run.unsaid_ready()
     if error.node_id and (run is None or not run.is_ready):
         responses.append(StreamResponse(init_progress=progress_of_failure(error)))
     responses.append(StreamResponse(error=error_message(error, traces=traces)))

@@ -108,6 +108,11 @@ class Session:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
         return self._progress_out
 
+    @property
+    def became_ready(self) -> bool:
+        """Whether every node was initialized, whatever has happened since."""
+        return self._ready.is_set()
+
     async def wait_ready(self) -> None:
         """Wait until every node is initialized."""
         await self._ready.wait()
@@ -339,6 +344,7 @@ class Session:
     async def _running(self) -> AsyncIterator[None]:
         """Hold the nursery of all nodes; leave nothing behind."""
         try:
+            await self._wiring.connect()
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
                 for task in self._tasks.values():
