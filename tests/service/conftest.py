@@ -17,8 +17,12 @@ Serve = Callable[..., ServingThread]
 
 @pytest.fixture(scope="session", autouse=True)
 def warm_client_library() -> Iterator[None]:
-    """Let grpcio open the descriptors that it keeps as long as there is a channel."""
-    with connected("127.0.0.1:1") as client:
+    """Let grpcio open the descriptors that it keeps as long as there is a channel.
+
+    The channel tries once: each later try would be a socket that a test seems to leave behind.
+    """
+    once = [("grpc.initial_reconnect_backoff_ms", 3_600_000)]
+    with connected("127.0.0.1:1", options=once) as client:
         with pytest.raises(Exception, match="UNAVAILABLE"):
             client.version(timeout=5)
         yield
