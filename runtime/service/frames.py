@@ -71,20 +71,9 @@ class FrameBuffer:
     def add(self, data: bytes | memoryview, ack_size: int) -> None:
         """Take in what came; of `ack_size`, what is beyond its length is padding."""
         size = len(data)
-        self._available += size
         self._due += ack_size - size  # padding waits for nobody
-        last = self._pieces[-1] if self._pieces else None
-        if size >= _SMALL_BYTES or self._reader is not None:
-            self._pieces.append(data)
-        elif isinstance(last, bytearray) and len(last) < _JOINED_BYTES:
-            last += data
-        else:
-            self._pieces.append(bytearray(data))
-        if self._reader is not None:
-            self._due += size
-            self._early += size
-            if self._available >= self._needed:
-                self._wake()
+        if size:  # else a flood of empty frames would leave a trace of each
+            self._take_in(data, size)
         if self._due >= _ACKNOWLEDGED_TOGETHER:
             self._acknowledge_due()
         if self._look_ahead is not None:
@@ -94,6 +83,22 @@ class FrameBuffer:
         """Take note that the client sends no more."""
         self._ended = True
         self._wake()
+
+    def _take_in(self, data: bytes | memoryview, size: int) -> None:
+        self._available += size
+        last = self._pieces[-1] if self._pieces else None
+        completes = self._reader is not None and self._available >= self._needed
+        if size >= _SMALL_BYTES or completes:
+            self._pieces.append(data)
+        elif isinstance(last, bytearray) and len(last) < _JOINED_BYTES:
+            last += data
+        else:
+            self._pieces.append(bytearray(data))
+        if self._reader is not None:
+            self._due += size
+            self._early += size
+        if completes:
+            self._wake()
 
     def unacked_size(self) -> int:
         """Return what was not acknowledged, and forget it: the call is over."""
