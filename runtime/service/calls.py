@@ -53,6 +53,7 @@ class Call(Generic[Request, Response]):
         self._sending = trio.Lock()
         self._writer = FrameWriter(h2_stream)
         self._frames = FrameBuffer(self._acknowledge, most_bytes=most_bytes)
+        self._connection = h2_stream.connection
         self._ack = h2_stream.buffer._ack_callback
         _take_over(h2_stream, self._frames)
 
@@ -101,9 +102,8 @@ class Call(Generic[Request, Response]):
             self._sending.release()
 
     def _acknowledge(self, size: int) -> None:
-        # grpclib has taken the transport away where the connection is closed already.
-        if size:
-            with suppress(AttributeError, h2.exceptions.ProtocolError):
+        if size and not self._connection.is_closing():
+            with suppress(h2.exceptions.ProtocolError):
                 self._ack(size)
 
     async def _send_unsent(self) -> None:

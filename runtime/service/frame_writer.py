@@ -86,7 +86,8 @@ class FrameWriter:
         stream_id = self._stream.id
         room: int = self._h2.local_flow_control_window(stream_id)
         if (
-            self._h2.state_machine.state not in _OPEN
+            self._stream._transport.is_closing()
+            or self._h2.state_machine.state not in _OPEN
             or self._h2.streams[stream_id].state_machine.state not in _SENDING
         ):
             raise h2.exceptions.ProtocolError("the call is over")
