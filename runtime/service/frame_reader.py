@@ -18,6 +18,7 @@ _HEADER_BYTES: Final = 9
 _PREAMBLE_BYTES: Final = 24  # RFC 9113, 3.4
 _DATA: Final = 0
 _HEADERS: Final = 1
+_GOAWAY: Final = 7
 _WINDOW_UPDATE: Final = 8
 _CONTINUATION: Final = 9
 _END_HEADERS: Final = 4
@@ -38,6 +39,9 @@ class FrameTooLongError(Exception):
 class FrameReader:
     """Reads one connection.
 
+    Attributes:
+        is_last: whether the client begins no more calls, and closes when those that run have ended.
+
     Args:
         protocol: grpclib's end of the connection, made.
         pass_on: takes whole frames for h2.
@@ -47,6 +51,7 @@ class FrameReader:
     def __init__(
         self, protocol: H2Protocol, pass_on: Callable[[bytes], None], *, most_bytes: int
     ) -> None:
+        self.is_last = False
         self._h2: Any = protocol.connection._connection
         self._connection = protocol.connection
         self._streams = protocol.processor.streams
@@ -101,10 +106,23 @@ class FrameReader:
                 break
             if kind in {_HEADERS, _CONTINUATION}:
                 self._in_headers = not flags & _END_HEADERS
+            elif kind == _GOAWAY and self._lets_calls_end(data[position : begin + length]):
+                if passed < position:
+                    self._pass_on(data[passed:position])
+                passed = begin + length
             position = begin + length
         if passed < position:
             self._pass_on(data[passed:position])
         self._rest = data[position:]
+
+    def _lets_calls_end(self, frame: bytes) -> bool:
+        """Take note of a goodbye after which calls go on (RFC 9113, 6.8); h2 would cut them off."""
+        error_code = frame[_HEADER_BYTES + 4 : _HEADER_BYTES + 8]
+        on_connection = frame[5:_HEADER_BYTES] == bytes(4) and not self._in_headers
+        if not (on_connection and error_code == bytes(4) and self._streams):
+            return False
+        self.is_last = True
+        return True
 
     def _begins_data(self, stream_id: int, length: int) -> bool:
         """Enter a frame of DATA into h2's books, if it can only be what it looks like."""

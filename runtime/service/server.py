@@ -135,7 +135,7 @@ async def open_server(
     try:
         async with (
             trio_asyncio.open_loop() as loop,
-            trio.open_nursery() as connections,
+            _open_last_nursery() as connections,
             trio.open_nursery() as nursery,
         ):
             loop.set_exception_handler(_on_exception)
@@ -157,11 +157,36 @@ async def open_server(
             finally:
                 with trio.CancelScope(shield=True):
                     await _close(listener, serving, calls, nursery)
-                    connections.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         raise sole_error(group) from None
     finally:
         listening.close()
+
+
+@asynccontextmanager
+async def _open_last_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery whose tasks go on to the end of the block, also where that is cancelled.
+
+    A nursery that is shielded itself would shield the block, too.
+    """
+    opened = trio.Event()
+    held: list[trio.Nursery] = []
+
+    async def hold() -> None:
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                held.append(nursery)
+                opened.set()
+                await trio.sleep_forever()
+
+    async with trio.open_nursery() as around:
+        around.start_soon(hold)
+        with trio.CancelScope(shield=True):
+            await opened.wait()
+        try:
+            yield held[0]
+        finally:
+            held[0].cancel_scope.cancel()
 
 
 async def _close(

@@ -126,6 +126,10 @@ class RawClient:
         found += (message_class("StreamResponse").FromString(body) for body in self._bodies(stream))
         return found
 
+    def received(self, stream: int) -> int:
+        """Return how many bytes of a stream have come that are not taken out yet."""
+        return len(self._data.get(stream, b""))
+
     def status(self, stream: int) -> int:
         """Return the status that a stream has ended with."""
         self.read_until(lambda: stream in self.trailers)

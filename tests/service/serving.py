@@ -23,13 +23,18 @@ class ServingThread:
     """
 
     def __init__(
-        self, server: GrpcServer, token: trio.lowlevel.TrioToken, stop: trio.Event
+        self,
+        server: GrpcServer,
+        token: trio.lowlevel.TrioToken,
+        stop: trio.Event,
+        ended: threading.Event,
     ) -> None:
         self.port = server.address.port
         self.target = f"127.0.0.1:{self.port}"
         self._server = server
         self._token = token
         self._stop = stop
+        self._ended = ended
 
     def settle(self, clients: int = 0) -> None:
         """Wait until no call is left, and no more clients than this."""
@@ -42,6 +47,10 @@ class ServingThread:
     def stop(self) -> None:
         """End without draining; the block goes on."""
         trio.from_thread.run_sync(self._stop.set, trio_token=self._token)
+
+    def wait_ended(self) -> None:
+        """Wait until it has ended."""
+        assert self._ended.wait(_SECONDS)
 
     async def _settle(self, clients: int) -> None:
         with trio.fail_after(_SECONDS):
@@ -59,7 +68,7 @@ def serving(
         ConfigError: as `open_server`.
     """
     told: SimpleQueue[ServingThread | BaseException] = SimpleQueue()
-    stop = trio.Event()
+    stop, ended = trio.Event(), threading.Event()
     everywhere = {"GRPC_BIND_ADDRESS": "127.0.0.1:0", **environment}
 
     async def serve() -> None:
@@ -67,8 +76,9 @@ def serving(
             open_runtime(config) as runtime,
             open_server(runtime, environment=everywhere) as server,
         ):
-            told.put(ServingThread(server, trio.lowlevel.current_trio_token(), stop))
+            told.put(ServingThread(server, trio.lowlevel.current_trio_token(), stop, ended))
             await stop.wait()
+        ended.set()
 
     def run() -> None:
         try:
