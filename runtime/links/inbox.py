@@ -15,7 +15,7 @@ from .statistics import LinkStatistics
 from .waiting import TrioWaiting, Waiting
 
 # A receiver that always finds an item still lets others run this often.
-_SLICE_SECONDS = 0.0005
+_SLICE_SECONDS = 0.0002
 
 
 class Reader(Protocol):

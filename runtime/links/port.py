@@ -54,7 +54,8 @@ class Port:
         has_place = False
         if self._drop_oldest:
             if self._is_full(weight):
-                # A reader that keeps up must have its turn; in the first pass it may come second.
+                # A reader that keeps up must have its turn. trio runs what is ready in any order:
+                # only with the second of these is it sure that all others have run.
                 await trio.lowlevel.checkpoint()
                 await trio.lowlevel.checkpoint()
             while self._is_full(weight):

@@ -26,7 +26,8 @@ _log = logging.getLogger("millrace.service")
 # size fit, so that nobody waits for a round trip; nobody can fill the memory either. With chunks of
 # 64 KB and 1 MB, 256 KiB and 16 MiB are as fast (25 November 2026, as the figures below).
 STREAM_WINDOW_BYTES: Final = 4 * 1024 * 1024
-# Per connection: never the bound, or a call that is not read would hold up the others beside it.
+# Per connection: as much as there can be, since a call that is not read holds up the others beside
+# it where this is the bound, from 512 full streams on.
 CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
 # The default of 16 KiB takes 5 to 15 % longer; from 64 KiB on there is no difference.
 FRAME_BYTES: Final = 128 * 1024

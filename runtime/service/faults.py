@@ -47,6 +47,8 @@ def status_of(error: MillraceError) -> Status:
     """Return the status that says an error."""
     if isinstance(error, CallError):
         return error.status
+    if isinstance(error, StoppingError):
+        return Status.UNAVAILABLE  # a client may try again, elsewhere
     return _STATUSES[error.error_type]
 
 

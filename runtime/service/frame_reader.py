@@ -28,7 +28,7 @@ _OPEN: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OP
 _RECEIVING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL})
 _LIVING: Final = _RECEIVING | {StreamState.HALF_CLOSED_REMOTE}
 # Larger pieces are views of what was read; smaller ones are copied, so that none that waits for its
-# reader keeps a read of 256 KiB alive.
+# reader keeps more than four times its size alive.
 _VIEWED_BYTES: Final = 64 * 1024
 
 

@@ -36,7 +36,7 @@ _FIGURES_SECONDS: Final = 0.5
 # 20 ms of audio at 48 kHz: short enough for a conversation, long enough not to be all overhead.
 _RECOMMENDED_SAMPLES: Final = 960
 # Results that are ready together leave together, up to this many; large ones leave alone.
-_TOGETHER: Final = 64
+_TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 128 * 1024
 
 _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))

@@ -148,7 +148,9 @@ class Session:
         sequence = self._next_sequence if sequence is None else sequence
         data = self._intake.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
-        if not self._ready.is_set():  # else waiting for it would cost a turn of the scheduler
+        # Waiting for what is so already would cost a turn of the scheduler. Whoever sends on and on
+        # lets others run where the first link is full, or by a checkpoint of its own.
+        if not self._ready.is_set():
             await self._ready.wait()
         if isinstance(data, Control):
             data = self._controls.enter(data, targets)
