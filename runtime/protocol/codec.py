@@ -41,9 +41,11 @@ class Codec(CodecBase):
 
     def __init__(self, *prepared: type[betterproto2.Message]) -> None:
         self._decoder = Decoder()
+        self._view_decoder = Decoder(of_views=True)
         self._encoder = Encoder()
         for message_type in prepared:
             self._decoder.prepare(message_type)
+            self._view_decoder.prepare(message_type)
             self._encoder.prepare(message_type)
 
     def decode(self, data: Buffer, message_type: type[M]) -> M:
@@ -63,9 +65,11 @@ class Codec(CodecBase):
             DecodeError: this is no message of that type. No other error is raised, whatever the
                 bytes are.
         """
-        plain = isinstance(data, bytes) or _is_plain_view(data)
-        whole = data if plain else memoryview(data).tobytes()
-        return self._decoder.decode(cast("bytes | memoryview", whole), message_type)
+        if isinstance(data, bytes):
+            return self._decoder.decode(data, message_type)
+        if _is_plain_view(data):
+            return self._view_decoder.decode(memoryview(data), message_type)
+        return self._decoder.decode(memoryview(data).tobytes(), message_type)
 
     def encode(self, message: betterproto2.Message, message_type: type[Any] | None = None) -> bytes:
         """Return the message's bytes, as the official runtime writes them.

@@ -20,9 +20,13 @@ class Decoder:
     The functions of all classes share one namespace, where they find each other: `new_KEY` makes
     an empty message, as the class's constructor would, `read_KEY` reads into one. The source is in
     `reader_source`. Until a class is needed, its `new_KEY` is one that compiles both.
+
+    Args:
+        of_views: whether it reads memoryviews; else bytes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_views: bool = False) -> None:
+        self._of_views = of_views
         self._keys: dict[MessageType, int] = {}
         self._namespace: dict[str, Any] = dict(_NAMES)
         self._readers: dict[MessageType, tuple[Callable[..., Any], Callable[..., None]]] = {}
@@ -80,7 +84,7 @@ class Decoder:
             inner = f"{title}.{field.name}" if is_map else field.held_type.__name__
             return self._key(field.held_type, inner)
 
-        source = source_of(key, fields, key_of)
+        source = source_of(key, fields, key_of, of_views=self._of_views)
         exec(compile(source, f"<reader of {title}>", "exec"), self._namespace)  # noqa: S102 (ours)
         del self._not_compiled[key]
 

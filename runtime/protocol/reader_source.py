@@ -153,6 +153,10 @@ _OF_NUMBER: Final = {
     betterproto2.TYPE_UINT64: "number",
 }
 _OF_BYTES: Final = {
+    betterproto2.TYPE_BYTES: "data[position:stop]",
+    betterproto2.TYPE_STRING: "data[position:stop].decode()",
+}
+_OF_VIEWS: Final = {
     betterproto2.TYPE_BYTES: "bytes(data[position:stop])",
     betterproto2.TYPE_STRING: 'str(data[position:stop], "utf-8")',
 }
@@ -168,13 +172,16 @@ _DEFAULTS: Final = {
 }
 
 
-def source_of(key: int, fields: list[Field], key_of: Callable[[Field], int]) -> str:
+def source_of(
+    key: int, fields: list[Field], key_of: Callable[[Field], int], *, of_views: bool
+) -> str:
     """Return the source of `new_KEY` and `read_KEY`.
 
     Args:
         key: the number that stands for the class in names.
         fields: the class's fields, by number.
         key_of: gives the number of the class that a field holds; a map's, of its entries.
+        of_views: whether they read memoryviews; else bytes, of which text is made a little faster.
     """
     defaults, branches = [], []
     for field in fields:
@@ -183,7 +190,8 @@ def source_of(key: int, fields: list[Field], key_of: Callable[[Field], int]) -> 
         default = "[]" if field.is_repeated else default.format(**names)
         defaults.append(f"message.{field.name} = {default}")
         branches += [
-            f"if tag == {tag}:\n{indent(body, ' ' * 4)}" for tag, body in _branches(field, names)
+            f"if tag == {tag}:\n{indent(body, ' ' * 4)}"
+            for tag, body in _branches(field, names, of_views)
         ]
     new = _NEW.format(key=key, defaults=indent("\n".join(defaults), " " * 4))
     chain = "\nel".join(branches or ["if False:\n    pass"])
@@ -201,10 +209,10 @@ def _names(key: int, field: Field, key_of: Callable[[Field], int]) -> dict[str, 
     }
 
 
-def _branches(field: Field, names: dict[str, str]) -> Iterator[tuple[int, str]]:
+def _branches(field: Field, names: dict[str, str], of_views: bool) -> Iterator[tuple[int, str]]:
     """Give the tags of a field, and what is to be done with its value."""
     kind = wire_type(field.proto_type)
-    value = _value(field).format(**names)
+    value = _value(field, of_views).format(**names)
     store = _store(field).format(value=value, **names)
     yield field.number << 3 | kind, _VALUE[kind].format(store=store)
     if field.is_repeated and kind != LENGTH_DELIMITED:
@@ -212,12 +220,13 @@ def _branches(field: Field, names: dict[str, str]) -> Iterator[tuple[int, str]]:
         yield field.number << 3 | LENGTH_DELIMITED, _VALUE[LENGTH_DELIMITED].format(store=store)
 
 
-def _value(field: Field) -> str:
+def _value(field: Field, of_views: bool) -> str:
     if field.is_payload:
         return "memoryview(data)[position:stop]"
     if field.proto_type in FORMS:
         return "unpack_{form}(data, begin)[0]"
-    return _OF_NUMBER.get(field.proto_type) or _OF_BYTES.get(field.proto_type, "")
+    of_bytes = _OF_VIEWS if of_views else _OF_BYTES
+    return _OF_NUMBER.get(field.proto_type) or of_bytes.get(field.proto_type, "")
 
 
 def _store(field: Field) -> str:
