@@ -21,18 +21,18 @@ FLOOR = "floor"
 PIPELINES = {"synchronous actor": "PassThrough", "async actor": "AsyncPassThrough"}
 
 
-def round_trips(session: Session, size: int, rounds: int) -> Batch:
-    """Return a batch of round trips, one at a time."""
+def round_trips(session: Session, size: int, rounds: int, warm: int = 0) -> Batch:
+    """Return a batch of round trips, one at a time, after some that do not count."""
     item = Binary(np.zeros(size, np.uint8))
 
     async def run() -> list[float]:
         times = []
-        for _ in range(rounds):
+        for _ in range(warm + rounds):
             began = time.perf_counter_ns()
             await session.send(item)
             await session.receive()
             times.append((time.perf_counter_ns() - began) / 1e3)
-        return times[rounds // 10 :]
+        return times[warm or rounds // 10 :]
 
     return run
 
