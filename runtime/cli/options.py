@@ -5,6 +5,21 @@ from typing import Annotated
 
 import typer
 
+INPUT_KINDS = "audio, lines, text, jsonl, json, image or video"
+OUTPUT_KINDS = "audio, lines, jsonl or image"
+
+ManifestArgument = Annotated[
+    Path, typer.Argument(metavar="MANIFEST", help="JSON or YAML.", show_default=False)
+]
+InputKindOption = Annotated[
+    str | None, typer.Option(metavar="KIND", help=f"What all inputs hold: {INPUT_KINDS}.")
+]
+ChunkOption = Annotated[
+    float, typer.Option(min=1, max=60_000, metavar="MS", help="Length of a chunk of audio.")
+]
+RealtimeOption = Annotated[
+    bool, typer.Option("--realtime", help="Send audio no faster than it plays.")
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -28,6 +43,3 @@ VerboseOption = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Show the nodes' logs, and tracebacks of errors."),
 ]
-
-INPUT_KINDS = "audio, lines, text, jsonl, json, image or video"
-OUTPUT_KINDS = "audio, lines, jsonl or image"

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import INPUT_KINDS, ConfigOption, NodesOption, VerboseOption
+from .options import (
+    ChunkOption,
+    ConfigOption,
+    InputKindOption,
+    ManifestArgument,
+    NodesOption,
+    RealtimeOption,
+    VerboseOption,
+)
 
 if TYPE_CHECKING:
     from ..profiling import NodeProfile, StackSampler
@@ -13,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def profile(
-    manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="JSON or YAML.", show_default=False)
-    ],
+    manifest: ManifestArgument,
     inputs: Annotated[
         list[str] | None,
         typer.Option("--input", "-i", metavar="[NODE=]FILE", help="As in run.", show_default=False),
@@ -30,15 +36,9 @@ def profile(
             show_default=False,
         ),
     ] = None,
-    input_kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help=f"What all inputs hold: {INPUT_KINDS}.")
-    ] = None,
-    chunk_ms: Annotated[
-        float, typer.Option(min=1, max=60_000, metavar="MS", help="Length of a chunk of audio.")
-    ] = 20,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Send audio no faster than it plays.")
-    ] = False,
+    input_kind: InputKindOption = None,
+    chunk_ms: ChunkOption = 20,
+    realtime: RealtimeOption = False,
     speedscope: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the flame graphs go.")
     ] = Path("profile.speedscope.json"),

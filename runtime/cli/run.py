@@ -1,11 +1,19 @@
 """`millrace run`: a manifest on files."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import INPUT_KINDS, OUTPUT_KINDS, ConfigOption, NodesOption, VerboseOption
+from .options import (
+    OUTPUT_KINDS,
+    ChunkOption,
+    ConfigOption,
+    InputKindOption,
+    ManifestArgument,
+    NodesOption,
+    RealtimeOption,
+    VerboseOption,
+)
 from .server_option import (
     CaOption,
     CertificateOption,
@@ -16,9 +24,7 @@ from .server_option import (
 
 
 def run(
-    manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="JSON or YAML.", show_default=False)
-    ],
+    manifest: ManifestArgument,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,20 +47,13 @@ def run(
             show_default=False,
         ),
     ] = None,
-    input_kind: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help=f"What all inputs hold: {INPUT_KINDS}."),
-    ] = None,
+    input_kind: InputKindOption = None,
     output_kind: Annotated[
         str | None,
         typer.Option(metavar="KIND", help=f"How all outputs are written: {OUTPUT_KINDS}."),
     ] = None,
-    chunk_ms: Annotated[
-        float, typer.Option(min=1, max=60_000, metavar="MS", help="Length of a chunk of audio.")
-    ] = 20,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Send audio no faster than it plays.")
-    ] = False,
+    chunk_ms: ChunkOption = 20,
+    realtime: RealtimeOption = False,
     server: ServerOption = None,
     tls: TlsOption = False,
     ca: CaOption = None,

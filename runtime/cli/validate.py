@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import ConfigOption, NodesOption, VerboseOption
+from .options import ConfigOption, ManifestArgument, NodesOption, VerboseOption
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,9 +16,7 @@ _STDOUT = "-"
 
 
 def validate(
-    manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="JSON or YAML.", show_default=False)
-    ],
+    manifest: ManifestArgument,
     svg: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write a picture of the graph; - is stdout."),
