@@ -39,6 +39,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": here}
 
 
+def answer(process: "subprocess.Popen[bytes]", line: bytes) -> bytes:
+    """Give a running command a line; return the next that it prints, while its input stays open."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
 def finish(
     process: "subprocess.Popen[bytes]", given: bytes = b""
 ) -> "subprocess.CompletedProcess[str]":

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import soxr
 
-from tests.cli.commands import finish, millrace, start, write_manifest
+from tests.cli.commands import answer, finish, millrace, start, write_manifest
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
 GRAMMAR = """#JSGF V1.0;
@@ -54,11 +54,7 @@ def test_each_multiprocess_node_is_one_process_and_none_is_there_afterwards(
 ) -> None:
     second: dict[str, object] = {"id": "again", "node_type": "EchoNode"}
     process = start("run", write_manifest(tmp_path, ECHO, second), "--quiet", folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: Echo #1: hello\n"
+    assert answer(process, b"hello\n") == b"Echo #1: Echo #1: hello\n"
     (forkserver,) = psutil.Process(process.pid).children()
     nodes = forkserver.children()
     assert len(nodes) == 2

@@ -4,7 +4,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from tests.cli.commands import command, environment, finish, millrace, start, write_manifest
+from tests.cli.commands import answer, command, environment, finish, millrace, start, write_manifest
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
 EXPAND: dict[str, object] = {"id": "expand", "node_type": "ExpanderNode"}
@@ -20,11 +20,7 @@ def test_lines_in_are_lines_out_and_everything_else_goes_to_stderr(tmp_path: Pat
 
 def test_a_line_comes_out_while_the_input_is_still_open(tmp_path: Path) -> None:
     process = start("run", write_manifest(tmp_path, ECHO), "--quiet", folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"first\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: first\n"
+    assert answer(process, b"first\n") == b"Echo #1: first\n"
     assert finish(process, b"second\n").stdout == "Echo #2: second\n"
 
 

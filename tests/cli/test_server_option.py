@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.commands import command, environment, finish, millrace, start, write_manifest
+from tests.cli.commands import answer, command, environment, finish, millrace, start, write_manifest
 from tests.client.certificates import make_certificate
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
@@ -57,11 +57,7 @@ def test_lines_in_are_lines_out_and_progress_goes_to_stderr(address: str, tmp_pa
 def test_a_line_comes_out_while_the_input_is_still_open(address: str, tmp_path: Path) -> None:
     manifest = write_manifest(tmp_path, ECHO)
     process = start("run", manifest, "--quiet", "--server", address, folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"first\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: first\n"
+    assert answer(process, b"first\n") == b"Echo #1: first\n"
     assert not psutil.Process(process.pid).children()
     assert finish(process, b"second\n").stdout == "Echo #2: second\n"
 
@@ -116,11 +112,7 @@ def test_a_signal_ends_a_run_that_waits_for_input(
 ) -> None:
     manifest = write_manifest(tmp_path, ECHO)
     process = start("run", manifest, "--quiet", "--server", address, folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: hello\n"
+    assert answer(process, b"hello\n") == b"Echo #1: hello\n"
     process.send_signal(number)
     done = finish(process)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
@@ -130,11 +122,7 @@ def test_a_server_that_is_killed_is_status_1_and_named(tmp_path: Path) -> None:
     server, where = serve(tmp_path)
     manifest = write_manifest(tmp_path, ECHO)
     process = start("run", manifest, "--quiet", "--server", where, folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: hello\n"
+    assert answer(process, b"hello\n") == b"Echo #1: hello\n"
     server.kill()
     done = finish(process)
     assert done.returncode == 1

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from runtime.processes.forkserver import forkserver_command, forkserver_environment
-from tests.cli.commands import finish, start, write_manifest
+from tests.cli.commands import answer, finish, start, write_manifest
 from tests.conftest import SEGMENTS
 
 ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
@@ -18,11 +18,7 @@ ECHO: dict[str, object] = {"id": "echo", "node_type": "EchoNode"}
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_run_that_waits_for_input(number: signal.Signals, tmp_path: Path) -> None:
     process = start("run", write_manifest(tmp_path, ECHO), "--quiet", folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: hello\n"
+    assert answer(process, b"hello\n") == b"Echo #1: hello\n"
     process.send_signal(number)
     done = finish(process)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "")
@@ -44,11 +40,7 @@ def test_a_forkserver_whose_server_is_gone_before_it_is_warm_says_nothing() -> N
 
 def test_a_child_that_dies_while_it_makes_a_segment_does_not_hang_the_run(tmp_path: Path) -> None:
     process = start("run", write_manifest(tmp_path, ECHO), "--quiet", folder=tmp_path)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"hello\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == b"Echo #1: hello\n"
+    assert answer(process, b"hello\n") == b"Echo #1: hello\n"
     # What is left of a segment whose maker is killed between creating and sizing it; whoever
     # opens it waits for the rest, which nobody will write.
     segments = list(SEGMENTS.glob(f"mr{process.pid:x}-*.connection"))
