@@ -199,9 +199,7 @@ class ActorLoop:
         self._enter(item, 1)
         result = self._hooks.call_here("process", self._actor.process, data)
         if isinstance(result, Data) and result.kind in self._plain:
-            outgoing = Item(
-                result, item.sequence, self._node_id, item.timestamp_ms, item.entered_ns
-            )
+            outgoing = self._marked(result)
             if not self._output.send_now(outgoing):
                 return self._follow([item], self._output.send(outgoing), outputs=1)
             self.statistics.items_out += 1
@@ -331,9 +329,17 @@ class ActorLoop:
         self.statistics.items_out += 1
 
     def _outgoing(self, hook: str, data: object) -> Item:
-        """Return what the actor gave as it travels on, with the marks of the item it came of."""
+        """Return what the actor gave as it travels on.
+
+        Raises:
+            NodeError: it declares nothing of that kind.
+        """
         if not isinstance(data, Data) or data.kind not in self._actor.produces:
             raise NodeError(self._node_id, self._unproduced(hook, data))
+        return self._marked(data)
+
+    def _marked(self, data: Data) -> Item:
+        """Return an item with the marks of the one that it came of."""
         current = self._current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
