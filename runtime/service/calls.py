@@ -115,9 +115,8 @@ class Call(Generic[Request, Response]):
             self._writer.send_now()
             if not self._writer.is_empty:
                 await trio_asyncio.aio_as_trio(self._writer.send_as_allowed, loop=self._loop)()
-        except (h2.exceptions.ProtocolError, AttributeError):
-            # The call is over, and this task about to be cancelled. The attribute that is missing
-            # is the transport that grpclib has taken away.
+        except h2.exceptions.ProtocolError:
+            # The call is over, and this task about to be cancelled.
             await trio.sleep_forever()
 
 

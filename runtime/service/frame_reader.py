@@ -24,7 +24,7 @@ _CONTINUATION: Final = 9
 _END_HEADERS: Final = 4
 _MOST_WINDOW: Final = 2**31 - 1
 # h2 takes itself for a client where the first that comes is a frame of RFC 7838.
-_OPEN: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN})
+OPEN_CONNECTION: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN})
 _RECEIVING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL})
 _LIVING: Final = _RECEIVING | {StreamState.HALF_CLOSED_REMOTE}
 # Larger pieces are views of what was read; smaller ones are copied, so that none that waits for its
@@ -131,7 +131,7 @@ class FrameReader:
             stream is None
             or not length
             or stream.state_machine.state not in _RECEIVING
-            or h2.state_machine.state not in _OPEN
+            or h2.state_machine.state not in OPEN_CONNECTION
             or stream._expected_content_length is not None
         ):
             return False
@@ -163,7 +163,7 @@ class FrameReader:
     def _opens_window(self, stream_id: int, increment: int) -> bool:
         """Enter a WINDOW_UPDATE into h2's books, if it can only be what it looks like."""
         h2 = self._h2
-        if h2.state_machine.state not in _OPEN:
+        if h2.state_machine.state not in OPEN_CONNECTION:
             return False
         if not stream_id:
             before = h2.outbound_flow_control_window

@@ -11,12 +11,11 @@ from typing import Any, Final
 
 import h2.exceptions
 from grpclib.protocol import Stream
-from h2.connection import ConnectionState
 from h2.stream import StreamState
 
 from ..protocol.part_writers import Buffer
+from .frame_reader import OPEN_CONNECTION
 
-_OPEN: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN})
 _SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
 # What is handed to the socket at a time. What that does not take at once is copied again.
 _WRITTEN_BYTES: Final = 256 * 1024
@@ -49,7 +48,7 @@ class FrameWriter:
         """Send as much as the windows allow without waiting, but not so much that others wait.
 
         Raises:
-            h2.exceptions.ProtocolError, AttributeError: the call is over.
+            h2.exceptions.ProtocolError: the call is over.
         """
         connection, most = self._stream.connection, max(self._left - _AT_ONCE_BYTES, 0)
         while self._left > most and connection.write_ready.is_set():
@@ -69,7 +68,7 @@ class FrameWriter:
         """Send all, as the client's windows allow it: on asyncio, where grpclib's events are.
 
         Raises:
-            h2.exceptions.ProtocolError, AttributeError: the call is over.
+            h2.exceptions.ProtocolError: the call is over.
         """
         stream = self._stream
         while self._left:
@@ -87,7 +86,7 @@ class FrameWriter:
         room: int = self._h2.local_flow_control_window(stream_id)
         if (
             self._stream._transport.is_closing()
-            or self._h2.state_machine.state not in _OPEN
+            or self._h2.state_machine.state not in OPEN_CONNECTION
             or self._h2.streams[stream_id].state_machine.state not in _SENDING
         ):
             raise h2.exceptions.ProtocolError("the call is over")
