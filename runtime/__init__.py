@@ -39,10 +39,9 @@ if TYPE_CHECKING:
         VersionMismatchError,
     )
     from .events import InitProgress, Result
-    from .host import Runtime, open_runtime, open_session
     from .manifest import Manifest, load_manifest, manifest_from, parse_manifest
     from .plan import Plan
-    from .session import Session, SessionState
+    from .session import Runtime, Session, SessionState, open_runtime, open_session
 
 # A name is imported when it is first used, so that a command line, a forkserver or a manifest check
 # loads no more than it needs.
@@ -68,7 +67,7 @@ _HOMES: Final = {
     "ProcessExitError": ".errors",
     "ResourceLimits": ".config",
     "Result": ".events",
-    "Runtime": ".host",
+    "Runtime": ".session",
     "RuntimeConfig": ".config",
     "ServerError": ".errors",
     "Session": ".session",
@@ -82,8 +81,8 @@ _HOMES: Final = {
     "load_config": ".config",
     "load_manifest": ".manifest",
     "manifest_from": ".manifest",
-    "open_runtime": ".host",
-    "open_session": ".host",
+    "open_runtime": ".session",
+    "open_session": ".session",
     "parse_manifest": ".manifest",
 }
 

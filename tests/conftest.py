@@ -15,8 +15,8 @@ import pytest
 from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.config import Files
-from runtime.executors.multiprocess import MultiprocessExecutor
-from runtime.processes.forkserver import Forkserver
+from runtime.execution.process import Forkserver
+from runtime.executors import MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.pipeline import culprit, specimens
 from tests.service import specimens as service_specimens

@@ -49,7 +49,7 @@ def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
     # The test kit also serves tests that run on asyncio.
     kit = "runtime/testing/asyncio_run.py"
     assert all(name.startswith((*ends, kit)) for name in importers("asyncio"))
-    assert all(name.startswith((*ends, "runtime/protocol/")) for name in importers("grpclib"))
+    assert all(name.startswith((*ends, "runtime/wire/")) for name in importers("grpclib"))
 
 
 def test_the_client_knows_in_one_place_alone_that_there_is_trio() -> None:

@@ -5,8 +5,9 @@ from typing import Final
 from plain_text import entry, escaped
 from pydantic import BaseModel
 
-from runtime.accepted_form import AcceptedField, accepted_fields
 from runtime.config import Pattern, RuntimeConfig
+from runtime.documents import AcceptedField
+from runtime.documents.accepted_form import accepted_fields
 
 _INTRODUCTION: Final = """# runtime.toml
 

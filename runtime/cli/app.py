@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .config import config
-from .demo import demo
+from .demo_command import demo
 from .new import new
 from .nodes import nodes
 from .profile import profile

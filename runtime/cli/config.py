@@ -10,8 +10,9 @@ from .options import ConfigOption, NodesOption, VerboseOption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..config import Listed, RuntimeConfig
+    from ..config import RuntimeConfig
     from ..errors import Fault
+    from ..plan import Listed
 
 
 def config(
@@ -41,8 +42,8 @@ def config(
     """
     import os
 
-    from ..config import listed_settings, server_access
-    from ..routing import check_executors, executor_names
+    from ..config import server_access
+    from ..plan import check_executors, executor_names, listed_settings
     from .failures import failures_said
     from .screen import error_console, stdout_for_results
     from .workspace import open_workspace
@@ -95,7 +96,7 @@ def _surroundings(config: "RuntimeConfig") -> "Iterator[Fault]":
     import trio
 
     from ..errors import Fault
-    from ..processes.interpreter import Interpreters
+    from ..execution.process import Interpreters
 
     said = config.multiprocess
     named = {"multiprocess.python_executable": said.python_executable} | {

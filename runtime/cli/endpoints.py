@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from actors import ANY_KIND, Kind
 
+from ..documents import did_you_mean
 from ..media import FileKind, Source, kinds_written, open_source
-from ..suggestions import did_you_mean
 from .failures import CommandError
 from .tables import kinds_text
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from actors import Kind
 
-from ..accepted_form import AcceptedField, fields_of
 from ..catalogue import NodeType
-from ..describing import Describer
+from ..catalogue.describing import Describer
+from ..documents import AcceptedField, fields_of
 from ..errors import ConfigError
-from ..routing import Router, RoutingError
+from ..plan import Router, RoutingError
 
 _DISTRIBUTION: Final = "millrace-runtime"
 _REQUIREMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -31,7 +31,7 @@ def nodes(
     With a name: its params with what they accept and their defaults, the kinds of data it takes
     and gives, where it runs, and what it does.
     """
-    from ..routing import Router
+    from ..plan import Router
     from .failures import CommandError, failures_said
     from .node_docs import document
     from .screen import error_console, output_console, stdout_for_results

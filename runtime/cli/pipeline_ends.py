@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from actors import ANY_KIND, Kind
 
 from ..catalogue import Catalogue
-from ..describing import Describer
+from ..catalogue.describing import Describer
 from ..errors import ConfigError
 
 if TYPE_CHECKING:

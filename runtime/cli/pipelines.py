@@ -52,7 +52,7 @@ async def open_here(
     Raises:
         MillraceError: it failed.
     """
-    from ..host import open_runtime
+    from ..session import open_runtime
 
     async with (
         open_runtime(workspace.config) as runtime,

@@ -16,7 +16,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..profiling import NodeProfile, StackSampler
+    from ..execution.profiling import NodeProfile, StackSampler
     from ..session import Session
 
 
@@ -53,7 +53,7 @@ def profile(
     """
     import json
 
-    from ..profiling import sampling, speedscope_document
+    from ..execution.profiling import sampling, speedscope_document
     from .failures import CommandError, failures_said
     from .node_logs import logs_shown
     from .run_files import FilesRun, run_files
@@ -97,7 +97,7 @@ def profile(
 
 
 def _profiles(session: "Session", sampler: "StackSampler") -> "list[NodeProfile]":
-    from ..profiling import NodeProfile
+    from ..execution.profiling import NodeProfile
 
     return [
         NodeProfile(

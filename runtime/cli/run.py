@@ -14,13 +14,7 @@ from .options import (
     RealtimeOption,
     VerboseOption,
 )
-from .server_option import (
-    CaOption,
-    CertificateOption,
-    ServerOption,
-    TlsOption,
-    server_choice,
-)
+from .server_option import CaOption, CertificateOption, ServerOption, TlsOption, server_choice
 
 
 def run(

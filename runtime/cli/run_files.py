@@ -12,11 +12,10 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
-from ..manifest import load_manifest
-from ..manifest.forms import LONGEST_INIT_TIMEOUT_SECS
+from ..execution.process import debug_environment, set_breakpoint_hook
+from ..manifest import LONGEST_INIT_TIMEOUT_SECS, load_manifest
 from ..media import FileKind, open_sink
 from ..plan import Plan
-from ..processes.breakpoints import debug_environment, set_breakpoint_hook
 from ..session import Session
 from .endpoints import Endpoint, check_outputs, endpoints, nodes_of, open_feeds
 from .failures import CommandError

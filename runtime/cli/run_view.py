@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from actors import Data
 
-    from ..session import InitProgress
+    from ..events import InitProgress
 
 _STOPPING: Final = "stopping; once more ends it at once"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..config import ServerAddress
-    from ..instance import Swept
+    from ..session import Swept
     from .workspace import Workspace
 
 
@@ -63,8 +63,8 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
 
     import trio
 
-    from ..host import open_runtime
     from ..service import open_server
+    from ..session import open_runtime
 
     environment = {**os.environ, **({"GRPC_BIND_ADDRESS": bind} if bind is not None else {})}
     drain_seconds = workspace.config.server.drain_timeout_secs

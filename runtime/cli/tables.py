@@ -12,14 +12,13 @@ from rich.text import Text
 
 from actors import ANY_KIND, Kind
 
-from ..checking import shown
-from ..config import Source
-from ..profiling.sampler import FRAME_SEPARATOR
+from ..documents import shown
+from ..execution.profiling import FRAME_SEPARATOR
+from ..plan import Source
 
 if TYPE_CHECKING:
-    from ..config import Listed
-    from ..plan import Plan
-    from ..profiling import NodeProfile
+    from ..execution.profiling import NodeProfile
+    from ..plan import Listed, Plan
     from .node_docs import NodeDoc
 
 _EXECUTOR_STYLES = {"native": "blue", "multiprocess": "yellow"}

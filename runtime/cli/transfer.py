@@ -10,7 +10,7 @@ import trio
 from actors import Audio, Data, Video
 
 from ..events import Result
-from ..links.item import weight_bytes
+from ..links import weight_bytes
 from ..media import InterruptedReadError, Source
 from .endpoints import Feed
 from .failures import StoppedError

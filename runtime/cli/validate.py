@@ -34,7 +34,7 @@ def validate(
     Lists all faults, each with its place; or the plan: which executor runs which node, why, and the
     graph. Exit status: 0 valid, 2 not valid.
     """
-    from ..graph import to_dot, to_svg
+    from ..plan.drawing import to_dot, to_svg
     from .failures import failures_said
     from .screen import error_console, output_console, stdout_for_results
     from .workspace import open_workspace
@@ -52,7 +52,7 @@ def validate(
 
 
 def _print_plan(plan: "Plan", console: "Console", *, verbose: bool) -> None:
-    from ..graph import draw
+    from ..plan.drawing import draw
     from .tables import plan_table, settings_table
 
     console.print(plan_table(plan))

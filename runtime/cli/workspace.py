@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalogue import Catalogue, build_catalogue, is_target
+from ..catalogue.describing import Describer, discover, open_describer
 from ..config import RuntimeConfig, load_config
-from ..describing import Describer, discover, open_describer
-from ..plan import Plan, plan_manifest
-from ..routing import executor_names
+from ..plan import Plan, executor_names, plan_manifest
 from .failures import CommandError
 
 

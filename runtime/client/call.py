@@ -14,7 +14,7 @@ from h2.errors import ErrorCodes
 from multidict import MultiDict
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
-from ..protocol.errors import DecodeError
+from ..wire.codec import DecodeError
 from .message_buffer import MessageBuffer
 from .statuses import status_error
 

@@ -14,7 +14,7 @@ from h2.settings import SettingCodes
 
 from ..config import ServerAddress
 from ..errors import ServerError
-from ..protocol.codec import Codec
+from ..wire.codec import Codec
 from .call import Call, CallEndedError
 from .statuses import unreachable
 

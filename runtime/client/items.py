@@ -6,11 +6,11 @@ import numpy as np
 
 from actors import Array, Audio, Bundle, Data, NumpyArray, Text
 
-from ..conversion import buffer_of
+from ..documents import did_you_mean
 from ..errors import InputError, UnknownNodeError
 from ..manifest import Manifest, NodeId
-from ..protocol import DataBuffer, DataChunk
-from ..suggestions import did_you_mean
+from ..wire import DataBuffer, DataChunk
+from ..wire.conversion import buffer_of
 
 Sendable = Data | Array | str
 """An item of `actors`, a numpy array, or text."""

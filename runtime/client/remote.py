@@ -9,12 +9,10 @@ from typing import Final
 
 from actors import Data
 
-from ..config import ResourceLimits, ServerAddress
-from ..config.server import DEFAULT_ADDRESS
-from ..conversion import data_of, error_of, manifest_message
+from ..config import DEFAULT_ADDRESS, ResourceLimits, ServerAddress
 from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
-from ..protocol import (
+from ..wire import (
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
@@ -26,8 +24,9 @@ from ..protocol import (
     VersionRequest,
     VersionResponse,
 )
-from ..protocol import ResourceLimits as LimitsMessage
-from ..protocol.generated.grpc.health.v1 import (
+from ..wire import ResourceLimits as LimitsMessage
+from ..wire.conversion import data_of, error_of, manifest_message
+from ..wire.generated.grpc.health.v1 import (
     HealthCheckRequest,
     HealthCheckResponse,
     HealthCheckResponseServingStatus,

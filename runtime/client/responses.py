@@ -5,10 +5,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from ..conversion import data_of, error_of
 from ..errors import InputError, MillraceError, ServerError
 from ..events import InitProgress, Result
-from ..protocol import (
+from ..wire import (
     ChunkResult,
     ErrorResponse,
     InitProgressUpdate,
@@ -17,6 +16,7 @@ from ..protocol import (
     StreamReady,
     StreamResponse,
 )
+from ..wire.conversion import data_of, error_of
 from .call import Call
 
 T = TypeVar("T")

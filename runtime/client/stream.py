@@ -3,15 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Final, Self
 
-from ..errors import (
-    InputError,
-    MillraceError,
-    ServerError,
-    SessionClosedError,
-)
+from ..errors import InputError, MillraceError, ServerError, SessionClosedError
 from ..events import InitProgress, Result
 from ..manifest import Manifest
-from ..protocol import (
+from ..wire import (
     DataChunk,
     StreamClosed,
     StreamControl,
@@ -20,7 +15,7 @@ from ..protocol import (
     StreamRequest,
     StreamResponse,
 )
-from ..protocol.errors import EncodeError
+from ..wire.codec import EncodeError
 from .bridge import Bridge
 from .call import Call, CallEndedError
 from .items import Sendable, check_node, fill_chunk, item_of, source_nodes

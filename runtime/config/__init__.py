@@ -1,10 +1,9 @@
 """The operator's settings, from runtime.toml."""
 
-from .effective import Effective, Setting, Source, effective_settings, refused_settings
-from .listing import Listed, listed_settings
 from .load import load_config, parse_config
 from .resource_limits import ResourceLimits
-from .server import Server, ServerAccess, ServerAddress, server_access
+from .section import Section
+from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
 from .settings import (
     CatalogueSources,
     Files,
@@ -18,25 +17,20 @@ from .settings import (
 
 __all__ = [
     "CatalogueSources",
-    "Effective",
+    "DEFAULT_ADDRESS",
     "Files",
     "Limits",
-    "Listed",
     "Log",
     "Multiprocess",
     "Pattern",
     "ResourceLimits",
     "Routing",
     "RuntimeConfig",
+    "Section",
     "Server",
     "ServerAccess",
     "ServerAddress",
-    "Setting",
-    "Source",
-    "effective_settings",
-    "listed_settings",
     "load_config",
     "parse_config",
-    "refused_settings",
     "server_access",
 ]

@@ -5,10 +5,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from ..checking import check
-from ..documents import Document, FaultList, Problem, check_plain, parse_toml
-from ..documents.bounds import MOST_BYTES
-from ..documents.text import decoded
+from ..documents import (
+    MOST_BYTES,
+    Document,
+    FaultList,
+    Problem,
+    check,
+    check_plain,
+    decoded,
+    parse_toml,
+)
 from ..errors import ConfigError, Fault
 from .settings import RuntimeConfig
 

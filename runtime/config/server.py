@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from ..accepted_form import ACCEPTED
+from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
 from .section import Section, Text
 

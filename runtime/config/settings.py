@@ -5,9 +5,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from ..accepted_form import ACCEPTED
-from ..manifest.forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
-from ..manifest.structure import MOST_CONNECTIONS, MOST_NODES
+from ..documents import ACCEPTED
+from ..manifest import (
+    LONGEST_INIT_TIMEOUT_SECS,
+    MOST_CHANNEL_CAPACITY,
+    MOST_CONNECTIONS,
+    MOST_NODES,
+)
 from .resource_limits import ResourceLimits
 from .section import Section, Text
 from .server import Server

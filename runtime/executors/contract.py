@@ -11,10 +11,9 @@ import trio
 from actors import Progress
 
 from ..config import RuntimeConfig
-from ..control_lane import Notice
-from ..links.wiring import LocalEnds, RemoteEnds, Wiring
+from ..execution import NodeStatistics
+from ..links import LocalEnds, Notice, RemoteEnds, Wiring
 from ..plan import NodePlan
-from ..statistics import NodeStatistics
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from ..config import RuntimeConfig
 from ..errors import ConfigError, Fault
-from ..routing import EXECUTOR_GROUP
+from ..plan import EXECUTOR_GROUP
 from .contract import Executor, ExecutorFactory, Executors
 
 

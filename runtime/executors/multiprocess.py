@@ -15,7 +15,6 @@ import trio
 from actors import Progress
 
 from ..config import RuntimeConfig
-from ..control_lane import Notice
 from ..errors import (
     HookError,
     InitTimeoutError,
@@ -28,21 +27,26 @@ from ..errors import (
     SharedMemoryError,
     SpawnError,
 )
-from ..logs import log_output
-from ..processes.forkserver import Forkserver, open_forkserver
-from ..processes.kernel import hint_at, out_of_memory_kills
-from ..processes.memory_limit import tells_exhaustion
-from ..processes.messages import (
+from ..execution.process import (
     Ask,
     Done,
+    Exit,
     Failed,
+    Forkserver,
     FromNode,
+    GarbledError,
+    NodeProcess,
     NodeSpec,
     ProgressReport,
     Ready,
     Snapshot,
+    hint_at,
+    open_forkserver,
+    out_of_memory_kills,
+    tells_exhaustion,
 )
-from ..processes.node_process import Exit, GarbledError, NodeProcess
+from ..links import Notice
+from ..logs import log_output
 from .contract import NodeTask
 
 # What a process has written before its end is all there at its end; only a process that it started

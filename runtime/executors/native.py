@@ -9,11 +9,11 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ..actor_loop import ActorLoop, Announce
 from ..catalogue import load_actor
 from ..config import RuntimeConfig
-from ..control_lane import Notice
 from ..errors import HookError, InitTimeoutError, NodeError
+from ..execution import ActorLoop, Announce
+from ..links import Notice
 from .contract import NodeTask
 
 

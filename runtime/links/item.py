@@ -2,19 +2,7 @@
 
 import msgspec
 
-from actors import (
-    Audio,
-    Binary,
-    Bundle,
-    Control,
-    Data,
-    File,
-    Json,
-    NumpyArray,
-    Tensor,
-    Text,
-    Video,
-)
+from actors import Audio, Binary, Bundle, Control, Data, File, Json, NumpyArray, Tensor, Text, Video
 
 # What an item without an array is taken to weigh beside its text, so that a queue of small items
 # is bounded in bytes too: about the size of the Python objects.

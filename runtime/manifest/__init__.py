@@ -1,5 +1,8 @@
 """Manifests: what a client wants to run, read and checked as far as it says so itself."""
 
+from .build import params_of_nodes
+from .cycles import Cycle, cycles
+from .forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
 from .load import ManifestSource, load_manifest, manifest_from, parse_manifest, read_manifest
 from .model import (
     Capabilities,
@@ -14,13 +17,21 @@ from .model import (
     NodeManifest,
     RuntimeHint,
 )
+from .order import topological_order
+from .places import where
+from .structure import MOST_CONNECTIONS, MOST_NODES
 
 __all__ = [
     "Capabilities",
     "Connection",
     "CpuRequirement",
+    "Cycle",
     "DataTypeHint",
     "GpuRequirement",
+    "LONGEST_INIT_TIMEOUT_SECS",
+    "MOST_CHANNEL_CAPACITY",
+    "MOST_CONNECTIONS",
+    "MOST_NODES",
     "Manifest",
     "ManifestMetadata",
     "ManifestSource",
@@ -28,8 +39,12 @@ __all__ = [
     "NodeId",
     "NodeManifest",
     "RuntimeHint",
+    "cycles",
     "load_manifest",
     "manifest_from",
+    "params_of_nodes",
     "parse_manifest",
     "read_manifest",
+    "topological_order",
+    "where",
 ]

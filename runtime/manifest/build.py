@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from ..checking import check
-from ..documents import Document, FaultList, Problem, parse_json
-from ..documents.faults import MOST_FAULTS
+from ..documents import MOST_FAULTS, Document, FaultList, Problem, check, parse_json
 from ..errors import ManifestError
 from .forms import CapabilitiesForm, ManifestForm, MultiprocessForm, NodeForm
 from .model import (

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from ..accepted_form import ACCEPTED
+from ..documents import ACCEPTED
 from .model import DataTypeHint, RuntimeHint
 
 MOST_PROCESSES: Final = 2**31 - 1  # no limit: that is the operator's, limits.max_total_processes

@@ -5,9 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..documents import Document, FaultList, check_plain, parse_json, parse_yaml
-from ..documents.bounds import MOST_BYTES
-from ..documents.text import decoded
+from ..documents import (
+    MOST_BYTES,
+    Document,
+    FaultList,
+    check_plain,
+    decoded,
+    parse_json,
+    parse_yaml,
+)
 from ..errors import Fault, ManifestError
 from .build import build_manifest
 from .model import Manifest

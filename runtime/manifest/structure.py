@@ -7,9 +7,8 @@ faults are found together with those of single keys.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from ..documents import Document, Path, Problem
-from ..graph.cycles import cycles
-from ..suggestions import did_you_mean
+from ..documents import Document, Path, Problem, did_you_mean
+from .cycles import cycles
 
 # Ceilings of the format; the operator's own are limits.max_manifest_nodes and _connections. Beyond
 # these, comparing names would take a hostile manifest's word for how long that may last.

@@ -2,4 +2,7 @@
 
 from .server import GrpcServer, open_server
 
-__all__ = ["GrpcServer", "open_server"]
+__all__ = [
+    "GrpcServer",
+    "open_server",
+]

@@ -3,11 +3,11 @@
 import trio
 
 from ..config import ResourceLimits
-from ..conversion import manifest_value
-from ..host import Runtime
 from ..plan import Plan
-from ..protocol import PipelineManifest
-from ..protocol import ResourceLimits as LimitsMessage
+from ..session import Runtime
+from ..wire import PipelineManifest
+from ..wire import ResourceLimits as LimitsMessage
+from ..wire.conversion import manifest_value
 
 
 async def plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:

@@ -15,9 +15,7 @@ from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
 
 from ..errors import LimitError, MillraceError, sole_error
-from ..protocol.codec import Codec
-from ..protocol.errors import DecodeError
-from ..protocol.part_writers import Buffer
+from ..wire.codec import Buffer, Codec, DecodeError
 from .faults import CallError, StoppingError, status_of
 from .frame_writer import FrameWriter
 from .frames import FrameBuffer

@@ -14,10 +14,9 @@ from grpclib.const import Status
 
 from actors import Data
 
-from ..conversion import buffer_of, error_message
 from ..errors import MillraceError
-from ..host import Runtime
-from ..protocol import (
+from ..session import Runtime, Session
+from ..wire import (
     ExecuteRequest,
     ExecuteResponse,
     ExecutionResult,
@@ -28,7 +27,7 @@ from ..protocol import (
     VersionRequest,
     VersionResponse,
 )
-from ..session import Session
+from ..wire.conversion import buffer_of, error_message
 from .asked import limits_of, plan_of
 from .calls import Call
 from .faults import CallError, StoppingError, as_told

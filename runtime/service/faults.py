@@ -11,7 +11,7 @@ from grpclib.const import Status
 
 from .. import errors
 from ..errors import CallerError, MillraceError, sole_error
-from ..protocol import InitProgressUpdate
+from ..wire import InitProgressUpdate
 
 _log = logging.getLogger("millrace.service")
 

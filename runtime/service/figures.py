@@ -7,9 +7,10 @@ from collections import Counter
 
 from actors import Bundle, Data, Kind
 
-from ..protocol import ExecutionMetrics, NodeMetrics, StreamMetrics
-from ..session import Result, Session
-from ..statistics import NodeStatistics
+from ..events import Result
+from ..execution import NodeStatistics
+from ..session import Session
+from ..wire import ExecutionMetrics, NodeMetrics, StreamMetrics
 
 _KIB = 1024
 # The kernel adds up the counters of all threads when it is asked: not for every ten chunks.

@@ -13,7 +13,7 @@ import h2.exceptions
 from grpclib.protocol import Stream
 from h2.stream import StreamState
 
-from ..protocol.part_writers import Buffer
+from ..wire.codec import Buffer
 from .frame_reader import OPEN_CONNECTION
 
 _SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import trio
 from grpclib.const import Status
 
-from ..protocol.generated.grpc.health.v1 import (
+from ..wire.generated.grpc.health.v1 import (
     HealthCheckRequest,
     HealthCheckResponse,
     HealthCheckResponseServingStatus,

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from ..conversion import data_of
-from ..protocol import DataBuffer
 from ..session import Session
+from ..wire import DataBuffer
+from ..wire.conversion import data_of
 from .figures import Figures
 
 

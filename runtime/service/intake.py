@@ -6,9 +6,9 @@ from typing import Final
 
 from actors import Data
 
-from ..conversion import audio_of_chunk, chunk_data_of
 from ..errors import InputError
-from ..protocol import (
+from ..session import Session
+from ..wire import (
     AudioChunk,
     DataChunk,
     StreamControl,
@@ -17,7 +17,7 @@ from ..protocol import (
     StreamRequest,
     StreamResponse,
 )
-from ..session import Session
+from ..wire.conversion import audio_of_chunk, chunk_data_of
 from .calls import Call
 from .faults import RequestError
 from .figures import Figures

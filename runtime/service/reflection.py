@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from grpclib.const import Status
 
-from ..protocol.descriptors import DescribedFile, described_files
-from ..protocol.generated.grpc.reflection.v1 import (
+from ..wire.codec import DescribedFile, described_files
+from ..wire.generated.grpc.reflection.v1 import (
     ErrorResponse,
     ExtensionNumberResponse,
     FileDescriptorResponse,

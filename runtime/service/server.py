@@ -15,8 +15,8 @@ from grpclib.events import RecvRequest, listen
 
 from ..config import ServerAccess, ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
-from ..host import Runtime
-from ..protocol import (
+from ..session import Runtime
+from ..wire import (
     ExecuteRequest,
     ExecuteResponse,
     StreamRequest,
@@ -24,12 +24,9 @@ from ..protocol import (
     VersionRequest,
     VersionResponse,
 )
-from ..protocol.codec import Codec
-from ..protocol.generated.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
-from ..protocol.generated.grpc.reflection.v1 import (
-    ServerReflectionRequest,
-    ServerReflectionResponse,
-)
+from ..wire.codec import Codec
+from ..wire.generated.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
+from ..wire.generated.grpc.reflection.v1 import ServerReflectionRequest, ServerReflectionResponse
 from .authentication import Authentication
 from .calls import Calls
 from .connections import ConnectionServer, http2_configuration

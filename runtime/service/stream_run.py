@@ -6,9 +6,10 @@ from typing import Final
 
 import trio
 
-from ..conversion import buffer_of
-from ..links.item import weight_bytes
-from ..protocol import (
+from ..events import InitProgress, Result
+from ..links import weight_bytes
+from ..session import Session
+from ..wire import (
     ChunkResult,
     InitProgressUpdate,
     StreamClosed,
@@ -19,7 +20,7 @@ from ..protocol import (
     StreamRequest,
     StreamResponse,
 )
-from ..session import InitProgress, Result, Session
+from ..wire.conversion import buffer_of
 from .calls import Call
 from .faults import StoppingError
 from .figures import Figures

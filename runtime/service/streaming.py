@@ -1,9 +1,9 @@
 """StreamPipeline: one stream is one session."""
 
-from ..conversion import error_message
 from ..errors import MillraceError
-from ..host import Runtime
-from ..protocol import StreamInit, StreamResponse
+from ..session import Runtime
+from ..wire import StreamInit, StreamResponse
+from ..wire.conversion import error_message
 from .asked import limits_of, plan_of
 from .faults import RequestError, as_told, progress_of_failure
 from .serving import Serving

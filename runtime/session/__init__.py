@@ -1,8 +1,18 @@
 """Sessions."""
 
-from ..events import InitProgress, Result
+from .host import Runtime, open_runtime, open_session
+from .instance import Swept
 from .intake import SessionBounds
 from .session import Session, run_session
 from .state import SessionState
 
-__all__ = ["InitProgress", "Result", "Session", "SessionBounds", "SessionState", "run_session"]
+__all__ = [
+    "Runtime",
+    "Session",
+    "SessionBounds",
+    "SessionState",
+    "Swept",
+    "open_runtime",
+    "open_session",
+    "run_session",
+]

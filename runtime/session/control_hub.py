@@ -7,10 +7,8 @@ import msgspec
 
 from actors import Control
 
-from ..control_lane import ControlLane, Notice, name_of, named
 from ..executors import NodeTask
-from ..links import Item
-from ..links.wiring import INLET
+from ..links import INLET, ControlLane, Item, Notice, name_of, named
 from ..plan import Plan
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from ..links import LinkStatistics
-from ..links.wiring import Wiring
+from ..execution import NodeStatistics
+from ..links import LinkStatistics, Wiring
 from ..plan import Plan
-from ..statistics import NodeStatistics
 
 Nodes = Mapping[str, NodeStatistics]
 

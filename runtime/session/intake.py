@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from actors import Audio, Bundle, Control, Data, File
 
 from ..config import ResourceLimits
+from ..documents import did_you_mean
 from ..errors import InputError, LimitError, UnknownNodeError
 from ..plan import Plan
-from ..suggestions import did_you_mean
 
 _MOST = 2**64 - 1
 

@@ -2,9 +2,8 @@
 
 import time
 
-from ..control_lane import unnamed
 from ..events import Result
-from ..links import Item
+from ..links import Item, unnamed
 
 
 def result_of(item: Item) -> Result:

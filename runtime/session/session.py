@@ -10,7 +10,6 @@ import trio
 
 from actors import Control, Data, Progress
 
-from ..actor_loop import VERDICT_SECONDS
 from ..errors import (
     LimitError,
     MillraceError,
@@ -20,12 +19,11 @@ from ..errors import (
     sole_error,
 )
 from ..events import InitProgress, Result
+from ..execution import VERDICT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
-from ..links import Item, LinkStatistics, PeerGoneError
+from ..links import Bounds, Item, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
-from ..links.wiring import Bounds, Wiring
 from ..plan import Plan
-from ..statistics import NodeStatistics
 from .control_hub import ControlHub
 from .figures import dropped, totals, waiting
 from .intake import Intake, SessionBounds

@@ -6,7 +6,7 @@ from typing import Any
 from actors import Actor, Data
 from actors.testing import Finding, Harness, Placement
 
-from ..processes.forkserver import Forkserver
+from ..execution.process import Forkserver
 from .harness import RuntimeHarness
 from .pipeline import Pipeline
 

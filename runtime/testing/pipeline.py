@@ -10,13 +10,11 @@ from actors.testing import Placement
 
 from ..catalogue import Catalogue, target_of
 from ..config import Multiprocess, RuntimeConfig
-from ..executors import Executors
-from ..executors.multiprocess import MultiprocessExecutor
-from ..host import open_runtime
+from ..execution.process import Forkserver
+from ..executors import Executors, MultiprocessExecutor
 from ..manifest import Manifest, manifest_from
 from ..plan import plan_manifest
-from ..processes.forkserver import Forkserver
-from ..session import Session
+from ..session import Session, open_runtime
 
 # A test waits for what it ends on purpose, such as a node that ignores its end.
 _GRACE_SECONDS: Final = 2.0

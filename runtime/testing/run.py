@@ -11,8 +11,9 @@ from actors import Data, Progress
 from actors.testing import Received
 
 from ..errors import MillraceError
-from ..links.mark import mark, name_of_mark
-from ..session import Result, Session
+from ..events import Result
+from ..links import mark, name_of_mark
+from ..session import Session
 from .pipeline import Pipeline
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..processes.forkserver import Forkserver, forkserver_command, forkserver_environment
+from ..execution.process import Forkserver, forkserver_command, forkserver_environment
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from runtime.protocol import (
+from runtime.wire import (
     AudioBuffer,
     AudioFormat,
     ChunkResult,
@@ -17,8 +17,8 @@ from runtime.protocol import (
     StreamRequest,
     StreamResponse,
 )
-from runtime.protocol.codec import Codec
-from runtime.protocol.descriptors import descriptor_set
+from runtime.wire.codec import Codec
+from runtime.wire.codec.descriptors import descriptor_set
 
 from .report import print_table
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from runtime.protocol import (
+from runtime.wire import (
     AudioBuffer,
     AudioFormat,
     DataBuffer,

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import psutil
 
-from runtime.protocol import StreamResponse
+from runtime.wire import StreamResponse
 
 from .grpc_clients import STREAM, audio_chunk, init, server
 from .report import Report, median

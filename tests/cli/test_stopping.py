@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runtime.processes.forkserver import forkserver_command, forkserver_environment
+from runtime.execution.process import forkserver_command, forkserver_environment
 from tests.cli.commands import answer, finish, start, write_manifest
 from tests.conftest import SEGMENTS
 

@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from runtime import (
-    AuthenticationError,
-    CallerError,
-    MillraceError,
-    ServerError,
-    UnreachableError,
-)
+from runtime import AuthenticationError, CallerError, MillraceError, ServerError, UnreachableError
 from runtime.client import RemoteRuntime, ServingStatus, client_tls, connect
 from runtime.service import GrpcServer
 from tests.pipeline.pipelines import chain

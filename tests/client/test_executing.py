@@ -4,8 +4,8 @@ import numpy as np
 
 from actors import Audio, Json, NumpyArray, Text
 from runtime.client import RemoteRuntime
-from runtime.protocol import ExecutionStatus, NodeStatus
 from runtime.service import GrpcServer
+from runtime.wire import ExecutionStatus, NodeStatus
 from tests.pipeline.pipelines import manifest
 
 from .conftest import Client

@@ -22,9 +22,9 @@ from runtime import (
     errors,
 )
 from runtime.client import RemoteRuntime
-from runtime.conversion import error_message, error_of
-from runtime.protocol import ErrorResponse, ErrorType
 from runtime.service import GrpcServer
+from runtime.wire import ErrorResponse, ErrorType
+from runtime.wire.conversion import error_message, error_of
 from tests.pipeline.pipelines import chain, manifest
 
 from .conftest import Client, Serve

@@ -5,9 +5,9 @@ import h2.connection
 import h2.events
 import trio
 
-from runtime.protocol import VersionRequest, VersionResponse
-from runtime.protocol.codec import Codec
 from runtime.service import GrpcServer
+from runtime.wire import VersionRequest, VersionResponse
+from runtime.wire.codec import Codec
 
 HEADERS = [
     (":method", "POST"),

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from actors import Audio, Text
 from runtime import open_runtime
-from runtime.demo.answers import COMMANDS, AnswerNode
-from runtime.demo.command import run_demo
-from runtime.demo.pipeline import NODE_TYPES
-from runtime.demo.recording import write_recording
+from runtime.cli.demo import run_demo
+from runtime.cli.demo.answers import COMMANDS, AnswerNode
+from runtime.cli.demo.pipeline import NODE_TYPES
+from runtime.cli.demo.recording import write_recording
 from runtime.errors import CallerError
 
 pytest.importorskip("pocketsphinx", reason="needs the extra `speech`")
@@ -75,7 +75,7 @@ def test_the_house_remembers_its_lights() -> None:
 
 
 async def test_the_pipelines_of_the_demonstration_are_valid() -> None:
-    from runtime.demo.pipeline import assistant_pipeline, speaking_pipeline
+    from runtime.cli.demo.pipeline import assistant_pipeline, speaking_pipeline
 
     async with open_runtime(node_types=NODE_TYPES) as runtime:
         assert runtime.plan(assistant_pipeline()).process_count == 2
@@ -83,7 +83,7 @@ async def test_the_pipelines_of_the_demonstration_are_valid() -> None:
 
 
 def test_a_recording_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    from runtime.demo.recording import read_recording
+    from runtime.cli.demo.recording import read_recording
 
     samples = np.array([math.sin(n / 10) / 2 for n in range(1000)], np.float32)
     write_recording(tmp_path / "tone.wav", [Audio(samples, 22050)])

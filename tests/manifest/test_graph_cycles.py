@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.graph import cycles, topological_order
+from runtime.manifest import cycles, topological_order
 
 GRAPHS = st.integers(1, 9).flatmap(
     lambda count: st.sets(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from runtime.media import InterruptedReadError
 from runtime.media.byte_input import ByteInput
 from runtime.media.byte_output import ByteOutput
-from runtime.media.errors import InterruptedReadError
 
 _ROUNDS = 2000
 

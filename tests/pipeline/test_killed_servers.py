@@ -16,7 +16,7 @@ import trio
 
 from actors import Text
 from runtime import PipelineError, RuntimeConfig
-from runtime.instance import open_instance
+from runtime.session.instance import open_instance
 from tests.conftest import SEGMENTS, OpenRuntime
 
 from .pipelines import chain, run_through

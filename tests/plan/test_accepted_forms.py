@@ -5,9 +5,9 @@ import pytest
 from pydantic import BaseModel
 
 from actors import Field, Params
-from runtime.accepted_form import AcceptedField, accepted_fields, accepted_form
-from runtime.checking import check
-from runtime.suggestions import did_you_mean, nearest
+from runtime.documents import AcceptedField, accepted_form, check, did_you_mean
+from runtime.documents.accepted_form import accepted_fields
+from runtime.documents.suggestions import nearest
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from runtime import ConfigError, ManifestError, RuntimeConfig
 from runtime.catalogue import Catalogue, NodeType, build_catalogue
+from runtime.catalogue.describing import ImportingDescriber, discover, open_describer
 from runtime.config import CatalogueSources
-from runtime.describing import ImportingDescriber, discover, open_describer
 from runtime.plan import plan_manifest
 
 NODE = '''

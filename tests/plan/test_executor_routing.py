@@ -3,7 +3,8 @@ import pytest
 from runtime.catalogue import NodeType, build_catalogue
 from runtime.config import Pattern, Routing, RuntimeConfig, parse_config
 from runtime.errors import ConfigError
-from runtime.routing import EXECUTORS, Assignment, Router, RoutingError, check_executors
+from runtime.plan import Router, RoutingError, check_executors
+from runtime.plan.routing import EXECUTORS, Assignment
 
 
 def kind(name: str, executor: str | None = None) -> NodeType:

@@ -8,7 +8,8 @@ import pytest
 from actors import Actor
 from actors.catalogue import CATALOGUE
 from actors.nodes.pass_through import PassThrough
-from runtime.catalogue import GROUP, Catalogue, NodeType, build_catalogue, load_actor
+from runtime.catalogue import Catalogue, NodeType, build_catalogue, load_actor
+from runtime.catalogue.lookup import GROUP
 from runtime.config import RuntimeConfig
 from runtime.errors import ConfigError
 

@@ -1,7 +1,7 @@
 import pytest
 
 from actors.nodes.audio_chunker import AudioChunkerParams
-from runtime.params import check_params
+from runtime.catalogue import check_params
 
 from .actors_for_plans import RequiredParams, TunedParams
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from runtime.config import RuntimeConfig, effective_settings, listed_settings, parse_config
+from runtime.config import RuntimeConfig, parse_config
 from runtime.errors import ConfigError, ManifestError
 from runtime.manifest import manifest_from
+from runtime.plan import effective_settings, listed_settings
 
 # key: (what runtime.toml says, a value that is wrong there), both as TOML.
 OPERATOR: Mapping[str, tuple[str, str]] = {

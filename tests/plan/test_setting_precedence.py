@@ -2,15 +2,9 @@ from typing import Any
 
 import pytest
 
-from runtime.config import (
-    RuntimeConfig,
-    Setting,
-    Source,
-    effective_settings,
-    parse_config,
-    refused_settings,
-)
+from runtime.config import RuntimeConfig, parse_config
 from runtime.manifest import MultiprocessSettings
+from runtime.plan import Setting, Source, effective_settings, refused_settings
 
 MANIFEST_KEYS: list[tuple[str, Any, Any, Any]] = [
     # key, the default, what runtime.toml says, what the manifest says

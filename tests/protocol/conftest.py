@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.protocol.codec import Codec
+from runtime.wire.codec import Codec
 
 PROTO = Path(__file__).parents[2] / "proto"
 

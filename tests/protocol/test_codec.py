@@ -11,7 +11,7 @@ import pytest
 from grpclib.testing import ChannelFor
 
 from runtime.errors import CallerError
-from runtime.protocol import (
+from runtime.wire import (
     AudioBuffer,
     AudioChunk,
     AudioFormat,
@@ -32,8 +32,7 @@ from runtime.protocol import (
     TextBuffer,
     VideoFrame,
 )
-from runtime.protocol.codec import Codec, as_payload
-from runtime.protocol.errors import DecodeError, EncodeError
+from runtime.wire.codec import Codec, DecodeError, EncodeError, as_payload
 
 SAMPLES = np.arange(160, dtype=np.float32)
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import runtime.protocol
-from runtime.protocol.codec import Codec
-from runtime.protocol.errors import DecodeError
+import runtime.wire
+from runtime.wire.codec import Codec, DecodeError
 from tests.protocol.contract import MESSAGES
 from tests.protocol.every_type import EveryType, Nest, official_classes
 from tests.protocol.mutations import mutated
@@ -35,14 +34,14 @@ def nest() -> Any:
 def test_the_codec_agrees_with_the_official_runtime(
     name: str, official: Official, codec: Codec
 ) -> None:
-    assert_both_agree(codec, official(name), getattr(runtime.protocol, name))
+    assert_both_agree(codec, official(name), getattr(runtime.wire, name))
 
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_the_codec_takes_and_refuses_what_the_official_runtime_does(
     name: str, official: Official, codec: Codec
 ) -> None:
-    assert_both_decide_alike(codec, official(name), getattr(runtime.protocol, name))
+    assert_both_decide_alike(codec, official(name), getattr(runtime.wire, name))
 
 
 def test_the_codec_agrees_on_every_type_of_field(every_type: Any, codec: Codec) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import betterproto2
 import pytest
 
-from runtime.protocol import (
+from runtime.wire import (
     DataBuffer,
     DataChunk,
     ExecutionMetrics,
@@ -26,9 +26,8 @@ from runtime.protocol import (
     StreamReady,
     TextBuffer,
 )
-from runtime.protocol.codec import Codec
-from runtime.protocol.errors import DecodeError, EncodeError
-from runtime.protocol.wire import encode_varint
+from runtime.wire.codec import Codec, DecodeError, EncodeError
+from runtime.wire.codec.wire_format import encode_varint
 
 Official = Callable[[str], Any]
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 from grpclib.const import Cardinality
 
-import runtime.protocol
-from runtime.protocol.generated.remotemedia import v1
+import runtime.wire
+from runtime.wire.generated.remotemedia import v1
 from tests.protocol.contract import ENUMS, MESSAGES, RPCS, TABLES
 
-GENERATED = Path(runtime.protocol.__file__).parent / "generated"
+GENERATED = Path(runtime.wire.__file__).parent / "generated"
 
 
 def test_regenerating_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for tool in ("grpc_tools", "betterproto2_compiler"):
         pytest.importorskip(tool, reason=f"{tool} is missing: install the dev extra")
-    from runtime.protocol.regenerate import generate
+    from runtime.wire.regenerate import generate
 
     monkeypatch.chdir(tmp_path)  # where it is started does not matter
     committed = {
@@ -23,12 +23,12 @@ def test_regenerating_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         for path in GENERATED.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert generate() == committed, "run `python -m runtime.protocol.regenerate`"
+    assert generate() == committed, "run `python -m runtime.wire.regenerate`"
 
 
 def test_what_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
     pytest.importorskip("betterproto2_compiler", reason="its compiler is missing")
-    from runtime.protocol.regenerate import write
+    from runtime.wire.regenerate import write
 
     write({"a.py": b"1", "b/c.py": b"2"}, tmp_path / "made")
     write({"b/c.py": b"3"}, tmp_path / "made")
@@ -37,8 +37,8 @@ def test_what_is_no_longer_generated_is_removed(tmp_path: Path) -> None:
 
 
 def test_users_find_every_generated_name() -> None:
-    assert sorted(runtime.protocol.__all__) == sorted(v1.__all__)
-    assert all(getattr(runtime.protocol, name) is getattr(v1, name) for name in v1.__all__)
+    assert sorted(runtime.wire.__all__) == sorted(v1.__all__)
+    assert all(getattr(runtime.wire, name) is getattr(v1, name) for name in v1.__all__)
 
 
 def test_every_message_and_enum_of_the_contract_has_a_class() -> None:
@@ -49,7 +49,7 @@ def test_every_message_and_enum_of_the_contract_has_a_class() -> None:
 
 def test_a_wrong_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="NoSuchMessage"):
-        runtime.protocol.NoSuchMessage  # type: ignore[attr-defined]
+        runtime.wire.NoSuchMessage  # type: ignore[attr-defined]
 
 
 def test_servers_answer_under_the_contract_s_paths() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-import runtime.protocol
+import runtime.wire
 from tests.protocol.contract import MESSAGES
 from tests.protocol.trees import make_official, make_ours, read_official, read_ours, trees
 
@@ -15,7 +15,7 @@ Official = Callable[[str], Any]
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_both_runtimes_agree(name: str, official: Official) -> None:
-    theirs, ours = official(name), getattr(runtime.protocol, name)
+    theirs, ours = official(name), getattr(runtime.wire, name)
 
     @settings(max_examples=25, deadline=None)
     @given(trees(theirs.DESCRIPTOR))
@@ -43,7 +43,7 @@ UNKNOWN = b"\xd2\x0f\x03new" + b"\xd8\x0f\x2a"  # fields 250 and 251 of some lat
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_fields_of_a_later_version_are_kept(name: str, official: Official) -> None:
-    theirs, ours = official(name), getattr(runtime.protocol, name)
+    theirs, ours = official(name), getattr(runtime.wire, name)
     assert read_ours(theirs.DESCRIPTOR, ours.parse(UNKNOWN)) == read_official(theirs())
     assert bytes(ours.parse(UNKNOWN)) == theirs.FromString(UNKNOWN).SerializeToString() == UNKNOWN
 
@@ -52,7 +52,7 @@ def test_a_list_of_numbers_may_come_unpacked(official: Official) -> None:
     unpacked = b"\x10\x03\x12\x02\x04\x05\x10\x06"
     shape = [3, 4, 5, 6]
     assert list(official("TensorBuffer").FromString(unpacked).shape) == shape
-    assert runtime.protocol.TensorBuffer.parse(unpacked).shape == shape
+    assert runtime.wire.TensorBuffer.parse(unpacked).shape == shape
 
 
 def test_text_that_is_not_utf_8_is_refused(official: Official) -> None:
@@ -60,10 +60,10 @@ def test_text_that_is_not_utf_8_is_refused(official: Official) -> None:
     with pytest.raises(Exception, match="UTF-8"):
         official("Hello").FromString(wrong)
     with pytest.raises(UnicodeDecodeError):
-        runtime.protocol.Hello.parse(wrong)
+        runtime.wire.Hello.parse(wrong)
 
 
 def test_a_member_of_a_oneof_is_set_even_if_it_is_empty() -> None:
-    decision = runtime.protocol.InterceptDecision(pass_=runtime.protocol.Empty())
+    decision = runtime.wire.InterceptDecision(pass_=runtime.wire.Empty())
     assert bytes(decision) == b"\x0a\x00"
-    assert runtime.protocol.InterceptDecision.parse(b"\x0a\x00").pass_ is not None
+    assert runtime.wire.InterceptDecision.parse(b"\x0a\x00").pass_ is not None

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 from grpclib.client import Channel
 
-from runtime.protocol import (
+from runtime.wire import (
     AudioBuffer,
     AudioFormat,
     DataBuffer,

@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 
 from tests.service.grpcio_client import Client
-from tests.service.messages import (
-    audio,
-    audio_buffer,
-    chunk,
-    control,
-    error_name,
-    make,
-    pipeline,
-)
+from tests.service.messages import audio, audio_buffer, chunk, control, error_name, make, pipeline
 
 PLACES = pytest.mark.parametrize("place", ["native", "multiprocess"])
 FLOATS = np.array([-1.0, -0.5, 0.0, 0.25, 1.0, 3.0], np.float32)

@@ -7,10 +7,10 @@ import pytest
 from grpclib.const import Status
 
 import runtime.errors
-from runtime import protocol
-from runtime.conversion import error_message, error_of
+from runtime import wire as protocol
 from runtime.errors import CallerError, ErrorType, MillraceError, NodeError
 from runtime.service.faults import CallError, RequestError, StoppingError, status_of
+from runtime.wire.conversion import error_message, error_of
 
 
 def tree(root: type[MillraceError] = MillraceError) -> Iterator[type[MillraceError]]:

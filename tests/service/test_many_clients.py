@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.protocol import PipelineManifest
+from runtime.wire import PipelineManifest
 from tests.service.grpcio_client import SECONDS, Client, connected
 from tests.service.grpclib_client import stream_audio
 from tests.service.messages import audio_buffer, chunk, control, json_buffer, make, pipeline

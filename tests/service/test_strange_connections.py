@@ -14,13 +14,7 @@ from runtime.config import Server as ServerSettings
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import Client, connected
 from tests.service.messages import chunk, control, init, json_buffer, make, numpy_buffer, pipeline
-from tests.service.raw_client import (
-    GET_VERSION,
-    SECONDS,
-    STREAM_PIPELINE,
-    frame,
-    raw_client,
-)
+from tests.service.raw_client import GET_VERSION, SECONDS, STREAM_PIPELINE, frame, raw_client
 from tests.service.serving import ServingThread
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -9,12 +9,12 @@ from .headroom import share_bytes
 from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
-    "DROPPING_WINDOW",
-    "SEGMENTS",
     "ChannelSpec",
+    "DROPPING_WINDOW",
     "DomainSpec",
     "DoorbellEnd",
     "ReaderSpec",
+    "SEGMENTS",
     "SharedEnds",
     "WriterSpec",
     "open_doorbell",

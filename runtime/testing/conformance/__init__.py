@@ -2,4 +2,6 @@
 
 from .inquiry import find_faults
 
-__all__ = ["find_faults"]
+__all__ = [
+    "find_faults",
+]

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from actors import Actor, Kind
 
-from ...accepted_form import Schema, accepted_form, resolved, schema_of
-from ...checking import shown
-from ...params import check_params as check_given
+from ...catalogue import check_params as check_given
+from ...documents import Schema, accepted_form, resolved, schema_of, shown
 from .subject import Subject, raised
 
 # No field of a sane actor takes this.

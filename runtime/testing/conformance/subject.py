@@ -10,8 +10,8 @@ import trio
 
 from actors import Actor, Context, Data
 
-from ...actor_loop import ActorLoop
 from ...errors import HookError
+from ...execution import ActorLoop
 from ...links import Inbox, Item, Output, Port
 from .samples import with_own_arrays
 

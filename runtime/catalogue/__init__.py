@@ -1,0 +1,16 @@
+"""Node types: where each is found, what it takes, and what it is."""
+
+from .accepted_kinds import Acceptance
+from .lookup import Catalogue, NodeType, build_catalogue, is_target, load_actor, target_of
+from .params import check_params
+
+__all__ = [
+    "Acceptance",
+    "Catalogue",
+    "NodeType",
+    "build_catalogue",
+    "check_params",
+    "is_target",
+    "load_actor",
+    "target_of",
+]

@@ -1,0 +1,66 @@
+"""A node type in words and values that can be stored."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from actors import Actor, Kind
+
+from ...documents import Problem, schema_of
+from ..params import CheckedParams
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What a node type's class says of itself.
+
+    Attributes:
+        accepts, produces: kinds of data, by their names.
+        doc: its docstring, cleaned.
+        schema: JSON schema of its params.
+    """
+
+    accepts: list[str]
+    produces: list[str]
+    doc: str
+    schema: dict[str, Any]
+
+    @property
+    def takes(self) -> frozenset[Kind]:
+        """The kinds that it accepts."""
+        return frozenset(map(Kind, self.accepts))
+
+    @property
+    def gives(self) -> frozenset[Kind]:
+        """The kinds that it produces."""
+        return frozenset(map(Kind, self.produces))
+
+
+class StoredCheck(msgspec.Struct, frozen=True):
+    """The outcome of a check of params, as it is stored and sent."""
+
+    values: dict[str, Any]
+    problems: list[tuple[list[str | int], str]]
+
+    @classmethod
+    def of(cls, checked: CheckedParams) -> "StoredCheck":
+        """Return the stored form."""
+        problems = [(list(problem.path), problem.message) for problem in checked.problems]
+        return cls(dict(checked.values), problems)
+
+    def as_checked(self) -> CheckedParams:
+        """Return the outcome itself."""
+        problems = tuple(Problem(tuple(path), message) for path, message in self.problems)
+        values: Mapping[str, Any] = self.values
+        return CheckedParams(values, problems)
+
+
+def describe_class(actor: type[Actor[Any]]) -> Description:
+    """Return what an actor class says of itself."""
+    return Description(
+        [kind.value for kind in Kind if kind in actor.accepts],
+        [kind.value for kind in Kind if kind in actor.produces],
+        inspect.cleandoc(actor.__doc__ or ""),
+        dict(schema_of(actor.params_type)),
+    )

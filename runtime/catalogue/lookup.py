@@ -1,0 +1,223 @@
+"""Node types by name: those that come along, installed ones, the operator's, an application's."""
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
+
+from actors import Actor
+from actors.catalogue import CATALOGUE
+
+from ..config import RuntimeConfig
+from ..documents import did_you_mean, shown
+from ..errors import ConfigError, Fault
+
+GROUP: Final = "millrace.nodes"
+"""The entry point group in which a distribution offers node types: name = "module:Class"."""
+
+_BUILT_IN: Final = "built in"
+_OPERATOR: Final = "runtime.toml"
+_APPLICATION: Final = "application"
+_TARGET: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def is_target(text: str) -> bool:
+    """Return whether a text is of the form "module:Class"."""
+    return _TARGET.fullmatch(text) is not None
+
+
+AnyActor = type[Actor[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A node type that can be used.
+
+    Attributes:
+        name: what a manifest calls it.
+        target: "module:Class" of its actor.
+        executor: the one that it is explicitly registered for, if any.
+        extra: the extra of this distribution that its libraries come with, if any.
+        origin: who offers it, for people.
+    """
+
+    name: str
+    target: str
+    executor: str | None = None
+    extra: str | None = None
+    origin: str = _APPLICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All node types by name. Nothing is imported until one is loaded."""
+
+    types: Mapping[str, NodeType] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __iter__(self) -> Iterator[NodeType]:
+        return iter(self.types.values())
+
+    def __len__(self) -> int:
+        return len(self.types)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.types
+
+    def find(self, name: str) -> NodeType | None:
+        """Return the type of that name, if there is one."""
+        return self.types.get(name)
+
+    def unknown(self, name: str) -> str:
+        """Return the message about a name that is not in the catalogue, with the nearest one."""
+        hint = did_you_mean(name, sorted(self.types), or_else="known node types")
+        return f"no node type {shown(name)}; {hint}"
+
+    def with_types(self, types: Mapping[str, "str | AnyActor | NodeType"]) -> "Catalogue":
+        """Return a catalogue that has `types` too.
+
+        Args:
+            types: name to "module:Class", to an actor class that can be imported by its name, or
+                to a NodeType, which may say an executor.
+
+        Raises:
+            ConfigError: a name is taken, or a class cannot be imported by another process.
+        """
+        return _merged([*self.types.values(), *(_named(name, types[name]) for name in types)])
+
+
+def build_catalogue(
+    config: RuntimeConfig,
+    *,
+    installed: Iterable[EntryPoint] | None = None,
+    found: Iterable[NodeType] = (),
+) -> Catalogue:
+    """Return the catalogue of a server.
+
+    Args:
+        config: whose [nodes] come too; they win over any other of the same name.
+        installed: instead of the entry points of all installed distributions.
+        found: in the files and modules that the operator names.
+
+    Raises:
+        ConfigError: two offer the same name, and runtime.toml does not say which it is.
+    """
+    points = entry_points(group=GROUP) if installed is None else installed
+    mine = [NodeType(name, target, origin=_OPERATOR) for name, target in config.nodes.items()]
+    others = [
+        *(
+            NodeType(entry.name, entry.target, entry.executor, entry.extra, _BUILT_IN)
+            for entry in CATALOGUE
+        ),
+        *(_installed(point) for point in points),
+        *found,
+    ]
+    return _merged([*(each for each in others if each.name not in config.nodes), *mine])
+
+
+def load_actor(node_type: NodeType | str) -> AnyActor:
+    """Import the actor class of a node type, or of a "module:Class".
+
+    Raises:
+        ConfigError: the module cannot be imported, has no such class, or it is not an actor; the
+            message says which, and what to install.
+    """
+    known = NodeType("", node_type) if isinstance(node_type, str) else node_type
+    target = known.target
+    if not _TARGET.fullmatch(target):
+        raise _fault(target, 'expected "module:Class"')
+    module_name, _, path = target.partition(":")
+    found: object = import_module_of_nodes(module_name, known)
+    for part in path.split("."):
+        if not hasattr(found, part):
+            names = [
+                name
+                for name, value in getattr(found, "__dict__", {}).items()
+                if isinstance(value, type)
+            ]
+            hint = did_you_mean(part, names, or_else="its classes")
+            raise _fault(target, f"{module_name} has no {part}; {hint}")
+        found = getattr(found, part)
+    if not (isinstance(found, type) and issubclass(found, Actor)):
+        raise _fault(target, f"{path} is not a subclass of actors.Actor")
+    return found
+
+
+def import_module_of_nodes(module_name: str, node_type: NodeType | None = None) -> ModuleType:
+    """Import a module, for a node type of it or for all.
+
+    Raises:
+        ConfigError: it cannot be imported; the message says why.
+    """
+    node_type = node_type or NodeType("", module_name)
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if missing == module_name or module_name.startswith(f"{missing}."):
+            message = f"there is no module {missing}; is it installed?"
+        else:
+            message = f"{module_name} needs the module {missing}, which is not installed"
+        if node_type.extra is not None:
+            message += f'; pip install "millrace-runtime[{node_type.extra}]"'
+        raise _fault(node_type.target, message) from error
+    except Exception as error:  # a module's top level is its author's code
+        message = f"importing {module_name} raised {type(error).__name__}: {error}"
+        raise _fault(node_type.target, message) from error
+
+
+def _named(name: str, kind: "str | AnyActor | NodeType") -> NodeType:
+    if isinstance(kind, NodeType):
+        return NodeType(name, kind.target, kind.executor, kind.extra, kind.origin)
+    if isinstance(kind, str):
+        if not _TARGET.fullmatch(kind):
+            raise ConfigError(
+                [Fault(f"node type {name!r}", f'got {shown(kind)}; expected "module:Class"')]
+            )
+        return NodeType(name, kind)
+    try:
+        return NodeType(name, target_of(kind))
+    except ConfigError as error:
+        message = f"{error.faults[0].where} {error.faults[0].message}"
+        raise ConfigError([Fault(f"node type {name!r}", message)]) from None
+
+
+def target_of(actor: AnyActor) -> str:
+    """Return "module:Class" of an actor class.
+
+    Raises:
+        ConfigError: it is defined inside a function, where nothing can import it.
+    """
+    target = f"{actor.__module__}:{actor.__qualname__}"
+    if "<" in actor.__qualname__:
+        message = "is defined inside a function, where no other process can import it"
+        raise ConfigError([Fault(target, message)])
+    return target
+
+
+def _installed(point: EntryPoint) -> NodeType:
+    distribution = point.dist
+    name = "an installed distribution" if distribution is None else distribution.name
+    return NodeType(point.name, f"{point.module}:{point.attr}", origin=name)
+
+
+def _merged(types: Iterable[NodeType]) -> Catalogue:
+    merged: dict[str, NodeType] = {}
+    faults: list[Fault] = []
+    for each in types:
+        other = merged.setdefault(each.name, each)
+        if other.target != each.target and other.origin != _OPERATOR:
+            message = (
+                f"offered twice: {other.target} ({other.origin}) and {each.target} "
+                f"({each.origin}); name the one you want in runtime.toml, [nodes]"
+            )
+            faults.append(Fault(f"node type {each.name!r}", message))
+    if faults:
+        raise ConfigError(faults)
+    return Catalogue(MappingProxyType(merged))
+
+
+def _fault(target: str, message: str) -> ConfigError:
+    return ConfigError([Fault(target, message)])

@@ -1,0 +1,54 @@
+"""A node's parameters, checked by its actor before anything is started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actors import Params
+
+from ..documents import Problem, check
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedParams:
+    """The outcome of a check.
+
+    Attributes:
+        values: as given, each under the name in snake_case that the actor's class has.
+        problems: every one; their paths begin at the params.
+    """
+
+    values: Mapping[str, Any]
+    problems: tuple[Problem, ...]
+
+
+def check_params(params_type: type[Params], given: Mapping[str, Any]) -> CheckedParams:
+    """Check what a manifest gives a node.
+
+    The values stay what the manifest says, without defaults, so that the actor's process computes
+    from them what this check has computed.
+
+    >>> from actors import Field
+    >>> class ChunkParams(Params):
+    ...     chunk_size: int = Field(512, ge=1)
+    >>> check_params(ChunkParams, {"chunkSize": 256}).values
+    {'chunk_size': 256}
+    """
+    names = _names_by_alias(params_type)
+    problems: list[Problem] = []
+    as_given = dict(given)
+    for alias, name in names.items():
+        if alias in given and name in given:
+            problems.append(Problem((alias,), f"is given as {name} too; keep one of them"))
+            del as_given[alias]
+    problems += check(params_type, as_given, noun="param").problems
+    values = {names.get(key, key): value for key, value in as_given.items()}
+    return CheckedParams(values, tuple(problems))
+
+
+def _names_by_alias(params_type: type[Params]) -> dict[str, str]:
+    return {
+        field.alias: name
+        for name, field in params_type.model_fields.items()
+        if field.alias is not None and field.alias != name
+    }

@@ -1,1 +1,0 @@
-"""The demonstration: a voice assistant for the home, on real speech, without a network."""

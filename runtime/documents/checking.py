@@ -1,0 +1,159 @@
+"""A value checked against a pydantic model, every fault said with the form that is accepted."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_snake
+from pydantic_core import ErrorDetails
+
+from .accepted_form import (
+    Schema,
+    accepted_form,
+    properties_of,
+    resolved,
+    schema_of,
+    states_its_form,
+)
+from .document import Path, Problem
+from .suggestions import did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+
+# Errors whose text the author of a validator wrote.
+_AUTHORED: Final = frozenset({"value_error", "assertion_error"})
+# pydantic finds every fault before it returns; nobody reads more of them.
+_MOST_PROBLEMS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Generic[M]):
+    """The outcome of a check.
+
+    Attributes:
+        model: None if there are problems.
+        problems: every one, each with the path of the value and the accepted form.
+    """
+
+    model: M | None
+    problems: tuple[Problem, ...]
+
+
+def check(model: type[M], value: object, *, noun: str = "key") -> Checked[M]:
+    """Check a value by the rules of JSON: no text for a number, no number for true or false.
+
+    Args:
+        model: what it must be.
+        value: plain, as a document has it.
+        noun: what a field is called in messages.
+
+    >>> from actors import Field, Params
+    >>> class ChunkParams(Params):
+    ...     chunk_size: int = Field(512, ge=1)
+    >>> check(ChunkParams, {"chunk_size": "abc"}).problems[0].message
+    'got "abc"; expected an integer >= 1 (default 512)'
+    """
+    try:
+        return Checked(model.model_validate_json(json.dumps(value)), ())
+    except ValidationError as error:
+        return Checked(None, _problems(error, schema_of(model), value, noun))
+    except Exception as error:  # noqa: BLE001 (a validator is its author's code: anything can come)
+        message = f"the check of {model.__name__} raised {type(error).__name__}: {error}"
+        return Checked(None, (Problem((), message),))
+
+
+def shown(value: object) -> str:
+    """Return a value as JSON, shortened.
+
+    >>> shown({"a": [None, True]})
+    '{"a": [null, true]}'
+    """
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    text = text if text.isprintable() else json.dumps(value, default=repr)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
+
+
+def _problems(
+    error: ValidationError, schema: Schema, value: object, noun: str
+) -> tuple[Problem, ...]:
+    problems: dict[Path, Problem] = {}
+    for detail in error.errors(include_url=False)[:_MOST_PROBLEMS]:
+        if _is_echo(detail):
+            continue
+        problem = _problem(detail, schema, value, noun)
+        # A union says for each option why it is not that one; the accepted form says it once.
+        problems.setdefault(problem.path, problem)
+    return tuple(problems.values())
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Return whether a list is said to be too short only for its items that are wrong themselves.
+
+    pydantic does not count these.
+    """
+    least, given = detail.get("ctx", {}).get("min_length"), detail["input"]
+    return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= (least or 0)
+
+
+def _problem(detail: ErrorDetails, root: Schema, value: object, noun: str) -> Problem:
+    kind, location = detail["type"], detail["loc"]
+    path, owner = _descend(location[:-1], root)
+    is_named = len(path) == len(location) - 1
+    if kind == "extra_forbidden" and is_named:
+        word = str(location[-1])
+        known = [name for name, _ in properties_of(owner, root)]
+        hint = did_you_mean(word, known, or_else=f"known {noun}s")
+        return Problem((*path, word), f"unknown {noun}; {hint}")
+    path, schema = _descend(location, root)
+    if kind == "missing" and is_named:
+        return Problem(path, f"is missing; expected {_expected(schema, root)}")
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if (kind in _AUTHORED and not states_its_form(schema)) or not schema or kind == "json_invalid":
+        return Problem(path, f"got {shown(_at(value, path))}; {message}" if path else message)
+    return Problem(path, f"got {shown(_at(value, path))}; expected {_expected(schema, root)}")
+
+
+def _descend(location: tuple[int | str, ...], root: Schema) -> tuple[Path, Schema]:
+    """Follow an error's location as far as it names fields and items.
+
+    What follows in it are names of options of a union, which nobody wrote.
+    """
+    schema, path = root, list[str | int]()
+    for step in location:
+        found = _child(schema, step, root)
+        if found is None:
+            break
+        schema = found
+        path.append(step)
+    return tuple(path), schema
+
+
+def _child(schema: Schema, step: int | str, root: Schema) -> Schema | None:
+    schema = resolved(schema, root)
+    if isinstance(step, int):
+        found = schema.get("items")
+    else:
+        fields = dict(properties_of(schema, root))
+        found = fields.get(step, fields.get(to_snake(step), schema.get("additionalProperties")))
+    if isinstance(found, Mapping):
+        return resolved(found, root)
+    options = (*schema.get("anyOf", ()), *schema.get("oneOf", ()))
+    children = (_child(option, step, root) for option in options)
+    return next((child for child in children if child is not None), None)
+
+
+def _expected(schema: Schema, root: Schema) -> str:
+    form = accepted_form(schema, root)
+    default = schema.get("default")
+    return form if default in (None, [], {}) else f"{form} (default {shown(default)})"
+
+
+def _at(value: Any, path: Path) -> object:
+    for step in path:
+        try:
+            value = value[step]
+        except (LookupError, TypeError):
+            return None
+    return value

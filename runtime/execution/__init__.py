@@ -1,0 +1,11 @@
+"""How one actor runs, wherever it runs: its loop, its hooks, its statistics."""
+
+from .actor_loop import VERDICT_SECONDS, ActorLoop, Announce
+from .statistics import NodeStatistics
+
+__all__ = [
+    "ActorLoop",
+    "Announce",
+    "NodeStatistics",
+    "VERDICT_SECONDS",
+]

@@ -1,0 +1,89 @@
+"""Calling an actor's own code: timed, watched, and with what it raises turned into its error."""
+
+import inspect
+import time
+import types
+from collections.abc import Callable
+
+import trio
+
+from ..errors import HookError, sole_error
+from .loop_watch import LoopWatch
+
+
+class HookCalls:
+    """Calls the hooks of one actor.
+
+    Attributes:
+        busy_seconds: spent in the actor's code since the caller last set it to 0.
+        in_thread: whether hooks are called in a worker thread, one at a time.
+
+    Args:
+        node_id: whose errors they are.
+        in_thread: to keep trio's loop free.
+        watch: finds out which hook holds the loop; None where nobody else suffers.
+    """
+
+    def __init__(self, node_id: str, *, in_thread: bool, watch: LoopWatch | None) -> None:
+        self.busy_seconds = 0.0
+        self.in_thread = in_thread
+        self._node_id = node_id
+        self._watch = watch
+        self._limiter = trio.CapacityLimiter(1)
+
+    async def call(self, hook: str, function: Callable[..., object], *args: object) -> object:
+        """Call a function of the actor's, in the thread if so, and await what it gives.
+
+        Raises:
+            HookError: it raised.
+        """
+        if not self.in_thread or inspect.iscoroutinefunction(function):
+            result = self.call_here(hook, function, *args)
+        else:
+            work = trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+            result = await self.awaited(hook, work)
+        return await self.awaited(hook, result)
+
+    def call_here(self, hook: str, function: Callable[..., object], *args: object) -> object:
+        """Call a function of the actor's; return what it gives, which may be to be awaited.
+
+        Raises:
+            HookError: it raised.
+        """
+        began = time.perf_counter()
+        try:
+            return function(*args)
+        except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
+            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
+        finally:
+            seconds = time.perf_counter() - began
+            self.busy_seconds += seconds
+            if self._watch is not None:
+                self._watch.held(hook, seconds)
+
+    async def awaited(self, hook: str, result: object) -> object:
+        """Return what a hook gave, once it is there.
+
+        Raises:
+            HookError: the actor raised meanwhile.
+        """
+        if type(result) is not types.CoroutineType and not inspect.isawaitable(result):
+            return result
+        began = time.perf_counter()
+        try:
+            if self._watch is not None and inspect.iscoroutine(result):
+                return await self._watch.watched(hook, result)
+            return await result
+        except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
+            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
+        finally:
+            self.busy_seconds += time.perf_counter() - began
+
+    def _hook_error(self, hook: str, error: BaseException) -> BaseException:
+        if isinstance(error, trio.Cancelled | KeyboardInterrupt):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            own = sole_error(error)
+            if own is error:
+                return error  # nothing but cancellations
+        return HookError.of(self._node_id, hook, error)

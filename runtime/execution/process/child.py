@@ -1,0 +1,300 @@
+"""A node's own process: the same actor loop, with its links and its control socket."""
+
+import faulthandler
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import msgspec
+import trio
+
+from actors import Actor, Context, Progress
+
+from ...catalogue import load_actor
+from ...errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
+from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
+from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
+from ..actor_loop import ActorLoop, has_no_use_for_trio
+from ..profiling import sampled_if_asked
+from ..statistics import NodeStatistics
+from .breakpoints import set_breakpoint_hook
+from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
+from .messages import (
+    LENGTH,
+    Done,
+    Failed,
+    FromNode,
+    NodeSpec,
+    ProgressReport,
+    Ready,
+    Snapshot,
+    ToNode,
+    framed,
+    receive_descriptors,
+    receive_spec,
+)
+from .supervisor import die_with_parent
+
+
+class StopNow(KeyboardInterrupt):
+    """SIGTERM came while the actor's own code was running: break it off.
+
+    A KeyboardInterrupt, because that is what code already knows to let through.
+    """
+
+
+def run_node_process(control: int) -> int:
+    """Run the node that the control socket tells of; return the process's exit status."""
+    die_with_parent(signal.SIGKILL)
+    faulthandler.enable()
+    sock = socket.socket(fileno=control)
+    try:
+        spec = receive_spec(sock)
+        passed = receive_descriptors(sock, spec.descriptors)
+    except EOFError:
+        return 0  # the session was cancelled meanwhile
+    if spec.sys_path:
+        sys.path[:] = spec.sys_path
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    sock.setblocking(False)
+    set_breakpoint_hook(spec.node_id)
+    try:
+        with sampled_if_asked() as stacks:
+            node = _Node(spec, sock, stacks)
+            status = trio.run(node.run, _doorbells(passed))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return status
+
+
+def _doorbells(descriptors: list[int]) -> list[DoorbellEnd]:
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    pairs = iter(descriptors)
+    return [DoorbellEnd(*pair) for pair in zip(pairs, pairs, strict=True)]
+
+
+class _Node:
+    """One node, from its first report to its last."""
+
+    def __init__(
+        self, spec: NodeSpec, sock: socket.socket, stacks: dict[str, dict[str, float]]
+    ) -> None:
+        self._spec = spec
+        self._stacks = stacks
+        self._sock = sock
+        self._stop_asked = Interrupt()
+        self._waiting = BlockingWaiting([sock.fileno(), self._stop_asked.fileno()])
+        self._inbox = Inbox(self._waiting)
+        self._output = Output()
+        self._loop: ActorLoop | None = None
+        self._finished = False
+        self._answering = False
+        self._cleaning_up = False
+        self._turn = trio.Lock()
+
+    async def run(self, doorbells: list[DoorbellEnd]) -> int:
+        """Run to the end, and return the exit status."""
+        with open_shared_ends(self._spec.domain) as shared:
+            try:
+                self._open_links(shared, doorbells)
+                return await self._run_until_asked()
+            except SharedMemoryError as error:
+                await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
+                return 1
+            finally:
+                self._inbox.close()
+                self._output.close()
+                self._stop_asked.close()
+
+    def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
+        count = len(self._spec.readers)
+        for reader, ear in zip(self._spec.readers, doorbells[:count], strict=True):
+            self._inbox.add_reader(shared.open_reader(reader, ear))
+        if self._spec.writer is not None:
+            writer = shared.open_writer(self._spec.writer, doorbells[count:], self._waiting)
+            self._output = Output(writers=[writer])
+
+    async def _run_until_asked(self) -> int:
+        failure: NodeError | SharedMemoryError | None = None
+        with trio.CancelScope() as scope, self._stopped_by_sigterm(scope):
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._listen, nursery.cancel_scope)
+                    await self._run_actor()
+                    await trio.sleep_forever()  # others may still read what this process published
+            except BaseExceptionGroup as group:
+                error = sole_error(group)
+                if isinstance(error, NodeError | SharedMemoryError):
+                    failure = error
+                elif not isinstance(error, StopNow):
+                    raise
+        if failure is None:
+            return 0
+        await self._report_failure(failure)
+        return 1
+
+    async def _run_actor(self) -> None:
+        spec = self._spec
+        context = Context(
+            spec.node_id,
+            spec.session_id,
+            report=self._report_progress,
+            loan=self._output.loan,
+        )
+        limit_memory(spec.max_memory_bytes)
+        actor = self._make_actor(context)
+        if has_no_use_for_trio(actor):
+            self._waiting.alone = self._is_alone
+        self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
+        cleaned_up = False
+        try:
+            await self._loop.initialize()
+            await self._send(Ready())
+            await self._loop.run()
+            cleaned_up = True
+            await self._clean_up()
+        except (NodeError, SharedMemoryError) as error:
+            # Before anything else can fail.
+            await self._report_failure(error)  # noqa: ASYNC120 (it shields itself)
+            self._finished = True
+            raise
+        finally:
+            if not cleaned_up:
+                try:
+                    await self._clean_up()  # noqa: ASYNC102 (it shields itself, with a deadline)
+                except NodeError:
+                    logging.getLogger(__name__).exception("cleanup() failed after another error")
+        await self._send(Done(self._statistics()))
+
+    async def _clean_up(self) -> None:
+        assert self._loop is not None
+        self._cleaning_up = True
+        with trio.move_on_after(self._spec.grace_seconds, shield=True):
+            await self._loop.cleanup()
+
+    def _make_actor(self, context: Context) -> Actor[Any]:
+        try:
+            actor_type = load_actor(self._spec.target)
+            params = actor_type.params_type.model_validate_json(self._spec.params)
+            return actor_type(params, context=context)
+        except Exception as error:
+            raise HookError.of(self._spec.node_id, "__init__", error) from error
+
+    async def _listen(self, stop: trio.CancelScope) -> None:
+        """Answer the server; when it closes the socket, stop."""
+        received = b""
+        while True:
+            self._answering = False
+            await trio.lowlevel.wait_readable(self._sock)
+            self._answering = True
+            try:
+                data = self._sock.recv(4096)
+            except OSError:
+                data = b""
+            if not data:
+                stop.cancel()
+                return
+            received += data
+            while len(received) >= LENGTH.size:
+                (length,) = LENGTH.unpack_from(received)
+                if len(received) < LENGTH.size + length:
+                    break
+                body = received[LENGTH.size : LENGTH.size + length]
+                received = received[LENGTH.size + length :]
+                if self._loop is not None:
+                    message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
+                    if isinstance(message, Notice):
+                        self._loop.notice(message)
+                    else:
+                        await self._send(Snapshot(self._statistics()))
+
+    def _is_alone(self) -> bool:
+        """Return whether only the actor's own task has anything to do."""
+        return not self._answering and self._output.is_idle()
+
+    def _statistics(self) -> NodeStatistics:
+        assert self._loop is not None
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return msgspec.structs.replace(
+            self._loop.statistics,
+            stacks=self._stacks.get(self._spec.node_id, {}),
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            memory_bytes=usage.ru_maxrss * 1024,
+            received=self._inbox.statistics(),
+            sent=self._output.statistics(),
+        )
+
+    async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
+        if self._finished:
+            return
+        if tells_exhaustion(error.stack_trace):
+            allow_last_words()
+        with trio.move_on_after(self._spec.grace_seconds, shield=True):
+            await self._send(
+                Failed(
+                    error.node_id,
+                    error.detail
+                    if isinstance(error, HookError | SharedMemoryError)
+                    else error.message,
+                    error.stack_trace,
+                    error.hook if isinstance(error, HookError) else "",
+                    error.exception_type if isinstance(error, HookError) else "",
+                    no_room=isinstance(error, SharedMemoryError),
+                    wrong_kind=isinstance(error, KindError),
+                )
+            )
+
+    def _report_progress(self, progress: Progress) -> None:
+        self._report(ProgressReport(progress.status, progress.fraction, progress.message))
+
+    def _report(self, message: FromNode) -> None:
+        """Send at once, from synchronous code; a report that does not fit is left out."""
+        if self._turn.locked():
+            return
+        data = framed(message)
+        try:
+            sent = self._sock.send(data)
+        except OSError:
+            return
+        if sent < len(data):
+            self._sock.setblocking(True)
+            self._sock.sendall(data[sent:])
+            self._sock.setblocking(False)
+
+    async def _send(self, message: FromNode) -> None:
+        data = memoryview(framed(message))
+        async with self._turn:
+            while data:
+                try:
+                    data = data[self._sock.send(data) :]
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._sock)
+                except OSError:
+                    return  # the server is gone, and the end of its socket stops this process
+
+    @contextmanager
+    def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:
+        token = trio.lowlevel.current_trio_token()
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            # An actor may be in a long call, and then no cancellation reaches it: break it off.
+            # trio's own code must not be, and cleaning up should not.
+            if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
+                raise StopNow
+            token.run_sync_soon(scope.cancel)
+            self._stop_asked.set()
+
+        previous = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,13 @@
+"""Runs a node in another interpreter.
+
+`python -m runtime.execution.process.exec_main DESCRIPTOR`, started by the forkserver.
+"""
+
+import os
+import sys
+
+from .child import run_node_process
+
+if __name__ == "__main__":
+    os.set_inheritable(int(sys.argv[1]), False)
+    os._exit(run_node_process(int(sys.argv[1])))

@@ -1,0 +1,144 @@
+"""What the server and a node's process say to each other, beside the data."""
+
+import socket
+import struct
+from typing import Final, TypeVar
+
+import msgspec
+
+from ...links import Notice
+from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
+from ..statistics import NodeStatistics
+
+# Parameters may hold a whole grammar, errors a long traceback; nothing honest is longer than this.
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+# The kernel passes at most 253 descriptors at once.
+DESCRIPTORS_AT_ONCE: Final = 200
+DESCRIPTORS_PER_DOORBELL: Final = 2
+
+LENGTH: Final = struct.Struct("<I")
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """What a new process is to run. The descriptors of its doorbells follow: readers, then peers.
+
+    Attributes:
+        target: "module:Class" of the actor.
+        params: the checked parameters, as JSON.
+        sys_path: where the server finds modules; empty for another interpreter, which has its own.
+        grace_seconds: how long cleaning up may take.
+        max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
+    """
+
+    session_id: str
+    node_id: str
+    target: str
+    params: bytes
+    sys_path: list[str]
+    grace_seconds: float
+    domain: DomainSpec
+    readers: list[ReaderSpec]
+    writer: WriterSpec | None
+    max_memory_bytes: int = 0
+
+    @property
+    def descriptors(self) -> int:
+        """How many descriptors follow."""
+        peers = len(self.writer.peers) if self.writer is not None else 0
+        return DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+
+
+class ProgressReport(msgspec.Struct, tag=True, frozen=True):
+    """How far the node's initialization has come."""
+
+    status: str
+    fraction: float
+    message: str
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    """The node is initialized and waits for data."""
+
+
+class Done(msgspec.Struct, tag=True, frozen=True):
+    """The node has flushed, ended its streams and cleaned up."""
+
+    statistics: NodeStatistics
+
+
+class Snapshot(msgspec.Struct, tag=True, frozen=True):
+    """The node's figures so far, as asked for."""
+
+    statistics: NodeStatistics
+
+
+class Failed(msgspec.Struct, tag=True, frozen=True):
+    """The node failed.
+
+    Attributes:
+        hook: that raised; empty where none did.
+        no_room: whether shared memory was exhausted, and no hook raised.
+        wrong_kind: whether it was sent what it does not take, and no hook raised.
+    """
+
+    node_id: str
+    message: str
+    stack_trace: str = ""
+    hook: str = ""
+    exception_type: str = ""
+    no_room: bool = False
+    wrong_kind: bool = False
+
+
+FromNode = ProgressReport | Ready | Done | Snapshot | Failed | Notice
+"""A Notice is of a control message that the node gives."""
+
+
+class Ask(msgspec.Struct, tag=True, frozen=True):
+    """Send a Snapshot."""
+
+
+ToNode = Ask | Notice  # closing the socket says: finish and exit
+
+M = TypeVar("M")
+
+
+def framed(message: msgspec.Struct) -> bytes:
+    """Return a message with its length before it."""
+    body = msgspec.msgpack.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def receive_descriptors(sock: socket.socket, count: int) -> list[int]:
+    """Take over `count` descriptors from a blocking socket.
+
+    Raises:
+        EOFError: the other end closed before all had come.
+    """
+    received: list[int] = []
+    while len(received) < count:
+        data, descriptors, _, _ = socket.recv_fds(sock, 1, DESCRIPTORS_AT_ONCE)
+        if not data:
+            raise EOFError
+        received += descriptors
+    return received
+
+
+def receive_spec(sock: socket.socket) -> NodeSpec:
+    """Read a NodeSpec from a blocking socket.
+
+    Raises:
+        EOFError: the other end closed before all had come.
+    """
+    (length,) = LENGTH.unpack(_receive_exactly(sock, LENGTH.size))
+    return msgspec.msgpack.decode(_receive_exactly(sock, length), type=NodeSpec)
+
+
+def _receive_exactly(sock: socket.socket, count: int) -> bytes:
+    received = bytearray()
+    while len(received) < count:
+        data = sock.recv(count - len(received))
+        if not data:
+            raise EOFError
+        received += data
+    return bytes(received)

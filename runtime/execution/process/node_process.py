@@ -1,0 +1,223 @@
+"""The server's side of one node's process."""
+
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import trio
+
+from ...errors import PipelineError
+from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
+from .supervisor import NUMBER
+
+_TAIL_LINES: Final = 40
+_READ_BYTES: Final = 65536
+_MAX_LINE_BYTES: Final = 64 * 1024
+_REAP_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: with a status, or by a signal. Neither, if nobody could tell."""
+
+    status: int | None = None
+    signal_name: str = ""
+
+
+class GarbledError(ValueError):
+    """What a process wrote to its control socket is no message."""
+
+
+class NodeProcess:
+    """A child process, from the fork to the reaping. Whoever has it calls `end`."""
+
+    def __init__(self, control: socket.socket, supervision: socket.socket, output: int) -> None:
+        self.pid = 0
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        control.setblocking(False)
+        supervision.setblocking(False)
+        self._control = control
+        self._supervision = supervision
+        self._output = trio.lowlevel.FdStream(output)
+        self._exit: Exit | None = None
+        self._reported = b""
+        self._reaping = trio.Lock()
+        self._received = bytearray()
+        self._sending = trio.Lock()
+
+    async def wait_started(self) -> None:
+        """Wait for the process id.
+
+        Raises:
+            PipelineError: it could not be forked.
+        """
+        number = await self._read_number()
+        if number is None:
+            raise PipelineError("the forkserver is gone")
+        if number < 0:
+            raise PipelineError(f"no process could be forked: {os.strerror(-number)}")
+        self.pid = number
+
+    async def give(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
+        """Say what to run, and pass the ends of its links.
+
+        Raises:
+            trio.BrokenResourceError: the process is gone.
+        """
+        passed = list(descriptors)
+        try:
+            await self._send_all(framed(spec))
+            for start in range(0, len(passed), DESCRIPTORS_AT_ONCE):
+                await self._pass(passed[start : start + DESCRIPTORS_AT_ONCE])
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
+    async def receive(self) -> FromNode | None:
+        """Return the process's next message, or None when it has closed its socket.
+
+        Raises:
+            GarbledError: it wrote something else.
+        """
+        while True:
+            message = self._buffered_message()
+            if message is not None:
+                return message
+            try:
+                await trio.lowlevel.wait_readable(self._control)
+                data = self._control.recv(_READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return None
+            if not data:
+                return None
+            self._received += data
+
+    async def send(self, message: msgspec.Struct) -> None:
+        """Send a message; one to a process that is gone is lost."""
+        async with self._sending:
+            with suppress(OSError):
+                await self._send_all(framed(message))
+
+    async def read_output(self, line_came: Callable[[str], None]) -> None:
+        """Pass on every line that the process, or one that it started, prints, until the end."""
+        pending = b""
+        while True:
+            try:
+                data = await self._output.receive_some()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                data = b""
+            *lines, pending = (pending + data).split(b"\n")
+            if len(pending) > _MAX_LINE_BYTES or not data:
+                lines.append(pending)
+                pending = b""
+            for line in lines:
+                text = line.decode(errors="replace").rstrip()
+                if text:
+                    self.tail.append(text)
+                    line_came(text)
+            if not data:
+                return
+
+    async def wait(self) -> Exit:
+        """Wait until the process, and all that it started, is reaped; return how it ended."""
+        async with self._reaping:
+            if self._exit is None:
+                if not self.pid:  # whoever waited for its start was cancelled
+                    self.pid = await self._read_number() or 0
+                exited = _as_exit(await self._read_number())
+                await self._read_number()  # its end, when all that it started is reaped too
+                self._exit = exited
+        return self._exit
+
+    async def end(self, *, grace_seconds: float, terminate: bool = True) -> Exit:
+        """End the process: close its control socket, SIGTERM, SIGKILL after the grace, reap it.
+
+        Args:
+            grace_seconds: how long it may take to end by itself.
+            terminate: whether to signal at once; a process that has finished its work need not be.
+        """
+        with trio.CancelScope(shield=True):
+            self._control.close()
+            if terminate:
+                self._signal(signal.SIGTERM)
+            with trio.move_on_after(grace_seconds):
+                await self.wait()
+            if self._exit is None:
+                self._signal(signal.SIGKILL)
+                with trio.move_on_after(_REAP_SECONDS):
+                    await self.wait()
+            trio.lowlevel.notify_closing(self._supervision)
+            self._supervision.close()
+            await self._output.aclose()
+        return self._exit or Exit()
+
+    def _signal(self, number: int) -> None:
+        if self._exit is None:
+            with suppress(OSError):  # it is gone, and took everything along
+                self._supervision.send(bytes([number]))
+
+    async def _read_number(self) -> int | None:
+        while len(self._reported) < NUMBER.size:
+            await trio.lowlevel.wait_readable(self._supervision)
+            try:
+                data = self._supervision.recv(NUMBER.size - len(self._reported))
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                return None
+            self._reported += data
+        reported, self._reported = self._reported, b""
+        number: int = NUMBER.unpack(reported)[0]
+        return number
+
+    def _buffered_message(self) -> FromNode | None:
+        if len(self._received) < LENGTH.size:
+            return None
+        (length,) = LENGTH.unpack_from(self._received)
+        if length > MAX_MESSAGE_BYTES:
+            raise GarbledError(f"a message of {length} bytes")
+        end = LENGTH.size + length
+        if len(self._received) < end:
+            return None
+        body = bytes(self._received[LENGTH.size : end])
+        del self._received[:end]
+        try:
+            message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
+        except msgspec.MsgspecError as error:
+            raise GarbledError(str(error)) from error
+        return message
+
+    async def _send_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._control.send(rest) :]
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._control)
+
+    async def _pass(self, descriptors: list[int]) -> None:
+        while True:
+            try:
+                socket.send_fds(self._control, [b"d"], descriptors)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._control)
+            else:
+                return
+
+
+def _as_exit(wait_status: int | None) -> Exit:
+    if wait_status is None:
+        return Exit()
+    code = os.waitstatus_to_exitcode(wait_status)
+    if code >= 0:
+        return Exit(status=code)
+    return Exit(signal_name=signal.Signals(-code).name)

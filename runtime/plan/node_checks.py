@@ -1,0 +1,144 @@
+"""Checks of single nodes, also of those in a document that is no valid manifest."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from actors import ANY_KIND, Kind
+from actors.catalogue import CONVERTERS
+
+from ..catalogue import Acceptance, Catalogue, NodeType
+from ..catalogue.describing import Describer
+from ..config import RuntimeConfig
+from ..documents import Document, FaultList, Path, dotted
+from ..errors import ConfigError
+from ..manifest import MultiprocessSettings, params_of_nodes, where
+from .effective_settings import refused_settings
+from .routing import Assignment, Router, RoutingError
+
+_MULTIPROCESS: Final[Path] = ("metadata", "multiprocess")
+_OVERRIDES: Final[Path] = (*_MULTIPROCESS, "executor_overrides")
+
+
+class NodeChecker:
+    """Checks one node after the other, and collects what is wrong."""
+
+    def __init__(
+        self, document: Document, catalogue: Catalogue, describer: Describer, faults: FaultList
+    ) -> None:
+        self._document = document
+        self._catalogue = catalogue
+        self._describer = describer
+        self._faults = faults
+
+    def find_type(self, index: int, name: str) -> NodeType | None:
+        """Return the node's type; if there is none of that name, say so."""
+        node_type = self._catalogue.find(name)
+        if node_type is None:
+            self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
+        return node_type
+
+    def check_params(
+        self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the params under their own names; say what is wrong with them."""
+        place: Path = ("nodes", index, "params")
+        try:
+            checked = self._describer.check_params(node_type, given)
+        except ConfigError as error:
+            self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
+            return {}
+        for problem in checked.problems:
+            file_and_line = self._document.place((*place, *problem.path))
+            param = f"param {dotted(problem.path)}" if problem.path else "params"
+            subject = f"node {node_id!r} ({node_type.name})"
+            parts = (file_and_line, subject, param)
+            self._faults.add(": ".join(part for part in parts if part), problem.message)
+        return checked.values
+
+    def find_executor(
+        self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
+    ) -> Assignment | None:
+        """Return what runs the node; if that cannot be, say so."""
+        try:
+            return router.route(node_type, override)
+        except RoutingError as error:
+            path: Path = ("nodes", index, "node_type")
+            self.fault(path if override is None else (*_OVERRIDES, node_id), str(error))
+            return None
+
+    def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
+        """Say so if a connection's source gives data, and none of it is what its target takes."""
+        given, taken = self.kinds(source)[1], self.kinds(target)[0].kinds
+        if given and not given & taken:
+            self.fault(
+                ("connections", index),
+                f"{source.name} gives {_names(given)}, and {target.name} takes {_names(taken)}; "
+                f"{_bridge(given, taken)}",
+            )
+
+    def kinds(self, node_type: NodeType) -> tuple[Acceptance, frozenset[Kind]]:
+        """Return what a type takes and gives; all, where that is not known and said elsewhere."""
+        actor = node_type.target.rpartition(":")[2].rpartition(".")[2]
+        try:
+            description = self._describer.describe(node_type)
+        except ConfigError:
+            return Acceptance(actor, ANY_KIND), ANY_KIND
+        return Acceptance(actor, description.takes), description.gives
+
+    def fault(self, path: Path, message: str) -> None:
+        """Add a fault at its place."""
+        self._faults.add(where(self._document, path), message)
+
+
+def check_document(
+    document: Document, config: RuntimeConfig, checker: NodeChecker, router: Router
+) -> None:
+    """Check what can be checked of a document that is no valid manifest."""
+    executable = _at(document.value, (*_MULTIPROCESS, "python_executable"))
+    if isinstance(executable, str) and executable:
+        asked = MultiprocessSettings(python_executable=executable)
+        for problem in refused_settings(asked, config):
+            checker.fault(problem.path, problem.message)
+    nodes = _at(document.value, ("nodes",))
+    if not isinstance(nodes, list) or len(nodes) > config.limits.max_manifest_nodes:
+        return
+    types: dict[object, NodeType] = {}
+    texts, _ = params_of_nodes(document.value)
+    for index, node in enumerate(nodes):
+        name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
+        node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
+        if node_type is None:
+            continue
+        if isinstance(node_id, str):
+            types.setdefault(node_id, node_type)
+        params = texts.get(index, _at(node, ("params",)))
+        if isinstance(params, dict | None):
+            checker.check_params(index, str(node_id or ""), node_type, params or {})
+        override = _at(document.value, (*_OVERRIDES, node_id)) if isinstance(node_id, str) else None
+        if isinstance(override, str) and override:
+            checker.find_executor(index, str(node_id), node_type, override, router)
+    connections = _at(document.value, ("connections",))
+    for index, connection in enumerate(connections if isinstance(connections, list) else ()):
+        ends = [_at(connection, ("from",)), _at(connection, ("to",))]
+        if all(isinstance(end, str) and end in types for end in ends):
+            checker.check_kinds(index, types[ends[0]], types[ends[1]])
+
+
+def _bridge(given: frozenset[Kind], taken: frozenset[Kind]) -> str:
+    """Return what to do about two ends that share no kind."""
+    converters = [
+        name for (source, target), name in CONVERTERS.items() if source in given and target in taken
+    ]
+    if converters:
+        return f"put a {' or '.join(converters)} between them"
+    return "connect nodes that share a kind of data"
+
+
+def _names(kinds: frozenset[Kind]) -> str:
+    return ", ".join(kind.value for kind in Kind if kind in kinds) or "nothing"
+
+
+def _at(value: object, path: Path) -> object:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

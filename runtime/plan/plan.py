@@ -1,0 +1,242 @@
+"""What a session will run: a manifest with everything checked and decided that can be before."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from actors import Kind
+
+from ..catalogue import Acceptance, Catalogue, NodeType
+from ..catalogue.describing import Describer, ImportingDescriber
+from ..config import RuntimeConfig
+from ..documents import Document, FaultList, Problem
+from ..errors import LimitError, ManifestError
+from ..manifest import (
+    Manifest,
+    ManifestSource,
+    NodeId,
+    NodeManifest,
+    read_manifest,
+    topological_order,
+)
+from .effective_settings import Effective, effective_settings, refused_settings
+from .node_checks import NodeChecker, check_document
+from .routing import EXECUTORS, MULTIPROCESS, Router
+
+_IMPORTING: Final = ImportingDescriber()
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node of a plan.
+
+    Attributes:
+        params: checked, as JSON can carry them, in snake_case, without defaults.
+        executor: the name of the executor that runs it.
+        reason: why that one.
+        inputs: the nodes that it reads, in the order of the manifest's connections.
+        outputs: the nodes that read it.
+        accepts: what it takes.
+        produces: the kinds of data that it gives.
+    """
+
+    node_id: NodeId
+    node_type: NodeType
+    params: Mapping[str, Any]
+    executor: str
+    reason: str
+    inputs: tuple[NodeId, ...]
+    outputs: tuple[NodeId, ...]
+    accepts: Acceptance
+    produces: frozenset[Kind]
+
+    @property
+    def has_process(self) -> bool:
+        """Whether the node needs a process of its own."""
+        return self.executor == MULTIPROCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pipeline that is ready to be started.
+
+    Attributes:
+        nodes: each after all that it reads.
+        settings: of this session, each with its source.
+    """
+
+    manifest: Manifest
+    nodes: tuple[NodePlan, ...]
+    settings: Effective
+
+    def node(self, node_id: str) -> NodePlan:
+        """Return a node by its id.
+
+        Raises:
+            KeyError: there is none of that id.
+        """
+        for node in self.nodes:
+            if node.node_id == node_id:
+                return node
+        raise KeyError(node_id)
+
+    @property
+    def sources(self) -> tuple[NodeId, ...]:
+        """The nodes that read no other."""
+        return tuple(node.node_id for node in self.nodes if not node.inputs)
+
+    @property
+    def sinks(self) -> tuple[NodeId, ...]:
+        """The nodes that no other reads: their outputs are the session's."""
+        return tuple(node.node_id for node in self.nodes if not node.outputs)
+
+    @property
+    def successors(self) -> dict[NodeId, tuple[NodeId, ...]]:
+        """For each node, those that read it."""
+        return {node.node_id: node.outputs for node in self.nodes}
+
+    @property
+    def process_count(self) -> int:
+        """How many processes the plan needs."""
+        return sum(node.has_process for node in self.nodes)
+
+
+def make_plan(
+    manifest: Manifest,
+    *,
+    config: RuntimeConfig,
+    catalogue: Catalogue,
+    executors: Collection[str] = EXECUTORS,
+    describer: Describer = _IMPORTING,
+) -> Plan:
+    """Decide what a session will run. Starts nothing of it.
+
+    The describer knows the classes of the node types that the manifest names; the default one
+    imports them here, which may take a while.
+
+    Raises:
+        ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
+            manifest is larger than the operator allows; `faults` lists everything that is wrong.
+        LimitError: it is all valid, and needs more processes than a session may have.
+    """
+    faults = FaultList()
+    _report(manifest, faults, _size_problems(manifest, config))
+    faults.raise_any()  # before a module is imported for it
+    router = Router(config.routing, executors=executors)
+    checker = NodeChecker(manifest.document, catalogue, describer, faults)
+    planner = _Planner(manifest, checker, router)
+    plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
+    _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
+    excess = _excess_processes(plan)
+    if excess and faults:
+        faults.add(manifest.where(("nodes",)), excess)
+    faults.raise_any()
+    if excess:
+        raise LimitError(excess)
+    return plan
+
+
+def plan_manifest(
+    source: ManifestSource,
+    *,
+    config: RuntimeConfig,
+    catalogue: Catalogue,
+    executors: Collection[str] = EXECUTORS,
+    describer: Describer = _IMPORTING,
+) -> Plan:
+    """Read a manifest where it is not read yet, and decide what a session will run.
+
+    Raises:
+        ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
+        LimitError: as `make_plan`.
+    """
+    try:
+        manifest = read_manifest(source)
+    except ManifestError as error:
+        faults = FaultList()
+        faults.extend(error.faults)
+        if isinstance(error.document, Document):
+            router = Router(config.routing, executors=executors)
+            checker = NodeChecker(error.document, catalogue, describer, faults)
+            check_document(error.document, config, checker, router)
+        faults.raise_any()
+        raise
+    return make_plan(
+        manifest, config=config, catalogue=catalogue, executors=executors, describer=describer
+    )
+
+
+class _Planner:
+    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
+        self._manifest = manifest
+        self._router = router
+        self._checker = checker
+
+    def plan(self, settings: Effective) -> Plan:
+        """Return the plan; where there are faults, a node that has one may be missing."""
+        manifest = self._manifest
+        inputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
+        outputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
+        for connection in manifest.connections:
+            outputs[connection.source].append(connection.target)
+            inputs[connection.target].append(connection.source)
+        order = {node: place for place, node in enumerate(topological_order(outputs))}
+        planned: list[NodePlan] = []
+        types: dict[NodeId, NodeType] = {}
+        for index, node in enumerate(manifest.nodes):
+            node_type = self._type(index, node)
+            if node_type is None:
+                continue
+            types[node.id] = node_type
+            params = self._checker.check_params(index, node.id, node_type, node.params)
+            override = manifest.metadata.multiprocess.executor_overrides.get(node.id)
+            assignment = self._checker.find_executor(
+                index, node.id, node_type, override, self._router
+            )
+            if assignment is not None:
+                executor, reason = assignment.executor, assignment.reason
+                ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+                kinds = self._checker.kinds(node_type)
+                planned.append(
+                    NodePlan(node.id, node_type, params, executor, reason, *ends, *kinds)
+                )
+        for index, connection in enumerate(manifest.connections):
+            if connection.source in types and connection.target in types:
+                self._checker.check_kinds(index, types[connection.source], types[connection.target])
+        planned.sort(key=lambda node: order[node.node_id])
+        return Plan(manifest, tuple(planned), settings)
+
+    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
+        if node.host:
+            message = (
+                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
+            )
+            self._checker.fault(("nodes", index, "host"), message)
+        return self._checker.find_type(index, node.node_type)
+
+
+def _report(manifest: Manifest, faults: FaultList, problems: Iterator[Problem]) -> None:
+    for problem in problems:
+        faults.add(manifest.where(problem.path), problem.message)
+
+
+def _size_problems(manifest: Manifest, config: RuntimeConfig) -> Iterator[Problem]:
+    limits = config.limits
+    for key, count, most in (
+        ("nodes", len(manifest.nodes), limits.max_manifest_nodes),
+        ("connections", len(manifest.connections), limits.max_manifest_connections),
+    ):
+        if count > most:
+            message = f"got {count}; the operator allows {most} (limits.max_manifest_{key})"
+            yield Problem((key,), message)
+
+
+def _excess_processes(plan: Plan) -> str:
+    """Return what is wrong if the plan needs more processes than a session may have."""
+    most, needed = plan.settings.max_processes_per_session, plan.process_count
+    if needed <= most.value:
+        return ""
+    names = ", ".join(node.node_id for node in plan.nodes if node.has_process)
+    return (
+        f"{needed} nodes need a process of their own ({names}); max_processes_per_session is {most}"
+    )

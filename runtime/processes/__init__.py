@@ -1,1 +1,0 @@
-"""Child processes: the forkserver that makes them, and what runs inside."""

@@ -1,0 +1,146 @@
+"""One runtime's own names on this machine, and the sweep of what dead ones left."""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ..errors import PipelineError
+from ..links.shared import SEGMENTS, DomainSpec
+
+_LOCK: Final = "lock"
+# The process id, so that people can tell whose it is; the rest, because ids are used again.
+_NAME: Final = re.compile(r"[0-9a-f]+-[0-9a-f]{4}")
+_UNFINISHED: Final = ".new-"
+# Nobody takes longer from making a folder to locking it.
+_UNFINISHED_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What was removed that servers had left which were killed.
+
+    Attributes:
+        instances: how many servers.
+        segments: files in shared memory.
+        segment_bytes: what they took.
+    """
+
+    instances: int = 0
+    segments: int = 0
+    segment_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The names that belong to one runtime.
+
+    Attributes:
+        name: part of every name.
+        root: its folder, which is locked as long as it lives: whoever gets the lock knows that it
+            does not.
+        swept: what it removed of others at its start.
+    """
+
+    name: str
+    root: Path
+    swept: Swept
+
+    def domain(self, number: int, budget_bytes: int) -> DomainSpec:
+        """Return the names of its session `number`.
+
+        iceoryx2's files lie in shared memory too: it waits for the disk at each of them.
+        """
+        prefix = f"{_prefix(self.name)}{number}_"
+        return DomainSpec(prefix, str(SEGMENTS / f"{prefix}files"), budget_bytes)
+
+
+@contextmanager
+def open_instance() -> Iterator[Instance]:
+    """Take a name, and sweep what servers of this user left that are dead.
+
+    Raises:
+        PipelineError: the folder for temporary files does not allow it.
+    """
+    folder = _folder()
+    swept = _sweep(folder)
+    name = f"{os.getpid():x}-{secrets.token_hex(2)}"
+    unfinished, root = folder / f"{_UNFINISHED}{name}", folder / name
+    unfinished.mkdir(mode=0o700)
+    descriptor = os.open(unfinished / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Others see the folder when it is locked, and not before.
+        unfinished.rename(root)
+        try:
+            yield Instance(name, root, swept)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+
+
+def _folder() -> Path:
+    """Return the folder of all runtimes of this user."""
+    folder = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise PipelineError(f"{folder}: cannot be made: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PipelineError(f"{folder}: is not a folder of this user's; remove it")
+    return folder
+
+
+def _sweep(folder: Path) -> Swept:
+    instances = segments = segment_bytes = 0
+    for root in folder.iterdir():
+        if root.name.startswith(_UNFINISHED):
+            with suppress(FileNotFoundError):
+                if time.time() - root.stat().st_mtime > _UNFINISHED_SECONDS:
+                    shutil.rmtree(root, ignore_errors=True)
+        elif _NAME.fullmatch(root.name) and _is_dead(root):
+            left = DomainSpec(_prefix(root.name), str(root))
+            sizes = [_size_bytes(path) for path in left.segments()]
+            left.remove()
+            instances += 1
+            segments += len(sizes)
+            segment_bytes += sum(sizes)
+    return Swept(instances, segments, segment_bytes)
+
+
+def _is_dead(root: Path) -> bool:
+    """Return whether nobody holds the lock of an instance's folder."""
+    try:
+        descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False  # it ends just now, or is nothing that we know
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def _size_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
+def _prefix(name: str) -> str:
+    return f"mr{name}_"

@@ -1,0 +1,17 @@
+"""The codec: messages of remotemedia.v1 to bytes and back, strictly and fast."""
+
+from .codec import Codec, as_payload
+from .descriptors import DESCRIPTOR_SET, DescribedFile, described_files
+from .errors import DecodeError, EncodeError
+from .part_writers import Buffer
+
+__all__ = [
+    "Buffer",
+    "Codec",
+    "DESCRIPTOR_SET",
+    "DecodeError",
+    "DescribedFile",
+    "EncodeError",
+    "as_payload",
+    "described_files",
+]

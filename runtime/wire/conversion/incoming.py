@@ -1,0 +1,311 @@
+"""Buffers of the contract to data items. Arrays are views of the message's bytes, never copies."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from actors import (
+    Array,
+    Audio,
+    BatchHint,
+    Binary,
+    Bundle,
+    CancelSpeculation,
+    Control,
+    ControlMessage,
+    Data,
+    DataError,
+    DeadlineWarning,
+    File,
+    Json,
+    NumpyArray,
+    PixelFormat,
+    Tensor,
+    Text,
+    Video,
+    VideoCodec,
+)
+
+from ...errors import InputError
+from .. import (
+    AudioBuffer,
+    AudioFormat,
+    BinaryBuffer,
+    DataBuffer,
+    DataChunk,
+    FileBuffer,
+    JsonData,
+    NumpyBuffer,
+    TensorBuffer,
+    TensorDtype,
+    TextBuffer,
+    VideoFrame,
+)
+from .. import ControlMessage as ControlBuffer
+
+AUDIO_DTYPES: Final[dict[int, np.dtype[Any]]] = {
+    AudioFormat.UNSPECIFIED: np.dtype("<f4"),
+    AudioFormat.F32: np.dtype("<f4"),
+    AudioFormat.I16: np.dtype("<i2"),
+    AudioFormat.I32: np.dtype("<i4"),
+}
+TENSOR_DTYPES: Final[dict[int, np.dtype[Any]]] = {
+    TensorDtype.F32: np.dtype("<f4"),
+    TensorDtype.F16: np.dtype("<f2"),
+    TensorDtype.I32: np.dtype("<i4"),
+    TensorDtype.I8: np.dtype("i1"),
+    TensorDtype.U8: np.dtype("u1"),
+}
+_MOST_LENGTH: Final = 2**62
+_UTF_8: Final = frozenset({"", "utf-8", "utf8"})
+
+
+def data_of(buffer: DataBuffer | None, what: str = "the chunk") -> Data:
+    """Return the item that a buffer carries.
+
+    Args:
+        buffer: a buffer of any kind; None or one of no kind is refused.
+        what: the buffer's name in messages.
+
+    Raises:
+        InputError: what it says does not fit together, or it is of no kind.
+    """
+    if buffer is not None:
+        metadata = buffer.metadata
+        for name, convert in _CONVERTERS:
+            member = getattr(buffer, name)
+            if member is not None:
+                try:
+                    return convert(member, metadata)
+                except DataError as error:
+                    raise InputError(f"{what}: {name}: {error}") from error
+    kinds = ", ".join(name for name, _ in _CONVERTERS)
+    raise InputError(f"{what} carries no data; set one of {kinds} in its buffer")
+
+
+def chunk_data_of(chunk: DataChunk) -> Data:
+    """Return the item of a DataChunk: that of its buffer, or one bundle of its named buffers.
+
+    Raises:
+        InputError: as `data_of`; or it has both, or neither.
+    """
+    if not chunk.named_buffers:
+        return data_of(chunk.buffer)
+    if chunk.buffer is not None:
+        raise InputError("the chunk has both buffer and named_buffers; set one of them")
+    members = {
+        name: data_of(buffer, f"named_buffers[{name!r}]")
+        for name, buffer in chunk.named_buffers.items()
+    }
+    try:
+        return Bundle(members)
+    except DataError as error:
+        raise InputError(f"named_buffers: {error}") from error
+
+
+def audio_of_chunk(buffer: AudioBuffer | None) -> Audio:
+    """Return the item of a legacy AudioChunk, its samples converted to float32.
+
+    Raises:
+        InputError: as `data_of`.
+    """
+    if buffer is None:
+        raise InputError("the audio chunk carries no buffer")
+    try:
+        audio = _audio(buffer, {})
+    except DataError as error:
+        raise InputError(f"the audio chunk: {error}") from error
+    return Audio(audio.as_float(), audio.sample_rate, audio.metadata_json)
+
+
+def _audio(buffer: AudioBuffer, metadata: dict[str, str]) -> Audio:
+    dtype = AUDIO_DTYPES.get(buffer.format)
+    if dtype is None:
+        raise DataError(f"format {int(buffer.format)} is not known; expected F32, I16 or I32")
+    if buffer.channels == 0:
+        raise DataError("channels is 0; say how many are interleaved, 1 for mono")
+    samples = _elements(buffer.samples, dtype, "samples")
+    if buffer.num_samples not in (0, samples.size):
+        raise DataError(
+            f"num_samples is {buffer.num_samples}, but there are {samples.size} samples of "
+            f"{dtype.itemsize} bytes in all channels together"
+        )
+    if samples.size % buffer.channels:
+        raise DataError(
+            f"{samples.size} samples cannot be divided among {buffer.channels} channels"
+        )
+    return Audio(
+        samples.reshape(-1, buffer.channels),
+        buffer.sample_rate,
+        None if buffer.metadata_json is None else bytes(buffer.metadata_json),
+        metadata=metadata,
+    )
+
+
+def _video(buffer: VideoFrame, metadata: dict[str, str]) -> Video:
+    return Video(
+        np.frombuffer(buffer.pixel_data, np.uint8),
+        buffer.width,
+        buffer.height,
+        _member(PixelFormat, buffer.format, "format"),
+        buffer.frame_number,
+        buffer.timestamp_us,
+        _member(VideoCodec, buffer.codec, "codec"),
+        buffer.is_keyframe,
+        metadata=metadata,
+    )
+
+
+def _tensor(buffer: TensorBuffer, metadata: dict[str, str]) -> Tensor:
+    dtype = TENSOR_DTYPES.get(buffer.dtype)
+    if dtype is None:
+        raise DataError(f"dtype {int(buffer.dtype)} is not known; expected F32, F16, I32, I8 or U8")
+    elements = _elements(buffer.data, dtype, "data")
+    return Tensor(_shaped(elements, buffer.shape), buffer.layout, metadata=metadata)
+
+
+def _numpy(buffer: NumpyBuffer, metadata: dict[str, str]) -> NumpyArray:
+    try:
+        dtype = np.dtype(buffer.dtype)
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise DataError(
+            f'dtype {buffer.dtype!r} is no numpy type; expected a name such as "float32"'
+        ) from error
+    if not buffer.dtype or dtype.hasobject or dtype.fields is not None or not dtype.itemsize:
+        raise DataError(f"dtype {buffer.dtype!r} is not one of plain values")
+    elements = _elements(buffer.data, dtype, "data")
+    if buffer.strides:
+        return NumpyArray(_strided(elements, buffer), metadata=metadata)
+    fortran = buffer.f_contiguous and not buffer.c_contiguous
+    return NumpyArray(_shaped(elements, buffer.shape, "F" if fortran else "C"), metadata=metadata)
+
+
+def _strided(elements: Array, buffer: NumpyBuffer) -> Array:
+    """Lay the elements out as the strides say.
+
+    A client that made its bytes with `tobytes()` has packed them in C order, whatever the strides
+    of its array were: so it is where the strides do not lead just to the end of the data, and there
+    are as many elements as the shape says.
+    """
+    shape, strides = _checked_dimensions(buffer.shape), buffer.strides
+    if len(strides) != len(shape):
+        raise DataError(f"{len(strides)} strides for {len(shape)} dimensions")
+    count = math.prod(shape)
+    reach = [(length - 1) * stride for length, stride in zip(shape, strides, strict=True)]
+    first = -sum(step for step in reach if step < 0)
+    extent = first + sum(step for step in reach if step > 0) + elements.itemsize
+    if not count or (extent != elements.nbytes and count == elements.size):
+        return _shaped(elements, buffer.shape)
+    # More elements than there are, one behind several indices, would take memory without bounds.
+    if count > elements.size or extent > elements.nbytes or _splits(strides, elements):
+        raise DataError(
+            f"shape {list(shape)} with strides {list(strides)} does not fit {elements.nbytes} bytes"
+        )
+    # Not as_strided: this constructor checks that nothing outside of the bytes is reached.
+    return np.ndarray(shape, elements.dtype, elements.view(np.uint8).data, first, tuple(strides))
+
+
+def _splits(strides: list[int], elements: Array) -> bool:
+    """Whether strides lead into the middle of an element."""
+    return any(stride % elements.itemsize for stride in strides)
+
+
+def _json(buffer: JsonData, metadata: dict[str, str]) -> Json:
+    return Json.from_text(buffer.json_payload, buffer.schema_type, metadata=metadata)
+
+
+def _text(buffer: TextBuffer, metadata: dict[str, str]) -> Text:
+    if buffer.encoding.lower() not in _UTF_8:
+        raise DataError(f"encoding is {buffer.encoding!r}; text_data must be UTF-8")
+    try:
+        text = str(buffer.text_data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"text_data is not UTF-8: {error}") from error
+    return Text(text, buffer.language, buffer.channel, buffer.encoding, metadata=metadata)
+
+
+def _binary(buffer: BinaryBuffer, metadata: dict[str, str]) -> Binary:
+    return Binary(np.frombuffer(buffer.data, np.uint8), buffer.mime_type, metadata=metadata)
+
+
+def _file(buffer: FileBuffer, metadata: dict[str, str]) -> File:
+    return File(
+        buffer.path,
+        buffer.filename,
+        buffer.mime_type,
+        buffer.size,
+        buffer.offset,
+        buffer.length,
+        buffer.stream_id,
+        metadata=metadata,
+    )
+
+
+def _control(buffer: ControlBuffer, metadata: dict[str, str]) -> Control:
+    return Control(
+        _control_message(buffer),
+        buffer.segment_id,
+        buffer.timestamp_ms,
+        buffer.metadata,
+        metadata=metadata,
+    )
+
+
+def _control_message(buffer: ControlBuffer) -> ControlMessage | None:
+    if (span := buffer.cancel_speculation) is not None:
+        return CancelSpeculation(span.from_timestamp, span.to_timestamp)
+    if (hint := buffer.batch_hint) is not None:
+        return BatchHint(hint.suggested_batch_size)
+    if (warning := buffer.deadline_warning) is not None:
+        return DeadlineWarning(warning.deadline_us)
+    return None
+
+
+def _elements(data: bytes, dtype: np.dtype[Any], what: str) -> Array:
+    if len(data) % dtype.itemsize:
+        raise DataError(
+            f"{what} has {len(data)} bytes, no multiple of the {dtype.itemsize} of one {dtype}"
+        )
+    return np.frombuffer(data, dtype)
+
+
+def _shaped(elements: Array, shape: list[int], order: Any = "C") -> Array:
+    dimensions = _checked_dimensions(shape)
+    try:
+        return elements.reshape(dimensions, order=order)
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            f"shape {list(shape)} does not fit {elements.size} elements of {elements.dtype}"
+        ) from error
+
+
+def _checked_dimensions(shape: list[int]) -> tuple[int, ...]:
+    # 64 is what numpy can do; 32 is what it could until its version 2.
+    if len(shape) > 32:
+        raise DataError(f"a shape of {len(shape)} dimensions; at most 32 are taken")
+    # Beyond that numpy would take a length for one that it is to find out.
+    if any(length > _MOST_LENGTH for length in shape):
+        raise DataError(f"shape {list(shape)} is beyond all bounds")
+    return tuple(shape)
+
+
+def _member(kind: Any, value: int, what: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise DataError(f"{what} {int(value)} is not known") from error
+
+
+_CONVERTERS: Final[tuple[tuple[str, Callable[[Any, dict[str, str]], Data]], ...]] = (
+    ("audio", _audio),
+    ("text", _text),
+    ("json", _json),
+    ("video", _video),
+    ("tensor", _tensor),
+    ("numpy", _numpy),
+    ("binary", _binary),
+    ("control", _control),
+    ("file", _file),
+)
