@@ -18,8 +18,8 @@ from runtime.config import Files
 from runtime.execution.process import Forkserver
 from runtime.executors import MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
-from tests.pipeline import culprit, specimens
 from tests.service import specimens as service_specimens
+from tests.session import culprit, specimens
 
 SPECIMENS = {
     name: found

@@ -1,111 +1,224 @@
-"""The arrows between the rooms, and the seams that only one room may have."""
+"""The structure of the source: arrows between rooms, public names, and seams of one room."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted(
-    path
-    for path in (*ROOT.glob("actors/**/*.py"), *ROOT.glob("runtime/**/*.py"))
-    if "generated" not in path.parts
-)
+
+# Room -> the rooms that it may import. `errors` and `events` are for everybody.
+ARROWS = {
+    "catalogue": {"config", "documents"},
+    "cli": {
+        "catalogue",
+        "client",
+        "config",
+        "documents",
+        "execution",
+        "links",
+        "logs",
+        "manifest",
+        "media",
+        "plan",
+        "service",
+        "session",
+    },
+    "client": {"config", "documents", "manifest", "wire"},
+    "config": {"documents", "manifest"},
+    "documents": set(),
+    "execution": {"catalogue", "links"},
+    "executors": {"catalogue", "config", "execution", "links", "logs", "plan"},
+    "links": set(),
+    "logs": {"config"},
+    "manifest": {"documents"},
+    "media": set(),
+    "plan": {"catalogue", "config", "documents", "manifest"},
+    "service": {"config", "execution", "links", "plan", "session", "wire"},
+    "session": {
+        "catalogue",
+        "config",
+        "documents",
+        "execution",
+        "executors",
+        "links",
+        "manifest",
+        "plan",
+    },
+    "testing": {
+        "catalogue",
+        "config",
+        "documents",
+        "execution",
+        "executors",
+        "links",
+        "manifest",
+        "plan",
+        "session",
+    },
+    "wire": {"manifest"},
+}
+FOR_EVERYBODY = {"errors", "events"}
+ENTRY_POINTS = {"__init__", "__main__"}
+# Developers run the first by its name. Importing the packages of the others would load what most of
+# their users do not need: the whole command line, the whole test kit.
+OPEN_MODULES = {"runtime.wire.regenerate", "runtime.cli.app", "runtime.testing.warm_forkserver"}
 
 
-def imports(path: Path) -> set[str]:
-    """Return the absolute names of every module that a file imports, lazily or not."""
-    package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1]).split(".")
-    found = set()
+def name_of(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def sources(*folders: str) -> dict[str, Path]:
+    found = (path for folder in folders for path in sorted(ROOT.glob(f"{folder}/**/*.py")))
+    return {name_of(path): path for path in found if "generated" not in path.parts}
+
+
+MODULES = sources("actors", "runtime")
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+TESTS = sources("tests", "docs")
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[str, str], ...]:
+    """Return every (module, name) that a file imports, lazily or for its types too."""
+    package = list(path.relative_to(ROOT).with_suffix("").parts[:-1])
+    found: list[tuple[str, str]] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            found += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            found.add(".".join([*base, node.module or ""]).strip("."))
-    return found
+            module = ".".join([*base, node.module or ""]).strip(".")
+            found += [(module, alias.name) for alias in node.names]
+    return tuple(found)
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    for module, name in imported(path):
+        submodule = f"{module}.{name}"
+        yield submodule if submodule in MODULES else module
 
 
 def importers(prefix: str) -> set[str]:
     return {
-        str(path.relative_to(ROOT))
-        for path in MODULES
-        if any(name == prefix or name.startswith(f"{prefix}.") for name in imports(path))
+        name
+        for name, path in MODULES.items()
+        if any(f"{each}.".startswith(f"{prefix}.") for each in modules_imported(path))
     }
 
 
+def room_of(name: str) -> str:
+    return f"{name}.__init__".split(".")[1]
+
+
+def arrows() -> set[tuple[str, str]]:
+    return {
+        (room_of(name), room_of(other))
+        for name, path in MODULES.items()
+        for other in modules_imported(path)
+        if name.startswith("runtime.") and other.startswith("runtime.")
+    }
+
+
+def test_rooms_import_only_the_rooms_that_they_may() -> None:
+    assert {
+        (room, other)
+        for room, other in arrows()
+        if room not in ENTRY_POINTS | {other}
+        and other not in FOR_EVERYBODY | ARROWS.get(room, set())
+    } == set()
+
+
+def test_every_allowed_arrow_is_in_use() -> None:
+    allowed = {(room, other) for room, others in ARROWS.items() for other in others}
+    assert allowed - arrows() == set()
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(ARROWS).prepare()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {
+        name: {other for other in modules_imported(path) if other in MODULES} - {name}
+        for name, path in MODULES.items()
+        # Its names are imported when they are first used; nothing inside imports them from there.
+        if name != "runtime"
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def public_names(package: str) -> set[str]:
+    for node in ast.parse(MODULES[package].read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def private_imports(name: str, path: Path) -> Iterator[str]:
+    """Yield what a file imports of another folder beside the names in its `__init__`."""
+    for module, what in imported(path):
+        if not module.startswith("runtime.") or ".generated." in f"{module}.":
+            continue
+        target = f"{module}.{what}" if f"{module}.{what}" in MODULES else module
+        package = target if target in PACKAGES else target.rpartition(".")[0]
+        if package == "runtime" or f"{name}.".startswith(f"{package}.") or target in OPEN_MODULES:
+            continue
+        if target not in PACKAGES or (what and what not in public_names(package)):
+            yield f"{name} imports {what or target} of {module}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_folder_is_imported_by_the_names_in_its_init(name: str) -> None:
+    assert list(private_imports(name, MODULES[name])) == []
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_tests_import_the_inner_modules_of_their_own_room_only(name: str) -> None:
+    private = private_imports(name, TESTS[name])
+    room = f"{name}.".split(".")[1]
+    assert [each for each in private if not room or f" of runtime.{room}" not in each] == []
+
+
 def test_actors_import_nothing_of_runtime() -> None:
-    assert not any(name.startswith("actors/") for name in importers("runtime"))
+    assert not any(name.startswith("actors") for name in importers("runtime"))
 
 
 def test_one_room_alone_imports_iceoryx2() -> None:
-    assert importers("iceoryx2") == {"runtime/links/shared/memory.py"}
+    assert importers("iceoryx2") == {"runtime.links.shared.memory"}
 
 
 def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
-    ends = "runtime/service/", "runtime/client/"
+    ends = "runtime.service", "runtime.client"
     # The test kit also serves tests that run on asyncio.
-    kit = "runtime/testing/asyncio_run.py"
+    kit = "runtime.testing.asyncio_run"
     assert all(name.startswith((*ends, kit)) for name in importers("asyncio"))
-    assert all(name.startswith((*ends, "runtime/wire/")) for name in importers("grpclib"))
+    assert all(name.startswith((*ends, "runtime.wire")) for name in importers("grpclib"))
 
 
 def test_the_client_knows_in_one_place_alone_that_there_is_trio() -> None:
-    clients = {name for name in importers("trio") if name.startswith("runtime/client/")}
-    assert clients == {"runtime/client/bridge.py"}
+    clients = {name for name in importers("trio") if name.startswith("runtime.client")}
+    assert clients == {"runtime.client.bridge"}
 
 
 @pytest.mark.parametrize(
-    "room",
-    [
-        "conversion",
-        "protocol",
-        "errors.py",
-        "events.py",
-        "manifest",
-        "config",
-        "documents",
-        "plan.py",
-        "routing.py",
-        "graph",
-    ],
+    "room", ["config", "documents", "errors", "events", "manifest", "plan", "wire"]
 )
 def test_what_is_known_before_a_session_needs_no_trio(room: str) -> None:
-    assert not any(name.startswith(f"runtime/{room}") for name in importers("trio"))
+    assert not any(name.startswith(f"runtime.{room}") for name in importers("trio"))
 
 
-@pytest.mark.parametrize(
-    ("lower", "higher"),
-    [
-        ("links", "session"),
-        ("links", "executors"),
-        ("links", "processes"),
-        ("processes", "executors"),
-        ("processes", "session"),
-        ("executors", "session"),
-        ("session", "cli"),
-        ("session", "demo"),
-        ("manifest", "links"),
-        ("config", "links"),
-        ("session", "service"),
-        ("executors", "service"),
-        ("conversion", "service"),
-        ("conversion", "session"),
-        ("protocol", "conversion"),
-        ("service", "cli"),
-        ("client", "cli"),
-        ("client", "service"),
-        ("client", "session"),
-        ("service", "client"),
-    ],
-)
-def test_imports_point_one_way(lower: str, higher: str) -> None:
-    assert not any(name.startswith(f"runtime/{lower}/") for name in importers(f"runtime.{higher}"))
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("module", MODULES.values(), ids=MODULES)
 def test_no_module_is_longer_than_a_reader_likes(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= 400
 

@@ -1,4 +1,4 @@
-"""What an author tests a node with: run it in either placement, and try it against the contract.
+"""What an author tests a node with: run it in either executor, and try it against the contract.
 
 >>> from actors import Json
 >>> from actors.nodes.multiply import MultiplyNode
@@ -8,22 +8,22 @@
 6.0
 """
 
-from .check import ContractError, check_actor, find_faults
-from .contract import AsyncRun, Finding, Harness, Kit, Placement, Received, Run
+from .check import ContractError, check_actor, find_violations
+from .contract import AsyncRun, ExecutorName, Harness, Kit, Received, Run, Violation
 from .harness import NodeSetup, harness, pipeline_harness
 
 __all__ = [
     "AsyncRun",
     "ContractError",
-    "Finding",
+    "Violation",
     "Harness",
     "Kit",
     "NodeSetup",
-    "Placement",
+    "ExecutorName",
     "Received",
     "Run",
     "check_actor",
-    "find_faults",
+    "find_violations",
     "harness",
     "pipeline_harness",
 ]

@@ -7,7 +7,7 @@ from ..actor import Actor
 from ..data import Data
 from ..params import Params
 from ._kit import installed_kit
-from .contract import Finding, Kit, Placement
+from .contract import ExecutorName, Kit, Violation
 from .harness import plain_params
 
 
@@ -18,7 +18,7 @@ class ContractError(AssertionError):
         findings: every fault.
     """
 
-    def __init__(self, actor: type[Actor[Any]], findings: Sequence[Finding]) -> None:
+    def __init__(self, actor: type[Actor[Any]], findings: Sequence[Violation]) -> None:
         self.findings = tuple(findings)
         faults = "one fault" if len(findings) == 1 else f"{len(findings)} faults"
         lines = "\n".join(f"  {finding}" for finding in findings)
@@ -30,7 +30,7 @@ def check_actor(
     *,
     params: Mapping[str, Any] | Params | None = None,
     samples: Sequence[Data] = (),
-    placement: Placement = "native",
+    executor: ExecutorName = "native",
     skip: Collection[str] = (),
     seconds: float = 10,
     kit: Kit | None = None,
@@ -48,7 +48,7 @@ def check_actor(
         params: that it works with; its defaults if None.
         samples: items that it works on, a few of each kind it needs; some of every kind that it
             declares by default.
-        placement: "native" asks of it, beyond all else, that no call holds the loop for long.
+        executor: "native" asks of it, beyond all else, that no call holds the loop for long.
         skip: names of checks that are left out, each with a reason of yours.
         seconds: for each check; one that takes longer is reported as a fault.
         kit: of the installed runtime if None; the pytest fixtures pass one that is warm.
@@ -56,11 +56,11 @@ def check_actor(
     Raises:
         ContractError: it has faults; `findings` lists all.
     """
-    findings = find_faults(
+    findings = find_violations(
         actor,
         params=params,
         samples=samples,
-        placement=placement,
+        executor=executor,
         skip=skip,
         seconds=seconds,
         kit=kit,
@@ -69,22 +69,22 @@ def check_actor(
         raise ContractError(actor, findings)
 
 
-def find_faults(
+def find_violations(
     actor: type[Actor[Any]],
     *,
     params: Mapping[str, Any] | Params | None = None,
     samples: Sequence[Data] = (),
-    placement: Placement = "native",
+    executor: ExecutorName = "native",
     skip: Collection[str] = (),
     seconds: float = 10,
     kit: Kit | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[Violation, ...]:
     """Do as `check_actor` does, and return the faults."""
-    return (kit or installed_kit()).find_faults(
+    return (kit or installed_kit()).find_violations(
         actor,
         plain_params(params),
         samples,
-        placement=placement,
+        executor=executor,
         skip=frozenset(skip),
         seconds=seconds,
     )

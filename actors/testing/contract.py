@@ -9,7 +9,7 @@ from ..actor import Actor
 from ..context import Progress
 from ..data import Data
 
-Placement = Literal["native", "multiprocess"]
+ExecutorName = Literal["native", "multiprocess"]
 """Where an actor runs: as a task of this process, or in a process of its own."""
 
 
@@ -31,7 +31,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Violation:
     """A part of the contract that an actor does not keep.
 
     Attributes:
@@ -166,19 +166,19 @@ class Kit(Protocol):
         actors: Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]],
         connections: Sequence[tuple[str, str]],
         *,
-        placement: Placement,
+        executor: ExecutorName,
         virtual_time: bool,
     ) -> Harness:
         """Return a harness of these nodes: id -> class and params."""
 
-    def find_faults(
+    def find_violations(
         self,
         actor: type[Actor[Any]],
         params: Mapping[str, Any],
         samples: Sequence[Data],
         *,
-        placement: Placement,
+        executor: ExecutorName,
         skip: frozenset[str],
         seconds: float,
-    ) -> tuple[Finding, ...]:
+    ) -> tuple[Violation, ...]:
         """Try the contract on an actor, and return what it does not keep."""

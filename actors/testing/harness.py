@@ -6,7 +6,7 @@ from typing import Any
 from ..actor import Actor
 from ..params import Params
 from ._kit import installed_kit
-from .contract import Harness, Kit, Placement
+from .contract import ExecutorName, Harness, Kit
 
 NodeSetup = type[Actor[Any]] | tuple[type[Actor[Any]], Mapping[str, Any] | Params]
 """A node of a pipeline under test: its class, or its class and params."""
@@ -16,7 +16,7 @@ def harness(
     actor: type[Actor[Any]],
     *,
     params: Mapping[str, Any] | Params | None = None,
-    placement: Placement = "native",
+    executor: ExecutorName = "native",
     virtual_time: bool = False,
     kit: Kit | None = None,
 ) -> Harness:
@@ -28,7 +28,7 @@ def harness(
     Args:
         actor: defined in a module, so that another process can import it.
         params: as a manifest would give them, or checked already; its defaults if None.
-        placement: "native" runs it in this process, "multiprocess" in one of its own.
+        executor: "native" runs it in this process, "multiprocess" in one of its own.
         virtual_time: whether time stands still for a native actor until `advance`. In an async
             test on trio, the clock is the test's: use the fixture mock_clock or autojump_clock.
         kit: of the installed runtime if None; the pytest fixtures pass one that is warm.
@@ -38,7 +38,7 @@ def harness(
         ManifestError: the params are not valid.
     """
     return pipeline_harness(
-        {"node": (actor, params or {})}, placement=placement, virtual_time=virtual_time, kit=kit
+        {"node": (actor, params or {})}, executor=executor, virtual_time=virtual_time, kit=kit
     )
 
 
@@ -46,7 +46,7 @@ def pipeline_harness(
     actors: Mapping[str, NodeSetup],
     connections: Iterable[str] = (),
     *,
-    placement: Placement = "native",
+    executor: ExecutorName = "native",
     virtual_time: bool = False,
     kit: Kit | None = None,
 ) -> Harness:
@@ -55,7 +55,7 @@ def pipeline_harness(
     Args:
         actors: node id -> class, or class and params.
         connections: "a > b" each.
-        placement: of all of them.
+        executor: of all of them.
         virtual_time: as in `harness`.
         kit: as in `harness`.
 
@@ -76,7 +76,7 @@ def pipeline_harness(
     return (kit or installed_kit()).harness(
         {node: _class_and_params(setup) for node, setup in actors.items()},
         [_ends(connection) for connection in connections],
-        placement=placement,
+        executor=executor,
         virtual_time=virtual_time,
     )
 

@@ -6,8 +6,7 @@ from plain_text import entry, escaped
 from pydantic import BaseModel
 
 from runtime.config import Pattern, RuntimeConfig
-from runtime.documents import AcceptedField
-from runtime.documents.accepted_form import accepted_fields
+from runtime.documents import AcceptedField, accepted_fields
 
 _INTRODUCTION: Final = """# runtime.toml
 

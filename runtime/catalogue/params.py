@@ -10,7 +10,7 @@ from ..documents import Problem, check
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedParams:
+class ParamsCheck:
     """The outcome of a check.
 
     Attributes:
@@ -22,7 +22,7 @@ class CheckedParams:
     problems: tuple[Problem, ...]
 
 
-def check_params(params_type: type[Params], given: Mapping[str, Any]) -> CheckedParams:
+def check_params(params_type: type[Params], given: Mapping[str, Any]) -> ParamsCheck:
     """Check what a manifest gives a node.
 
     The values stay what the manifest says, without defaults, so that the actor's process computes
@@ -43,7 +43,7 @@ def check_params(params_type: type[Params], given: Mapping[str, Any]) -> Checked
             del as_given[alias]
     problems += check(params_type, as_given, noun="param").problems
     values = {names.get(key, key): value for key, value in as_given.items()}
-    return CheckedParams(values, tuple(problems))
+    return ParamsCheck(values, tuple(problems))
 
 
 def _names_by_alias(params_type: type[Params]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The command line, `millrace`."""
 
+__all__ = ["main"]
+
 
 def main() -> None:
     """Run the command that the arguments name."""

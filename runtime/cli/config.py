@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..config import RuntimeConfig
     from ..errors import Fault
-    from ..plan import Listed
+    from ..plan import SettingEntry
 
 
 def config(
@@ -43,7 +43,7 @@ def config(
     import os
 
     from ..config import server_access
-    from ..plan import check_executors, executor_names, listed_settings
+    from ..plan import check_executors, executor_names, setting_entries
     from .failures import failures_said
     from .screen import error_console, stdout_for_results
     from .workspace import open_workspace
@@ -57,14 +57,14 @@ def config(
             _check_surroundings(workspace.config)
             return
         effective = plan.settings if plan is not None else None
-        listed = list(listed_settings(workspace.config, effective, os.environ))
+        listed = list(setting_entries(workspace.config, effective, os.environ))
         if as_json:
             _print_json(listed)
         else:
             _print_table(listed, tokens=len(access.tokens))
 
 
-def _print_json(listed: "list[Listed]") -> None:
+def _print_json(listed: "list[SettingEntry]") -> None:
     import json
 
     shown = {
@@ -73,7 +73,7 @@ def _print_json(listed: "list[Listed]") -> None:
     typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
 
 
-def _print_table(listed: "list[Listed]", *, tokens: int) -> None:
+def _print_table(listed: "list[SettingEntry]", *, tokens: int) -> None:
     from .screen import output_console
     from .tables import listed_table
 

@@ -75,7 +75,7 @@ from actors import Text
 from $module import $name
 
 
-@pytest.mark.placements  # once as a task of this process, once in a process of its own
+@pytest.mark.executors  # once as a task of this process, once in a process of its own
 def test_the_prefix_goes_before_every_text(run_actor):
     with run_actor($name, params={"prefix": "> "}) as node:
         assert [item.text for item in node.feed(Text("a"), Text("b"))] == ["> a", "> b"]

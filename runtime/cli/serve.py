@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..config import ServerAddress
-    from ..session import Swept
+    from ..session import SweepReport
     from .workspace import Workspace
 
 
@@ -99,7 +99,7 @@ def _sayer(workspace: "Workspace", console: "Console") -> "Callable[[str], None]
     return lambda text: console.print(text, markup=False)
 
 
-def _say_swept(say: "Callable[[str], None]", swept: "Swept") -> None:
+def _say_swept(say: "Callable[[str], None]", swept: "SweepReport") -> None:
     if swept.instances:
         say(
             f"swept what {swept.instances} killed servers had left: {swept.segments} segments, "

@@ -18,7 +18,7 @@ from ..plan import Source
 
 if TYPE_CHECKING:
     from ..execution.profiling import NodeProfile
-    from ..plan import Listed, Plan
+    from ..plan import Plan, SettingEntry
     from .node_docs import NodeDoc
 
 _EXECUTOR_STYLES = {"native": "blue", "multiprocess": "yellow"}
@@ -48,7 +48,7 @@ def settings_table(plan: "Plan", *, everything: bool) -> Table:
     return table
 
 
-def listed_table(listed: "Iterable[Listed]") -> Table:
+def listed_table(listed: "Iterable[SettingEntry]") -> Table:
     """Return a row per setting: its value, where it comes from, and what it means."""
     table = _table("setting", "value", "from", "what it means")
     for each in listed:

@@ -100,7 +100,7 @@ class Call(Generic[Response]):
             )
         return frame
 
-    def send_now(self, frame: bytes, *, end: bool = False) -> bool:
+    def try_send(self, frame: bytes, *, end: bool = False) -> bool:
         """Send a message if that needs no waiting; return whether it was sent.
 
         Raises:
@@ -157,7 +157,7 @@ class Call(Generic[Response]):
             return None
         return self._decoded(body)
 
-    def receive_now(self) -> Response | None:
+    def try_receive(self) -> Response | None:
         """Return the next message if it is here already."""
         body = self._buffer.take()
         return None if body is None else self._decoded(body)

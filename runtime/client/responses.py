@@ -70,12 +70,12 @@ class Responses:
         Raises:
             MillraceError: the stream failed.
         """
-        return await self._wait_for(self.result_now)
+        return await self._wait_for(self.try_result)
 
-    def result_now(self) -> Result | None:
+    def try_result(self) -> Result | None:
         """Return a result that is here already."""
         while not self._results and not self._reading.locked() and self._failure is None:
-            response = self._call.receive_now()
+            response = self._call.try_receive()
             if response is None:
                 break
             self._take(response)
@@ -88,7 +88,7 @@ class Responses:
             MillraceError: the stream failed.
         """
         while self._call.has_ended and not self._ended and self._failure is None:
-            response = self._call.receive_now()
+            response = self._call.try_receive()
             if response is None:
                 self._take_end()
             else:

@@ -160,7 +160,7 @@ class RemoteStream:
         self._closed_by = "cancel"
         try:
             # Behind a chunk that waits for the server it would wait too.
-            if not self._call.send_now(self._call.frame_of(_CANCEL), end=True):
+            if not self._call.try_send(self._call.frame_of(_CANCEL), end=True):
                 self._call.reset()
         except CallEndedError:
             self._call.reset()
@@ -175,7 +175,7 @@ class RemoteStream:
             MillraceError: the stream failed.
         """
         await self._bridge.checkpoint()  # before: cancelled here, nothing is taken yet
-        result = self._responses.result_now()
+        result = self._responses.try_result()
         if result is None:
             result = await self._bridge.run(self._responses.next_result)
         return result
@@ -202,7 +202,7 @@ class RemoteStream:
             raise InputError(f"this cannot be sent: {error}") from error
         await self._bridge.checkpoint()
         try:
-            if not self._call.send_now(frame, end=end):
+            if not self._call.try_send(frame, end=end):
                 await self._bridge.run(self._finish_sending, frame, end)
         except CallEndedError as error:
             raise self._why_ended() from error

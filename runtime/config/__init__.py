@@ -16,8 +16,8 @@ from .settings import (
 )
 
 __all__ = [
-    "CatalogueSources",
     "DEFAULT_ADDRESS",
+    "CatalogueSources",
     "Files",
     "Limits",
     "Log",

@@ -1,9 +1,10 @@
 """Text in JSON, YAML or TOML to plain values, each of which knows its line."""
 
-from .accepted_form import (
+from .accepted_forms import (
     ACCEPTED,
     AcceptedField,
     Schema,
+    accepted_fields,
     accepted_form,
     fields_of,
     resolved,
@@ -22,14 +23,15 @@ from .yaml_text import parse_yaml
 
 __all__ = [
     "ACCEPTED",
+    "MOST_BYTES",
+    "MOST_FAULTS",
     "AcceptedField",
     "Document",
     "FaultList",
-    "MOST_BYTES",
-    "MOST_FAULTS",
     "Path",
     "Problem",
     "Schema",
+    "accepted_fields",
     "accepted_form",
     "check",
     "check_plain",

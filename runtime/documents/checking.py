@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_snake
 from pydantic_core import ErrorDetails
 
-from .accepted_form import (
+from .accepted_forms import (
     Schema,
     accepted_form,
     properties_of,
@@ -29,7 +29,7 @@ _MOST_PROBLEMS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Checked(Generic[M]):
+class CheckResult(Generic[M]):
     """The outcome of a check.
 
     Attributes:
@@ -41,7 +41,7 @@ class Checked(Generic[M]):
     problems: tuple[Problem, ...]
 
 
-def check(model: type[M], value: object, *, noun: str = "key") -> Checked[M]:
+def check(model: type[M], value: object, *, noun: str = "key") -> CheckResult[M]:
     """Check a value by the rules of JSON: no text for a number, no number for true or false.
 
     Args:
@@ -56,12 +56,12 @@ def check(model: type[M], value: object, *, noun: str = "key") -> Checked[M]:
     'got "abc"; expected an integer >= 1 (default 512)'
     """
     try:
-        return Checked(model.model_validate_json(json.dumps(value)), ())
+        return CheckResult(model.model_validate_json(json.dumps(value)), ())
     except ValidationError as error:
-        return Checked(None, _problems(error, schema_of(model), value, noun))
+        return CheckResult(None, _problems(error, schema_of(model), value, noun))
     except Exception as error:  # noqa: BLE001 (a validator is its author's code: anything can come)
         message = f"the check of {model.__name__} raised {type(error).__name__}: {error}"
-        return Checked(None, (Problem((), message),))
+        return CheckResult(None, (Problem((), message),))
 
 
 def shown(value: object) -> str:

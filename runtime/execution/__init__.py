@@ -4,8 +4,8 @@ from .actor_loop import VERDICT_SECONDS, ActorLoop, Announce
 from .statistics import NodeStatistics
 
 __all__ = [
+    "VERDICT_SECONDS",
     "ActorLoop",
     "Announce",
     "NodeStatistics",
-    "VERDICT_SECONDS",
 ]

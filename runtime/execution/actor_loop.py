@@ -134,7 +134,7 @@ class ActorLoop:
         self._plain = actor.produces - {Kind.CONTROL}
         is_plain = actor.batch is None and not self._hooks.in_thread
         while True:
-            item = self._receive_now() or await self._receive()
+            item = self._try_receive() or await self._receive()
             if item is None:
                 return
             if isinstance(item.data, Control):
@@ -150,12 +150,12 @@ class ActorLoop:
                 batch = await self._collected(item, actor.batch)
                 await self._process(batch, [self._accepted(each) for each in batch])
 
-    def _receive_now(self) -> Item | None:
+    def _try_receive(self) -> Item | None:
         if self._held_back is not None:
             item, self._held_back = self._held_back, None
             return item
         began = time.perf_counter()
-        came = self._inbox.receive_now()
+        came = self._inbox.try_receive()
         self.statistics.waiting_seconds += time.perf_counter() - began
         return came
 
@@ -209,7 +209,7 @@ class ActorLoop:
         result = self._hooks.call_here("process", self._actor.process, data)
         if isinstance(result, Data) and result.kind in self._plain:
             outgoing = self._marked(result)
-            if not self._output.send_now(outgoing):
+            if not self._output.try_send(outgoing):
                 return self._follow([item], self._output.send(outgoing), outputs=1)
             self.statistics.items_out += 1
         elif result is not None:
@@ -331,7 +331,7 @@ class ActorLoop:
             await trio.lowlevel.checkpoint()  # nothing goes out any more
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announced_as(outgoing.data)
-        if not self._output.send_now(outgoing):
+        if not self._output.try_send(outgoing):
             began = time.perf_counter()
             await self._output.send(outgoing)
             self.statistics.sending_seconds += time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Finding the actor that holds the event loop which all native nodes and all sessions share."""
+"""Find the actor that holds the event loop which all native nodes and all sessions share."""
 
 import logging
 import time

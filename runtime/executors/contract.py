@@ -12,7 +12,7 @@ from actors import Progress
 
 from ..config import RuntimeConfig
 from ..execution import NodeStatistics
-from ..links import LocalEnds, Notice, RemoteEnds, Wiring
+from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import NodePlan
 
 
@@ -72,25 +72,25 @@ class NodeTask:
         self.ready.set()
 
     def local_ends(self) -> LocalEnds:
-        """Return the node's links, for an executor that is not remote."""
+        """Return the node's links, for an executor without processes."""
         return self.wiring.local_ends(self.node_id)
 
-    def remote_ends(self) -> RemoteEnds:
-        """Return what to pass to the node's process, for an executor that is remote."""
-        return self.wiring.remote_ends(self.node_id)
+    def process_ends(self) -> ProcessEnds:
+        """Return what to pass to the node's process, for an executor with processes."""
+        return self.wiring.process_ends(self.node_id)
 
 
 class Executor(Protocol):
     """Runs nodes in its own way.
 
     Attributes:
-        remote: whether its nodes run outside this process, so that their links go through shared
-            memory.
+        uses_processes: whether each node runs in a process of its own. Then its links go through
+            shared memory.
     """
 
     @property
-    def remote(self) -> bool:
-        """Whether its nodes run outside this process."""
+    def uses_processes(self) -> bool:
+        """Whether each node runs in a process of its own."""
 
     async def run(self, task: NodeTask) -> None:
         """Run a node until `task.released`, or until cancelled; leave nothing behind.

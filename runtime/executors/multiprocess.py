@@ -28,10 +28,9 @@ from ..errors import (
     SpawnError,
 )
 from ..execution.process import (
-    Ask,
     Done,
     Exit,
-    Failed,
+    Failure,
     Forkserver,
     FromNode,
     GarbledError,
@@ -40,6 +39,7 @@ from ..execution.process import (
     ProgressReport,
     Ready,
     Snapshot,
+    SnapshotRequest,
     hint_at,
     open_forkserver,
     out_of_memory_kills,
@@ -57,7 +57,7 @@ _LAST_WORDS_SECONDS: Final = 0.2
 class MultiprocessExecutor:
     """Runs actors in processes that a forkserver makes."""
 
-    remote = True
+    uses_processes = True
 
     def __init__(self, forkserver: Forkserver) -> None:
         self._forkserver = forkserver
@@ -118,7 +118,7 @@ class _Proxy:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._end_with_process, scope)
                 await self._give_spec()
-                task.refresh = lambda: nursery.start_soon(self._process.send, Ask())
+                task.refresh = lambda: nursery.start_soon(self._process.send, SnapshotRequest())
                 task.control = lambda notice: nursery.start_soon(self._process.send, notice)
                 try:
                     if await self._wait_ready() and await self._wait_done():
@@ -134,7 +134,7 @@ class _Proxy:
 
     async def _give_spec(self) -> None:
         task = self._task
-        ends = task.remote_ends()
+        ends = task.process_ends()
         readers = [spec for spec, _ in ends.readers]
         doorbells = [ear for _, ear in ends.readers]
         writer = None
@@ -205,7 +205,7 @@ class _Proxy:
             case Done(statistics):
                 task.statistics = statistics
                 task.done.set()
-            case Failed() as failed:
+            case Failure() as failed:
                 self._failure = self._told(failed)
                 return False
             case None:
@@ -216,7 +216,7 @@ class _Proxy:
                 return False
         return True
 
-    def _told(self, failed: Failed) -> NodeError | LimitError:
+    def _told(self, failed: Failure) -> NodeError | LimitError:
         """Return the error that the process told of."""
         if failed.no_room:
             return SharedMemoryError(failed.message, node_id=failed.node_id)
@@ -253,7 +253,7 @@ def _nothing_new() -> None:
     """Leave the figures as they are: the process cannot be asked."""
 
 
-def _as_error(failed: Failed) -> NodeError:
+def _as_error(failed: Failure) -> NodeError:
     if failed.hook:
         return HookError(
             failed.node_id, failed.hook, failed.exception_type, failed.message, failed.stack_trace

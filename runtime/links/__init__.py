@@ -4,29 +4,29 @@ from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item, weight_bytes
-from .mark import mark, name_of_mark
+from .local_queue import LocalQueue
+from .marks import mark, name_of_mark
 from .output import Output, Writer
-from .port import Port
 from .statistics import LinkStatistics
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
-from .wiring import INLET, Bounds, LocalEnds, RemoteEnds, Wiring
+from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
 __all__ = [
+    "INLET",
     "BlockingWaiting",
     "Bounds",
     "ControlLane",
-    "INLET",
     "Inbox",
     "Interrupt",
     "Item",
     "LinkStatistics",
     "LocalEnds",
+    "LocalQueue",
     "Notice",
     "Output",
     "PeerGoneError",
-    "Port",
+    "ProcessEnds",
     "Reader",
-    "RemoteEnds",
     "TrioWaiting",
     "Waiting",
     "Wiring",

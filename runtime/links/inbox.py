@@ -10,7 +10,7 @@ from typing import Protocol
 import trio
 
 from .item import Item
-from .port import Port
+from .local_queue import LocalQueue
 from .statistics import LinkStatistics
 from .waiting import TrioWaiting, Waiting
 
@@ -56,8 +56,8 @@ class Inbox:
 
     def __init__(self, waiting: Waiting | None = None) -> None:
         self._waiting = TrioWaiting() if waiting is None else waiting
-        self._ports: list[Port] = []
-        self._order: deque[Port] = deque()
+        self._ports: list[LocalQueue] = []
+        self._order: deque[LocalQueue] = deque()
         self._readers: list[Reader] = []
         self._open_readers: deque[Reader] = deque()
         self._epoll: select.epoll | None = None
@@ -66,9 +66,9 @@ class Inbox:
         self._is_rung = False
         self._slice_end = 0.0
 
-    def open_port(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> Port:
+    def open_port(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> LocalQueue:
         """Return a new end for a producer of this process."""
-        port = Port(
+        port = LocalQueue(
             self._on_arrival,
             capacity=capacity,
             capacity_bytes=capacity_bytes,
@@ -112,7 +112,7 @@ class Inbox:
             item = self.take() or self._hear_and_take()
         return item
 
-    def receive_now(self) -> Item | None:
+    def try_receive(self) -> Item | None:
         """Return the next item without a turn of trio's scheduler; None if `receive` must do it.
 
         That is where there is no item, or others should have a turn first. In a process that has
@@ -201,7 +201,7 @@ class Inbox:
                 self._drop_reader(reader)
         return None
 
-    def _on_arrival(self, port: Port) -> None:
+    def _on_arrival(self, port: LocalQueue) -> None:
         self._order.append(port)
         if self._wake is not None:
             wake, self._wake = self._wake, None

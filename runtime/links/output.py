@@ -10,7 +10,7 @@ from actors import Array
 
 from .errors import PeerGoneError
 from .item import Item
-from .port import Port
+from .local_queue import LocalQueue
 from .statistics import LinkStatistics
 
 
@@ -30,7 +30,7 @@ class Writer(Protocol):
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return memory of the link's own for a payload; None if it has none to give."""
 
-    def send_now(self, item: Item) -> bool:
+    def try_send(self, item: Item) -> bool:
         """Pass `item` on if that takes no waiting; return whether it was passed."""
 
     async def send(self, item: Item) -> None:
@@ -49,11 +49,11 @@ class Writer(Protocol):
 class Output:
     """Where a node's items go: to readers in this process by reference, to all others at once."""
 
-    def __init__(self, ports: Sequence[Port] = (), writers: Sequence[Writer] = ()) -> None:
+    def __init__(self, ports: Sequence[LocalQueue] = (), writers: Sequence[Writer] = ()) -> None:
         self._ports = ports
         self._writers = writers
         self._pumped = [writer for writer in writers if writer.drops]
-        ends: tuple[Port | Writer, ...] = (*ports, *writers)
+        ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
         self._sole_end = ends[0] if len(ends) == 1 else None
 
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -64,7 +64,7 @@ class Output:
                 return array
         return np.empty(shape, dtype)
 
-    def send_now(self, item: Item) -> bool:
+    def try_send(self, item: Item) -> bool:
         """Pass `item` to the reader or readers if that takes no waiting; return whether it was.
 
         Where there are several ends, any of them may have to wait: that is for `send`.
@@ -72,7 +72,7 @@ class Output:
         Raises:
             PeerGoneError: a reader is gone.
         """
-        return self._sole_end is not None and self._sole_end.send_now(item)
+        return self._sole_end is not None and self._sole_end.try_send(item)
 
     async def send(self, item: Item) -> None:
         """Pass `item` to every reader, waiting for the slowest.

@@ -8,8 +8,8 @@ from typing import Final
 import trio
 
 from .inbox import Inbox
+from .local_queue import LocalQueue
 from .output import Output
-from .port import Port
 from .shared import (
     DROPPING_WINDOW,
     ChannelSpec,
@@ -47,7 +47,7 @@ class Bounds:
 
 
 @dataclass(slots=True)
-class RemoteEnds:
+class ProcessEnds:
     """What a node in a process of its own is given.
 
     Attributes:
@@ -78,14 +78,14 @@ class Wiring:
     Args:
         successors: for each node, the nodes that read it; a node that none reads is read by the
             session itself.
-        remote: the nodes that run in processes of their own.
+        in_processes: the nodes that run in processes of their own.
     """
 
     def __init__(
         self,
         successors: Mapping[str, Sequence[str]],
         *,
-        remote: Collection[str],
+        in_processes: Collection[str],
         bounds: Bounds,
         domain: DomainSpec,
     ) -> None:
@@ -93,12 +93,12 @@ class Wiring:
         self.inlets: dict[str, Output] = {}
         self._bounds = bounds
         self._domain = domain
-        self._remote = frozenset(remote)
+        self._in_processes = frozenset(in_processes)
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
-        self._inboxes = {node: Inbox() for node in successors if node not in self._remote}
+        self._inboxes = {node: Inbox() for node in successors if node not in self._in_processes}
         self._outputs: dict[str, Output] = {}
-        self._remote_ends = {node: RemoteEnds(domain) for node in self._remote}
+        self._in_processes_ends = {node: ProcessEnds(domain) for node in self._in_processes}
         self._successors = successors
         self._shared_bytes = 0
 
@@ -129,13 +129,13 @@ class Wiring:
         """Return the ends of a node that runs in this process."""
         return LocalEnds(self._inboxes[node], self._outputs[node])
 
-    def remote_ends(self, node: str) -> RemoteEnds:
+    def process_ends(self, node: str) -> ProcessEnds:
         """Return the ends of a node that runs elsewhere; pass them on, then call `handed_over`."""
-        return self._remote_ends[node]
+        return self._in_processes_ends[node]
 
     def handed_over(self, node: str) -> None:
         """Close this process's copies of what `node`'s process has now."""
-        ends = self._remote_ends[node]
+        ends = self._in_processes_ends[node]
         for _, ear in ends.readers:
             ear.close()
         if ends.writer is not None:
@@ -144,7 +144,7 @@ class Wiring:
 
     def close(self) -> None:
         """Let go of every end in this process."""
-        for node in self._remote:
+        for node in self._in_processes:
             self.handed_over(node)
         for output in (*self.inlets.values(), *self._outputs.values()):
             output.close()
@@ -170,7 +170,7 @@ class Wiring:
         return self._connect_shared(producer, service, elsewhere, ports)
 
     def _connect_shared(
-        self, producer: str, service: str, readers: Sequence[str], ports: list[Port]
+        self, producer: str, service: str, readers: Sequence[str], ports: list[LocalQueue]
     ) -> Output:
         bounds, room = self._bounds, self._shared_bytes
         channel = self._channel(service, readers)
@@ -183,12 +183,12 @@ class Wiring:
         for reader in readers:
             bell, ear = open_doorbell()
             bells.append(bell)
-            if reader in self._remote:
-                self._remote_ends[reader].readers.append((reader_spec, ear))
+            if reader in self._in_processes:
+                self._in_processes_ends[reader].readers.append((reader_spec, ear))
             else:
                 self._inbox(reader).add_reader(shared.open_reader(reader_spec, ear))
-        if producer in self._remote:
-            self._remote_ends[producer].writer = (writer_spec, bells)
+        if producer in self._in_processes:
+            self._in_processes_ends[producer].writer = (writer_spec, bells)
             return Output(ports)
         return Output(ports, [shared.open_writer(writer_spec, bells, TrioWaiting())])
 
@@ -205,9 +205,9 @@ class Wiring:
 
     def _elsewhere(self, producer: str, readers: Sequence[str]) -> list[str]:
         """Return the readers that are not in the producer's process."""
-        if producer in self._remote:
+        if producer in self._in_processes:
             return list(readers)
-        return [reader for reader in readers if reader in self._remote]
+        return [reader for reader in readers if reader in self._in_processes]
 
     def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
         bounds = self._bounds

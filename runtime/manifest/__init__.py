@@ -22,16 +22,16 @@ from .places import where
 from .structure import MOST_CONNECTIONS, MOST_NODES
 
 __all__ = [
+    "LONGEST_INIT_TIMEOUT_SECS",
+    "MOST_CHANNEL_CAPACITY",
+    "MOST_CONNECTIONS",
+    "MOST_NODES",
     "Capabilities",
     "Connection",
     "CpuRequirement",
     "Cycle",
     "DataTypeHint",
     "GpuRequirement",
-    "LONGEST_INIT_TIMEOUT_SECS",
-    "MOST_CHANNEL_CAPACITY",
-    "MOST_CONNECTIONS",
-    "MOST_NODES",
     "Manifest",
     "ManifestMetadata",
     "ManifestSource",

@@ -41,7 +41,7 @@ class Setting(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Effective:
+class EffectiveSettings:
     """The settings of one session: the manifest's, else runtime.toml's, else built in."""
 
     max_processes_per_session: Setting[int]
@@ -54,7 +54,7 @@ class Effective:
     shared_memory_budget_bytes: Setting[int]
 
 
-def effective_settings(asked: MultiprocessSettings, config: RuntimeConfig) -> Effective:
+def effective_settings(asked: MultiprocessSettings, config: RuntimeConfig) -> EffectiveSettings:
     """Return the settings of a session.
 
     `max_processes_per_session` is brought down to the operator's `limits.max_total_processes`.
@@ -71,7 +71,7 @@ def effective_settings(asked: MultiprocessSettings, config: RuntimeConfig) -> Ef
         return Source.RUNTIME_TOML if is_said else Source.DEFAULT
 
     said = config.multiprocess
-    return Effective(
+    return EffectiveSettings(
         _capped(
             pick(
                 "max_processes_per_session",

@@ -19,7 +19,7 @@ from ..manifest import (
     read_manifest,
     topological_order,
 )
-from .effective_settings import Effective, effective_settings, refused_settings
+from .effective_settings import EffectiveSettings, effective_settings, refused_settings
 from .node_checks import NodeChecker, check_document
 from .routing import EXECUTORS, MULTIPROCESS, Router
 
@@ -67,7 +67,7 @@ class Plan:
 
     manifest: Manifest
     nodes: tuple[NodePlan, ...]
-    settings: Effective
+    settings: EffectiveSettings
 
     def node(self, node_id: str) -> NodePlan:
         """Return a node by its id.
@@ -172,7 +172,7 @@ class _Planner:
         self._router = router
         self._checker = checker
 
-    def plan(self, settings: Effective) -> Plan:
+    def plan(self, settings: EffectiveSettings) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
         manifest = self._manifest
         inputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}

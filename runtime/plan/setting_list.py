@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from ..config import RuntimeConfig, Section
-from .effective_settings import Effective, Source
+from .effective_settings import EffectiveSettings, Source
 
 _ENVIRONMENT = {
     "server.bind_address": "GRPC_BIND_ADDRESS",
@@ -13,7 +13,7 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SettingEntry:
     """One setting.
 
     Attributes:
@@ -31,11 +31,11 @@ class Listed:
     description: str = ""
 
 
-def listed_settings(
+def setting_entries(
     config: RuntimeConfig,
-    effective: Effective | None = None,
+    effective: EffectiveSettings | None = None,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[Listed]:
+) -> Iterator[SettingEntry]:
     """Yield every setting in the order of its table.
 
     Args:
@@ -49,14 +49,14 @@ def listed_settings(
         said = (environment or {}).get(variable, "") if variable is not None else ""
         if listed.key in of_session:
             value, source, note = of_session[listed.key]
-            yield Listed(listed.key, value, source, note, listed.description)
+            yield SettingEntry(listed.key, value, source, note, listed.description)
         elif said:
-            yield Listed(listed.key, said, "environment", str(variable), listed.description)
+            yield SettingEntry(listed.key, said, "environment", str(variable), listed.description)
         else:
             yield listed
 
 
-def _of_section(table: str, section: Section) -> Iterator[Listed]:
+def _of_section(table: str, section: Section) -> Iterator[SettingEntry]:
     for name, field in type(section).model_fields.items():
         key, value = f"{table}{name}", getattr(section, name)
         if isinstance(value, Section):
@@ -65,10 +65,10 @@ def _of_section(table: str, section: Section) -> Iterator[Listed]:
         is_said = name in section.model_fields_set
         source = Source.RUNTIME_TOML if is_said else Source.DEFAULT
         plain = section.model_dump(mode="json", include={name})[name]
-        yield Listed(key, plain, source.value, description=field.description or "")
+        yield SettingEntry(key, plain, source.value, description=field.description or "")
 
 
-def _of_session(effective: Effective) -> dict[str, tuple[object, str, str]]:
+def _of_session(effective: EffectiveSettings) -> dict[str, tuple[object, str, str]]:
     settings = {field.name: getattr(effective, field.name) for field in fields(effective)}
     return {
         f"multiprocess.{name}": (setting.value, setting.source.value, setting.note)

@@ -110,7 +110,7 @@ class Call(Generic[Request, Response]):
         Otherwise the last word on a session that is cut off would stand in the middle of a result.
         """
         try:
-            self._writer.send_now()
+            self._writer.try_send()
             if not self._writer.is_empty:
                 await trio_asyncio.aio_as_trio(self._writer.send_as_allowed, loop=self._loop)()
         except h2.exceptions.ProtocolError:

@@ -44,7 +44,7 @@ class FrameWriter:
             self._buffers.append(buffer)
             self._left += len(buffer)
 
-    def send_now(self) -> None:
+    def try_send(self) -> None:
         """Send as much as the windows allow without waiting, but not so much that others wait.
 
         Raises:
@@ -76,7 +76,7 @@ class FrameWriter:
             if self._room() <= 0:
                 stream.window_updated.clear()
                 await stream.window_updated.wait()
-            self.send_now()
+            self.try_send()
             if self._left:
                 await asyncio.sleep(0)
 

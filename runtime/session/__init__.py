@@ -1,8 +1,8 @@
 """Sessions."""
 
-from .host import Runtime, open_runtime, open_session
-from .instance import Swept
-from .intake import SessionBounds
+from .input_checker import SessionBounds
+from .instance import SweepReport
+from .runtime import Runtime, open_runtime, open_session
 from .session import Session, run_session
 from .state import SessionState
 
@@ -11,7 +11,7 @@ __all__ = [
     "Session",
     "SessionBounds",
     "SessionState",
-    "Swept",
+    "SweepReport",
     "open_runtime",
     "open_session",
     "run_session",

@@ -26,7 +26,7 @@ _UNFINISHED_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepReport:
     """What was removed that servers had left which were killed.
 
     Attributes:
@@ -53,7 +53,7 @@ class Instance:
 
     name: str
     root: Path
-    swept: Swept
+    swept: SweepReport
 
     def domain(self, number: int, budget_bytes: int) -> DomainSpec:
         """Return the names of its session `number`.
@@ -102,7 +102,7 @@ def _folder() -> Path:
     return folder
 
 
-def _sweep(folder: Path) -> Swept:
+def _sweep(folder: Path) -> SweepReport:
     instances = segments = segment_bytes = 0
     for root in folder.iterdir():
         if root.name.startswith(_UNFINISHED):
@@ -116,7 +116,7 @@ def _sweep(folder: Path) -> Swept:
             instances += 1
             segments += len(sizes)
             segment_bytes += sum(sizes)
-    return Swept(instances, segments, segment_bytes)
+    return SweepReport(instances, segments, segment_bytes)
 
 
 def _is_dead(root: Path) -> bool:

@@ -25,10 +25,10 @@ from ..links import Bounds, Item, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_hub import ControlHub
-from .figures import dropped, totals, waiting
-from .intake import Intake, SessionBounds
+from .input_checker import InputChecker, SessionBounds
 from .results import result_of
 from .state import SessionState
+from .totals import dropped, totals, waiting
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
 _PROGRESS_REPORTS = 1000
@@ -66,7 +66,9 @@ class Session:
         self._executors = executors
         self._wiring = Wiring(
             {str(node): readers for node, readers in plan.successors.items()},
-            remote=[node.node_id for node in plan.nodes if executors[node.executor].remote],
+            in_processes=[
+                node.node_id for node in plan.nodes if executors[node.executor].uses_processes
+            ],
             bounds=Bounds(
                 settings.channel_capacity.value,
                 settings.channel_bytes.value,
@@ -80,7 +82,7 @@ class Session:
         self._input_closed = False
         self._receiving = False
         self._next_sequence = 0
-        self._intake = Intake(plan, bounds)
+        self._intake = InputChecker(plan, bounds)
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from actors import Actor, Data
-from actors.testing import Finding, Harness, Placement
+from actors.testing import ExecutorName, Harness, Violation
 
 from ..execution.process import Forkserver
+from .conformance import find_violations
 from .harness import RuntimeHarness
-from .pipeline import Pipeline
-
-Setups = Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]]
+from .pipeline import Pipeline, Setups
 
 
 class TestKit:
@@ -30,34 +29,32 @@ class TestKit:
         actors: Setups,
         connections: Sequence[tuple[str, str]],
         *,
-        placement: Placement,
+        executor: ExecutorName,
         virtual_time: bool,
     ) -> Harness:
         """Return a harness of these nodes: id -> class and params."""
         return RuntimeHarness(
-            self.pipeline(actors, connections, placement),
-            virtual_time=virtual_time and placement == "native",
+            self.pipeline(actors, connections, executor),
+            virtual_time=virtual_time and executor == "native",
         )
 
     def pipeline(
-        self, actors: Setups, connections: Sequence[tuple[str, str]], placement: Placement
+        self, actors: Setups, connections: Sequence[tuple[str, str]], executor: ExecutorName
     ) -> Pipeline:
         """Return a checked pipeline of these nodes."""
-        return Pipeline.of(actors, connections, placement, self._forkserver)
+        return Pipeline.of(actors, connections, executor, self._forkserver)
 
-    def find_faults(
+    def find_violations(
         self,
         actor: type[Actor[Any]],
         params: Mapping[str, Any],
         samples: Sequence[Data],
         *,
-        placement: Placement,
+        executor: ExecutorName,
         skip: frozenset[str],
         seconds: float,
-    ) -> tuple[Finding, ...]:
+    ) -> tuple[Violation, ...]:
         """Try the contract on an actor, and return what it does not keep."""
-        from .conformance import find_faults
-
-        return find_faults(
-            self, actor, params, samples, placement=placement, skip=skip, seconds=seconds
+        return find_violations(
+            self.pipeline, actor, params, samples, executor=executor, skip=skip, seconds=seconds
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from actors import Actor
-from actors.testing import Placement
+from actors.testing import ExecutorName
 
 from ..catalogue import Catalogue, target_of
 from ..config import Multiprocess, RuntimeConfig
@@ -15,6 +15,9 @@ from ..executors import Executors, MultiprocessExecutor
 from ..manifest import Manifest, manifest_from
 from ..plan import plan_manifest
 from ..session import Session, open_runtime
+
+Setups = Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]]
+"""The nodes under test: id -> class and params."""
 
 # A test waits for what it ends on purpose, such as a node that ignores its end.
 _GRACE_SECONDS: Final = 2.0
@@ -37,9 +40,9 @@ class Pipeline:
     @classmethod
     def of(
         cls,
-        actors: Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]],
+        actors: Setups,
         connections: Sequence[tuple[str, str]],
-        placement: Placement,
+        executor: ExecutorName,
         forkserver: Forkserver | None,
     ) -> Self:
         """Check a pipeline.
@@ -48,7 +51,7 @@ class Pipeline:
             ConfigError: a class cannot be imported by its name.
             ManifestError: the pipeline is not valid.
         """
-        manifest = manifest_from(_document(actors, connections, placement))
+        manifest = manifest_from(_document(actors, connections, executor))
         targets = {_type_name(node): target_of(kind) for node, (kind, _) in actors.items()}
         config = RuntimeConfig(
             nodes=targets, multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
@@ -79,11 +82,11 @@ class Pipeline:
 
 
 def _document(
-    actors: Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]],
+    actors: Setups,
     connections: Sequence[tuple[str, str]],
-    placement: Placement,
+    executor: ExecutorName,
 ) -> dict[str, Any]:
-    overrides = dict.fromkeys(actors, placement)
+    overrides = dict.fromkeys(actors, executor)
     return {
         "version": "v1",
         "metadata": {"name": "test", "multiprocess": {"executor_overrides": overrides}},

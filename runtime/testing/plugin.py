@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures that run actors, and a marker that runs a test in both placements.
+"""The pytest plugin: fixtures that run actors, and a marker that runs a test in both executors.
 
 It loads nothing until a fixture is asked for, as it is in every test session of its environment.
 """
@@ -13,44 +13,44 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from actors.testing import Harness, Kit, Placement
+    from actors.testing import ExecutorName, Harness, Kit
 
     from .warm_forkserver import WarmForkserver
 
-MARKER: Final = "placements"
-PLACEMENTS: Final = ("native", "multiprocess")
+MARKER: Final = "executors"
+EXECUTORS: Final = ("native", "multiprocess")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(*names): run the test once per placement of its actors, by default both "
-        f"{' and '.join(PLACEMENTS)}; the fixtures run_actor, run_pipeline and check_actor follow.",
+        f"{MARKER}(*names): run the test once per executor of its actors, by default both "
+        f"{' and '.join(EXECUTORS)}; the fixtures run_actor, run_pipeline and check_actor follow.",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test per placement where the marker asks for it."""
+    """Make one test per executor where the marker asks for it."""
     marker = metafunc.definition.get_closest_marker(MARKER)
     if marker is None:
         return
-    names = marker.args or PLACEMENTS
-    unknown = [name for name in names if name not in PLACEMENTS]
+    names = marker.args or EXECUTORS
+    unknown = [name for name in names if name not in EXECUTORS]
     if unknown:
         raise pytest.UsageError(
-            f"{metafunc.definition.nodeid}: no placement {unknown[0]!r}; expected "
-            f"{' or '.join(map(repr, PLACEMENTS))}"
+            f"{metafunc.definition.nodeid}: no executor {unknown[0]!r}; expected "
+            f"{' or '.join(map(repr, EXECUTORS))}"
         )
-    if "placement" not in metafunc.fixturenames:
-        metafunc.fixturenames.append("placement")
-    metafunc.parametrize("placement", names, indirect=True)
+    if "executor" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("executor")
+    metafunc.parametrize("executor", names, indirect=True)
 
 
 @pytest.fixture
-def placement(request: pytest.FixtureRequest) -> Placement:
-    """Where the test's actors run: "native", unless the marker `placements` says otherwise."""
-    chosen: Placement = getattr(request, "param", "native")
+def executor(request: pytest.FixtureRequest) -> ExecutorName:
+    """Where the test's actors run: "native", unless the marker `executors` says otherwise."""
+    chosen: ExecutorName = getattr(request, "param", "native")
     return chosen
 
 
@@ -64,30 +64,30 @@ def warm_forkserver() -> Iterator[WarmForkserver]:
 
 
 @pytest.fixture
-def actor_kit(request: pytest.FixtureRequest, placement: Placement) -> Kit:
+def actor_kit(request: pytest.FixtureRequest, executor: ExecutorName) -> Kit:
     """The runtime's test kit; with a warm forkserver where the test's actors need processes."""
     from .kit import TestKit
 
-    if placement == "native":
+    if executor == "native":
         return TestKit()
     warm: WarmForkserver = request.getfixturevalue("warm_forkserver")
     return TestKit(warm.forkserver)
 
 
 @pytest.fixture
-def run_actor(actor_kit: Kit, placement: Placement) -> Callable[..., Harness]:
-    """`actors.testing.harness` in the test's placement."""
+def run_actor(actor_kit: Kit, executor: ExecutorName) -> Callable[..., Harness]:
+    """`actors.testing.harness` in the test's executor."""
     from actors.testing import harness
 
-    return partial(harness, placement=placement, kit=actor_kit)
+    return partial(harness, executor=executor, kit=actor_kit)
 
 
 @pytest.fixture
-def run_pipeline(actor_kit: Kit, placement: Placement) -> Callable[..., Harness]:
-    """`actors.testing.pipeline_harness` in the test's placement."""
+def run_pipeline(actor_kit: Kit, executor: ExecutorName) -> Callable[..., Harness]:
+    """`actors.testing.pipeline_harness` in the test's executor."""
     from actors.testing import pipeline_harness
 
-    return partial(pipeline_harness, placement=placement, kit=actor_kit)
+    return partial(pipeline_harness, executor=executor, kit=actor_kit)
 
 
 @pytest.fixture

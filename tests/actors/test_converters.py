@@ -6,7 +6,7 @@ from actors.nodes.audio_format import AudioFormatNode
 from actors.nodes.json_to_text import JsonToText
 from actors.nodes.text_to_json import TextToJson
 
-pytestmark = pytest.mark.placements
+pytestmark = pytest.mark.executors
 
 
 def test_text_becomes_json(run_actor):
@@ -27,7 +27,7 @@ def test_json_becomes_text(run_actor):
         assert node.feed(Json({"text": "on"}))[0].text == "on"
 
 
-@pytest.mark.placements("native")
+@pytest.mark.executors("native")
 def test_a_missing_field_is_named():
     with pytest.raises(DataError, match="no field 'text'"):
         JsonToText(JsonToText.params_type(field="text")).process(Json({"other": 1}))

@@ -5,7 +5,7 @@ import pytest
 
 from actors import Audio, Json, PixelFormat, Text, Video
 from runtime import HookError
-from tests.pipeline.pipelines import manifest, run_through
+from tests.session.pipelines import manifest, run_through
 
 from . import tiny_transformers
 from .test_catalogue_of_nodes import node_class

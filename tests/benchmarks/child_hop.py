@@ -13,7 +13,7 @@ import trio
 
 from actors import Json
 from runtime import Runtime, Session, open_runtime
-from tests.pipeline.pipelines import manifest
+from tests.session.pipelines import manifest
 
 from .interleaved import COLUMNS, Batch, add_rows, in_turns, script
 from .report import Report

@@ -8,7 +8,7 @@ import trio
 
 from actors import Binary
 from runtime import Session, open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .interleaved import COLUMNS, Batch, add_rows, in_turns, script
 from .report import Report

@@ -17,8 +17,7 @@ from runtime.wire import (
     StreamRequest,
     StreamResponse,
 )
-from runtime.wire.codec import Codec
-from runtime.wire.codec.descriptors import descriptor_set
+from runtime.wire.codec import Codec, descriptor_set
 
 from .report import print_table
 

@@ -9,7 +9,7 @@ import trio
 
 from actors import Binary
 from runtime import Session, open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .floors.trio_channels import open_chain
 from .interleaved import COLUMNS, Batch, add_rows, in_turns

@@ -7,7 +7,7 @@ import trio
 from actors import Json
 from runtime import Runtime, open_runtime
 from tests.conftest import SPECIMENS
-from tests.pipeline.pipelines import manifest, send_all
+from tests.session.pipelines import manifest, send_all
 
 from .report import Report, median
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import trio
 
 from runtime import Runtime, open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .child_round_trip import round_trips
 from .interleaved import Batch, in_turns, script

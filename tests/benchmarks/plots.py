@@ -15,7 +15,7 @@ import trio
 from actors import Binary
 from runtime import Manifest, Runtime, RuntimeConfig, Session, open_runtime
 from runtime.config import Limits
-from tests.pipeline.pipelines import chain, manifest
+from tests.session.pipelines import chain, manifest
 
 from .interleaved import in_turns, script
 from .report import Report, machine, median

@@ -7,7 +7,7 @@ import trio
 
 from actors import Binary
 from runtime import Session, open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .report import Report, median, p99
 

@@ -7,7 +7,7 @@ import trio
 
 from actors import Text
 from runtime import open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .report import Report, median
 

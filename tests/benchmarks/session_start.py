@@ -6,7 +6,7 @@ import time
 import trio
 
 from runtime import open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .report import Report, median
 

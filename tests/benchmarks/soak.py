@@ -20,7 +20,7 @@ import trio
 from actors import Text
 from runtime import NodeError, Runtime, RuntimeConfig, open_runtime
 from tests.conftest import SPECIMENS
-from tests.pipeline.pipelines import chain, manifest, run_through
+from tests.session.pipelines import chain, manifest, run_through
 
 from .report import print_table
 

@@ -7,7 +7,7 @@ import time
 import trio
 
 from runtime import ProcessExitError, open_runtime
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .report import Report, median
 

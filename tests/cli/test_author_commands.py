@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_new_node_s_own_tests_pass_at_once_in_both_placements(project: Path):
+def test_a_new_node_s_own_tests_pass_at_once_on_both_executors(project: Path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"],
         cwd=project,

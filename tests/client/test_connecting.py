@@ -12,7 +12,7 @@ import trio
 from runtime import AuthenticationError, CallerError, MillraceError, ServerError, UnreachableError
 from runtime.client import RemoteRuntime, ServingStatus, client_tls, connect
 from runtime.service import GrpcServer
-from tests.pipeline.pipelines import chain
+from tests.session.pipelines import chain
 
 from .certificates import make_certificate
 from .conftest import Client, Serve

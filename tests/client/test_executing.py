@@ -6,7 +6,7 @@ from actors import Audio, Json, NumpyArray, Text
 from runtime.client import RemoteRuntime
 from runtime.service import GrpcServer
 from runtime.wire import ExecutionStatus, NodeStatus
-from tests.pipeline.pipelines import manifest
+from tests.session.pipelines import manifest
 
 from .conftest import Client
 

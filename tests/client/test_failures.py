@@ -25,7 +25,7 @@ from runtime.client import RemoteRuntime
 from runtime.service import GrpcServer
 from runtime.wire import ErrorResponse, ErrorType
 from runtime.wire.conversion import error_message, error_of
-from tests.pipeline.pipelines import chain, manifest
+from tests.session.pipelines import chain, manifest
 
 from .conftest import Client, Serve
 

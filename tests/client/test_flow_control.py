@@ -10,7 +10,7 @@ from actors import Binary, Data, Json
 from runtime import LimitError, Manifest, SessionClosedError
 from runtime.client import RemoteRuntime, RemoteStream
 from runtime.service import GrpcServer
-from tests.pipeline.pipelines import manifest
+from tests.session.pipelines import manifest
 
 from .conftest import Client
 from .libraries import ends_within, together, write_to

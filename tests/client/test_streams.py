@@ -9,7 +9,7 @@ from actors import Audio, Binary, Bundle, Data, Json, NumpyArray, Tensor, Text
 from runtime import Result
 from runtime.client import RemoteRuntime, RemoteStream
 from runtime.service import GrpcServer
-from tests.pipeline.pipelines import chain, manifest
+from tests.session.pipelines import chain, manifest
 
 from .conftest import Client
 from .libraries import together, write_to

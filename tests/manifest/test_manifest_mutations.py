@@ -15,8 +15,8 @@ from runtime.config import RuntimeConfig, parse_config
 from runtime.documents import Document
 from runtime.errors import ConfigError, ManifestError
 from runtime.manifest import Manifest, manifest_from, parse_manifest
+from runtime.plan import make_plan
 from runtime.plan.drawing import draw, to_dot, to_svg
-from runtime.plan.plan import make_plan
 
 from .manifests import GOOD, good
 

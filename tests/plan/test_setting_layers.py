@@ -9,7 +9,7 @@ import pytest
 from runtime.config import RuntimeConfig, parse_config
 from runtime.errors import ConfigError, ManifestError
 from runtime.manifest import manifest_from
-from runtime.plan import effective_settings, listed_settings
+from runtime.plan import effective_settings, setting_entries
 
 # key: (what runtime.toml says, a value that is wrong there), both as TOML.
 OPERATOR: Mapping[str, tuple[str, str]] = {
@@ -63,7 +63,7 @@ CLIENT: Mapping[str, tuple[object, object]] = {
     "python_executable": ("/opt/a", ""),
     "enable_backpressure": (True, 1),
 }
-DEFAULTS = {each.key: each for each in listed_settings(RuntimeConfig())}
+DEFAULTS = {each.key: each for each in setting_entries(RuntimeConfig())}
 
 
 def toml(key: str, value: str) -> str:
@@ -95,7 +95,7 @@ def test_every_key_has_a_default_and_says_so() -> None:
 @pytest.mark.parametrize("key", OPERATOR)
 def test_runtime_toml_goes_before_the_default(key: str) -> None:
     config = parse_config(toml(key, OPERATOR[key][0]))
-    for each in listed_settings(config):
+    for each in setting_entries(config):
         if each.key == key:
             assert each.source == "runtime.toml"
             assert each.value != DEFAULTS[key].value
@@ -117,7 +117,7 @@ def test_the_manifest_goes_before_runtime_toml(key: str) -> None:
     config = parse_config(toml(name, OPERATOR[name][0]))
     asked = manifest_saying(**{key: CLIENT[key][0]}).metadata.multiprocess
     effective = effective_settings(asked, config)
-    found = {each.key: each for each in listed_settings(config, effective)}
+    found = {each.key: each for each in setting_entries(config, effective)}
     assert found[name].source == "manifest"
     assert found[name].value == CLIENT[key][0]
     assert {each.source for each in found.values() if each.key != name} == {"default"}
@@ -147,7 +147,7 @@ def test_a_manifest_cannot_say_what_is_the_operator_s(key: str) -> None:
 )
 def test_the_environment_goes_before_runtime_toml(key: str, variable: str, value: str) -> None:
     config = parse_config(toml(key, OPERATOR[key][0]))
-    listed = listed_settings(config, environment={variable: value})
+    listed = setting_entries(config, environment={variable: value})
     (found,) = [each for each in listed if each.key == key]
     assert (found.value, found.source, found.note) == (value, "environment", variable)
 
@@ -155,7 +155,7 @@ def test_the_environment_goes_before_runtime_toml(key: str, variable: str, value
 def test_a_cap_is_noted() -> None:
     config = parse_config("[limits]\nmax_total_processes = 3")
     asked = manifest_saying(max_processes_per_session=8).metadata.multiprocess
-    listed = listed_settings(config, effective_settings(asked, config))
+    listed = setting_entries(config, effective_settings(asked, config))
     (found,) = [e for e in listed if e.key == "multiprocess.max_processes_per_session"]
     assert (found.value, found.source) == (3, "manifest")
     assert found.note == "8 asked for, capped by limits.max_total_processes"

@@ -5,7 +5,7 @@ from tests.service.conftest import Serve
 from tests.service.grpcio_client import connected
 from tests.service.messages import chunk, control, make, pipeline, text_buffer
 
-PLAYING = RuntimeConfig(nodes={"Playing": "tests.kit.subjects:Playing"})
+PLAYING = RuntimeConfig(nodes={"Playing": "tests.testing.subjects:Playing"})
 
 
 def interruption(start: int, end: int) -> object:

@@ -17,7 +17,7 @@ from tests.service.grpcio_client import connected
 from tests.service.messages import chunk, control, json_buffer, pipeline, values
 
 WHERE = pipeline({"a": "WhereAmI"}, places={"a": "multiprocess"})
-NODES = ("--nodes", "WhereAmI=tests.pipeline.specimens:WhereAmI")
+NODES = ("--nodes", "WhereAmI=tests.session.specimens:WhereAmI")
 LISTENING = re.compile(rb"listening on (\S+);")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from .description import Description, StoredCheck
-from .requests import Scan, Scanned, Stamp
+from .requests import Scan, ScanReply, Stamp
 from .stamps import are_current
 
 # Params that were checked, of each node type; a server sees few, a test run many.
@@ -49,12 +49,12 @@ class DescriptionCache:
             del entry.checks[key]
         self._write(f"type {target}", entry)
 
-    def scanned(self, scan: Scan) -> Scanned | None:
+    def scanned(self, scan: Scan) -> ScanReply | None:
         """Return what a scan found, if its files are as they were."""
-        found = self._read(f"scan {scan.path} {scan.module}", Scanned)
+        found = self._read(f"scan {scan.path} {scan.module}", ScanReply)
         return found if found is not None and are_current(found.files) else None
 
-    def keep_scan(self, scan: Scan, found: Scanned) -> None:
+    def keep_scan(self, scan: Scan, found: ScanReply) -> None:
         """Keep what a scan found."""
         self._write(f"scan {scan.path} {scan.module}", found)
 

@@ -15,7 +15,7 @@ from ...errors import ConfigError
 from ..lookup import NodeType, load_actor
 from ..params import check_params
 from .description import StoredCheck, describe_class
-from .requests import Answer, Describe, Described, Refused, Request, Scan, Scanned, Stamp
+from .requests import Answer, Describe, DescribeReply, RefusalReply, Request, Scan, ScanReply, Stamp
 from .scan import scan_module, scan_path
 from .stamps import stamp
 
@@ -43,18 +43,18 @@ def _answer(request: Request) -> Answer:
     try:
         return _described(request) if isinstance(request, Describe) else _scanned(request)
     except ConfigError as error:
-        return Refused(error.faults[0].where, error.faults[0].message)
+        return RefusalReply(error.faults[0].where, error.faults[0].message)
 
 
-def _described(request: Describe) -> Described:
+def _described(request: Describe) -> DescribeReply:
     actor = load_actor(NodeType(request.name, request.target, extra=request.extra))
     checked = None
     if request.params is not None:
         checked = StoredCheck.of(check_params(actor.params_type, request.params))
-    return Described(describe_class(actor), checked, _stamps_of_package(actor.__module__))
+    return DescribeReply(describe_class(actor), checked, _stamps_of_package(actor.__module__))
 
 
-def _scanned(request: Scan) -> Scanned:
+def _scanned(request: Scan) -> ScanReply:
     types = scan_path(Path(request.path)) if request.path else scan_module(request.module)
     files: dict[str, Stamp] = {}
     for target in types.values():
@@ -63,7 +63,7 @@ def _scanned(request: Scan) -> Scanned:
     if request.path:
         files[str(path)] = stamp(path)
         files |= {str(each): stamp(each) for each in path.glob("*.py")}
-    return Scanned(types, files)
+    return ScanReply(types, files)
 
 
 def _stamps_of_package(module_name: str) -> dict[str, Stamp]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..lookup import NodeType, load_actor
-from ..params import CheckedParams, check_params
+from ..params import ParamsCheck, check_params
 from .description import Description, describe_class
 
 
@@ -18,7 +18,7 @@ class Describer(Protocol):
             ConfigError: its class cannot be imported; the message says why.
         """
 
-    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> CheckedParams:
+    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
         """Check what a manifest gives a node of that type.
 
         Raises:
@@ -33,6 +33,6 @@ class ImportingDescriber:
         """Return the description of a type."""
         return describe_class(load_actor(node_type))
 
-    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> CheckedParams:
+    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
         """Check what a manifest gives a node of that type."""
         return check_params(load_actor(node_type).params_type, given)

@@ -9,7 +9,7 @@ import msgspec
 from actors import Actor, Kind
 
 from ...documents import Problem, schema_of
-from ..params import CheckedParams
+from ..params import ParamsCheck
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -44,16 +44,16 @@ class StoredCheck(msgspec.Struct, frozen=True):
     problems: list[tuple[list[str | int], str]]
 
     @classmethod
-    def of(cls, checked: CheckedParams) -> "StoredCheck":
+    def of(cls, checked: ParamsCheck) -> "StoredCheck":
         """Return the stored form."""
         problems = [(list(problem.path), problem.message) for problem in checked.problems]
         return cls(dict(checked.values), problems)
 
-    def as_checked(self) -> CheckedParams:
+    def as_checked(self) -> ParamsCheck:
         """Return the outcome itself."""
         problems = tuple(Problem(tuple(path), message) for path, message in self.problems)
         values: Mapping[str, Any] = self.values
-        return CheckedParams(values, problems)
+        return ParamsCheck(values, problems)
 
 
 def describe_class(actor: type[Actor[Any]]) -> Description:

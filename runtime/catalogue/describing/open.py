@@ -14,11 +14,11 @@ import msgspec
 
 from ...errors import ConfigError, Fault
 from ..lookup import NodeType
-from ..params import CheckedParams
+from ..params import ParamsCheck
 from .cache import DescriptionCache, Entry, params_key
 from .describer import ImportingDescriber
 from .description import Description
-from .requests import Answer, Describe, Described, Refused, Request, Scan, Scanned
+from .requests import Answer, Describe, DescribeReply, RefusalReply, Request, Scan, ScanReply
 
 # A large library may take a minute to import from a cold disk.
 _ANSWER_SECONDS: Final = 120.0
@@ -47,7 +47,7 @@ class ChildDescriber:
         with self._turn:
             return self._entry(node_type).description
 
-    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> CheckedParams:
+    def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
         """Check what a manifest gives a node of that type."""
         if _is_here(node_type):
             return self._here.check_params(node_type, given)
@@ -69,7 +69,7 @@ class ChildDescriber:
             found = self._cache.scanned(request)
             if found is None:
                 answer = self._ask(request, request.path or request.module)
-                assert isinstance(answer, Scanned)
+                assert isinstance(answer, ScanReply)
                 found = answer
                 self._cache.keep_scan(request, found)
         return found.types
@@ -97,7 +97,7 @@ class ChildDescriber:
 
     def _ask_for(self, node_type: NodeType, params: dict[str, Any] | None) -> Entry:
         answer = self._ask(Describe.of(node_type, params), node_type.target)
-        assert isinstance(answer, Described)
+        assert isinstance(answer, DescribeReply)
         entry = self._cache.entry(node_type.target)
         if entry is None:
             entry = Entry(answer.description, answer.files)
@@ -125,7 +125,7 @@ class ChildDescriber:
             message = f"importing it ended the process, with status {status}"
             raise ConfigError([Fault(what, message)])
         answer: Answer = msgspec.json.decode(line, type=Answer)
-        if isinstance(answer, Refused):
+        if isinstance(answer, RefusalReply):
             # What was imported by half stays in the process; the author's next try is a new one.
             self.close()
             raise ConfigError([Fault(answer.where, answer.message)])

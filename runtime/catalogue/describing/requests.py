@@ -32,7 +32,7 @@ class Scan(msgspec.Struct, tag=True, frozen=True):
     module: str = ""
 
 
-class Described(msgspec.Struct, tag=True, frozen=True):
+class DescribeReply(msgspec.Struct, tag=True, frozen=True):
     """The answer to Describe.
 
     Attributes:
@@ -44,14 +44,14 @@ class Described(msgspec.Struct, tag=True, frozen=True):
     files: dict[str, Stamp]
 
 
-class Scanned(msgspec.Struct, tag=True, frozen=True):
+class ScanReply(msgspec.Struct, tag=True, frozen=True):
     """The answer to Scan: name -> "module:Class"."""
 
     types: dict[str, str]
     files: dict[str, Stamp]
 
 
-class Refused(msgspec.Struct, tag=True, frozen=True):
+class RefusalReply(msgspec.Struct, tag=True, frozen=True):
     """It cannot be imported."""
 
     where: str
@@ -59,4 +59,4 @@ class Refused(msgspec.Struct, tag=True, frozen=True):
 
 
 Request = Describe | Scan
-Answer = Described | Scanned | Refused
+Answer = DescribeReply | ScanReply | RefusalReply

@@ -1,4 +1,4 @@
-"""Finding the actors of a file, a folder or a module, by importing it: for a child process only."""
+"""Find the actors of a file, a folder or a module, by importing it: for a child process only."""
 
 from pathlib import Path
 from types import ModuleType

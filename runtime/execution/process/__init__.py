@@ -5,14 +5,22 @@ from .forkserver import Forkserver, forkserver_command, forkserver_environment, 
 from .interpreter import Interpreters
 from .kernel import hint_at, out_of_memory_kills
 from .memory_limit import tells_exhaustion
-from .messages import Ask, Done, Failed, FromNode, NodeSpec, ProgressReport, Ready, Snapshot
+from .messages import (
+    Done,
+    Failure,
+    FromNode,
+    NodeSpec,
+    ProgressReport,
+    Ready,
+    Snapshot,
+    SnapshotRequest,
+)
 from .node_process import Exit, GarbledError, NodeProcess
 
 __all__ = [
-    "Ask",
     "Done",
     "Exit",
-    "Failed",
+    "Failure",
     "Forkserver",
     "FromNode",
     "GarbledError",
@@ -22,6 +30,7 @@ __all__ = [
     "ProgressReport",
     "Ready",
     "Snapshot",
+    "SnapshotRequest",
     "debug_environment",
     "forkserver_command",
     "forkserver_environment",

@@ -29,7 +29,7 @@ from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
 from .messages import (
     LENGTH,
     Done,
-    Failed,
+    Failure,
     FromNode,
     NodeSpec,
     ProgressReport,
@@ -240,7 +240,7 @@ class _Node:
             allow_last_words()
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
             await self._send(
-                Failed(
+                Failure(
                     error.node_id,
                     error.detail
                     if isinstance(error, HookError | SharedMemoryError)

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 
+from ...links.shared import import_shared_memory
 from .fork_requests import FORK, FORK_DESCRIPTORS, READY, REQUEST_BYTES
 from .supervisor import Supervisor, adopt_descendants, tell
 
@@ -96,9 +97,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     import trio
 
-    import runtime.execution.process.child
-    import runtime.links.shared.reader
-    import runtime.links.shared.writer  # noqa: F401 (here for the nodes)
+    from . import child  # noqa: F401 (for the nodes)
+
+    import_shared_memory()
 
     # A first run makes what every other finds made.
     trio.run(trio.lowlevel.checkpoint)

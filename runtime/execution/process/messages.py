@@ -72,7 +72,7 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True):
     statistics: NodeStatistics
 
 
-class Failed(msgspec.Struct, tag=True, frozen=True):
+class Failure(msgspec.Struct, tag=True, frozen=True):
     """The node failed.
 
     Attributes:
@@ -90,15 +90,15 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     wrong_kind: bool = False
 
 
-FromNode = ProgressReport | Ready | Done | Snapshot | Failed | Notice
+FromNode = ProgressReport | Ready | Done | Snapshot | Failure | Notice
 """A Notice is of a control message that the node gives."""
 
 
-class Ask(msgspec.Struct, tag=True, frozen=True):
+class SnapshotRequest(msgspec.Struct, tag=True, frozen=True):
     """Send a Snapshot."""
 
 
-ToNode = Ask | Notice  # closing the socket says: finish and exit
+ToNode = SnapshotRequest | Notice  # closing the socket says: finish and exit
 
 M = TypeVar("M")
 

@@ -4,19 +4,20 @@ Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_e
 """
 
 from .doorbell import DoorbellEnd, open_doorbell
-from .ends import SharedEnds, open_shared_ends
+from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
 from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
-    "ChannelSpec",
     "DROPPING_WINDOW",
+    "SEGMENTS",
+    "ChannelSpec",
     "DomainSpec",
     "DoorbellEnd",
     "ReaderSpec",
-    "SEGMENTS",
     "SharedEnds",
     "WriterSpec",
+    "import_shared_memory",
     "open_doorbell",
     "open_shared_ends",
     "share_bytes",

@@ -47,6 +47,11 @@ class SharedEnds:
         return SharedWriter(self._memory, spec, bells, waiting)
 
 
+def import_shared_memory() -> None:
+    """Import iceoryx2 and all that uses it, for processes that are forked from this one."""
+    from . import reader, writer  # noqa: F401
+
+
 @contextmanager
 def open_shared_ends(domain: DomainSpec) -> Iterator[SharedEnds]:
     """Join `domain` with this process. Close every end before leaving."""

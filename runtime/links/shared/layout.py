@@ -33,7 +33,7 @@ _SMALL_BYTES: Final = 16 * 1024
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
 
 
-class Packed(msgspec.Struct, eq=False):
+class PackedItem(msgspec.Struct, eq=False):
     """An item taken apart, ready to be written.
 
     Attributes:
@@ -46,7 +46,7 @@ class Packed(msgspec.Struct, eq=False):
     """
 
     kind_code: int
-    payload: "Array | bytes | Sequence[Packed]"
+    payload: "Array | bytes | Sequence[PackedItem]"
     payload_bytes: int
     attributes: bytes = b""
     subtype: int = 0
@@ -107,7 +107,7 @@ def aligned(size: int) -> int:
 
 
 def write(
-    memory: memoryview, packed: Packed, item: Item | None = None, *, has_payload: bool = False
+    memory: memoryview, packed: PackedItem, item: Item | None = None, *, has_payload: bool = False
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
@@ -153,7 +153,7 @@ def _copy_array(memory: memoryview, array: Array, size: int, fortran: bool) -> N
         np.copyto(target, array)
 
 
-def _write_members(memory: memoryview, members: Sequence[Packed]) -> None:
+def _write_members(memory: memoryview, members: Sequence[PackedItem]) -> None:
     begin = HEADER_BYTES
     for member in members:
         write(memory[begin : begin + member.total_bytes], member)

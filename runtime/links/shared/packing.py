@@ -35,7 +35,7 @@ from actors.data import NO_METADATA, restorer
 from .layout import (
     HEADER_BYTES,
     Header,
-    Packed,
+    PackedItem,
     aligned,
     kind_code,
     payload_of,
@@ -62,7 +62,7 @@ Metadata = Mapping[str, str]
 Attributes = Sequence[Any]
 
 
-def pack(data: Data) -> Packed:
+def pack(data: Data) -> PackedItem:
     """Take an item apart; nothing is copied yet, but text is encoded."""
     return _PACKERS[data.kind](data)
 
@@ -122,12 +122,12 @@ def _is_fortran(array: Array) -> bool:
     return array.flags.f_contiguous and not array.flags.c_contiguous
 
 
-def _pack_audio(data: Audio) -> Packed:
+def _pack_audio(data: Audio) -> PackedItem:
     samples = data.samples
     attributes = b""
     if data.metadata is not NO_METADATA or data.metadata_json is not None:
         attributes = msgspec.msgpack.encode([dict(data.metadata), data.metadata_json])
-    return Packed(
+    return PackedItem(
         _AUDIO,
         samples,
         samples.nbytes,
@@ -146,11 +146,11 @@ def _unpack_audio(
     return _restore_audio(metadata, samples, header.first, metadata_json)
 
 
-def _pack_video(data: Video) -> Packed:
+def _pack_video(data: Video) -> PackedItem:
     attributes = _attributes(
         data, data.frame_number, data.timestamp_us, int(data.codec), data.is_keyframe
     )
-    return Packed(
+    return PackedItem(
         kind_code(Kind.VIDEO),
         data.pixels,
         data.pixels.nbytes,
@@ -178,10 +178,10 @@ def _unpack_video(
     )
 
 
-def _pack_array(data: Tensor | NumpyArray, layout: str) -> Packed:
+def _pack_array(data: Tensor | NumpyArray, layout: str) -> PackedItem:
     array = data.array
     attributes = [dict(data.metadata), array.dtype.str, array.shape, layout]
-    return Packed(
+    return PackedItem(
         kind_code(data.kind),
         array,
         array.nbytes,
@@ -215,11 +215,11 @@ def _shaped(header: Header, memory: memoryview, dtype: np.dtype[Any], shape: lis
     return _elements(header, memory, dtype).reshape(shape, order="F" if header.fortran else "C")
 
 
-def _pack_binary(data: Binary) -> Packed:
+def _pack_binary(data: Binary) -> PackedItem:
     array = data.data
     plain = data.metadata is NO_METADATA and not data.mime_type
     attributes = b"" if plain else _attributes(data, data.mime_type)
-    return Packed(_BINARY, array, array.nbytes, attributes)
+    return PackedItem(_BINARY, array, array.nbytes, attributes)
 
 
 def _unpack_binary(
@@ -229,10 +229,10 @@ def _unpack_binary(
     return _restore_binary(metadata, _elements(header, memory, _BYTE), mime_type)
 
 
-def _pack_text(data: Text) -> Packed:
+def _pack_text(data: Text) -> PackedItem:
     encoded = data.text.encode()
     attributes = _attributes(data, data.language, data.channel, data.encoding)
-    return Packed(_TEXT, encoded, len(encoded), attributes)
+    return PackedItem(_TEXT, encoded, len(encoded), attributes)
 
 
 def _unpack_text(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> Text:
@@ -240,9 +240,9 @@ def _unpack_text(header: Header, memory: memoryview, metadata: Metadata, rest: A
     return _restore_text(metadata, text_of(header, memory), language, channel, encoding)
 
 
-def _pack_json(data: Json) -> Packed:
+def _pack_json(data: Json) -> PackedItem:
     encoded = data.text.encode()
-    return Packed(_JSON, encoded, len(encoded), _attributes(data, data.schema_type))
+    return PackedItem(_JSON, encoded, len(encoded), _attributes(data, data.schema_type))
 
 
 def _unpack_json(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> Json:
@@ -250,7 +250,7 @@ def _unpack_json(header: Header, memory: memoryview, metadata: Metadata, rest: A
     return _restore_json(metadata, text_of(header, memory), schema_type)
 
 
-def _pack_file(data: File) -> Packed:
+def _pack_file(data: File) -> PackedItem:
     parts = (
         data.path,
         data.filename,
@@ -261,14 +261,14 @@ def _pack_file(data: File) -> Packed:
         data.stream_id,
     )
     attributes = msgspec.msgpack.encode([dict(data.metadata), *parts])
-    return Packed(kind_code(Kind.FILE), b"", 0, attributes)
+    return PackedItem(kind_code(Kind.FILE), b"", 0, attributes)
 
 
 def _unpack_file(header: Header, memory: memoryview, metadata: Metadata, rest: Attributes) -> File:
     return File(*rest, metadata=metadata)
 
 
-def _pack_control(data: Control) -> Packed:
+def _pack_control(data: Control) -> PackedItem:
     match data.message:
         case None:
             message: tuple[int, ...] = (0,)
@@ -279,7 +279,7 @@ def _pack_control(data: Control) -> Packed:
         case DeadlineWarning(deadline):
             message = (3, deadline)
     attributes = [dict(data.metadata), message, data.segment_id, data.timestamp_ms, data.details]
-    return Packed(kind_code(Kind.CONTROL), b"", 0, msgspec.msgpack.encode(attributes))
+    return PackedItem(kind_code(Kind.CONTROL), b"", 0, msgspec.msgpack.encode(attributes))
 
 
 def _unpack_control(
@@ -292,9 +292,9 @@ def _unpack_control(
     return Control(message, segment_id, timestamp_ms, details, metadata=metadata)
 
 
-def _pack_bundle(data: Bundle) -> Packed:
+def _pack_bundle(data: Bundle) -> PackedItem:
     members = [pack(member) for member in data.members.values()]
-    return Packed(
+    return PackedItem(
         kind_code(Kind.BUNDLE),
         members,
         sum(aligned(member.total_bytes) for member in members),
@@ -313,7 +313,7 @@ def _unpack_bundle(
     return Bundle(members, metadata=metadata)
 
 
-_PACKERS: Final[dict[Kind, Callable[[Any], Packed]]] = {
+_PACKERS: Final[dict[Kind, Callable[[Any], PackedItem]]] = {
     Kind.AUDIO: _pack_audio,
     Kind.VIDEO: _pack_video,
     Kind.TENSOR: lambda data: _pack_array(data, data.layout),

@@ -16,7 +16,7 @@ from ..item import Item
 from ..statistics import LinkStatistics
 from ..waiting import TrioWaiting, Waiting
 from .doorbell import Bell, DoorbellEnd
-from .layout import HEADER_BYTES, Packed, aligned, write
+from .layout import HEADER_BYTES, PackedItem, aligned, write
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
 from .memory import MOST_LOANS, MemoryNode, Subscriber
 from .packing import pack
@@ -46,7 +46,7 @@ class SharedWriter:
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
         self._is_waiting = False  # somebody in `send`, for room or for their turn
-        self._outbox: deque[tuple[Item, Packed]] = deque()
+        self._outbox: deque[tuple[Item, PackedItem]] = deque()
         self._outbox_bytes = 0
         self._ended = False
         self._outbox_changed = trio.lowlevel.ParkingLot()
@@ -75,7 +75,7 @@ class SharedWriter:
         """Whether `pump` has something to do."""
         return bool(self._outbox)
 
-    def send_now(self, item: Item) -> bool:
+    def try_send(self, item: Item) -> bool:
         """Publish `item` if there is room for it; return whether it was published.
 
         Raises:
@@ -150,7 +150,7 @@ class SharedWriter:
         self._own = None
         del self._publisher
 
-    def _put_in_outbox(self, item: Item, packed: Packed) -> None:
+    def _put_in_outbox(self, item: Item, packed: PackedItem) -> None:
         if not self._outbox and self._has_room(packed):
             self._publish(item, packed)
             return
@@ -165,7 +165,7 @@ class SharedWriter:
             self.statistics.dropped += 1
         self._outbox_changed.unpark_all()
 
-    def _publish(self, item: Item, packed: Packed) -> None:
+    def _publish(self, item: Item, packed: PackedItem) -> None:
         loan = self._loan_in(packed) if self._loaned else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
         write(slot.memory, packed, item, has_payload=loan is not None)
@@ -192,7 +192,7 @@ class SharedWriter:
                 counters.copies += 1
                 counters.copied_bytes += array.nbytes
 
-    def _loan_in(self, packed: Packed) -> Loan | None:
+    def _loan_in(self, packed: PackedItem) -> Loan | None:
         """Return the loan that the payload is, if it can be sent as it is."""
         if not isinstance(packed.payload, np.ndarray):
             return None
@@ -212,13 +212,13 @@ class SharedWriter:
         else:
             self._loaned -= 1
 
-    async def _wait_for_room(self, packed: Packed, waiting: Waiting) -> None:
+    async def _wait_for_room(self, packed: PackedItem, waiting: Waiting) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         for bell in self._bells:
             while not self._has_room_at(bell, packed):
                 await bell.wait_taken(waiting)
 
-    def _has_room(self, packed: Packed) -> bool:
+    def _has_room(self, packed: PackedItem) -> bool:
         for bell in self._bells:
             if not self._has_room_at(bell, packed):
                 bell.read_taken()
@@ -226,7 +226,7 @@ class SharedWriter:
                     return False
         return True
 
-    def _has_room_at(self, bell: Bell, packed: Packed) -> bool:
+    def _has_room_at(self, bell: Bell, packed: PackedItem) -> bool:
         items = self._sent_items - bell.taken_items
         if items == 0:
             return True

@@ -5,9 +5,9 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 
 from ..plan import NodePlan, Plan
+from .channels import draw_channel
 from .layers import layers_of
 from .lines import Canvas
-from .ports import draw_channel
 from .spread import centres
 
 _GAP: Final = 3

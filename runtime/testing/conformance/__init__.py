@@ -1,7 +1,7 @@
 """The contract of actors, tried on one of them."""
 
-from .inquiry import find_faults
+from .inquiry import find_violations
 
 __all__ = [
-    "find_faults",
+    "find_violations",
 ]

@@ -37,9 +37,9 @@ _CHECKS: Final[Mapping[str, Check]] = {
 _NATIVE_CHECKS: Final[Mapping[str, Check]] = {"blocking": resources.check_blocking}
 
 
-def checks_for(placement: str) -> list[str]:
+def checks_for(executor: str) -> list[str]:
     """Return the names of the checks for an actor that runs there, in their order."""
-    return [*_CHECKS, *(_NATIVE_CHECKS if placement == "native" else ())]
+    return [*_CHECKS, *(_NATIVE_CHECKS if executor == "native" else ())]
 
 
 def as_question(name: str) -> Json:

@@ -1,55 +1,55 @@
 """The side of the test: asks a process of its own to check an actor, one check after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import trio
 
 from actors import Actor, Data, Json
-from actors.testing import Finding, Placement
+from actors.testing import ExecutorName, Violation
 
 from ...catalogue import target_of
 from ...errors import HookError, MillraceError, NodeError
+from ..pipeline import Pipeline, Setups
 from ..threaded import ThreadedRun, open_threaded_run
 from .checker import PLAIN_RUN, ContractChecker, as_question, checks_for
 from .samples import samples_of
 
-if TYPE_CHECKING:
-    from ..kit import TestKit
+MakePipeline = Callable[[Setups, Sequence[tuple[str, str]], ExecutorName], Pipeline]
 
 # Starting a process and importing an actor's module, which may bring a model's library.
 _START_SECONDS: Final = 60.0
 
 
-def find_faults(
-    kit: "TestKit",
+def find_violations(
+    make_pipeline: MakePipeline,
     actor: type[Actor[Any]],
     params: Mapping[str, Any],
     samples: Sequence[Data],
     *,
-    placement: Placement,
+    executor: ExecutorName,
     skip: frozenset[str],
     seconds: float,
-) -> tuple[Finding, ...]:
+) -> tuple[Violation, ...]:
     """Return every fault that the checks find in an actor.
 
     Raises:
         ConfigError: its class cannot be imported by its name.
         ValueError: `skip` names no check.
     """
-    names = checks_for(placement)
-    unknown = skip - set(names) - {_PLACEMENTS}
+    names = checks_for(executor)
+    unknown = skip - set(names) - {_EXECUTORS}
     if unknown:
         raise ValueError(f"no check {min(unknown)!r}; the checks: {', '.join(names)}")
-    inquiry = _Inquiry(kit, actor, params, samples or samples_of(actor.accepts), seconds)
+    inquiry = _Inquiry(make_pipeline, actor, params, samples or samples_of(actor.accepts), seconds)
     inquiry.ask_all([name for name in names if name not in skip])
-    if not inquiry.findings and _PLACEMENTS not in skip:
-        inquiry.compare_placements()
+    if not inquiry.findings and _EXECUTORS not in skip:
+        inquiry.compare_executors()
     return tuple(inquiry.findings)
 
 
-_PLACEMENTS: Final = "placements"
+_EXECUTORS: Final = "executors"
 
 
 class _Inquiry:
@@ -57,20 +57,20 @@ class _Inquiry:
 
     def __init__(
         self,
-        kit: "TestKit",
+        make_pipeline: MakePipeline,
         actor: type[Actor[Any]],
         params: Mapping[str, Any],
         samples: Sequence[Data],
         seconds: float,
     ) -> None:
-        self.findings: list[Finding] = []
-        self._kit = kit
+        self.findings: list[Violation] = []
+        self._make_pipeline = make_pipeline
         self._actor = actor
         self._params = dict(params)
         self._samples = samples
         self._seconds = seconds
         checker = {"target": target_of(actor), "params": self._params}
-        self._checker = kit.pipeline({"node": (ContractChecker, checker)}, [], "multiprocess")
+        self._checker = make_pipeline({"node": (ContractChecker, checker)}, [], "multiprocess")
 
     def ask_all(self, names: Sequence[str]) -> None:
         """Ask every question, in a new process after each that the actor did not survive."""
@@ -81,22 +81,22 @@ class _Inquiry:
                 return  # nothing works, and everything else would only say so again
             del rest[0]
 
-    def compare_placements(self) -> None:
+    def compare_executors(self) -> None:
         """Find out whether the actor gives the same in a process of its own."""
         here = self._plain_run()
         if here is None:
             return  # not even the same twice
         nodes = {"node": (self._actor, self._params)}
-        pipeline = self._kit.pipeline(nodes, [], "multiprocess")
+        pipeline = self._make_pipeline(nodes, [], "multiprocess")
         try:
             with open_threaded_run(pipeline, virtual_time=False) as run:
                 there = run.call(partial(_all_outputs, run, self._samples, self._seconds))
         except MillraceError as error:
-            self._found(_PLACEMENTS, f"works natively, but not in a process of its own: {error}")
+            self._found(_EXECUTORS, f"works natively, but not in a process of its own: {error}")
             return
         if there is not None and there != here:
             self._found(
-                _PLACEMENTS,
+                _EXECUTORS,
                 f"gave {len(here)} items natively and {len(there)} in a process of its own, or "
                 "not the same: it depends on where it runs",
             )
@@ -140,7 +140,7 @@ class _Inquiry:
         return None if first is None or first != second else list(first)
 
     def _found(self, check: str, message: str) -> None:
-        self.findings.append(Finding(check, message))
+        self.findings.append(Violation(check, message))
 
 
 async def _ask(run: ThreadedRun, name: str, seconds: float) -> Sequence[Data] | None:

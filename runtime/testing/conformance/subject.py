@@ -12,7 +12,7 @@ from actors import Actor, Context, Data
 
 from ...errors import HookError
 from ...execution import ActorLoop
-from ...links import Inbox, Item, Output, Port
+from ...links import Inbox, Item, LocalQueue, Output
 from .samples import with_own_arrays
 
 AnyActor = Actor[Any]
@@ -138,5 +138,5 @@ def raised(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _port(inbox: Inbox) -> Port:
+def _port(inbox: Inbox) -> LocalQueue:
     return inbox.open_port(capacity=_PLENTY, capacity_bytes=_PLENTY, drop_oldest=False)

@@ -1,0 +1,107 @@
+"""A link's end inside one process: a bounded queue of references."""
+
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from .item import Item, weight_bytes
+from .statistics import LinkStatistics
+
+
+class LocalQueue:
+    """Where one producer puts items for one reader of the same process.
+
+    Bounded in items and in bytes, because a reader that falls behind must slow its producer down
+    and not fill the memory. One item always fits, whatever it weighs.
+    """
+
+    def __init__(
+        self,
+        arrived: Callable[["LocalQueue"], None],
+        *,
+        capacity: int,
+        capacity_bytes: int,
+        drop_oldest: bool,
+    ) -> None:
+        self.statistics = LinkStatistics()
+        self.closed = False
+        self._arrived = arrived
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._drop_oldest = drop_oldest
+        self._waiting: deque[tuple[Item, int]] = deque()
+        self._waiting_bytes = 0
+        self._senders = trio.lowlevel.ParkingLot()
+
+    def __len__(self) -> int:
+        """Return how many items wait."""
+        return len(self._waiting)
+
+    def try_send(self, item: Item) -> bool:
+        """Hand `item` over if the queue has room; return whether it was handed over."""
+        weight = weight_bytes(item.data)
+        if self._senders or self._is_full(weight):
+            return False
+        self._put(item, weight)
+        self._arrived(self)
+        return True
+
+    async def send(self, item: Item) -> None:
+        """Hand `item` over; wait while the queue is full, or drop the oldest if so configured."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        weight = weight_bytes(item.data)
+        has_place = False
+        if self._drop_oldest:
+            if self._is_full(weight):
+                # A reader that keeps up must have its turn. trio runs what is ready in any order:
+                # only with the second of these is it sure that all others have run.
+                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()
+            while self._is_full(weight):
+                _, dropped_bytes = self._waiting.popleft()
+                self._waiting_bytes -= dropped_bytes
+                self.statistics.dropped += 1
+                has_place = True  # in the order of arrival: the dropped item's
+        else:
+            while self._is_full(weight) or self._senders:
+                await self._senders.park()
+                if not self._is_full(weight):
+                    break
+        self._put(item, weight)
+        if not has_place:
+            self._arrived(self)
+
+    def take(self) -> Item | None:
+        """Return the oldest item, or None if there is none."""
+        if not self._waiting:
+            return None
+        item, weight = self._waiting.popleft()
+        self._waiting_bytes -= weight
+        if self._senders:
+            self._senders.unpark()
+        return item
+
+    def clear(self) -> None:
+        """Drop what waits."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._senders.unpark_all()
+
+    def close(self) -> None:
+        """End the stream; what waits can still be taken."""
+        if not self.closed:
+            self.closed = True
+            self._arrived(self)
+
+    def _put(self, item: Item, weight: int) -> None:
+        self._waiting.append((item, weight))
+        self._waiting_bytes += weight
+        counters = self.statistics
+        counters.items += 1
+        counters.payload_bytes += weight
+
+    def _is_full(self, weight: int) -> bool:
+        return len(self._waiting) >= self._capacity or (
+            bool(self._waiting) and self._waiting_bytes + weight > self._capacity_bytes
+        )

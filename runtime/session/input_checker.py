@@ -1,0 +1,115 @@
+"""What may enter a session, and where."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from actors import Audio, Bundle, Control, Data, File
+
+from ..config import ResourceLimits
+from ..documents import did_you_mean
+from ..errors import InputError, LimitError, UnknownNodeError
+from ..plan import Plan
+
+_MOST = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBounds:
+    """What a session may use and reach.
+
+    Attributes:
+        file_roots: folders in which the files that a chunk names must lie.
+    """
+
+    limits: ResourceLimits
+    file_roots: tuple[str, ...] = ()
+
+
+class InputChecker:
+    """Checks each chunk before it enters, and counts what is limited."""
+
+    def __init__(self, plan: Plan, bounds: SessionBounds) -> None:
+        self._sources = plan.sources
+        self._accepts = {str(node.node_id): node.accepts for node in plan.nodes}
+        self._limits = bounds.limits
+        self._file_roots = [os.path.realpath(root) for root in bounds.file_roots]
+        self._audio_samples = 0
+
+    def targets(self, node: str | None) -> Iterable[str]:
+        """Return the nodes that a chunk enters at; None means the source nodes.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        if node is None:
+            return self._sources
+        if node not in self._accepts:
+            hint = did_you_mean(node, self._accepts, or_else="it has")
+            raise UnknownNodeError(f"the pipeline has no node {node!r}; {hint}")
+        return (node,)
+
+    def admit(
+        self, data: Data, targets: Iterable[str], *, sequence: int, timestamp_ms: int
+    ) -> Data:
+        """Return what enters for a chunk.
+
+        Raises:
+            InputError: not a data item, of a kind that a target does not take, a number out of
+                range, or a file that is not in a folder of the operator's.
+            LimitError: it has more audio samples than the session may still take. It takes none of
+                them, and goes on.
+        """
+        if not isinstance(data, Data):
+            raise InputError(f"a chunk must be an item of `actors`, got {type(data).__name__}")
+        for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
+            if not 0 <= number <= _MOST:
+                raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+        for target in targets:
+            if isinstance(data, Control):
+                break  # every node hears these, and passes them on
+            accepts = self._accepts[target]
+            if accepts.taken(data) is None:
+                raise InputError(f"node {target!r}: {accepts.refusal(data, '')}")
+        self._count_samples(data)
+        return self._admitted(data)
+
+    def _admitted(self, data: Data) -> Data:
+        if isinstance(data, File) and data.path:
+            return self._within_roots(data)
+        if isinstance(data, Bundle):
+            members = {port: self._admitted(member) for port, member in data.members.items()}
+            if any(member is not data[port] for port, member in members.items()):
+                return replace(data, members=members)
+        return data
+
+    def _within_roots(self, data: File) -> File:
+        """Return a file whose path has no links and no `..`, so that it leads nowhere else."""
+        try:
+            path = os.path.realpath(data.path)
+        except ValueError as error:  # a null character
+            raise InputError(f"the path {data.path!r} is not valid: {error}") from error
+        if not any(os.path.commonpath([root, path]) == root for root in self._file_roots):
+            raise InputError(
+                f"the file {data.path!r} is not in a folder that the operator opens to clients "
+                "(runtime.toml, files.roots)"
+            )
+        return replace(data, path=path)
+
+    def _count_samples(self, data: Data) -> None:
+        most = self._limits.max_audio_samples
+        samples = self._audio_samples + _samples_in(data)
+        if most and samples > most:
+            raise LimitError(
+                f"the session may take {most} audio samples (resource_limits.max_audio_samples), "
+                f"of all channels together; with this chunk it would be {samples}"
+            )
+        self._audio_samples = samples
+
+
+def _samples_in(data: Data) -> int:
+    if isinstance(data, Audio):
+        return data.samples.size
+    if isinstance(data, Bundle):
+        return sum(_samples_in(member) for member in data.members.values())
+    return 0

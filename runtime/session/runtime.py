@@ -1,0 +1,200 @@
+"""What sessions share: configuration, catalogue, executors and their forkserver."""
+
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import trio
+
+from actors import Actor
+
+from ..catalogue import Catalogue, build_catalogue
+from ..catalogue.describing import Describer, discover, open_describer
+from ..config import ResourceLimits, RuntimeConfig, load_config
+from ..documents import shown
+from ..errors import ConfigError, Fault, ManifestError, sole_error
+from ..execution.process import Interpreters
+from ..executors import BUILT_IN, Executor, ExecutorFactory, Executors, installed_executors
+from ..manifest import ManifestSource
+from ..plan import Plan, Source, check_executors, plan_manifest
+from .capacity import Capacity
+from .input_checker import SessionBounds
+from .instance import Instance, SweepReport, open_instance
+from .session import Session, run_session
+
+NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
+"""Node types of an application's own: a name, and "module:Class" or the class."""
+
+
+_UNLIMITED: Final = ResourceLimits()
+
+
+class Runtime:
+    """Opens sessions. One per server or application; it starts each executor when first needed.
+
+    Attributes:
+        capacity: what sessions have of what the operator allows.
+    """
+
+    def __init__(
+        self,
+        config: RuntimeConfig,
+        catalogue: Catalogue,
+        factories: Executors,
+        instance: Instance,
+        nursery: trio.Nursery,
+        describer: Describer,
+    ) -> None:
+        self.config = config
+        self._describer = describer
+        self.catalogue = catalogue
+        self._factories = factories
+        self._nursery = nursery
+        self._executors: dict[str, Executor] = {}
+        self._starting = trio.Lock()
+        self.capacity = Capacity(config.limits)
+        self._instance = instance
+        self._interpreters = Interpreters()
+        self._sessions = 0
+
+    @property
+    def swept(self) -> SweepReport:
+        """What was removed at the start that killed servers had left."""
+        return self._instance.swept
+
+    def plan(self, manifest: ManifestSource) -> Plan:
+        """Check a manifest, an object or a file that says one; return what would run where.
+
+        Raises:
+            ManifestError: it is not valid; every fault is listed.
+        """
+        return plan_manifest(
+            manifest,
+            config=self.config,
+            catalogue=self.catalogue,
+            executors=self._factories,
+            describer=self._describer,
+        )
+
+    async def warm(self, executors: Collection[str] | None = None) -> None:
+        """Start executors, all of them by default, before the first session needs them."""
+        for name in self._factories if executors is None else executors:
+            await self._executor(name)
+
+    @asynccontextmanager
+    async def open_session(
+        self, manifest: ManifestSource | Plan, *, resource_limits: ResourceLimits = _UNLIMITED
+    ) -> AsyncIterator[Session]:
+        """Run a plan, a manifest, or what says one, as long as the block lasts.
+
+        Leaving the block before the end of the stream cancels what still runs.
+
+        Raises:
+            ManifestError: the manifest is not valid; nothing was started.
+            NodeError: a node failed; the block was cancelled.
+            LimitError: there is no room for the session, and nothing was started; or it used up
+                its memory or its time, and the block was cancelled.
+        """
+        plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
+        limits = resource_limits.within(self.config.limits.of_a_session)
+        bounds = SessionBounds(limits, self.config.files.roots)
+        await self._check_interpreter(plan)
+        async with self.capacity.reserve(plan.process_count):
+            executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
+            self._sessions += 1
+            number = self._sessions
+            budget_bytes = plan.settings.shared_memory_budget_bytes.value
+            domain = self._instance.domain(number, budget_bytes)
+            session_id = f"{self._instance.name}-{number}-{secrets.token_hex(4)}"
+            async with run_session(session_id, plan, executors, domain, bounds) as session:
+                yield session
+
+    async def _check_interpreter(self, plan: Plan) -> None:
+        setting = plan.settings.python_executable
+        if setting.value is None or not plan.process_count:
+            return
+        fault = await self._interpreters.fault(setting.value)
+        if fault:
+            message = f"got {shown(setting.value)}; {fault}"
+            if setting.source is Source.MANIFEST:
+                place = plan.manifest.where(("metadata", "multiprocess", "python_executable"))
+                raise ManifestError([Fault(place, message)])
+            raise ConfigError([Fault("runtime.toml: multiprocess.python_executable", message)])
+
+    async def _executor(self, name: str) -> Executor:
+        async with self._starting:
+            if name not in self._executors:
+                self._executors[name] = await self._nursery.start(
+                    _host, self._factories[name], self.config
+                )
+            return self._executors[name]
+
+
+async def _host(  # noqa: ASYNC114 (its caller awaits its start)
+    factory: ExecutorFactory,
+    config: RuntimeConfig,
+    task_status: trio.TaskStatus[Executor] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Keep an executor open in a task of its own, since it may hold a nursery."""
+    async with factory(config) as executor:
+        task_status.started(executor)
+        await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def open_runtime(
+    config: RuntimeConfig | None = None,
+    *,
+    node_types: NodeTypes | None = None,
+    executors: Executors | None = None,
+) -> AsyncIterator[Runtime]:
+    """Open what sessions share, for as long as the block lasts.
+
+    Args:
+        config: None reads runtime.toml in the current folder, or takes the defaults.
+        node_types: of the application's own, beside the catalogue.
+        executors: more executors, or other ones under the same names.
+
+    Raises:
+        ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
+        PipelineError: the folder for temporary files is not usable.
+    """
+    config = load_config() if config is None else config
+    factories = {**BUILT_IN, **installed_executors(BUILT_IN), **(executors or {})}
+    check_executors(config.routing, factories)
+    with open_describer() as describer:
+        found = discover(config, describer)
+        catalogue = build_catalogue(config, found=found).with_types(node_types or {})
+        try:
+            with open_instance() as instance:
+                async with trio.open_nursery() as nursery:
+                    runtime = Runtime(config, catalogue, factories, instance, nursery, describer)
+                    try:
+                        yield runtime
+                    finally:
+                        nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            raise sole_error(group) from None
+
+
+@asynccontextmanager
+async def open_session(
+    manifest: ManifestSource,
+    *,
+    config: RuntimeConfig | None = None,
+    node_types: NodeTypes | None = None,
+) -> AsyncIterator[Session]:
+    """Run one manifest, an object or a file that says one, in a runtime of its own.
+
+    An application with several sessions opens one runtime for all: its forkserver is warm then.
+
+    Raises:
+        ManifestError: the manifest is not valid; nothing was started.
+        NodeError: a node failed; the block was cancelled.
+    """
+    async with (
+        open_runtime(config, node_types=node_types) as runtime,
+        runtime.open_session(manifest) as session,
+    ):
+        yield session

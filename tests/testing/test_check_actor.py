@@ -1,0 +1,128 @@
+import importlib
+import re
+
+import numpy as np
+import pytest
+
+from actors import Audio, Json, Text
+from actors.catalogue import CATALOGUE
+from actors.testing import ContractError
+from runtime import ConfigError
+from tests.actors import tiny_models, tiny_transformers
+
+from . import faulty
+from .subjects import GainNode, Pairs, SlowStart
+
+pytestmark = pytest.mark.usefixtures("warm_forkserver")
+
+
+@pytest.mark.parametrize(
+    ("actor", "check", "words"),
+    [
+        (faulty.WritesIntoInput, "samples", r"writes into an item .* write to a \.copy\(\)"),
+        (faulty.MutatesInput, "immutable-inputs", "changed a numpy item that came in"),
+        (faulty.ReusesOutput, "immutable-outputs", "after it had sent it"),
+        (faulty.SwallowsCancellation, "cancellation", "went on after it was cancelled"),
+        (faulty.LeaksThread, "leaks", "1 more threads"),
+        (faulty.LeaksDescriptor, "leaks", "1 more descriptors"),
+        (faulty.KeepsArrays, "borrowed-arrays", "1 of 1 arrays that came in are still held"),
+        (faulty.WrongKind, "samples", r"process\(\) returned text; it declares .* json"),
+        (faulty.BlocksLoop, "blocking", "held the loop for 0.3"),
+        (faulty.BreaksOnSilence, "odd-items", "breaks on silence with ZeroDivisionError"),
+        (faulty.RepeatsFlush, "flush-twice", "gave the same again"),
+        (faulty.UncleanStart, "failing-hooks", "AttributeError.* after a failed initialize"),
+        (faulty.SharesState, "session-state", "SharesState.seen changed while a stream ran"),
+        (faulty.TakesAnyParams, "params", "an unknown param is not refused"),
+        (faulty.IgnoresClose, "closed-generator", "let GeneratorExit through"),
+        (faulty.KnowsItsPlace, "executors", "depends on where it runs"),
+        (faulty.Dies, "samples", "exited with status 3"),
+        (faulty.Kinds, "kinds", r"accepts is \{'text'\}; expected a frozenset of Kind"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_faulty_actor_is_told_its_fault(check_actor, actor, check, words):
+    with pytest.raises(ContractError) as caught:
+        check_actor(actor, samples=[Text("a")] if actor.accepts == faulty.TEXT else [])
+    told = [finding.message for finding in caught.value.findings if finding.check == check]
+    assert any(re.search(words, message) for message in told), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("actor", "check"), [(faulty.Hangs, "odd-items"), (faulty.GoesOnForEver, "samples")]
+)
+def test_an_actor_that_never_comes_back_is_told_so(check_actor, actor, check):
+    with pytest.raises(ContractError, match="did not come back within 1 s: it hangs") as caught:
+        check_actor(actor, seconds=1)
+    assert caught.value.findings[0].check == check
+
+
+@pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart])
+def test_an_honest_actor_passes(check_actor, actor):
+    check_actor(actor)
+
+
+def test_a_slow_one_passes_where_it_may_be_slow(check_actor):
+    check_actor(faulty.BlocksLoop, samples=[Text("a")], executor="multiprocess")
+    check_actor(faulty.BlocksLoop, samples=[Text("a")], skip=["blocking"])
+
+
+def test_params_and_samples_are_of_the_actor(check_actor):
+    check_actor(GainNode, params={"gain": 2}, samples=[Audio(np.ones(10, np.float32), 8000)])
+    with pytest.raises(ContractError, match="params of the check are refused: got 9"):
+        check_actor(GainNode, params={"gain": 9})
+
+
+def test_a_check_that_is_none_is_refused(check_actor):
+    with pytest.raises(ValueError, match="no check 'blokking'; the checks: kinds, "):
+        check_actor(GainNode, skip=["blokking"])
+
+
+def test_a_local_class_cannot_be_checked(check_actor):
+    class Local(GainNode):
+        pass
+
+    with pytest.raises(ConfigError, match="defined inside a function"):
+        check_actor(Local)
+
+
+SECOND = Audio(np.zeros(16000, np.float32), 16000)
+SAMPLES = {
+    "CalculatorNode": [Json({"operation": "add", "operands": [1, 2]})],
+    "RangeGeneratorNode": [Json({"start": 0, "end": 3, "step": 1})],
+    "ErrorProneNode": [Json({"value": 3})],
+    "AudioBufferAccumulatorNode": [
+        Json({"has_speech": True, "is_speech_start": True, "is_speech_end": False}),
+        Audio(np.ones(1600, np.float32), 16000),
+    ],
+    "SrtOutput": [Json([{"start": 0, "end": 1.5, "text": "Hello."}])],
+    "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
+    "WhisperNode": [SECOND],
+    "HFPipelineNode": [Text("the house is warm.")],
+}
+
+
+def save_model(name, folder):
+    """Save a tiny model for a node that has none of its own, and return its params."""
+    if name == "WhisperNode":
+        return {"model": str(tiny_models.save_whisper(folder, "hello"))}
+    if name == "KokoroTTSNode":
+        return {"model": str(tiny_models.save_kokoro(folder, "af_heart"))}
+    if name == "HFPipelineNode":
+        if not tiny_transformers.is_installed():
+            pytest.skip('needs pip install "millrace-runtime[models]"')
+        tiny_transformers.save_bert(folder, "Model")
+        return {"task": "feature-extraction", "model": str(folder)}
+    return None
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_every_actor_that_comes_along_passes(check_actor, entry, tmp_path):
+    module, _, name = entry.target.partition(":")
+    actor = getattr(importlib.import_module(module), name)
+    check_actor(
+        actor,
+        params=save_model(name, tmp_path),
+        samples=SAMPLES.get(name, ()),
+        executor=entry.executor or "multiprocess",
+        seconds=30,
+    )
