@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import betterproto2
 import h2.exceptions
@@ -14,14 +15,28 @@ from h2.errors import ErrorCodes
 from multidict import MultiDict
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
-from ..wire.codec import DecodeError
+from ..wire.codec import Codec, DecodeError
 from .message_buffer import MessageBuffer
 from .statuses import status_error
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 Response = TypeVar("Response", bound=betterproto2.Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What every call to one server shares.
+
+    Attributes:
+        address: of the server, for messages.
+        codec: encodes and decodes the messages.
+        most_bytes: the most that a message may have, either way.
+        metadata: sent with every call.
+    """
+
+    address: str
+    codec: Codec
+    most_bytes: int
+    metadata: Mapping[str, str]
 
 
 class CallEndedError(ServerError):
@@ -36,15 +51,15 @@ class Call(Generic[Response]):
     """
 
     def __init__(
-        self, connection: "Connection", protocol: H2Protocol, response_type: type[Response]
+        self, endpoint: Endpoint, protocol: H2Protocol, response_type: type[Response]
     ) -> None:
-        self._connection = connection
+        self._endpoint = endpoint
         self._processor = protocol.processor
         self._response_type = response_type
         self._stream = protocol.processor.connection.create_stream(wrapper=self)  # type: ignore[arg-type]
         self._h2 = self._stream._h2_connection
         self._buffer = MessageBuffer(
-            self._acknowledge, self._stream.window_updated.set, most_bytes=connection.most_bytes
+            self._acknowledge, self._stream.window_updated.set, most_bytes=endpoint.most_bytes
         )
         self._id = 0
         self._sending = asyncio.Lock()
@@ -74,12 +89,12 @@ class Call(Generic[Response]):
             ("te", "trailers"),
             ("content-type", GRPC_CONTENT_TYPE),
             ("user-agent", USER_AGENT),
-            *encode_metadata(MultiDict(self._connection.metadata)),
+            *encode_metadata(MultiDict(self._endpoint.metadata)),
         ]
         try:
             self._release = await self._stream.send_request(headers, _processor=self._processor)
         except (AttributeError, h2.exceptions.ProtocolError) as error:
-            address = self._connection.address
+            address = self._endpoint.address
             raise UnreachableError(f"{address}: the connection was lost") from error
         self._id = self._stream.id or 0
         self._stream.buffer = self._buffer  # type: ignore[assignment]
@@ -92,11 +107,11 @@ class Call(Generic[Response]):
         Raises:
             LimitError: it is longer than allowed.
         """
-        frame = self._connection.codec.encode_frame(message)
-        if len(frame) - 5 > self._connection.most_bytes:
+        frame = self._endpoint.codec.encode_frame(message)
+        if len(frame) - 5 > self._endpoint.most_bytes:
             raise LimitError(
                 f"a message of {len(frame) - 5} bytes; this client sends at most "
-                f"{self._connection.most_bytes} (max_message_bytes): send smaller chunks"
+                f"{self._endpoint.most_bytes} (max_message_bytes): send smaller chunks"
             )
         return frame
 
@@ -164,7 +179,7 @@ class Call(Generic[Response]):
 
     def error_at_end(self) -> MillraceError | None:
         """Return what the status of a call that has ended says; None for one that ended well."""
-        address = self._connection.address
+        address = self._endpoint.address
         if self._is_reset:
             return None
         last = self._last_headers()
@@ -237,9 +252,9 @@ class Call(Generic[Response]):
 
     def _decoded(self, body: bytes) -> Response:
         try:
-            return self._connection.codec.decode(body, self._response_type)
+            return self._endpoint.codec.decode(body, self._response_type)
         except DecodeError as error:
-            raise ServerError(f"{self._connection.address}: not a message: {error}") from error
+            raise ServerError(f"{self._endpoint.address}: not a message: {error}") from error
 
     def _last_headers(self) -> Mapping[str, str] | None:
         headers = dict(self._stream.headers or ())

@@ -15,7 +15,7 @@ from h2.settings import SettingCodes
 from ..config import ServerAddress
 from ..errors import ServerError
 from ..wire.codec import Codec
-from .call import Call, CallEndedError
+from .call import Call, CallEndedError, Endpoint
 from .statuses import unreachable
 
 _log = logging.getLogger("millrace.client")
@@ -84,14 +84,7 @@ class _Channel(Channel):
 
 
 class Connection:
-    """A connection to a server; after it was lost, the next call makes a new one.
-
-    Attributes:
-        address: for messages.
-        codec: its messages'.
-        most_bytes: what a message may have, either way.
-        metadata: what every call says.
-    """
+    """A connection to a server; after it was lost, the next call makes a new one."""
 
     def __init__(
         self,
@@ -102,13 +95,11 @@ class Connection:
         most_bytes: int,
         timeout_seconds: float,
     ) -> None:
-        self.address = str(address)
-        self.codec = Codec()
-        self.most_bytes = most_bytes
-        self.metadata = metadata
+        codec = Codec()
+        self._endpoint = Endpoint(str(address), codec, most_bytes, metadata)
         self._tls = tls
         self._timeout_seconds = timeout_seconds
-        self._channel = _Channel(address, tls, self.codec)
+        self._channel = _Channel(address, tls, codec)
 
     async def connect(self) -> H2Protocol:
         """Return the connection, made anew where there is none.
@@ -120,7 +111,7 @@ class Connection:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._channel.__connect__()
         except (OSError, UnicodeError) as error:  # a name that is none is a UnicodeError
-            raise unreachable(self.address, error, tls=self._tls is not None) from error
+            raise unreachable(self._endpoint.address, error, tls=self._tls is not None) from error
 
     async def open_call(self, path: str, response_type: type[Response]) -> Call[Response]:
         """Begin an rpc; close what is returned.
@@ -129,7 +120,7 @@ class Connection:
             UnreachableError: as `connect`.
         """
         protocol = await self.connect()
-        call = Call(self, protocol, response_type)
+        call = Call(self._endpoint, protocol, response_type)
         await call.open(path, scheme=self._channel._scheme, authority=self._channel._authority)
         return call
 
@@ -147,7 +138,9 @@ class Connection:
                 await call.send(call.frame_of(request), end=True)
             response = await call.receive()
             if response is None or await call.receive() is not None:
-                raise ServerError(f"{self.address}: expected one message in answer to {path}")
+                raise ServerError(
+                    f"{self._endpoint.address}: expected one message in answer to {path}"
+                )
             return response
         finally:
             call.close()
