@@ -23,7 +23,7 @@ from .data import (
     Video,
     VideoCodec,
 )
-from .errors import DataError, OutputError
+from .errors import DataError
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
 
@@ -49,7 +49,6 @@ __all__ = [
     "Kind",
     "NoParams",
     "NumpyArray",
-    "OutputError",
     "Outputs",
     "Params",
     "PixelFormat",

@@ -38,10 +38,10 @@ from .statistics import NodeStatistics
 
 # Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
 # this long to say what happened.
-VERDICT_SECONDS: Final = 2.0
+EXIT_REPORT_SECONDS: Final = 2.0
 
 # An actor that gives one output after the other lets others run this often.
-_BREATH_SECONDS: Final = 0.001
+_CHECKPOINT_SECONDS: Final = 0.001
 
 Announce = Callable[[Notice], Awaitable[None]]
 
@@ -86,7 +86,7 @@ class ActorLoop:
         self._held_back: Item | None = None
         self._plain: frozenset[Kind] = frozenset()  # of what the actor gives, what needs no telling
         self._running: trio.CancelScope | None = None
-        self._breath = 0.0
+        self._next_checkpoint = 0.0
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         self._hooks = HookCalls(context.node_id, in_thread=in_thread, watch=watch)
 
@@ -96,9 +96,9 @@ class ActorLoop:
         await self._hooks.call("initialize", self._actor.initialize)
         self.statistics.initialize_seconds = time.perf_counter() - began
 
-    def notice(self, notice: Notice) -> None:
+    def notify(self, notice: Notice) -> None:
         """Take in a control message that overtakes the items; cancel the call that it means."""
-        self._lane.notice(notice)
+        self._lane.notify(notice)
         if self._running is not None and all(
             notice.covers(item.timestamp_ms) for item in self._items
         ):
@@ -109,7 +109,7 @@ class ActorLoop:
         try:
             await self._run_beside_pumps()
         except PeerGoneError as error:
-            await self._wait_for_verdict(error)
+            await self._wait_for_cause(error)
         except SharedMemoryError as error:
             raise error.at(self._node_id) from None
 
@@ -123,7 +123,7 @@ class ActorLoop:
             async with trio.open_nursery() as pumps:
                 self._output.start_pumps(pumps)
                 await self._process_all()
-                await self._tell_controls()
+                await self._deliver_controls()
                 await self._emit("flush", await self._hooks.call("flush", self._actor.flush))
                 await self._output.end()
         except BaseExceptionGroup as group:
@@ -138,17 +138,17 @@ class ActorLoop:
             if item is None:
                 return
             if isinstance(item.data, Control):
-                await self._pass_on(item, item.data)
+                await self._forward_control(item, item.data)
             elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
                 statistics.cancelled += 1
             elif is_plain:
-                rest = self._process_here(item)
+                rest = self._process_directly(item)
                 if rest is not None:
                     await rest
             else:
-                batch = await self._collected(item, actor.batch)
-                await self._process(batch, [self._accepted(each) for each in batch])
+                batch = await self._collect_batch(item, actor.batch)
+                await self._process(batch, [self._accept(each) for each in batch])
 
     def _try_receive(self) -> Item | None:
         if self._held_back is not None:
@@ -169,7 +169,7 @@ class ActorLoop:
         finally:
             self.statistics.waiting_seconds += time.perf_counter() - began
 
-    async def _collected(self, first: Item, batch: Batch | None) -> list[Item]:
+    async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
         """Return the items of one call: one, or as many as the actor wants and as come in time."""
         items = [first]
         if batch is None:
@@ -200,32 +200,32 @@ class ActorLoop:
             and Notice.of(held.data, "").covers(item.timestamp_ms)
         )
 
-    def _process_here(self, item: Item) -> Awaitable[None] | None:
+    def _process_directly(self, item: Item) -> Awaitable[None] | None:
         """Process one item without a coroutine, as most can be; return what is left to await."""
-        if not self._lane.is_idle and self._lane.has_untold:
-            return self._process([item], [self._accepted(item)])
-        data = item.data if item.data.kind in self._accepts.kinds else self._accepted(item)
-        self._enter(item, 1)
-        result = self._hooks.call_here("process", self._actor.process, data)
+        if not self._lane.is_idle and self._lane.has_pending:
+            return self._process([item], [self._accept(item)])
+        data = item.data if item.data.kind in self._accepts.kinds else self._accept(item)
+        self._begin(item, 1)
+        result = self._hooks.call_directly("process", self._actor.process, data)
         if isinstance(result, Data) and result.kind in self._plain:
-            outgoing = self._marked(result)
+            outgoing = self._item_of(result)
             if not self._output.try_send(outgoing):
-                return self._follow([item], self._output.send(outgoing), outputs=1)
+                return self._await_cancellable([item], self._output.send(outgoing), outputs=1)
             self.statistics.items_out += 1
         elif result is not None:
-            return self._follow([item], self._emit_awaited(result))
+            return self._await_cancellable([item], self._emit_awaited(result))
         self.statistics.processing.add(self._hooks.busy_seconds)
         return None
 
     async def _process(self, items: list[Item], data: list[Data]) -> None:
         if not items:
             return
-        await self._tell_controls()
-        self._enter(items[-1], len(items))
+        await self._deliver_controls()
+        self._begin(items[-1], len(items))
         given = data[0] if self._actor.batch is None else data
-        await self._follow(items, self._call_and_emit(given))
+        await self._await_cancellable(items, self._call_and_emit(given))
 
-    def _enter(self, item: Item, count: int) -> None:
+    def _begin(self, item: Item, count: int) -> None:
         """Begin the processing of items, of which this is the last."""
         context = self._context
         self._current = item
@@ -235,7 +235,9 @@ class ActorLoop:
         self.statistics.items_in += count
         self._hooks.busy_seconds = 0.0
 
-    async def _follow(self, items: list[Item], work: Awaitable[None], *, outputs: int = 0) -> None:
+    async def _await_cancellable(
+        self, items: list[Item], work: Awaitable[None], *, outputs: int = 0
+    ) -> None:
         """Await the rest of a processing, unless a control message cancels it."""
         self._items = items
         with trio.CancelScope() as scope:
@@ -255,14 +257,14 @@ class ActorLoop:
     async def _emit_awaited(self, result: object) -> None:
         await self._emit("process", await self._hooks.awaited("process", result))
 
-    async def _pass_on(self, item: Item, control: Control) -> None:
+    async def _forward_control(self, item: Item, control: Control) -> None:
         """Let a control message go on to the readers, when all before it is done."""
         name = name_of(control)
         if name is not None:
-            self._lane.arrived(name, item.source, control)
+            self._lane.record_arrival(name, item.source, control)
         elif name_of_mark(control) is None:
-            self._lane.tell(control)
-        await self._tell_controls()
+            self._lane.append(control)
+        await self._deliver_controls()
         self._current = item
         accepts = self._actor.accepts
         if Kind.CONTROL in accepts and accepts != ANY_KIND and name_of_mark(control) is None:
@@ -272,9 +274,9 @@ class ActorLoop:
         await self._output.send(msgspec.structs.replace(item, source=self._node_id))
         self.statistics.items_out += 1
 
-    async def _tell_controls(self) -> None:
+    async def _deliver_controls(self) -> None:
         """Tell the actor what has come for it past the items."""
-        for control in self._lane.untold():
+        for control in self._lane.take_pending():
             if type(self._actor).on_control is not Actor.on_control:
                 await self._hooks.call("on_control", self._actor.on_control, control)
 
@@ -298,18 +300,18 @@ class ActorLoop:
                 if item is _END:
                     return
                 await self._send(hook, item)
-                await self._breathe()
+                await self._checkpoint_if_due()
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):
                     await self._hooks.call(hook, iterator.close)
 
-    async def _breathe(self) -> None:
+    async def _checkpoint_if_due(self) -> None:
         """Let others run between two outputs, now and then: one may bring word to stop."""
         now = time.perf_counter()
-        if now > self._breath:
+        if now > self._next_checkpoint:
             await trio.lowlevel.checkpoint()
-            self._breath = time.perf_counter() + _BREATH_SECONDS
+            self._next_checkpoint = time.perf_counter() + _CHECKPOINT_SECONDS
 
     async def _emit_async(self, hook: str, result: AsyncIterable[object]) -> None:
         iterator = aiter(result)
@@ -319,7 +321,7 @@ class ActorLoop:
                 if item is _END:
                     return
                 await self._send(hook, item)
-                await self._breathe()
+                await self._checkpoint_if_due()
         finally:
             if isinstance(iterator, AsyncGenerator):
                 with trio.CancelScope(shield=True):
@@ -330,7 +332,7 @@ class ActorLoop:
         if self._running is not None and self._running.cancel_called:
             await trio.lowlevel.checkpoint()  # nothing goes out any more
         if isinstance(outgoing.data, Control):
-            outgoing.data = await self._announced_as(outgoing.data)
+            outgoing.data = await self._announce_control(outgoing.data)
         if not self._output.try_send(outgoing):
             began = time.perf_counter()
             await self._output.send(outgoing)
@@ -345,14 +347,14 @@ class ActorLoop:
         """
         if not isinstance(data, Data) or data.kind not in self._actor.produces:
             raise NodeError(self._node_id, self._unproduced(hook, data))
-        return self._marked(data)
+        return self._item_of(data)
 
-    def _marked(self, data: Data) -> Item:
+    def _item_of(self, data: Data) -> Item:
         """Return an item with the marks of the one that it came of."""
         current = self._current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
-    async def _announced_as(self, control: Control) -> Control:
+    async def _announce_control(self, control: Control) -> Control:
         """Tell of a control message that the actor gives; return it as it travels."""
         name = name_of(control)
         control = unnamed(control)
@@ -363,7 +365,7 @@ class ActorLoop:
         await self._announce(Notice.of(control, name))
         return named(control, name)
 
-    def _accepted(self, item: Item) -> Data:
+    def _accept(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)
         if data is None:
             raise KindError(self._node_id, self._accepts.refusal(item.data, item.source))
@@ -377,12 +379,12 @@ class ActorLoop:
             f"{kinds}, each as an item of `actors`, or None"
         )
 
-    async def _wait_for_verdict(self, error: PeerGoneError) -> None:
-        await trio.sleep(VERDICT_SECONDS)
+    async def _wait_for_cause(self, error: PeerGoneError) -> None:
+        await trio.sleep(EXIT_REPORT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
 
 
-def has_no_use_for_trio(actor: Actor[Any]) -> bool:
+def is_synchronous(actor: Actor[Any]) -> bool:
     """Return whether nothing of the actor is async, or waits for a time, as batches do."""
     hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
     return actor.batch is None and not any(

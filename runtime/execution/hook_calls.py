@@ -38,13 +38,13 @@ class HookCalls:
             HookError: it raised.
         """
         if not self.in_thread or inspect.iscoroutinefunction(function):
-            result = self.call_here(hook, function, *args)
+            result = self.call_directly(hook, function, *args)
         else:
             work = trio.to_thread.run_sync(function, *args, limiter=self._limiter)
             result = await self.awaited(hook, work)
         return await self.awaited(hook, result)
 
-    def call_here(self, hook: str, function: Callable[..., object], *args: object) -> object:
+    def call_directly(self, hook: str, function: Callable[..., object], *args: object) -> object:
         """Call a function of the actor's; return what it gives, which may be to be awaited.
 
         Raises:
@@ -59,7 +59,7 @@ class HookCalls:
             seconds = time.perf_counter() - began
             self.busy_seconds += seconds
             if self._watch is not None:
-                self._watch.held(hook, seconds)
+                self._watch.record(hook, seconds)
 
     async def awaited(self, hook: str, result: object) -> object:
         """Return what a hook gave, once it is there.
@@ -72,7 +72,7 @@ class HookCalls:
         began = time.perf_counter()
         try:
             if self._watch is not None and inspect.iscoroutine(result):
-                return await self._watch.watched(hook, result)
+                return await self._watch.watch(hook, result)
             return await result
         except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
             raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)

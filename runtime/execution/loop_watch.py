@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .statistics import NodeStatistics
 
-MOST_SECONDS: Final = 0.1
+MAX_HOLD_SECONDS: Final = 0.1
 """An actor's code that takes longer without a pause is counted, and named in the log once."""
 
 
@@ -22,9 +22,9 @@ class LoopWatch:
         self._statistics = statistics
         self._log = log
 
-    def held(self, hook: str, seconds: float) -> None:
+    def record(self, hook: str, seconds: float) -> None:
         """Take note of how long a hook ran without a pause."""
-        if seconds <= MOST_SECONDS:
+        if seconds <= MAX_HOLD_SECONDS:
             return
         self._statistics.loop_holds += 1
         if self._statistics.loop_holds == 1:
@@ -36,7 +36,7 @@ class LoopWatch:
             )
 
     @types.coroutine
-    def watched(
+    def watch(
         self, hook: str, coroutine: Coroutine[Any, Any, object]
     ) -> Generator[Any, Any, object]:
         """Run `coroutine`, and take note of how long each of its steps takes."""
@@ -48,7 +48,7 @@ class LoopWatch:
             except StopIteration as end:
                 return end.value
             finally:
-                self.held(hook, time.perf_counter() - began)
+                self.record(hook, time.perf_counter() - began)
             try:
                 came = yield waits_for
             except BaseException as error:  # noqa: ASYNC103, BLE001 (the actor handles it)

@@ -33,17 +33,17 @@ from ..execution.process import (
     Failure,
     Forkserver,
     FromNode,
-    GarbledError,
+    MalformedMessageError,
     NodeProcess,
     NodeSpec,
     ProgressReport,
     Ready,
-    Snapshot,
-    SnapshotRequest,
-    hint_at,
+    StatisticsReport,
+    StatisticsRequest,
+    exit_hint,
+    is_exhaustion,
     open_forkserver,
     out_of_memory_kills,
-    tells_exhaustion,
 )
 from ..links import Notice
 from ..logs import log_output
@@ -81,7 +81,7 @@ class _Proxy:
     def __init__(self, task: NodeTask, process: NodeProcess) -> None:
         self._task = task
         self._process = process
-        self._doing = "starting"
+        self._phase = "starting"
         self._kills_before = out_of_memory_kills()
         self._failure: NodeError | LimitError | None = None
         # Also while the node is ended: it must not find its pipe full, and its last words matter.
@@ -118,14 +118,14 @@ class _Proxy:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._end_with_process, scope)
                 await self._give_spec()
-                task.refresh = lambda: nursery.start_soon(self._process.send, SnapshotRequest())
+                task.refresh = lambda: nursery.start_soon(self._process.send, StatisticsRequest())
                 task.control = lambda notice: nursery.start_soon(self._process.send, notice)
                 try:
                     if await self._wait_ready() and await self._wait_done():
                         await task.released.wait()
                 finally:
-                    task.refresh = _nothing_new
-                    task.control = _too_late
+                    task.refresh = _no_refresh
+                    task.control = _ignore_notice
                 nursery.cancel_scope.cancel()
 
     async def _end_with_process(self, scope: trio.CancelScope) -> None:
@@ -154,15 +154,17 @@ class _Proxy:
             max_memory_bytes=task.max_memory_bytes,
         )
         try:
-            await self._process.give(spec, [fd for end in doorbells for fd in end.descriptors()])
+            await self._process.send_spec(
+                spec, [fd for end in doorbells for fd in end.descriptors()]
+            )
         except trio.BrokenResourceError:
             pass  # it died already; the watch says how
         else:
-            task.wiring.handed_over(task.node_id)
+            task.wiring.close_passed_ends(task.node_id)
 
     async def _wait_ready(self) -> bool:
         task = self._task
-        self._doing = "initializing"
+        self._phase = "initializing"
         with trio.move_on_after(task.init_timeout_seconds) as waiting:
             while not task.ready.is_set():
                 if not await self._next_message():
@@ -170,21 +172,21 @@ class _Proxy:
         if waiting.cancelled_caught:
             self._failure = InitTimeoutError(task.node_id, task.init_timeout_seconds)
             return False
-        self._doing = "running"
+        self._phase = "running"
         return True
 
     async def _wait_done(self) -> bool:
         while not self._task.done.is_set():
             if not await self._next_message():
                 return False
-        self._doing = "waiting for the others"
+        self._phase = "waiting for the others"
         return True
 
     async def _next_message(self) -> bool:
         """Take in one message; return whether there may be more."""
         try:
             return await self._take(await self._process.receive())
-        except GarbledError as error:
+        except MalformedMessageError as error:
             self._failure = NodeError(
                 self._task.node_id,
                 f"its process wrote to its control socket what is no message: {error}",
@@ -200,13 +202,13 @@ class _Proxy:
                 task.is_ready()
             case Notice() as notice:
                 task.announce(notice)
-            case Snapshot(statistics):
+            case StatisticsReport(statistics):
                 task.statistics = statistics
             case Done(statistics):
                 task.statistics = statistics
                 task.done.set()
             case Failure() as failed:
-                self._failure = self._told(failed)
+                self._failure = self._error_of(failed)
                 return False
             case None:
                 with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
@@ -216,13 +218,13 @@ class _Proxy:
                 return False
         return True
 
-    def _told(self, failed: Failure) -> NodeError | LimitError:
+    def _error_of(self, failed: Failure) -> NodeError | LimitError:
         """Return the error that the process told of."""
         if failed.no_room:
             return SharedMemoryError(failed.message, node_id=failed.node_id)
         error = _as_error(failed)
         limit = self._task.max_memory_bytes
-        if limit and tells_exhaustion(f"{failed.exception_type}\n{failed.stack_trace}"):
+        if limit and is_exhaustion(f"{failed.exception_type}\n{failed.stack_trace}"):
             return MemoryLimitError(error.node_id, limit, error.message, error.stack_trace)
         return error
 
@@ -230,13 +232,13 @@ class _Proxy:
         limit, last_words = self._task.max_memory_bytes, "\n".join(self._process.tail)
         error = ProcessExitError(
             self._task.node_id,
-            self._doing,
+            self._phase,
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=hint_at(exited.signal_name, self._kills_before, limit),
+            hint=exit_hint(exited.signal_name, self._kills_before, limit),
         )
-        if limit and tells_exhaustion(last_words):
+        if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)
         return error
 
@@ -245,11 +247,11 @@ class _Proxy:
         log_output(self._log, line, session=task.session_id, node=task.node_id)
 
 
-def _too_late(_notice: Notice) -> None:
+def _ignore_notice(_notice: Notice) -> None:
     """Tell nobody: the node has ended."""
 
 
-def _nothing_new() -> None:
+def _no_refresh() -> None:
     """Leave the figures as they are: the process cannot be asked."""
 
 

@@ -49,7 +49,7 @@ class NativeExecutor:
             loop.statistics.sent = ends.output.statistics()
 
         task.refresh = refresh
-        task.control = loop.notice
+        task.control = loop.notify
         cleaned_up = False
         try:
             with trio.move_on_after(task.init_timeout_seconds) as waiting:

@@ -79,58 +79,58 @@ class ControlLane:
 
     def __init__(self) -> None:
         self.is_idle = True
-        self._untold: deque[Control] = deque()
+        self._pending: deque[Control] = deque()
         self._active: dict[str, tuple[Notice, Counter[str]]] = {}
         self._early: dict[str, Counter[str]] = {}
-        self._noticed: dict[str, None] = {}
+        self._seen: dict[str, None] = {}
 
-    def notice(self, notice: Notice) -> None:
+    def notify(self, notice: Notice) -> None:
         """Take in a notice."""
         early = self._early.pop(notice.name, None)
         if early is None:
-            self._untold.append(notice.control)
-        self._noticed[notice.name] = None
-        _shorten(self._noticed, _MOST_NOTICED)
+            self._pending.append(notice.control)
+        self._seen[notice.name] = None
+        _shorten(self._seen, _MOST_NOTICED)
         if notice.cancel is not None:
             missing = Counter(notice.copies) - (early or Counter())
             if missing:
                 self._active[notice.name] = (notice, missing)
         self._changed()
 
-    def arrived(self, name: str, source: str, control: Control) -> None:
+    def record_arrival(self, name: str, source: str, control: Control) -> None:
         """Take note that a message has arrived over a link, and of the message if it is news."""
         if name in self._active:
             _, missing = self._active[name]
             missing -= Counter({source: 1})
             if not missing:
                 del self._active[name]
-        elif name not in self._noticed:
+        elif name not in self._seen:
             if name not in self._early:
-                self._untold.append(unnamed(control))
+                self._pending.append(unnamed(control))
             self._early.setdefault(name, Counter())[source] += 1
             _shorten(self._early, _MOST_EARLY)
         self._changed()
 
-    def tell(self, control: Control) -> None:
+    def append(self, control: Control) -> None:
         """Add a message that has no notice: it keeps its place among the items."""
-        self._untold.append(control)
+        self._pending.append(control)
         self._changed()
 
     @property
-    def has_untold(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether there is a message that the actor has not been told."""
-        return bool(self._untold)
+        return bool(self._pending)
 
-    def untold(self) -> Iterator[Control]:
+    def take_pending(self) -> Iterator[Control]:
         """Yield every message that the actor has not been told, and forget it."""
-        while self._untold:
-            control = self._untold.popleft()
+        while self._pending:
+            control = self._pending.popleft()
             self._changed()
             yield control
 
-    def forget_untold(self) -> None:
+    def discard_pending(self) -> None:
         """Tell nobody: there is no actor here."""
-        self._untold.clear()
+        self._pending.clear()
         self._changed()
 
     def drops(self, timestamp_ms: int, source: str) -> bool:
@@ -141,7 +141,7 @@ class ControlLane:
         )
 
     def _changed(self) -> None:
-        self.is_idle = not self._untold and not self._active
+        self.is_idle = not self._pending and not self._active
 
 
 # Messages that a link has brought before their notice.

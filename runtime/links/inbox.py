@@ -56,7 +56,7 @@ class Inbox:
 
     def __init__(self, waiting: Waiting | None = None) -> None:
         self._waiting = TrioWaiting() if waiting is None else waiting
-        self._ports: list[LocalQueue] = []
+        self._queues: list[LocalQueue] = []
         self._order: deque[LocalQueue] = deque()
         self._readers: list[Reader] = []
         self._open_readers: deque[Reader] = deque()
@@ -66,7 +66,7 @@ class Inbox:
         self._is_rung = False
         self._slice_end = 0.0
 
-    def open_port(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> LocalQueue:
+    def open_queue(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> LocalQueue:
         """Return a new end for a producer of this process."""
         port = LocalQueue(
             self._on_arrival,
@@ -74,7 +74,7 @@ class Inbox:
             capacity_bytes=capacity_bytes,
             drop_oldest=drop_oldest,
         )
-        self._ports.append(port)
+        self._queues.append(port)
         return port
 
     def add_reader(self, reader: Reader) -> None:
@@ -90,7 +90,7 @@ class Inbox:
     @property
     def ended(self) -> bool:
         """Whether every link's stream has ended and everything was taken."""
-        return not self._order and not self._open_readers and all(p.closed for p in self._ports)
+        return not self._order and not self._open_readers and all(p.closed for p in self._queues)
 
     async def receive(self) -> Item:
         """Return the next item of any link.
@@ -103,13 +103,13 @@ class Inbox:
         if time.perf_counter() > self._slice_end:
             await trio.lowlevel.checkpoint()
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
-        item = self._hear_and_take()
+        item = self._take_after_ring()
         while item is None:
             if self.ended:
                 raise trio.EndOfChannel
             await self._wait()
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
-            item = self.take() or self._hear_and_take()
+            item = self.take() or self._take_after_ring()
         return item
 
     def try_receive(self) -> Item | None:
@@ -122,18 +122,18 @@ class Inbox:
             PeerGoneError: another end vanished.
         """
         if time.perf_counter() > self._slice_end:
-            if not self._waiting.goes_on():
+            if not self._waiting.can_continue():
                 return None
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
-        item = self._hear_and_take()
-        if item is None and self._open_readers and not self._ports:
+        item = self._take_after_ring()
+        if item is None and self._open_readers and not self._queues:
             self._answer()
             if self._waiting.block(self._descriptor()):
                 self._is_rung = True
                 item = self.take()
         return item
 
-    def _hear_and_take(self) -> Item | None:
+    def _take_after_ring(self) -> Item | None:
         """Return an item that is here already, or None; what rang before is heard first."""
         if self._is_rung:
             # It is not heard when it wakes, but now: what it woke for was more urgent.
@@ -144,7 +144,7 @@ class Inbox:
 
     def take(self) -> Item | None:
         """Return an item that is here already, or None."""
-        if not self._ports:
+        if not self._queues:
             return self._take_remote()
         if not self._readers:
             return self._take_local()
@@ -155,22 +155,16 @@ class Inbox:
 
     def waiting(self) -> int:
         """Return how many items of this process's own links wait here."""
-        return sum(len(port) for port in self._ports)
+        return sum(len(port) for port in self._queues)
 
     def statistics(self) -> LinkStatistics:
         """Return what came in over all links."""
         total = LinkStatistics()
-        for port in self._ports:
+        for port in self._queues:
             total.add(port.statistics)
         for reader in self._readers:
             total.add(reader.statistics)
         return total
-
-    def clear(self) -> None:
-        """Drop what waits on links of this process."""
-        self._order.clear()
-        for port in self._ports:
-            port.clear()
 
     def close(self) -> None:
         """Close every link that comes from another process."""
@@ -218,7 +212,7 @@ class Inbox:
             await self._wait_for_task()
             return
         self._answer()
-        if all(port.closed for port in self._ports):
+        if all(port.closed for port in self._queues):
             await self._wait_for_descriptor()
         else:
             with trio.CancelScope() as scope:

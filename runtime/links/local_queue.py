@@ -82,12 +82,6 @@ class LocalQueue:
             self._senders.unpark()
         return item
 
-    def clear(self) -> None:
-        """Drop what waits."""
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        self._senders.unpark_all()
-
     def close(self) -> None:
         """End the stream; what waits can still be taken."""
         if not self.closed:

@@ -50,7 +50,7 @@ class Output:
     """Where a node's items go: to readers in this process by reference, to all others at once."""
 
     def __init__(self, ports: Sequence[LocalQueue] = (), writers: Sequence[Writer] = ()) -> None:
-        self._ports = ports
+        self._queues = ports
         self._writers = writers
         self._pumped = [writer for writer in writers if writer.drops]
         ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
@@ -80,7 +80,7 @@ class Output:
         Raises:
             PeerGoneError: a reader is gone.
         """
-        for port in self._ports:
+        for port in self._queues:
             await port.send(item)
         for writer in self._writers:
             await writer.send(item)
@@ -91,7 +91,7 @@ class Output:
         Raises:
             PeerGoneError: a reader is gone.
         """
-        for port in self._ports:
+        for port in self._queues:
             port.close()
         for writer in self._writers:
             await writer.end()
@@ -107,7 +107,7 @@ class Output:
 
     def statistics(self) -> LinkStatistics:
         """Return what went out, each item counted once however many read it."""
-        ends = [end.statistics for end in self._ports] + [end.statistics for end in self._writers]
+        ends = [end.statistics for end in self._queues] + [end.statistics for end in self._writers]
         total = LinkStatistics()
         for end in ends:
             total.add(end)

@@ -11,7 +11,7 @@ import trio
 class Waiting(Protocol):
     """Waits for a descriptor."""
 
-    def goes_on(self) -> bool:
+    def can_continue(self) -> bool:
         """Return whether nobody else needs a turn now."""
 
     def block(self, descriptor: int) -> bool:
@@ -24,7 +24,7 @@ class Waiting(Protocol):
 class TrioWaiting:
     """Waits as every task does, and lets the others run."""
 
-    def goes_on(self) -> bool:
+    def can_continue(self) -> bool:
         """Return False."""
         return False
 
@@ -54,18 +54,18 @@ class BlockingWaiting:
     """
 
     def __init__(self, interrupts: Sequence[int]) -> None:
-        self.alone: Callable[[], bool] = _never
+        self.is_sole_task: Callable[[], bool] = _always_false
         self._interrupts = interrupts
         self._interrupt_poll = _poll_of(*interrupts)
         self._polls: dict[int, select.poll] = {}
 
-    def goes_on(self) -> bool:
+    def can_continue(self) -> bool:
         """Return whether nothing interrupts."""
-        return self.alone() and not self._interrupt_poll.poll(0)
+        return self.is_sole_task() and not self._interrupt_poll.poll(0)
 
     def block(self, descriptor: int) -> bool:
         """Block until there is something to read: from the descriptor, or from an interrupt."""
-        if not self.alone():
+        if not self.is_sole_task():
             return False
         poll = self._polls.get(descriptor)
         if poll is None:
@@ -86,7 +86,7 @@ def _poll_of(*descriptors: int) -> select.poll:
     return poll
 
 
-def _never() -> bool:
+def _always_false() -> bool:
     return False
 
 

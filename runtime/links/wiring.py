@@ -130,10 +130,10 @@ class Wiring:
         return LocalEnds(self._inboxes[node], self._outputs[node])
 
     def process_ends(self, node: str) -> ProcessEnds:
-        """Return the ends of a node that runs elsewhere; pass them on, then call `handed_over`."""
+        """Return the ends for a node's own process; pass them, then call `close_passed_ends`."""
         return self._in_processes_ends[node]
 
-    def handed_over(self, node: str) -> None:
+    def close_passed_ends(self, node: str) -> None:
         """Close this process's copies of what `node`'s process has now."""
         ends = self._in_processes_ends[node]
         for _, ear in ends.readers:
@@ -145,7 +145,7 @@ class Wiring:
     def close(self) -> None:
         """Let go of every end in this process."""
         for node in self._in_processes:
-            self.handed_over(node)
+            self.close_passed_ends(node)
         for output in (*self.inlets.values(), *self._outputs.values()):
             output.close()
         for inbox in (*self._inboxes.values(), self.outlet):
@@ -158,7 +158,7 @@ class Wiring:
         here = [reader for reader in readers if reader not in elsewhere]
         bounds = self._bounds
         ports = [
-            self._inbox(reader).open_port(
+            self._inbox(reader).open_queue(
                 capacity=bounds.capacity,
                 capacity_bytes=bounds.capacity_bytes,
                 drop_oldest=bounds.drop_oldest,

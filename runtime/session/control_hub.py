@@ -39,8 +39,8 @@ class ControlHub:
         """Return whether no control message has cancelled an output that waited for its owner."""
         name = name_of(item.data)
         if name is not None and isinstance(item.data, Control):
-            self._outlet.arrived(name, item.source, item.data)
-            self._outlet.forget_untold()
+            self._outlet.record_arrival(name, item.source, item.data)
+            self._outlet.discard_pending()
         return isinstance(item.data, Control) or not self._outlet.drops(
             item.timestamp_ms, item.source
         )
@@ -59,5 +59,5 @@ class ControlHub:
                     msgspec.structs.replace(notice, copies=dict(copies[node]))
                 )
         # The session's owner gets the message itself, as a result.
-        self._outlet.notice(msgspec.structs.replace(notice, copies=dict(copies[INLET])))
-        self._outlet.forget_untold()
+        self._outlet.notify(msgspec.structs.replace(notice, copies=dict(copies[INLET])))
+        self._outlet.discard_pending()

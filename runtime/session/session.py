@@ -19,7 +19,7 @@ from ..errors import (
     sole_error,
 )
 from ..events import InitProgress, Result
-from ..execution import VERDICT_SECONDS, NodeStatistics
+from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
 from ..links import Bounds, Item, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
@@ -273,7 +273,7 @@ class Session:
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
         """Wait for whoever watches the node to cancel this session; or do it, if it still lives."""
-        await trio.sleep(VERDICT_SECONDS)
+        await trio.sleep(EXIT_REPORT_SECONDS)
         self._fail(NodeError(error.peer, "closed its links without ending its stream"))
         await trio.sleep_forever()
 

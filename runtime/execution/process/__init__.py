@@ -3,8 +3,8 @@
 from .breakpoints import debug_environment, set_breakpoint_hook
 from .forkserver import Forkserver, forkserver_command, forkserver_environment, open_forkserver
 from .interpreter import Interpreters
-from .kernel import hint_at, out_of_memory_kills
-from .memory_limit import tells_exhaustion
+from .kernel import exit_hint, out_of_memory_kills
+from .memory_limit import is_exhaustion
 from .messages import (
     Done,
     Failure,
@@ -12,10 +12,10 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
-    Snapshot,
-    SnapshotRequest,
+    StatisticsReport,
+    StatisticsRequest,
 )
-from .node_process import Exit, GarbledError, NodeProcess
+from .node_process import Exit, MalformedMessageError, NodeProcess
 
 __all__ = [
     "Done",
@@ -23,20 +23,20 @@ __all__ = [
     "Failure",
     "Forkserver",
     "FromNode",
-    "GarbledError",
+    "MalformedMessageError",
     "Interpreters",
     "NodeProcess",
     "NodeSpec",
     "ProgressReport",
     "Ready",
-    "Snapshot",
-    "SnapshotRequest",
+    "StatisticsReport",
+    "StatisticsRequest",
     "debug_environment",
     "forkserver_command",
     "forkserver_environment",
-    "hint_at",
+    "exit_hint",
     "open_forkserver",
     "out_of_memory_kills",
     "set_breakpoint_hook",
-    "tells_exhaustion",
+    "is_exhaustion",
 ]

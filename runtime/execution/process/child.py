@@ -21,11 +21,11 @@ from ...catalogue import load_actor
 from ...errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
-from ..actor_loop import ActorLoop, has_no_use_for_trio
-from ..profiling import sampled_if_asked
+from ..actor_loop import ActorLoop, is_synchronous
+from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from .breakpoints import set_breakpoint_hook
-from .memory_limit import allow_last_words, limit_memory, tells_exhaustion
+from .memory_limit import is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
     LENGTH,
     Done,
@@ -34,7 +34,7 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
-    Snapshot,
+    StatisticsReport,
     ToNode,
     framed,
     receive_descriptors,
@@ -66,7 +66,7 @@ def run_node_process(control: int) -> int:
     sock.setblocking(False)
     set_breakpoint_hook(spec.node_id)
     try:
-        with sampled_if_asked() as stacks:
+        with sampling_if_requested() as stacks:
             node = _Node(spec, sock, stacks)
             status = trio.run(node.run, _doorbells(passed))
     finally:
@@ -91,13 +91,13 @@ class _Node:
         self._spec = spec
         self._stacks = stacks
         self._sock = sock
-        self._stop_asked = Interrupt()
-        self._waiting = BlockingWaiting([sock.fileno(), self._stop_asked.fileno()])
+        self._stop_request = Interrupt()
+        self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
         self._inbox = Inbox(self._waiting)
         self._output = Output()
         self._loop: ActorLoop | None = None
         self._finished = False
-        self._answering = False
+        self._is_answering = False
         self._cleaning_up = False
         self._turn = trio.Lock()
 
@@ -113,7 +113,7 @@ class _Node:
             finally:
                 self._inbox.close()
                 self._output.close()
-                self._stop_asked.close()
+                self._stop_request.close()
 
     def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
         count = len(self._spec.readers)
@@ -152,8 +152,8 @@ class _Node:
         )
         limit_memory(spec.max_memory_bytes)
         actor = self._make_actor(context)
-        if has_no_use_for_trio(actor):
-            self._waiting.alone = self._is_alone
+        if is_synchronous(actor):
+            self._waiting.is_sole_task = self._is_sole_task
         self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
         cleaned_up = False
         try:
@@ -193,9 +193,9 @@ class _Node:
         """Answer the server; when it closes the socket, stop."""
         received = b""
         while True:
-            self._answering = False
+            self._is_answering = False
             await trio.lowlevel.wait_readable(self._sock)
-            self._answering = True
+            self._is_answering = True
             try:
                 data = self._sock.recv(4096)
             except OSError:
@@ -213,13 +213,13 @@ class _Node:
                 if self._loop is not None:
                     message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
                     if isinstance(message, Notice):
-                        self._loop.notice(message)
+                        self._loop.notify(message)
                     else:
-                        await self._send(Snapshot(self._statistics()))
+                        await self._send(StatisticsReport(self._statistics()))
 
-    def _is_alone(self) -> bool:
+    def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
-        return not self._answering and self._output.is_idle()
+        return not self._is_answering and self._output.is_idle()
 
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
@@ -236,8 +236,8 @@ class _Node:
     async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
         if self._finished:
             return
-        if tells_exhaustion(error.stack_trace):
-            allow_last_words()
+        if is_exhaustion(error.stack_trace):
+            raise_soft_limit()
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
             await self._send(
                 Failure(
@@ -291,7 +291,7 @@ class _Node:
             if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
                 raise StopNow
             token.run_sync_soon(scope.cancel)
-            self._stop_asked.set()
+            self._stop_request.set()
 
         previous = signal.signal(signal.SIGTERM, stop)
         try:

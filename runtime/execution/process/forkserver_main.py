@@ -17,7 +17,7 @@ import sys
 
 from ...links.shared import import_shared_memory
 from .fork_requests import FORK, FORK_DESCRIPTORS, READY, REQUEST_BYTES
-from .supervisor import Supervisor, adopt_descendants, tell
+from .supervisor import Supervisor, adopt_descendants, send_number
 
 
 def serve(requests: socket.socket) -> None:
@@ -47,7 +47,7 @@ def fork_node(supervisor: Supervisor, executable: str, passed: list[int]) -> Non
     try:
         pid = os.fork()
     except OSError as error:
-        tell(server, -(error.errno or 1))
+        send_number(server, -(error.errno or 1))
         server.close()
     else:
         if pid == 0:

@@ -16,7 +16,7 @@ def out_of_memory_kills() -> int:
     return 0
 
 
-def hint_at(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:
+def exit_hint(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:
     """Return what may be behind a signal that ended a node's process; empty if nothing is known.
 
     Args:

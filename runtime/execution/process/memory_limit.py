@@ -44,13 +44,13 @@ def limit_memory(max_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (min(limit, hard), hard))
 
 
-def allow_last_words() -> None:
+def raise_soft_limit() -> None:
     """Make room for telling the server what happened."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
-def tells_exhaustion(text: str) -> bool:
+def is_exhaustion(text: str) -> bool:
     """Return whether a traceback or a process's last lines tell of a failed allocation.
 
     >>> tells_exhaustion("terminate called after throwing an instance of 'std::bad_alloc'")

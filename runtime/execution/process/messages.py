@@ -66,7 +66,7 @@ class Done(msgspec.Struct, tag=True, frozen=True):
     statistics: NodeStatistics
 
 
-class Snapshot(msgspec.Struct, tag=True, frozen=True):
+class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
     """The node's figures so far, as asked for."""
 
     statistics: NodeStatistics
@@ -90,15 +90,15 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
     wrong_kind: bool = False
 
 
-FromNode = ProgressReport | Ready | Done | Snapshot | Failure | Notice
+FromNode = ProgressReport | Ready | Done | StatisticsReport | Failure | Notice
 """A Notice is of a control message that the node gives."""
 
 
-class SnapshotRequest(msgspec.Struct, tag=True, frozen=True):
+class StatisticsRequest(msgspec.Struct, tag=True, frozen=True):
     """Send a Snapshot."""
 
 
-ToNode = SnapshotRequest | Notice  # closing the socket says: finish and exit
+ToNode = StatisticsRequest | Notice  # closing the socket says: finish and exit
 
 M = TypeVar("M")
 

@@ -30,7 +30,7 @@ class Exit:
     signal_name: str = ""
 
 
-class GarbledError(ValueError):
+class MalformedMessageError(ValueError):
     """What a process wrote to its control socket is no message."""
 
 
@@ -64,7 +64,7 @@ class NodeProcess:
             raise PipelineError(f"no process could be forked: {os.strerror(-number)}")
         self.pid = number
 
-    async def give(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
+    async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
         """Say what to run, and pass the ends of its links.
 
         Raises:
@@ -184,7 +184,7 @@ class NodeProcess:
             return None
         (length,) = LENGTH.unpack_from(self._received)
         if length > MAX_MESSAGE_BYTES:
-            raise GarbledError(f"a message of {length} bytes")
+            raise MalformedMessageError(f"a message of {length} bytes")
         end = LENGTH.size + length
         if len(self._received) < end:
             return None
@@ -193,7 +193,7 @@ class NodeProcess:
         try:
             message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
         except msgspec.MsgspecError as error:
-            raise GarbledError(str(error)) from error
+            raise MalformedMessageError(str(error)) from error
         return message
 
     async def _send_all(self, data: bytes) -> None:

@@ -43,7 +43,7 @@ def adopt_descendants() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def tell(server: socket.socket, number: int) -> None:
+def send_number(server: socket.socket, number: int) -> None:
     """Tell the server a number, if it is still there."""
     with contextlib.suppress(OSError):
         server.sendall(NUMBER.pack(number))
@@ -70,14 +70,14 @@ class Supervisor:
         self._by_process: dict[int, _Node] = {}
         self._by_socket: dict[int, _Node] = {}
         self._ending: list[_Node] = []
-        self._strangers: dict[int, int] = {}
+        self._orphans: dict[int, int] = {}
         adopt_descendants()
 
     def add(self, pid: int, server: socket.socket) -> None:
         """Take over a node that was forked, and its socket."""
         node = _Node(pid, server)
         server.setblocking(False)
-        tell(server, pid)
+        send_number(server, pid)
         descriptor = os.pidfd_open(pid)
         self._by_process[descriptor] = node
         self._by_socket[server.fileno()] = node
@@ -90,15 +90,15 @@ class Supervisor:
         The event may be of an earlier descriptor of that number, closed since the poll.
         """
         if descriptor in self._by_socket:
-            self._obey(self._by_socket[descriptor])
+            self._forward_signals(self._by_socket[descriptor])
         elif not _has_ended(descriptor):
             return
         elif descriptor in self._by_process:
             self._forget(descriptor)
             self._end(self._by_process.pop(descriptor))
-        elif descriptor in self._strangers:
+        elif descriptor in self._orphans:
             self._forget(descriptor)
-            self._reap_stranger(self._strangers.pop(descriptor))
+            self._reap_orphan(self._orphans.pop(descriptor))
 
     def end_all(self) -> None:
         """Kill and reap every node and everything that they started."""
@@ -111,7 +111,7 @@ class Supervisor:
                     os.kill(pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
 
-    def _obey(self, node: _Node) -> None:
+    def _forward_signals(self, node: _Node) -> None:
         """Pass signals on; kill what the server has let go of."""
         try:
             numbers = node.server.recv(_SIGNALS_AT_ONCE)
@@ -131,27 +131,27 @@ class Supervisor:
             self._poll.unregister(node.server.fileno())
         _kill_group(node.pid, signal.SIGKILL)
         _, status = os.waitpid(node.pid, 0)
-        tell(node.server, status)
+        send_number(node.server, status)
         self._ending.append(node)
-        self._kill_strangers()
+        self._kill_orphans()
         self._finish()
 
-    def _reap_stranger(self, pid: int) -> None:
+    def _reap_orphan(self, pid: int) -> None:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
         for node in self._ending:
             node.left.discard(pid)
-        self._kill_strangers()  # its own children have become ours
+        self._kill_orphans()  # its own children have become ours
         self._finish()
 
-    def _kill_strangers(self) -> None:
+    def _kill_orphans(self) -> None:
         """Kill every child that is no node, for all nodes that have ended meanwhile."""
-        known = {node.pid for node in self._by_process.values()} | set(self._strangers.values())
+        known = {node.pid for node in self._by_process.values()} | set(self._orphans.values())
         for pid in _children():
             if pid not in known:
                 os.kill(pid, signal.SIGKILL)
                 descriptor = os.pidfd_open(pid)
-                self._strangers[descriptor] = pid
+                self._orphans[descriptor] = pid
                 self._poll.register(descriptor, select.POLLIN)
                 for node in self._ending:
                     node.left.add(pid)

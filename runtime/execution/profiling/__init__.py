@@ -1,13 +1,13 @@
 """Where the time of a pipeline's nodes goes."""
 
-from .sampler import FRAME_SEPARATOR, StackSampler, sampled_if_asked, sampling
+from .sampler import FRAME_SEPARATOR, StackSampler, sampling, sampling_if_requested
 from .speedscope import NodeProfile, speedscope_document
 
 __all__ = [
     "FRAME_SEPARATOR",
     "NodeProfile",
     "StackSampler",
-    "sampled_if_asked",
+    "sampling_if_requested",
     "sampling",
     "speedscope_document",
 ]

@@ -94,7 +94,7 @@ def sampling() -> Iterator[StackSampler]:
 
 
 @contextmanager
-def sampled_if_asked() -> Iterator[dict[str, dict[str, float]]]:
+def sampling_if_requested() -> Iterator[dict[str, dict[str, float]]]:
     """Sample a node's process, if whoever started it is sampling; yield the stacks."""
     if _VARIABLE not in os.environ:
         yield {}

@@ -20,7 +20,7 @@ from ..errors import PeerGoneError
 from ..waiting import Waiting
 
 _ITEM: Final = b"."
-_ASK: Final = b"?"
+_CREDITS_REQUEST: Final = b"?"
 _END: Final = b"E"
 _TAKEN: Final = struct.Struct("<QQ")
 _READ_BYTES: Final = 512
@@ -63,7 +63,7 @@ def open_doorbell() -> tuple[DoorbellEnd, DoorbellEnd]:
     return DoorbellEnd(taken_out, bells_in), DoorbellEnd(bells_out, taken_in)
 
 
-class Bell:
+class ProducerDoorbell:
     """The producer's side of one doorbell."""
 
     def __init__(self, end: DoorbellEnd, peer: str) -> None:
@@ -97,9 +97,9 @@ class Bell:
         while not self.ring(_END):
             # It hears the bells that fill the pipe only when it has nothing else to do; then it
             # says how far it is.
-            await self.wait_taken(waiting)
+            await self.wait_credits(waiting)
 
-    def read_taken(self) -> None:
+    def read_credits(self) -> None:
         """Take note of what the reader has taken since.
 
         Raises:
@@ -116,22 +116,22 @@ class Bell:
         # A pipe takes and gives whole records, as long as they are short.
         self.taken_items, self.taken_bytes = _TAKEN.unpack_from(data, len(data) - _TAKEN.size)
 
-    async def wait_taken(self, waiting: Waiting) -> None:
+    async def wait_credits(self, waiting: Waiting) -> None:
         """Wait until the reader has taken more.
 
         Raises:
             PeerGoneError: the reader is gone.
         """
-        self.ring(_ASK)
+        self.ring(_CREDITS_REQUEST)
         await waiting.readable(self._end.incoming)
-        self.read_taken()
+        self.read_credits()
 
     def close(self) -> None:
         """Close the descriptors."""
         self._end.close()
 
 
-class BellEar:
+class ReaderDoorbell:
     """The reader's side of one doorbell.
 
     Attributes:
@@ -141,7 +141,7 @@ class BellEar:
 
     def __init__(self, end: DoorbellEnd, peer: str) -> None:
         self.ended = False
-        self.asked = False
+        self.credits_requested = False
         self._end = end
         self._peer = peer
 
@@ -163,14 +163,14 @@ class BellEar:
             raise PeerGoneError(self._peer) from error
         if data == _ITEM:
             return
-        if _ASK in data or len(data) == _READ_BYTES:
-            self.asked = True  # a question may not have fitted behind so many bells
+        if _CREDITS_REQUEST in data or len(data) == _READ_BYTES:
+            self.credits_requested = True  # a question may not have fitted behind so many bells
         if _END in data:
             self.ended = True
         elif not data and not self.ended:
             raise PeerGoneError(self._peer)
 
-    def say_taken(self, items: int, payload_bytes: int) -> bool:
+    def send_credits(self, items: int, payload_bytes: int) -> bool:
         """Tell the producer what was taken in all; return whether it could be told now."""
         try:
             os.write(self._end.outgoing, _TAKEN.pack(items, payload_bytes))
@@ -178,7 +178,7 @@ class BellEar:
             return False
         except OSError:
             pass  # nobody is there to be told; the read side finds out
-        self.asked = False
+        self.credits_requested = False
         return True
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..item import Item
 from ..statistics import LinkStatistics
-from .doorbell import BellEar, DoorbellEnd
+from .doorbell import DoorbellEnd, ReaderDoorbell
 from .layout import read_header
 from .memory import BLOCK_BYTES, MemoryNode, borrowed_view
 from .packing import read
@@ -23,11 +23,11 @@ class SharedReader:
         self.statistics = LinkStatistics()
         self._spec = spec
         self._receive = memory.open_subscriber(spec.channel).receive
-        self._ear = BellEar(ear, spec.source)
+        self._ear = ReaderDoorbell(ear, spec.source)
         self._taken_items = 0
         self._taken_bytes = 0
-        self._said_items = 0
-        self._said_bytes = 0
+        self._credited_items = 0
+        self._credited_bytes = 0
         self._borrowed = 0
         self._borrowed_bytes = 0
         self._returned: deque[int] = deque()
@@ -53,10 +53,10 @@ class SharedReader:
         # A quarter of the room at a time: the producer rarely has to wait for it, and most items
         # cost no call.
         if (
-            4 * (self._taken_items - self._said_items) >= self._spec.channel.capacity
-            or 4 * (self._taken_bytes - self._said_bytes) >= self._spec.capacity_bytes
+            4 * (self._taken_items - self._credited_items) >= self._spec.channel.capacity
+            or 4 * (self._taken_bytes - self._credited_bytes) >= self._spec.capacity_bytes
         ):
-            self._say_taken()
+            self._send_credits()
         counters = self.statistics
         counters.items += 1
         counters.payload_bytes += header.payload_bytes
@@ -71,8 +71,8 @@ class SharedReader:
 
     def before_wait(self) -> None:
         """Tell the producer what was taken, if it waits for that."""
-        if self._ear.asked:
-            self._say_taken()
+        if self._ear.credits_requested:
+            self._send_credits()
 
     def after_wait(self) -> None:
         """Read the bells.
@@ -88,10 +88,10 @@ class SharedReader:
         self._ear.close()
         del self._receive
 
-    def _say_taken(self) -> None:
-        if self._ear.say_taken(self._taken_items, self._taken_bytes):
-            self._said_items = self._taken_items
-            self._said_bytes = self._taken_bytes
+    def _send_credits(self) -> None:
+        if self._ear.send_credits(self._taken_items, self._taken_bytes):
+            self._credited_items = self._taken_items
+            self._credited_bytes = self._taken_bytes
 
     def _memory_of(self, sample: Any, weight: int) -> memoryview:
         while self._returned:

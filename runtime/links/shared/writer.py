@@ -15,7 +15,7 @@ from ..errors import PeerGoneError
 from ..item import Item
 from ..statistics import LinkStatistics
 from ..waiting import TrioWaiting, Waiting
-from .doorbell import Bell, DoorbellEnd
+from .doorbell import DoorbellEnd, ProducerDoorbell
 from .layout import HEADER_BYTES, PackedItem, aligned, write
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
 from .memory import MOST_LOANS, MemoryNode, Subscriber
@@ -41,7 +41,9 @@ class SharedWriter:
         self._loaned = 0  # and not sent yet
         self._kept = 0  # by the actor, after they were sent
         self._publisher = memory.open_publisher(spec)
-        self._bells = [Bell(end, peer) for end, peer in zip(bells, spec.peers, strict=True)]
+        self._bells = [
+            ProducerDoorbell(end, peer) for end, peer in zip(bells, spec.peers, strict=True)
+        ]
         self._sent_items = 0
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
@@ -216,17 +218,17 @@ class SharedWriter:
         await trio.lowlevel.checkpoint_if_cancelled()
         for bell in self._bells:
             while not self._has_room_at(bell, packed):
-                await bell.wait_taken(waiting)
+                await bell.wait_credits(waiting)
 
     def _has_room(self, packed: PackedItem) -> bool:
         for bell in self._bells:
             if not self._has_room_at(bell, packed):
-                bell.read_taken()
+                bell.read_credits()
                 if not self._has_room_at(bell, packed):
                     return False
         return True
 
-    def _has_room_at(self, bell: Bell, packed: PackedItem) -> bool:
+    def _has_room_at(self, bell: ProducerDoorbell, packed: PackedItem) -> bool:
         items = self._sent_items - bell.taken_items
         if items == 0:
             return True

@@ -139,4 +139,4 @@ def raised(error: BaseException) -> str:
 
 
 def _port(inbox: Inbox) -> LocalQueue:
-    return inbox.open_port(capacity=_PLENTY, capacity_bytes=_PLENTY, drop_oldest=False)
+    return inbox.open_queue(capacity=_PLENTY, capacity_bytes=_PLENTY, drop_oldest=False)
