@@ -11,7 +11,8 @@ Example:
                 print(result.node_id, result.sequence, result.data)
 """
 
-from .remote import Execution, RemoteRuntime, ServingStatus, connect
+from ..wire.standard import ServingStatus
+from .remote import Execution, RemoteRuntime, connect
 from .stream import RemoteStream
 from .tls import client_tls
 

@@ -107,7 +107,7 @@ class Call(Generic[Response]):
         Raises:
             LimitError: it is longer than allowed.
         """
-        frame = self._endpoint.codec.encode_frame(message)
+        frame = self._endpoint.codec.encode_prefixed(message)
         if len(frame) - 5 > self._endpoint.most_bytes:
             raise LimitError(
                 f"a message of {len(frame) - 5} bytes; this client sends at most "

@@ -9,11 +9,13 @@ from typing import Any, Final, TypeVar, cast
 import betterproto2
 from grpclib.client import Channel, Handler
 from grpclib.config import Configuration
+from grpclib.encoding.base import CodecBase
 from grpclib.protocol import H2Protocol
 from h2.settings import SettingCodes
 
 from ..config import ServerAddress
 from ..errors import ServerError
+from ..wire import CONNECTION_WINDOW_BYTES, MAX_FRAME_BYTES, STREAM_WINDOW_BYTES
 from ..wire.codec import Codec
 from .call import Call, CallEndedError, Endpoint
 from .statuses import unreachable
@@ -22,11 +24,6 @@ _log = logging.getLogger("millrace.client")
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
-# As the server's: several messages of a usual size may be under way on a call, and the connection
-# is never what bounds one of them.
-_STREAM_WINDOW_BYTES: Final = 4 * 1024 * 1024
-_CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
-_FRAME_BYTES: Final = 128 * 1024
 # A server that is gone without a word is found out while a call waits for it.
 _KEEPALIVE_SECONDS: Final = 60.0
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20.0
@@ -48,10 +45,10 @@ class _Protocol(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", transport)
-        self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: _FRAME_BYTES})
+        self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES})
         # h2 looks at this once per piece that comes in; a server's first large frame may come in
         # one piece with its word that it has read the settings.
-        self.connection._connection.max_inbound_frame_size = _FRAME_BYTES
+        self.connection._connection.max_inbound_frame_size = MAX_FRAME_BYTES
         self.connection.flush()
 
     def data_received(self, data: bytes) -> None:
@@ -73,7 +70,13 @@ class _Protocol(H2Protocol):
 
 class _Channel(Channel):
     def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None, codec: Codec) -> None:
-        super().__init__(address.host, address.port, codec=codec, ssl=tls, config=_configuration())
+        super().__init__(
+            address.host,
+            address.port,
+            codec=cast("CodecBase", codec),  # it has what grpclib asks of one
+            ssl=tls,
+            config=_configuration(),
+        )
         self.made: list[_Protocol] = []
 
     def _protocol_factory(self) -> H2Protocol:
@@ -169,8 +172,8 @@ async def _all_closed(made: list[_Protocol]) -> None:
 
 def _configuration() -> Configuration:
     return Configuration(
-        http2_connection_window_size=_CONNECTION_WINDOW_BYTES,
-        http2_stream_window_size=_STREAM_WINDOW_BYTES,
+        http2_connection_window_size=CONNECTION_WINDOW_BYTES,
+        http2_stream_window_size=STREAM_WINDOW_BYTES,
         _keepalive_time=_KEEPALIVE_SECONDS,
         _keepalive_timeout=_KEEPALIVE_TIMEOUT_SECONDS,
         _http2_max_pings_without_data=0,

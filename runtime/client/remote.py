@@ -13,6 +13,13 @@ from ..config import DEFAULT_ADDRESS, ResourceLimits, ServerAddress
 from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
+    AUTHORIZATION,
+    EXECUTE_PIPELINE,
+    GET_VERSION,
+    HEALTH_CHECK,
+    PROTOCOL_VERSION,
+    STREAM_PIPELINE,
+    TOKEN_RULE,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
@@ -23,28 +30,18 @@ from ..wire import (
     StreamResponse,
     VersionRequest,
     VersionResponse,
+    authorization_value,
+    is_token,
 )
 from ..wire import ResourceLimits as LimitsMessage
 from ..wire.conversion import data_of, error_of, manifest_message
-from ..wire.generated.grpc.health.v1 import (
-    HealthCheckRequest,
-    HealthCheckResponse,
-    HealthCheckResponseServingStatus,
-)
+from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
 from .bridge import Bridge, open_bridge
 from .connection import Connection
 from .items import Sendable, input_buffers
 from .stream import RemoteStream
 from .tls import client_tls
 
-ServingStatus = HealthCheckResponseServingStatus
-
-_EXECUTE: Final = "/remotemedia.v1.PipelineExecutionService/ExecutePipeline"
-_VERSION: Final = "/remotemedia.v1.PipelineExecutionService/GetVersion"
-_STREAM: Final = "/remotemedia.v1.StreamingPipelineService/StreamPipeline"
-_HEALTH: Final = "/grpc.health.v1.Health/Check"
-
-_PROTOCOL_VERSION: Final = "v1"
 _MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 _UNLIMITED: Final = ResourceLimits()
 
@@ -103,7 +100,7 @@ class RemoteRuntime:
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
         )
-        call = await self._bridge.run(self._connection.open_call, _STREAM, StreamResponse)
+        call = await self._bridge.run(self._connection.open_call, STREAM_PIPELINE, StreamResponse)
         try:
             stream = RemoteStream(call, checked, self._bridge)
             await stream._send(StreamRequest(init=init))
@@ -134,9 +131,11 @@ class RemoteRuntime:
             manifest=manifest_message(checked),
             data_inputs=input_buffers(inputs, checked),
             resource_limits=_limits_message(resource_limits),
-            client_version=_PROTOCOL_VERSION,
+            client_version=PROTOCOL_VERSION,
         )
-        response = await self._bridge.run(self._connection.ask, _EXECUTE, request, ExecuteResponse)
+        response = await self._bridge.run(
+            self._connection.ask, EXECUTE_PIPELINE, request, ExecuteResponse
+        )
         if response.error is not None:
             raise error_of(response.error)
         if response.result is None:
@@ -159,8 +158,8 @@ class RemoteRuntime:
         Raises:
             MillraceError: the call failed.
         """
-        request = VersionRequest(client_version=_PROTOCOL_VERSION)
-        return await self._bridge.run(self._connection.ask, _VERSION, request, VersionResponse)
+        request = VersionRequest(client_version=PROTOCOL_VERSION)
+        return await self._bridge.run(self._connection.ask, GET_VERSION, request, VersionResponse)
 
     async def health(self, service: str = "") -> ServingStatus:
         """Return whether the server takes calls. This needs no token.
@@ -174,7 +173,7 @@ class RemoteRuntime:
         """
         request = HealthCheckRequest(service=service)
         response = await self._bridge.run(
-            self._connection.ask, _HEALTH, request, HealthCheckResponse
+            self._connection.ask, HEALTH_CHECK, request, HealthCheckResponse
         )
         return ServingStatus(response.status)
 
@@ -204,7 +203,9 @@ async def connect(
     """
     where = ServerAddress.parse(address)
     context = client_tls() if tls is True else tls or None
-    metadata = {} if token is None else {"authorization": f"Bearer {_checked_token(token)}"}
+    if token is not None and not is_token(token):
+        raise CallerError(TOKEN_RULE)
+    metadata = {} if token is None else {AUTHORIZATION: authorization_value(token)}
     async with open_bridge() as bridge:
 
         async def make() -> Connection:  # noqa: ASYNC124 (it needs asyncio)
@@ -222,12 +223,6 @@ async def connect(
             yield RemoteRuntime(connection, bridge)
         finally:
             await bridge.finish(connection.close)  # noqa: ASYNC102 (it shields itself)
-
-
-def _checked_token(token: str) -> str:
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise CallerError("the token must be ASCII text, without blanks, and not empty")
-    return token
 
 
 def _limits_message(limits: ResourceLimits) -> LimitsMessage | None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
+from ..wire import TOKEN_RULE, is_token
 from .section import Section, Text
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
@@ -124,8 +125,8 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
     if server.auth_tokens_file is not None:
         tokens |= _tokens_of_file(server.auth_tokens_file, faults)
     tokens.discard("")
-    if not all(each.isascii() and each.isprintable() and " " not in each for each in tokens):
-        faults.append(Fault("auth tokens", "a token must be ASCII, without blanks"))
+    if not all(map(is_token, tokens)):
+        faults.append(Fault("auth tokens", TOKEN_RULE))
     required = _require_auth(server, environment, faults, has_tokens=bool(tokens))
     if required and not tokens:
         faults.append(

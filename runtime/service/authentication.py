@@ -9,8 +9,9 @@ from grpclib import GRPCError
 from grpclib.const import Status
 from grpclib.events import RecvRequest
 
-_HEALTH: Final = "/grpc.health.v1.Health/"
-_BEARER: Final = "bearer "
+from ..wire import AUTHORIZATION, HEALTH_SERVICE, token_of
+
+_HEALTH: Final = f"/{HEALTH_SERVICE}/"
 
 
 class Authentication:
@@ -28,16 +29,16 @@ class Authentication:
         """
         if event.method_name.startswith(_HEALTH):
             return
-        said = event.metadata.get("authorization")
+        said = event.metadata.get(AUTHORIZATION)
         if said is None:
             raise GRPCError(
                 Status.UNAUTHENTICATED,
                 'no token; send the metadata "authorization: Bearer <token>"',
             )
-        text = said if isinstance(said, str) else ""
-        if not text.lower().startswith(_BEARER):
+        token = token_of(said) if isinstance(said, str) else None
+        if token is None:
             raise GRPCError(Status.UNAUTHENTICATED, 'authorization must be "Bearer <token>"')
-        if not self._is_known(text[len(_BEARER) :].strip()):
+        if not self._is_known(token):
             raise GRPCError(Status.UNAUTHENTICATED, "this token is not known here")
 
     def _is_known(self, token: str) -> bool:

@@ -81,7 +81,7 @@ class Call(Generic[Request, Response]):
         """
         buffers: list[Buffer] = []
         for message in messages:
-            frame = self._codec.encode_frame_buffers(message)
+            frame = self._codec.encode_prefixed_buffers(message)
             size = sum(map(len, frame)) - 5
             if size > self._most_bytes:
                 raise LimitError(

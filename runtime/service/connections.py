@@ -18,20 +18,16 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
 from ..config import Server as ServerSettings
+from ..wire import (
+    CONNECTION_WINDOW_BYTES,
+    MAX_CONCURRENT_CALLS,
+    MAX_FRAME_BYTES,
+    STREAM_WINDOW_BYTES,
+)
 from .frame_reader import FrameReader, FrameTooLongError
 
 _log = logging.getLogger("millrace.service")
 
-# What a client may send ahead of what its session reads, per call. Several messages of a usual
-# size fit, so that nobody waits for a round trip; nobody can fill the memory either. With chunks of
-# 64 KB and 1 MB, 256 KiB and 16 MiB are as fast (25 November 2026, as the figures below).
-STREAM_WINDOW_BYTES: Final = 4 * 1024 * 1024
-# Per connection: as much as there can be, since a call that is not read holds up the others beside
-# it where this is the bound, from 512 full streams on.
-CONNECTION_WINDOW_BYTES: Final = 2**31 - 1
-# The default of 16 KiB takes 5 to 15 % longer; from 64 KiB on there is no difference.
-FRAME_BYTES: Final = 128 * 1024
-CALLS_PER_CONNECTION: Final = 1000
 # 64 KiB take 5 to 10 % longer; more than this is not faster.
 _READ_BYTES: Final = 256 * 1024
 # What takes longer than this to carry out is read in smaller pieces, which others run between: with
@@ -65,18 +61,18 @@ class _Connection(H2Protocol):
         self.connection.close = self.close  # type: ignore[method-assign]
         self.connection._connection.update_settings(
             {
-                SettingCodes.MAX_CONCURRENT_STREAMS: CALLS_PER_CONNECTION,
-                SettingCodes.MAX_FRAME_SIZE: FRAME_BYTES,
+                SettingCodes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_CALLS,
+                SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
             }
         )
         self.connection.flush()
         # h2 would look at the new size only from the read after the one that brings the client's
         # acknowledgement, and refuse a large frame that comes right behind it.
-        self.connection._connection.max_inbound_frame_size = FRAME_BYTES
+        self.connection._connection.max_inbound_frame_size = MAX_FRAME_BYTES
         # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
         self.processor.processors[RequestReceived] = self._accept
-        self._reader = FrameReader(self, super().data_received, most_bytes=FRAME_BYTES)
+        self._reader = FrameReader(self, super().data_received, most_bytes=MAX_FRAME_BYTES)
         if transport.get_extra_info("sslcontext") is None:
             transport.pause_reading()  # type: ignore[attr-defined]
             self._server.start_soon(self._read, transport)

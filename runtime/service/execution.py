@@ -17,6 +17,7 @@ from actors import Data
 from ..errors import MillraceError
 from ..session import Runtime, Session
 from ..wire import (
+    PROTOCOL_VERSION,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionResult,
@@ -35,8 +36,6 @@ from .figures import Figures
 from .inputs import send_inputs
 from .outputs import named_outputs, outputs_of
 from .serving import Serving
-
-PROTOCOL_VERSION: Final = "v1"
 
 _MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
 

@@ -5,11 +5,7 @@ from collections.abc import Iterable
 import trio
 from grpclib.const import Status
 
-from ..wire.generated.grpc.health.v1 import (
-    HealthCheckRequest,
-    HealthCheckResponse,
-    HealthCheckResponseServingStatus,
-)
+from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
 from .calls import Call
 from .faults import CallError
 
@@ -52,7 +48,7 @@ class HealthService:
         await trio.sleep_forever()
 
     def _response(self, name: str) -> HealthCheckResponse:
-        status = HealthCheckResponseServingStatus
+        status = ServingStatus
         if name not in self._names:
             return HealthCheckResponse(status=status.SERVICE_UNKNOWN)
         return HealthCheckResponse(status=status.SERVING if self._serving else status.NOT_SERVING)

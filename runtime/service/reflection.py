@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from grpclib.const import Status
 
-from ..wire.codec import DescribedFile, described_files
-from ..wire.generated.grpc.reflection.v1 import (
+from ..wire import DescribedFile, described_files
+from ..wire.standard import (
     ErrorResponse,
     ExtensionNumberResponse,
     FileDescriptorResponse,

@@ -17,6 +17,17 @@ from ..config import ServerAccess, ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
 from ..session import Runtime
 from ..wire import (
+    EXECUTE_PIPELINE,
+    EXECUTION_SERVICE,
+    GET_VERSION,
+    HEALTH_CHECK,
+    HEALTH_SERVICE,
+    HEALTH_WATCH,
+    REFLECTION_INFO,
+    REFLECTION_SERVICE,
+    REFLECTION_V1ALPHA_INFO,
+    STREAM_PIPELINE,
+    STREAMING_SERVICE,
     ExecuteRequest,
     ExecuteResponse,
     StreamRequest,
@@ -25,8 +36,12 @@ from ..wire import (
     VersionResponse,
 )
 from ..wire.codec import Codec
-from ..wire.generated.grpc.health.v1 import HealthCheckRequest, HealthCheckResponse
-from ..wire.generated.grpc.reflection.v1 import ServerReflectionRequest, ServerReflectionResponse
+from ..wire.standard import (
+    HealthCheckRequest,
+    HealthCheckResponse,
+    ServerReflectionRequest,
+    ServerReflectionResponse,
+)
 from .authentication import Authentication
 from .calls import Calls
 from .connections import ConnectionServer, http2_configuration
@@ -36,12 +51,6 @@ from .reflection import ReflectionService
 from .serving import Serving
 from .streaming import StreamingService
 from .tls import server_tls
-
-EXECUTION: Final = "remotemedia.v1.PipelineExecutionService"
-STREAMING: Final = "remotemedia.v1.StreamingPipelineService"
-HEALTH: Final = "grpc.health.v1.Health"
-REFLECTION: Final = "grpc.reflection.v1.ServerReflection"
-OLD_REFLECTION: Final = "grpc.reflection.v1alpha.ServerReflection"
 
 _BACKLOG: Final = 512
 # For calls to see that they are cut off, and to tell their clients, before the connections close.
@@ -138,7 +147,7 @@ async def open_server(
             loop.set_exception_handler(_on_exception)
             codec = Codec(StreamRequest, StreamResponse)
             calls = Calls(nursery, loop, codec, most_bytes)
-            health = HealthService((EXECUTION, STREAMING))
+            health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             handlers = _Handlers(calls, runtime, serving, health)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 handlers, connections, codec, settings, access
@@ -228,28 +237,30 @@ class _Handlers:
     ) -> None:
         execution = ExecutionService(runtime, serving)
         streaming = StreamingService(runtime, serving)
-        reflection = ReflectionService((EXECUTION, STREAMING, HEALTH, REFLECTION))
+        reflection = ReflectionService(
+            (EXECUTION_SERVICE, STREAMING_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
+        )
         unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
         check = HealthCheckRequest, HealthCheckResponse
         info = ServerReflectionRequest, ServerReflectionResponse
         self._handlers = {
-            f"/{EXECUTION}/ExecutePipeline": calls.handler(
+            EXECUTE_PIPELINE: calls.handler(
                 execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
             ),
-            f"/{EXECUTION}/GetVersion": calls.handler(
+            GET_VERSION: calls.handler(
                 execution.get_version, unary, VersionRequest, VersionResponse
             ),
-            f"/{STREAMING}/StreamPipeline": calls.handler(
+            STREAM_PIPELINE: calls.handler(
                 streaming.stream_pipeline, both, StreamRequest, StreamResponse
             ),
-            f"/{HEALTH}/Check": calls.handler(health.check, unary, *check),
-            f"/{HEALTH}/Watch": calls.handler(
+            HEALTH_CHECK: calls.handler(health.check, unary, *check),
+            HEALTH_WATCH: calls.handler(
                 health.watch, Cardinality.UNARY_STREAM, *check, counts=False
             ),
-            f"/{REFLECTION}/ServerReflectionInfo": calls.handler(
+            REFLECTION_INFO: calls.handler(
                 reflection.server_reflection_info, both, *info, counts=False
             ),
-            f"/{OLD_REFLECTION}/ServerReflectionInfo": calls.handler(
+            REFLECTION_V1ALPHA_INFO: calls.handler(
                 reflection.server_reflection_info, both, *info, counts=False
             ),
         }

@@ -15,9 +15,34 @@ Example:
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from .http2_limits import (
+    CONNECTION_WINDOW_BYTES,
+    MAX_CONCURRENT_CALLS,
+    MAX_FRAME_BYTES,
+    MESSAGE_PREFIX_BYTES,
+    STREAM_WINDOW_BYTES,
+)
+from .services import (
+    EXECUTE_PIPELINE,
+    EXECUTION_SERVICE,
+    GET_VERSION,
+    HEALTH_CHECK,
+    HEALTH_SERVICE,
+    HEALTH_WATCH,
+    PROTOCOL_VERSION,
+    REFLECTION_INFO,
+    REFLECTION_SERVICE,
+    REFLECTION_V1ALPHA_INFO,
+    REFLECTION_V1ALPHA_SERVICE,
+    STREAM_PIPELINE,
+    STREAMING_SERVICE,
+)
+from .tokens import AUTHORIZATION, TOKEN_RULE, authorization_value, is_token, token_of
 
 if TYPE_CHECKING:
+    from .descriptors import DescribedFile, described_files, descriptor_set
     from .generated.remotemedia.v1 import (
         Attached,
         AudioBuffer,
@@ -106,12 +131,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AUTHORIZATION",
     "Attached",
     "AudioBuffer",
     "AudioChunk",
     "AudioFormat",
     "BatchHint",
     "BinaryBuffer",
+    "CONNECTION_WINDOW_BYTES",
     "CancelSpeculation",
     "CapabilityRequirements",
     "ChunkResult",
@@ -129,6 +156,9 @@ __all__ = [
     "DataChunk",
     "DataTypeHint",
     "DeadlineWarning",
+    "DescribedFile",
+    "EXECUTE_PIPELINE",
+    "EXECUTION_SERVICE",
     "Empty",
     "ErrorEvent",
     "ErrorResponse",
@@ -139,7 +169,11 @@ __all__ = [
     "ExecutionResult",
     "ExecutionStatus",
     "FileBuffer",
+    "GET_VERSION",
     "GpuRequirement",
+    "HEALTH_CHECK",
+    "HEALTH_SERVICE",
+    "HEALTH_WATCH",
     "Hello",
     "InitProgressUpdate",
     "Intercept",
@@ -147,6 +181,9 @@ __all__ = [
     "InterceptReply",
     "InterceptRequest",
     "JsonData",
+    "MAX_CONCURRENT_CALLS",
+    "MAX_FRAME_BYTES",
+    "MESSAGE_PREFIX_BYTES",
     "ManifestMetadata",
     "MultiprocessConfig",
     "NodeManifest",
@@ -155,6 +192,7 @@ __all__ = [
     "NodeState",
     "NodeStatus",
     "NumpyBuffer",
+    "PROTOCOL_VERSION",
     "PipelineControlBase",
     "PipelineControlStub",
     "PipelineExecutionServiceBase",
@@ -162,9 +200,16 @@ __all__ = [
     "PipelineManifest",
     "PixelFormat",
     "Publish",
+    "REFLECTION_INFO",
+    "REFLECTION_SERVICE",
+    "REFLECTION_V1ALPHA_INFO",
+    "REFLECTION_V1ALPHA_SERVICE",
     "RemoveIntercept",
     "ResourceLimits",
     "RuntimeHint",
+    "STREAMING_SERVICE",
+    "STREAM_PIPELINE",
+    "STREAM_WINDOW_BYTES",
     "SessionClosed",
     "SetNodeState",
     "StreamClosed",
@@ -180,6 +225,7 @@ __all__ = [
     "StreamingPipelineServiceBase",
     "StreamingPipelineServiceStub",
     "Subscribe",
+    "TOKEN_RULE",
     "TapEvent",
     "TensorBuffer",
     "TensorDtype",
@@ -190,16 +236,25 @@ __all__ = [
     "VersionResponse",
     "VideoCodec",
     "VideoFrame",
+    "authorization_value",
+    "described_files",
+    "descriptor_set",
+    "is_token",
+    "token_of",
 ]
 
+_DESCRIPTOR_NAMES: Final = frozenset({"DescribedFile", "described_files", "descriptor_set"})
 
-# Imported when first used, so that the regeneration does not need what it is about to replace.
+
+# Imported when first used: the regeneration must not need what it is about to replace, and who only
+# checks a token or a limit needs no message classes.
 def __getattr__(name: str) -> object:
-    if name in __all__:
-        found: object = getattr(import_module(".generated.remotemedia.v1", __name__), name)
-        globals()[name] = found
-        return found
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = ".descriptors" if name in _DESCRIPTOR_NAMES else ".generated.remotemedia.v1"
+    found: object = getattr(import_module(home, __name__), name)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ from betterproto2_compiler.lib.google.protobuf.compiler import (
     CodeGeneratorResponse,
 )
 
-from .codec import DESCRIPTOR_SET
+from .descriptors import DESCRIPTOR_SET
 
 GENERATED: Final = Path(__file__).parent / "generated"
 PROTO: Final = Path(__file__).parents[2] / "proto"

@@ -16,8 +16,9 @@ from runtime.wire import (
     DataChunk,
     StreamRequest,
     StreamResponse,
+    descriptor_set,
 )
-from runtime.wire.codec import Codec, descriptor_set
+from runtime.wire.codec import Codec
 
 from .report import print_table
 
@@ -87,8 +88,8 @@ def contenders(name: str, message: Any) -> Iterator[tuple[str, dict[str, Operati
         f"encode {name}",
         {
             "betterproto2": lambda: bytes(message),
-            "codec": lambda: codec.encode_frame(message),
-            "buffers": lambda: codec.encode_frame_buffers(message),
+            "codec": lambda: codec.encode_prefixed(message),
+            "buffers": lambda: codec.encode_prefixed_buffers(message),
             "protobuf": official.SerializeToString,
         },
     )

@@ -31,7 +31,7 @@ async def test_a_large_frame_may_come_together_with_the_word_that_the_settings_w
             client.receive_data(await stream.receive_some())
         # What waits to be sent now begins with the acknowledgement.
         client.send_headers(1, HEADERS)
-        frame = Codec().encode_frame(VersionRequest(client_version="v" * 20_000))
+        frame = Codec().encode_prefixed(VersionRequest(client_version="v" * 20_000))
         client.send_data(1, frame, end_stream=True)
         await stream.send_all(client.data_to_send())
         body = await _body(client, stream)

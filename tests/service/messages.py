@@ -12,7 +12,7 @@ pytest.importorskip("google.protobuf", reason="protobuf is missing: install the 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from runtime.wire.codec import descriptor_set
+from runtime.wire import descriptor_set
 
 
 @functools.cache

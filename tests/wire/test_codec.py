@@ -120,23 +120,23 @@ def test_a_payload_with_gaps_is_refused(codec: Codec) -> None:
 
 
 def test_a_frame_is_the_message_behind_its_length(codec: Codec) -> None:
-    assert codec.encode_frame(Hello("echo")) == b"\0\0\0\0\x06\x0a\x04echo"
-    assert codec.encode_frame(Hello()) == b"\0\0\0\0\0"
+    assert codec.encode_prefixed(Hello("echo")) == b"\0\0\0\0\x06\x0a\x04echo"
+    assert codec.encode_prefixed(Hello()) == b"\0\0\0\0\0"
 
 
 def test_a_frame_in_buffers_does_not_copy_a_large_payload(codec: Codec) -> None:
     payload = bytes(range(256)) * 256
     chunk = audio_chunk(payload)
-    before, between, after = codec.encode_frame_buffers(
+    before, between, after = codec.encode_prefixed_buffers(
         DataChunk("echo", DataBuffer(audio=AudioBuffer(payload, 16_000)), sequence=1)
     )
     assert between is payload
-    whole = codec.encode_frame(
+    whole = codec.encode_prefixed(
         DataChunk("echo", DataBuffer(audio=AudioBuffer(payload, 16_000)), sequence=1)
     )
     assert before + payload + after == whole
-    assert codec.encode_frame_buffers(chunk)[1:] == [payload]
-    assert codec.encode_frame_buffers(Hello("echo")) == [codec.encode_frame(Hello("echo"))]
+    assert codec.encode_prefixed_buffers(chunk)[1:] == [payload]
+    assert codec.encode_prefixed_buffers(Hello("echo")) == [codec.encode_prefixed(Hello("echo"))]
 
 
 def test_maps_are_written_in_the_order_of_their_dicts(codec: Codec) -> None:

@@ -78,7 +78,7 @@ def assert_both_agree(codec: Codec, theirs: Any, ours: Any) -> None:
         encoded = codec.encode(made, ours)
         # The order of a map's entries is free, and ours is that of the dict.
         assert theirs.FromString(encoded).SerializeToString(deterministic=True) == written
-        assert codec.encode_frame(made) == struct.pack(">BI", 0, len(encoded)) + encoded
+        assert codec.encode_prefixed(made) == struct.pack(">BI", 0, len(encoded)) + encoded
 
     agree()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.wire.codec.descriptors import descriptor_set
+from runtime.wire import descriptor_set
 from tests.wire.contract import TABLES
 
 pytest.importorskip("google.protobuf", reason="protobuf is missing: install the dev extra")

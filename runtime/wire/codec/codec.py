@@ -9,7 +9,6 @@ not, and copies a payload at most once.
 from typing import Any, Final, TypeVar, cast
 
 import betterproto2
-from grpclib.encoding.base import CodecBase
 
 from .decoder import Decoder
 from .encoder import Encoder
@@ -22,8 +21,8 @@ _SMALL: Final = 16 * 1024
 M = TypeVar("M", bound=betterproto2.Message)
 
 
-class Codec(CodecBase):
-    """Messages to bytes and back, for grpclib's `codec=`, and by itself.
+class Codec:
+    """Encodes and decodes messages; also what grpclib takes as `codec=`.
 
     One codec serves any number of connections, in one thread.
 
@@ -37,7 +36,7 @@ class Codec(CodecBase):
         assert codec.decode(codec.encode(chunk), DataChunk) == chunk
     """
 
-    __content_subtype__ = "proto"
+    __content_subtype__ = "proto"  # what grpclib asks of a codec
 
     def __init__(self, *prepared: type[betterproto2.Message]) -> None:
         self._decoder = Decoder()
@@ -86,7 +85,7 @@ class Codec(CodecBase):
         _check_type(message, message_type)
         return b"".join(self._encoder.parts(message)[0])
 
-    def encode_frame(
+    def encode_prefixed(
         self, message: betterproto2.Message, message_type: type[Any] | None = None
     ) -> bytes:
         """Return what gRPC sends for the message: 5 bytes of header, then its bytes.
@@ -98,10 +97,10 @@ class Codec(CodecBase):
         parts.insert(0, length.to_bytes(5, "big"))  # the first byte says: not compressed
         return b"".join(parts)
 
-    def encode_frame_buffers(
+    def encode_prefixed_buffers(
         self, message: betterproto2.Message, message_type: type[Any] | None = None
     ) -> list[Buffer]:
-        """Return what `encode_frame` does, in pieces, so that large payloads are not copied.
+        """Return what `encode_prefixed` does, in pieces, so that large payloads are not copied.
 
         Whatever has less than 16 KiB, as much as HTTP/2 sends at a time, is joined with what stands
         beside it. So a small message is one piece; one with a large payload is three, the second

@@ -12,7 +12,7 @@ DESCRIPTOR_SET: Final = "descriptors.binpb"
 
 def descriptor_set() -> bytes:
     """Return a serialized google.protobuf.FileDescriptorSet, each file after those it imports."""
-    return (Path(__file__).parents[1] / "generated" / DESCRIPTOR_SET).read_bytes()
+    return (Path(__file__).parent / "generated" / DESCRIPTOR_SET).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)

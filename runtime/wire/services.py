@@ -1,0 +1,21 @@
+"""The services of the contract and their rpcs, by the names that both ends use."""
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = "v1"
+
+EXECUTION_SERVICE: Final = "remotemedia.v1.PipelineExecutionService"
+STREAMING_SERVICE: Final = "remotemedia.v1.StreamingPipelineService"
+HEALTH_SERVICE: Final = "grpc.health.v1.Health"
+REFLECTION_SERVICE: Final = "grpc.reflection.v1.ServerReflection"
+# Tools of before 2023 know reflection by this name only. Its messages are the same.
+REFLECTION_V1ALPHA_SERVICE: Final = "grpc.reflection.v1alpha.ServerReflection"
+
+# Paths of rpcs, as in the :path header.
+EXECUTE_PIPELINE: Final = f"/{EXECUTION_SERVICE}/ExecutePipeline"
+GET_VERSION: Final = f"/{EXECUTION_SERVICE}/GetVersion"
+STREAM_PIPELINE: Final = f"/{STREAMING_SERVICE}/StreamPipeline"
+HEALTH_CHECK: Final = f"/{HEALTH_SERVICE}/Check"
+HEALTH_WATCH: Final = f"/{HEALTH_SERVICE}/Watch"
+REFLECTION_INFO: Final = f"/{REFLECTION_SERVICE}/ServerReflectionInfo"
+REFLECTION_V1ALPHA_INFO: Final = f"/{REFLECTION_V1ALPHA_SERVICE}/ServerReflectionInfo"
