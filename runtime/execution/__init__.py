@@ -1,11 +1,16 @@
 """How one actor runs, wherever it runs: its loop, its hooks, its statistics."""
 
 from .actor_loop import EXIT_REPORT_SECONDS, ActorLoop, Announce
+from .node_control import Intercept, NodeControl, NodeState, Tap
 from .statistics import NodeStatistics
 
 __all__ = [
     "EXIT_REPORT_SECONDS",
     "ActorLoop",
     "Announce",
+    "Intercept",
+    "NodeControl",
+    "NodeState",
     "NodeStatistics",
+    "Tap",
 ]

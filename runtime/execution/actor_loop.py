@@ -1,6 +1,5 @@
 """The one loop that runs an actor, in the server and in a child process alike."""
 
-import inspect
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -32,8 +31,9 @@ from ..links import (
     named,
     unnamed,
 )
-from .hook_calls import HookCalls
+from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
 from .loop_watch import LoopWatch
+from .node_control import InspectedOutput, LoopControl, NodeState
 from .statistics import NodeStatistics
 
 # Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
@@ -53,6 +53,7 @@ class ActorLoop:
 
     Attributes:
         statistics: kept up to date while it runs.
+        control: of the node, from outside.
 
     Args:
         announce: is told of every control message that the actor gives, before it is sent.
@@ -75,13 +76,14 @@ class ActorLoop:
         self._actor = actor
         self._context = context
         self._inbox = inbox
-        self._output = output
+        self._output: Output | InspectedOutput = output
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._current = Item(Json(None))
         self._announce = announce
         self._announced = 0
         self._lane = ControlLane()
+        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_running)
         self._items: list[Item] = []
         self._held_back: Item | None = None
         self._plain: frozenset[Kind] = frozenset()  # of what the actor gives, what needs no telling
@@ -104,6 +106,13 @@ class ActorLoop:
         ):
             self._running.cancel()
 
+    def _use_output(self, output: Output | InspectedOutput) -> None:
+        self._output = output
+
+    def _cancel_running(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+
     async def run(self) -> None:
         """Process everything that comes, flush, and end the streams that go out."""
         try:
@@ -124,7 +133,8 @@ class ActorLoop:
                 self._output.start_pumps(pumps)
                 await self._process_all()
                 await self._deliver_controls()
-                await self._emit("flush", await self._hooks.call("flush", self._actor.flush))
+                if self.control.state is not NodeState.DISABLED:
+                    await self._emit("flush", await self._hooks.call("flush", self._actor.flush))
                 await self._output.end()
         except BaseExceptionGroup as group:
             raise sole_error(group) from None
@@ -142,6 +152,8 @@ class ActorLoop:
             elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
                 statistics.cancelled += 1
+            elif not lane.is_idle and self.control.state is not NodeState.ENABLED:
+                await self._divert(item)
             elif is_plain:
                 rest = self._process_directly(item)
                 if rest is not None:
@@ -149,6 +161,15 @@ class ActorLoop:
             else:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
+
+    async def _divert(self, item: Item) -> None:
+        """Emit an item that a bypassed node received; drop one that a disabled node received."""
+        self.statistics.items_in += 1
+        if self.control.passes(item.data):
+            await self._output.send(msgspec.structs.replace(item, source=self._node_id))
+            self.statistics.items_out += 1
+        else:
+            self.statistics.cancelled += 1
 
     def _try_receive(self) -> Item | None:
         if self._held_back is not None:
@@ -296,8 +317,8 @@ class ActorLoop:
     async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
         try:
             while True:
-                item = await self._hooks.call(hook, next, iterator, _END)
-                if item is _END:
+                item = await self._hooks.call(hook, next, iterator, END)
+                if item is END:
                     return
                 await self._send(hook, item)
                 await self._checkpoint_if_due()
@@ -317,8 +338,8 @@ class ActorLoop:
         iterator = aiter(result)
         try:
             while True:
-                item = await self._hooks.call(hook, _anext, iterator)
-                if item is _END:
+                item = await self._hooks.call(hook, anext_or_end, iterator)
+                if item is END:
                     return
                 await self._send(hook, item)
                 await self._checkpoint_if_due()
@@ -346,7 +367,7 @@ class ActorLoop:
             NodeError: it declares nothing of that kind.
         """
         if not isinstance(data, Data) or data.kind not in self._actor.produces:
-            raise NodeError(self._node_id, self._unproduced(hook, data))
+            raise NodeError(self._node_id, describe_unproduced(self._actor, hook, data))
         return self._item_of(data)
 
     def _item_of(self, data: Data) -> Item:
@@ -371,29 +392,6 @@ class ActorLoop:
             raise KindError(self._node_id, self._accepts.refusal(item.data, item.source))
         return data
 
-    def _unproduced(self, hook: str, data: object) -> str:
-        kinds = ", ".join(sorted(kind.value for kind in self._actor.produces))
-        got = data.kind.value if isinstance(data, Data) else f"a {type(data).__name__}"
-        return (
-            f"{type(self._actor).__name__}.{hook}() returned {got}; it declares that it produces "
-            f"{kinds}, each as an item of `actors`, or None"
-        )
-
     async def _wait_for_cause(self, error: PeerGoneError) -> None:
         await trio.sleep(EXIT_REPORT_SECONDS)
         raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
-
-
-def is_synchronous(actor: Actor[Any]) -> bool:
-    """Return whether nothing of the actor is async, or waits for a time, as batches do."""
-    hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
-    return actor.batch is None and not any(
-        inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
-    )
-
-
-_END: Final = object()
-
-
-async def _anext(iterator: AsyncIterable[object]) -> object:
-    return await anext(aiter(iterator), _END)

@@ -3,9 +3,12 @@
 import inspect
 import time
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
+from typing import Any, Final
 
 import trio
+
+from actors import Actor, Data
 
 from ..errors import HookError, sole_error
 from .loop_watch import LoopWatch
@@ -87,3 +90,30 @@ class HookCalls:
             if own is error:
                 return error  # nothing but cancellations
         return HookError.of(self._node_id, hook, error)
+
+
+def is_synchronous(actor: Actor[Any]) -> bool:
+    """Return whether nothing of the actor is async, or waits for a time, as batches do."""
+    hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
+    return actor.batch is None and not any(
+        inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
+    )
+
+
+def describe_unproduced(actor: Actor[Any], hook: str, data: object) -> str:
+    """Return the message about an output of a kind that the actor does not declare."""
+    kinds = ", ".join(sorted(kind.value for kind in actor.produces))
+    got = data.kind.value if isinstance(data, Data) else f"a {type(data).__name__}"
+    return (
+        f"{type(actor).__name__}.{hook}() returned {got}; it declares that it produces {kinds}, "
+        "each as an item of `actors`, or None"
+    )
+
+
+END: Final = object()
+"""What stands for the end of an iterator."""
+
+
+async def anext_or_end(iterator: AsyncIterable[object]) -> object:
+    """Return the next item of an async iterator, or `END`."""
+    return await anext(aiter(iterator), END)

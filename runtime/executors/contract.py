@@ -11,7 +11,7 @@ import trio
 from actors import Progress
 
 from ..config import RuntimeConfig
-from ..execution import NodeStatistics
+from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import NodePlan
 
@@ -34,6 +34,8 @@ class NodeTask:
         statistics: the latest figures of the node; the executor keeps them up to date as it can.
         refresh: asks the executor for new figures; it may do nothing where they are live.
         announce: is to be told of every control message that the node gives.
+        controllable: the executor calls it with the node's control when the node is ready, and with
+            None when the node has ended.
         control: tells the node of a control message, past all that waits on its links; the executor
             sets it when the node can be told.
         pid: of the node's own process; None if it has none.
@@ -52,6 +54,7 @@ class NodeTask:
     refresh: Callable[[], None] = lambda: None
     announce: Callable[[Notice], None] = lambda _: None
     control: Callable[[Notice], None] = lambda _: None
+    controllable: Callable[[NodeControl | None], None] = lambda _: None
     ready: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None

@@ -5,6 +5,7 @@ it and ends it.
 """
 
 import logging
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Final
 
 import trio
 
-from actors import Progress
+from actors import DataError, Progress
 
 from ..config import RuntimeConfig
 from ..errors import (
@@ -28,18 +29,24 @@ from ..errors import (
     SpawnError,
 )
 from ..execution.process import (
+    ControlApplied,
+    ControlFromNode,
+    ControlToNode,
     Done,
     Exit,
     Failure,
     Forkserver,
     FromNode,
+    InterceptQuestion,
     MalformedMessageError,
     NodeProcess,
     NodeSpec,
     ProgressReport,
     Ready,
+    ServerEnd,
     StatisticsReport,
     StatisticsRequest,
+    TappedItem,
     exit_hint,
     is_exhaustion,
     open_forkserver,
@@ -82,6 +89,7 @@ class _Proxy:
         self._task = task
         self._process = process
         self._phase = "starting"
+        self._server_end: ServerEnd | None = None
         self._kills_before = out_of_memory_kills()
         self._failure: NodeError | LimitError | None = None
         # Also while the node is ended: it must not find its pipe full, and its last words matter.
@@ -120,13 +128,23 @@ class _Proxy:
                 await self._give_spec()
                 task.refresh = lambda: nursery.start_soon(self._process.send, StatisticsRequest())
                 task.control = lambda notice: nursery.start_soon(self._process.send, notice)
+                to_node, unsent = trio.open_memory_channel[ControlToNode](math.inf)
+                nursery.start_soon(self._send_control, unsent)
+                self._server_end = ServerEnd(task.node_id, to_node.send_nowait, nursery.start_soon)
                 try:
                     if await self._wait_ready() and await self._wait_done():
                         await task.released.wait()
                 finally:
                     task.refresh = _no_refresh
                     task.control = _ignore_notice
+                    task.controllable(None)
+                    self._server_end.close()
                 nursery.cancel_scope.cancel()
+
+    async def _send_control(self, unsent: trio.MemoryReceiveChannel[ControlToNode]) -> None:
+        """Send control to the process in order: two tasks could overtake each other."""
+        async for message in unsent:
+            await self._process.send(message)
 
     async def _end_with_process(self, scope: trio.CancelScope) -> None:
         await self._process.wait()
@@ -199,7 +217,10 @@ class _Proxy:
             case ProgressReport(status, fraction, message):
                 task.report(Progress(status, fraction, message))
             case Ready():
+                task.controllable(self._server_end)
                 task.is_ready()
+            case TappedItem() | InterceptQuestion() | ControlApplied() as message:
+                self._receive_output(message)
             case Notice() as notice:
                 task.announce(notice)
             case StatisticsReport(statistics):
@@ -217,6 +238,13 @@ class _Proxy:
                     self._failure = NodeError(task.node_id, "its process closed its control socket")
                 return False
         return True
+
+    def _receive_output(self, message: ControlFromNode) -> None:
+        assert self._server_end is not None
+        try:
+            self._server_end.receive(message)
+        except DataError as error:
+            raise MalformedMessageError(str(error)) from error
 
     def _error_of(self, failed: Failure) -> NodeError | LimitError:
         """Return the error that the process told of."""

@@ -56,11 +56,13 @@ class NativeExecutor:
                 await loop.initialize()
             if waiting.cancelled_caught:
                 raise InitTimeoutError(task.node_id, task.init_timeout_seconds)
+            task.controllable(loop.control)
             task.is_ready()
             await loop.run()
             cleaned_up = True
             await _clean_up(loop, task)
         finally:
+            task.controllable(None)
             if not cleaned_up:
                 try:
                     await _clean_up(loop, task)  # noqa: ASYNC102 (it shields itself, with a deadline)

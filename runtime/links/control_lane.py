@@ -83,6 +83,7 @@ class ControlLane:
         self._active: dict[str, tuple[Notice, Counter[str]]] = {}
         self._early: dict[str, Counter[str]] = {}
         self._seen: dict[str, None] = {}
+        self._diverts = False
 
     def notify(self, notice: Notice) -> None:
         """Take in a notice."""
@@ -140,8 +141,13 @@ class ControlLane:
             for notice, missing in self._active.values()
         )
 
+    def set_diverting(self, diverts: bool) -> None:
+        """Set whether the receiver looks at every item because of its own state."""
+        self._diverts = diverts
+        self._changed()
+
     def _changed(self) -> None:
-        self.is_idle = not self._pending and not self._active
+        self.is_idle = not self._pending and not self._active and not self._diverts
 
 
 # Messages that a link has brought before their notice.

@@ -1,7 +1,7 @@
 """What may enter a session, and where."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from actors import Audio, Bundle, Control, Data, File
@@ -36,7 +36,7 @@ class InputChecker:
         self._file_roots = [os.path.realpath(root) for root in bounds.file_roots]
         self._audio_samples = 0
 
-    def targets(self, node: str | None) -> Iterable[str]:
+    def targets(self, node: str | None) -> Sequence[str]:
         """Return the nodes that a chunk enters at; None means the source nodes.
 
         Raises:

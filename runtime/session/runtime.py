@@ -21,7 +21,7 @@ from ..plan import Plan, Source, check_executors, plan_manifest
 from .capacity import Capacity
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
-from .session import Session, run_session
+from .session import Session
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application's own: a name, and "module:Class" or the class."""
@@ -107,8 +107,12 @@ class Runtime:
             budget_bytes = plan.settings.shared_memory_budget_bytes.value
             domain = self._instance.domain(number, budget_bytes)
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(4)}"
-            async with run_session(session_id, plan, executors, domain, bounds) as session:
-                yield session
+            try:
+                session = Session(session_id, plan, executors, domain, bounds)
+                async with session.run():
+                    yield session
+            finally:
+                domain.remove()
 
     async def _check_interpreter(self, plan: Plan) -> None:
         setting = plan.settings.python_executable

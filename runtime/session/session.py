@@ -1,6 +1,5 @@
 """A session: one nursery that holds every actor of a pipeline."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -8,14 +7,13 @@ from typing import NoReturn, Self
 
 import trio
 
-from actors import Control, Data, Progress
+from actors import Data, Progress
 
 from ..errors import (
     LimitError,
     MillraceError,
     NodeError,
     PipelineError,
-    SessionClosedError,
     sole_error,
 )
 from ..events import InitProgress, Result
@@ -24,9 +22,11 @@ from ..executors import Executor, NodeTask
 from ..links import Bounds, Item, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
+from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .input_checker import InputChecker, SessionBounds
 from .results import result_of
+from .session_input import InputTap, SessionInput
 from .state import SessionState
 from .totals import dropped, totals, waiting
 
@@ -79,10 +79,7 @@ class Session:
         self._error: MillraceError | None = None
         self._ready = trio.Event()
         self._released = trio.Event()
-        self._input_closed = False
         self._receiving = False
-        self._next_sequence = 0
-        self._intake = InputChecker(plan, bounds)
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )
@@ -100,9 +97,19 @@ class Session:
             )
             for node in plan.nodes
         }
+        self.bus = ControlBus(plan)
         self._controls = ControlHub(plan, {str(node): task for node, task in self._tasks.items()})
+        self._input = SessionInput(
+            InputChecker(plan, bounds),
+            self._wiring.inlets,
+            self._controls,
+            self._ready,
+            on_begin=self._begin,
+            on_peer_gone=self._wait_for_verdict,
+        )
         for task in self._tasks.values():
             task.announce = partial(self._controls.announce, task.node_id)
+            task.controllable = partial(self.bus.set_control, task.node_id)
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
@@ -144,27 +151,36 @@ class Session:
                 of them, and goes on. So it does where a chunk does not fit into its shared memory.
             SessionClosedError: `close_input` was called.
         """
-        targets = self._intake.targets(node)
-        sequence = self._next_sequence if sequence is None else sequence
-        data = self._intake.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
-        self._next_sequence = (sequence + 1) % 2**64
-        # Waiting for what is so already would cost a turn of the scheduler. Whoever sends on and on
-        # lets others run where the first link is full, or by a checkpoint of its own.
-        if not self._ready.is_set():
-            await self._ready.wait()
-        if isinstance(data, Control):
-            data = self._controls.enter(data, targets)
-        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
-        for target in targets:
-            if self._input_closed:
-                raise SessionClosedError("the session takes no more chunks: its input was closed")
-            if self.state is SessionState.READY:
-                self.state = SessionState.EXECUTING
-            try:
-                await self._wiring.inlets[target].send(item)
-            except PeerGoneError as error:
-                await self._wait_for_verdict(error)
-        return sequence
+        return await self._input.send(data, node=node, sequence=sequence, timestamp_ms=timestamp_ms)
+
+    async def publish(self, data: Data, *, node: str, timestamp_ms: int = 0) -> int:
+        """Send an item into a node of a running session, beside what its client sends.
+
+        Its results go downstream, and to the session's client, as a chunk's do.
+
+        Args:
+            data: the item.
+            node: the node that it enters.
+            timestamp_ms: handed on to the nodes and the results.
+
+        Returns:
+            Its sequence. Published items are counted from 0, apart from the client's chunks.
+
+        Raises:
+            InputError: not a data item, or of a kind that the node does not take.
+            UnknownNodeError: the pipeline has no such node.
+            LimitError: it has more audio samples than the session may still take.
+            SessionClosedError: the session takes no more input.
+        """
+        return await self._input.publish(data, node=node, timestamp_ms=timestamp_ms)
+
+    def add_input_tap(self, tap: InputTap) -> None:
+        """Call `tap` with every item that enters, and the nodes that it enters."""
+        self._input.add_tap(tap)
+
+    def remove_input_tap(self, tap: InputTap) -> None:
+        """Stop that."""
+        self._input.remove_tap(tap)
 
     def check_node(self, node: str) -> None:
         """Check that chunks can enter at `node`.
@@ -172,20 +188,15 @@ class Session:
         Raises:
             UnknownNodeError: the pipeline has no such node.
         """
-        self._intake.targets(node)
+        self._input.checker.targets(node)
 
     async def close_input(self) -> None:
         """End the stream: every node processes what it has, and flushes."""
-        if self._input_closed:
-            return
-        self._input_closed = True
-        await self._ready.wait()
-        self.state = SessionState.TERMINATING
-        for inlet in self._wiring.inlets.values():
-            try:
-                await inlet.end()
-            except PeerGoneError as error:
-                await self._wait_for_verdict(error)
+        if not self._input.closed:
+            self._input.closed = True
+            await self._ready.wait()
+            self.state = SessionState.TERMINATING
+            await self._input.close()
 
     async def receive(self) -> Result:
         """Return the next result of any sink.
@@ -260,6 +271,10 @@ class Session:
         """Return the process id of every node that has a process of its own."""
         return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}
 
+    def _begin(self) -> None:
+        if self.state is SessionState.READY:
+            self.state = SessionState.EXECUTING
+
     async def _next_output(self) -> Item | None:
         """Return the next output of any sink, or None at the end of the stream."""
         try:
@@ -317,6 +332,7 @@ class Session:
     async def _become_ready(self) -> None:
         for task in self._tasks.values():
             await task.ready.wait()
+        await self.bus.wait_applied()
         self.state = SessionState.READY
         self._progress_in.close()
         self._ready.set()
@@ -343,8 +359,16 @@ class Session:
             self._progress_in.send_nowait(progress)
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        """Hold the nursery of all nodes; leave nothing behind."""
+    async def run(self) -> AsyncIterator[None]:
+        """Hold the nursery of all nodes for as long as the block lasts; leave nothing behind.
+
+        Leaving the block before the end of the stream cancels what still runs.
+
+        Raises:
+            NodeError: a node failed; the block was cancelled.
+            LimitError: memory or time ran out; the block was cancelled.
+            PipelineError: something else failed.
+        """
         try:
             await self._wiring.connect()
             async with trio.open_nursery() as nursery:
@@ -357,7 +381,7 @@ class Session:
                 for inlet in self._wiring.inlets.values():
                     inlet.start_pumps(nursery)
                 yield
-                if not self._wiring.outlet.ended or not self._input_closed:
+                if not self._wiring.outlet.ended or not self._input.closed:
                     nursery.cancel_scope.cancel()
                 await self._finish()
         except BaseExceptionGroup as group:
@@ -365,32 +389,8 @@ class Session:
                 self.state = SessionState.TERMINATED
                 raise sole_error(group) from None
         finally:
+            self.bus.close()
             self._wiring.close()
         if self._error is not None:
             raise self._error from self._error.__cause__
         self.state = SessionState.TERMINATED
-
-
-@asynccontextmanager
-async def run_session(
-    session_id: str,
-    plan: Plan,
-    executors: Mapping[str, Executor],
-    domain: DomainSpec,
-    bounds: SessionBounds,
-) -> AsyncIterator[Session]:
-    """Run a plan for as long as the block lasts.
-
-    Leaving the block before the end of the stream cancels what still runs.
-
-    Raises:
-        NodeError: a node failed; the block was cancelled.
-        LimitError: memory or time ran out; so was it.
-        PipelineError: something else did.
-    """
-    try:
-        session = Session(session_id, plan, executors, domain, bounds)
-        async with session._running():
-            yield session
-    finally:
-        domain.remove()

@@ -1,6 +1,13 @@
 """Child processes: the forkserver that makes them, and what runs inside."""
 
 from .breakpoints import debug_environment, set_breakpoint_hook
+from .control_messages import (
+    ControlApplied,
+    ControlFromNode,
+    ControlToNode,
+    InterceptQuestion,
+    TappedItem,
+)
 from .forkserver import Forkserver, forkserver_command, forkserver_environment, open_forkserver
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
@@ -15,9 +22,16 @@ from .messages import (
     StatisticsReport,
     StatisticsRequest,
 )
+from .node_control import ServerEnd
 from .node_process import Exit, MalformedMessageError, NodeProcess
 
 __all__ = [
+    "ControlApplied",
+    "ControlFromNode",
+    "ControlToNode",
+    "InterceptQuestion",
+    "ServerEnd",
+    "TappedItem",
     "Done",
     "Exit",
     "Failure",

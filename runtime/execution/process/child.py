@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import trio
@@ -21,7 +21,8 @@ from ...catalogue import load_actor
 from ...errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
-from ..actor_loop import ActorLoop, is_synchronous
+from ..actor_loop import ActorLoop
+from ..hook_calls import is_synchronous
 from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from .breakpoints import set_breakpoint_hook
@@ -35,12 +36,19 @@ from .messages import (
     ProgressReport,
     Ready,
     StatisticsReport,
+    StatisticsRequest,
     ToNode,
     framed,
     receive_descriptors,
     receive_spec,
 )
+from .node_control import NodeEnd
 from .supervisor import die_with_parent
+
+# Mostly a few bytes; the replacement of a video frame is megabytes.
+_READ_BYTES: Final = 64 * 1024
+# An error is reported within this time, also where a tap has much to send.
+_FLUSH_SECONDS: Final = 0.2
 
 
 class StopNow(KeyboardInterrupt):
@@ -96,6 +104,7 @@ class _Node:
         self._inbox = Inbox(self._waiting)
         self._output = Output()
         self._loop: ActorLoop | None = None
+        self._control: NodeEnd | None = None
         self._finished = False
         self._is_answering = False
         self._cleaning_up = False
@@ -129,7 +138,7 @@ class _Node:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, nursery.cancel_scope)
-                    await self._run_actor()
+                    await self._run_actor(nursery)
                     await trio.sleep_forever()  # others may still read what this process published
             except BaseExceptionGroup as group:
                 error = sole_error(group)
@@ -142,7 +151,7 @@ class _Node:
         await self._report_failure(failure)
         return 1
 
-    async def _run_actor(self) -> None:
+    async def _run_actor(self, nursery: trio.Nursery) -> None:
         spec = self._spec
         context = Context(
             spec.node_id,
@@ -155,6 +164,8 @@ class _Node:
         if is_synchronous(actor):
             self._waiting.is_sole_task = self._is_sole_task
         self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
+        self._control = NodeEnd(self._loop, spec.node_id, self._send)
+        nursery.start_soon(self._control.send_tapped)
         cleaned_up = False
         try:
             await self._loop.initialize()
@@ -163,7 +174,8 @@ class _Node:
             cleaned_up = True
             await self._clean_up()
         except (NodeError, SharedMemoryError) as error:
-            # Before anything else can fail.
+            # What a tap saw before the error is what a developer looks for.
+            await self._control.flush(_FLUSH_SECONDS)  # noqa: ASYNC120 (bounded)
             await self._report_failure(error)  # noqa: ASYNC120 (it shields itself)
             self._finished = True
             raise
@@ -173,6 +185,7 @@ class _Node:
                     await self._clean_up()  # noqa: ASYNC102 (it shields itself, with a deadline)
                 except NodeError:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
+        await self._control.flush(spec.grace_seconds)
         await self._send(Done(self._statistics()))
 
     async def _clean_up(self) -> None:
@@ -191,13 +204,13 @@ class _Node:
 
     async def _listen(self, stop: trio.CancelScope) -> None:
         """Answer the server; when it closes the socket, stop."""
-        received = b""
+        received = bytearray()
         while True:
             self._is_answering = False
             await trio.lowlevel.wait_readable(self._sock)
             self._is_answering = True
             try:
-                data = self._sock.recv(4096)
+                data = self._sock.recv(_READ_BYTES)
             except OSError:
                 data = b""
             if not data:
@@ -208,18 +221,25 @@ class _Node:
                 (length,) = LENGTH.unpack_from(received)
                 if len(received) < LENGTH.size + length:
                     break
-                body = received[LENGTH.size : LENGTH.size + length]
-                received = received[LENGTH.size + length :]
+                body = bytes(received[LENGTH.size : LENGTH.size + length])
+                del received[: LENGTH.size + length]
                 if self._loop is not None:
                     message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
-                    if isinstance(message, Notice):
-                        self._loop.notify(message)
-                    else:
-                        await self._send(StatisticsReport(self._statistics()))
+                    match message:
+                        case Notice():
+                            self._loop.notify(message)
+                        case StatisticsRequest():
+                            await self._send(StatisticsReport(self._statistics()))
+                        case _:
+                            assert self._control is not None
+                            await self._control.apply(message)
 
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
-        return not self._is_answering and self._output.is_idle()
+        return not self._is_answering and self._output.is_idle() and self._has_sent_tapped()
+
+    def _has_sent_tapped(self) -> bool:
+        return self._control is None or self._control.is_idle
 
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None

@@ -9,6 +9,7 @@ import msgspec
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ..statistics import NodeStatistics
+from .control_messages import ControlFromNode, ControlToNode
 
 # Parameters may hold a whole grammar, errors a long traceback; nothing honest is longer than this.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -90,15 +91,15 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
     wrong_kind: bool = False
 
 
-FromNode = ProgressReport | Ready | Done | StatisticsReport | Failure | Notice
+FromNode = ProgressReport | Ready | Done | StatisticsReport | Failure | Notice | ControlFromNode
 """A Notice is of a control message that the node gives."""
 
 
 class StatisticsRequest(msgspec.Struct, tag=True, frozen=True):
-    """Send a Snapshot."""
+    """Send a StatisticsReport."""
 
 
-ToNode = StatisticsRequest | Notice  # closing the socket says: finish and exit
+ToNode = StatisticsRequest | Notice | ControlToNode  # closing the socket says: finish and exit
 
 M = TypeVar("M")
 

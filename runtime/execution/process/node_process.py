@@ -82,7 +82,7 @@ class NodeProcess:
         """Return the process's next message, or None when it has closed its socket.
 
         Raises:
-            GarbledError: it wrote something else.
+            MalformedMessageError: it wrote something else.
         """
         while True:
             message = self._buffered_message()

@@ -6,6 +6,7 @@ Importing this is cheap; iceoryx2 itself is imported by the first `open_shared_e
 from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
+from .item_copies import item_bytes, item_of_bytes
 from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "SharedEnds",
     "WriterSpec",
     "import_shared_memory",
+    "item_bytes",
+    "item_of_bytes",
     "open_doorbell",
     "open_shared_ends",
     "share_bytes",

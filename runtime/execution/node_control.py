@@ -1,0 +1,169 @@
+"""Control of a running node from outside: taps, an intercept, and the node's state.
+
+A node without them pays nothing: its loop uses its own output, and looks at its state only when the
+control lane is not idle.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from enum import Enum
+from typing import Protocol
+
+import trio
+
+from actors import Control, Data, Kind
+
+from ..links import ControlLane, Item, Output
+
+
+class NodeState(Enum):
+    """What a node does with its input."""
+
+    ENABLED = "enabled"
+    """The actor processes it."""
+
+    BYPASS = "bypass"
+    """It is emitted as it is; the actor does not get it."""
+
+    DISABLED = "disabled"
+    """It is dropped, and the node emits nothing."""
+
+
+Tap = Callable[[Item, int], None]
+"""Receives every output, in order, and how many it has missed just before. It must not block."""
+
+Intercept = Callable[[Item], Awaitable[Item | None]]
+"""Decides on one output: returns the item to emit, or None to drop it."""
+
+
+class NodeControl(Protocol):
+    """Control of one running node. What is set holds from the next item on."""
+
+    def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
+        """Set the node's state.
+
+        Args:
+            state: the new state.
+            bypass_kinds: what every reader of the node accepts. A bypassed item of another kind is
+                dropped, since it would end the session.
+        """
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Call `tap` with every output; None stops that."""
+
+    def set_intercept(self, intercept: Intercept | None) -> None:
+        """Let `intercept` decide on every output; None stops that."""
+
+    def cancel_call(self) -> None:
+        """Cancel the call of the actor that is running, if there is one."""
+
+    async def wait_applied(self) -> None:
+        """Wait until everything that was set is in effect, or the node has ended."""
+
+
+class InspectedOutput:
+    """The output of a node that is tapped or intercepted.
+
+    Attributes:
+        tap: receives each output first, as the node emitted it.
+        intercept: then decides whether it goes on, and as what.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self.tap: Tap | None = None
+        self.intercept: Intercept | None = None
+        self._output = output
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a tap or an intercept."""
+        return self.tap is not None or self.intercept is not None
+
+    def try_send(self, item: Item) -> bool:
+        """Return False: `send` does it."""
+        return False
+
+    async def send(self, item: Item) -> None:
+        """Show `item` to the tap and to the intercept, then pass it to every reader.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        passed: Item | None = item
+        # Control messages are the runtime's own traffic: to drop one would hold others up.
+        if not isinstance(item.data, Control):
+            if self.tap is not None:
+                self.tap(item, 0)
+            if self.intercept is not None:
+                passed = await self.intercept(item)
+        if passed is None:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await self._output.send(passed)
+
+    async def end(self) -> None:
+        """End the stream at every reader.
+
+        Raises:
+            PeerGoneError: a reader is gone.
+        """
+        await self._output.end()
+
+    def start_pumps(self, nursery: trio.Nursery) -> None:
+        """Start what has to run beside the producer."""
+        self._output.start_pumps(nursery)
+
+
+class LoopControl:
+    """The control of a node for its own process: a `NodeControl`.
+
+    Attributes:
+        state: what the node does with its input.
+
+    Args:
+        output: the node's own output.
+        lane: its control lane, which makes the loop look at the state.
+        use_output: lets the loop emit to another output.
+        cancel_call: cancels the call of the actor that is running.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        lane: ControlLane,
+        use_output: Callable[[Output | InspectedOutput], None],
+        cancel_call: Callable[[], None],
+    ) -> None:
+        self.state = NodeState.ENABLED
+        self._bypass_kinds: Collection[Kind] = frozenset()
+        self._output = output
+        self._inspected = InspectedOutput(output)
+        self._lane = lane
+        self._use_output = use_output
+        self.cancel_call = cancel_call
+
+    def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
+        """Set what the node does with its input, from the next item on."""
+        self.state = state
+        self._bypass_kinds = bypass_kinds
+        self._lane.set_diverting(state is not NodeState.ENABLED)
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Call `tap` with every output; None stops that."""
+        self._inspected.tap = tap
+        self._choose_output()
+
+    def set_intercept(self, intercept: Intercept | None) -> None:
+        """Let `intercept` decide on every output; None stops that."""
+        self._inspected.intercept = intercept
+        self._choose_output()
+
+    async def wait_applied(self) -> None:
+        """Return: in the node's own process, everything takes effect at once."""
+        await trio.lowlevel.checkpoint()
+
+    def passes(self, data: Data) -> bool:
+        """Return whether the node, which is not enabled, emits an input as it is."""
+        return self.state is NodeState.BYPASS and data.kind in self._bypass_kinds
+
+    def _choose_output(self) -> None:
+        self._use_output(self._inspected if self._inspected.is_needed else self._output)

@@ -1,0 +1,67 @@
+"""Messages that control a node process: taps, intercepts, the node's state."""
+
+import msgspec
+
+
+class SetState(msgspec.Struct, tag=True, frozen=True):
+    """Set the node's state."""
+
+    state: str
+    bypass_kinds: list[str]
+
+
+class SetTap(msgspec.Struct, tag=True, frozen=True):
+    """Send every output to the server, or stop that."""
+
+    active: bool
+
+
+class SetIntercept(msgspec.Struct, tag=True, frozen=True):
+    """Ask the server about every output, or stop that; outputs that wait for an answer pass."""
+
+    active: bool
+
+
+class InterceptAnswer(msgspec.Struct, tag=True, frozen=True):
+    """The server's decision on one output.
+
+    Attributes:
+        number: of the question.
+        passes: whether the output goes on.
+        replacement: what goes on instead; empty for the output itself.
+    """
+
+    number: int
+    passes: bool
+    replacement: bytes = b""
+
+
+class CancelCall(msgspec.Struct, tag=True, frozen=True):
+    """Cancel the call of the actor that is running."""
+
+
+class TappedItem(msgspec.Struct, tag=True, frozen=True):
+    """A copy of an output.
+
+    Attributes:
+        copy: see `item_bytes`.
+        missed: outputs before it that were not copied, because too many were waiting.
+    """
+
+    copy: bytes
+    missed: int
+
+
+class InterceptQuestion(msgspec.Struct, tag=True, frozen=True):
+    """An output that waits for the server's decision."""
+
+    number: int
+    copy: bytes
+
+
+class ControlApplied(msgspec.Struct, tag=True, frozen=True):
+    """A message of the server is in effect."""
+
+
+ControlToNode = SetState | SetTap | SetIntercept | InterceptAnswer | CancelCall
+ControlFromNode = TappedItem | InterceptQuestion | ControlApplied

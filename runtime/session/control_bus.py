@@ -1,0 +1,359 @@
+"""The control bus of a session: taps, intercepts, node states and published items.
+
+It keeps what is wanted of each node, and applies it when the node is ready. Any number of users
+share it. None can stall the data plane: a tap has a bounded queue and counts what it misses, an
+intercept has a deadline.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import trio
+
+from actors import ANY_KIND, Data, Kind
+
+from ..catalogue import Acceptance
+from ..errors import InputError, UnknownNodeError
+from ..execution import NodeControl, NodeState
+from ..links import Item, unnamed, weight_bytes
+from ..plan import Plan
+
+DEFAULT_DEADLINE_SECONDS: Final = 0.05
+"""How long an output waits for an intercept's decision; the contract's default."""
+
+_TAP_ITEMS: Final = 1024
+_TAP_BYTES: Final = 64 * 1024 * 1024
+
+_log = logging.getLogger("millrace.session")
+
+
+@dataclass(frozen=True, slots=True)
+class TappedOutput:
+    """One output of a node, as the node emitted it.
+
+    Attributes:
+        node_id: the node.
+        missed: outputs of this node before it that the tap had no room for.
+    """
+
+    node_id: str
+    data: Data
+    sequence: int
+    timestamp_ms: int
+    entered_ns: int
+    missed: int
+
+
+class TapQueue:
+    """Receives the outputs of nodes. Iterate over it; the iteration ends with the session.
+
+    Attributes:
+        missed: outputs that it had no room for, in all.
+    """
+
+    def __init__(self, *, capacity: int = _TAP_ITEMS, capacity_bytes: int = _TAP_BYTES) -> None:
+        self.missed = 0
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._outputs: deque[tuple[TappedOutput, int]] = deque()
+        self._bytes = 0
+        self._missed_of: dict[str, int] = {}
+        self._closed = False
+        self._readers = trio.lowlevel.ParkingLot()
+
+    def put(self, item: Item, missed: int) -> None:
+        """Add an output; count it as missed where there is no room."""
+        node = item.source
+        self._missed_of[node] = self._missed_of.get(node, 0) + missed
+        self.missed += missed
+        weight = weight_bytes(item.data)
+        if len(self._outputs) >= self._capacity or (
+            self._outputs and self._bytes + weight > self._capacity_bytes
+        ):
+            self.missed += 1
+            self._missed_of[node] += 1
+            return
+        output = TappedOutput(
+            node,
+            unnamed(item.data),
+            item.sequence,
+            item.timestamp_ms,
+            item.entered_ns,
+            self._missed_of.pop(node),
+        )
+        self._outputs.append((output, weight))
+        self._bytes += weight
+        self._readers.unpark()
+
+    def close(self) -> None:
+        """End the iteration, after what waits."""
+        self._closed = True
+        self._readers.unpark_all()
+
+    async def receive(self) -> TappedOutput:
+        """Return the next output.
+
+        Raises:
+            trio.EndOfChannel: the session has ended.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._outputs:
+            if self._closed:
+                raise trio.EndOfChannel
+            await self._readers.park()
+        output, weight = self._outputs.popleft()
+        self._bytes -= weight
+        return output
+
+    def __aiter__(self) -> "TapQueue":
+        """Iterate over the outputs."""
+        return self
+
+    async def __anext__(self) -> TappedOutput:
+        """Return the next output."""
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+
+Decide = Callable[[Data], Awaitable[Data | None]]
+"""Decides on one output: returns it, another item in its place, or None to drop it."""
+
+
+@dataclass(eq=False, slots=True)
+class _Intercept:
+    decide: Decide
+    deadline_seconds: float
+    waiting: set[trio.CancelScope] = field(default_factory=set)
+
+    def release(self) -> None:
+        """Let every output that waits pass."""
+        for scope in self.waiting:
+            scope.cancel()
+
+
+@dataclass(eq=False, slots=True)
+class _Node:
+    """What is wanted of one node.
+
+    Attributes:
+        reader_kinds: the kinds that every reader of the node accepts.
+    """
+
+    node_id: str
+    reader_kinds: Collection[Kind]
+    taps: list[TapQueue] = field(default_factory=list)
+    intercept: _Intercept | None = None
+    state: NodeState = NodeState.ENABLED
+    control: NodeControl | None = None
+
+
+class ControlBus:
+    """Controls the nodes of one session."""
+
+    def __init__(self, plan: Plan) -> None:
+        accepts = {str(node.node_id): node.accepts for node in plan.nodes}
+        readers = {str(node): list(map(str, to)) for node, to in plan.successors.items()}
+        self._nodes = {
+            node: _Node(node, _accepted_by_all(readers[node], accepts)) for node in accepts
+        }
+        self._taps: list[TapQueue] = []
+
+    def set_control(self, node_id: str, control: NodeControl | None) -> None:
+        """Apply what is wanted of a node that has become ready; None: the node has ended."""
+        node = self._nodes[node_id]
+        node.control = control
+        if control is None:
+            return
+        if node.state is not NodeState.ENABLED:
+            control.set_state(node.state, node.reader_kinds)
+        if node.taps:
+            control.set_tap(_tap_of(node))
+        if node.intercept is not None:
+            control.set_intercept(self._intercept_of(node))
+
+    async def wait_applied(self) -> None:
+        """Wait until everything that was set so far is in effect."""
+        for node in self._nodes.values():
+            if node.control is not None:
+                await node.control.wait_applied()
+
+    def close(self) -> None:
+        """End every tap."""
+        for tap in self._taps:
+            tap.close()
+        for node in self._nodes.values():
+            if node.intercept is not None:
+                node.intercept.release()
+
+    def state_of(self, node_id: str) -> NodeState:
+        """Return the state of a node.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        return self._node(node_id).state
+
+    async def set_state(self, node_id: str, state: NodeState) -> None:
+        """Set the state of a node, from its next item on.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        node = self._node(node_id)
+        node.state = state
+        if node.control is not None:
+            node.control.set_state(state, node.reader_kinds)
+            await node.control.wait_applied()
+
+    async def cancel_call(self, node_id: str) -> None:
+        """Cancel the running call of a node.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        control = self._node(node_id).control
+        if control is not None:
+            control.cancel_call()
+            await control.wait_applied()
+
+    async def add_tap(self, node_id: str, tap: TapQueue) -> None:
+        """Send every output of a node to `tap`, from now on.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        node = self._node(node_id)
+        if tap not in node.taps:
+            node.taps = [*node.taps, tap]
+            if tap not in self._taps:
+                self._taps.append(tap)
+            if node.control is not None:
+                node.control.set_tap(_tap_of(node))
+                await node.control.wait_applied()
+
+    async def remove_tap(self, node_id: str, tap: TapQueue) -> None:
+        """Stop that.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        node = self._node(node_id)
+        if tap in node.taps:
+            node.taps = [each for each in node.taps if each is not tap]
+            if node.control is not None:
+                node.control.set_tap(_tap_of(node) if node.taps else None)
+                await node.control.wait_applied()
+
+    async def forget_tap(self, tap: TapQueue) -> None:
+        """Remove a tap from every node."""
+        for node_id in self._nodes:
+            await self.remove_tap(node_id, tap)
+        if tap in self._taps:
+            self._taps.remove(tap)
+
+    async def set_intercept(self, node_id: str, decide: Decide, deadline_seconds: float) -> object:
+        """Let `decide` decide on every output of a node; it replaces the intercept before it.
+
+        Returns:
+            A token for `remove_intercept`.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        node = self._node(node_id)
+        if node.intercept is not None:
+            node.intercept.release()
+        node.intercept = _Intercept(decide, deadline_seconds)
+        if node.control is not None:
+            node.control.set_intercept(self._intercept_of(node))
+            await node.control.wait_applied()
+        return node.intercept
+
+    async def remove_intercept(self, node_id: str, token: object = None) -> None:
+        """Remove the intercept of a node; outputs that wait pass at once.
+
+        Args:
+            node_id: the node.
+            token: remove only the intercept that was set with it.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        node = self._node(node_id)
+        intercept = node.intercept
+        if intercept is not None and token in (None, intercept):
+            node.intercept = None
+            intercept.release()
+            if node.control is not None:
+                node.control.set_intercept(None)
+                await node.control.wait_applied()
+
+    def check_replacement(self, node_id: str, data: Data) -> None:
+        """Check that every reader of a node accepts an item.
+
+        Raises:
+            InputError: a reader does not.
+        """
+        kinds = self._node(node_id).reader_kinds
+        if data.kind not in kinds:
+            names = ", ".join(sorted(kind.value for kind in kinds)) or "nothing"
+            raise InputError(
+                f"node {node_id!r}: a replacement of kind {data.kind.value}; its readers accept "
+                f"{names}"
+            )
+
+    def _node(self, node_id: str) -> _Node:
+        try:
+            return self._nodes[node_id]
+        except KeyError:
+            raise UnknownNodeError(f"the pipeline has no node {node_id!r}") from None
+
+    def _intercept_of(self, node: _Node) -> Callable[[Item], Awaitable[Item | None]]:
+        async def decide(item: Item) -> Item | None:
+            intercept = node.intercept
+            if intercept is None:
+                return item
+            scope = trio.CancelScope(deadline=trio.current_time() + intercept.deadline_seconds)
+            decided: Data | None = item.data
+            intercept.waiting.add(scope)
+            try:
+                with scope:
+                    decided = await intercept.decide(item.data)
+                    if decided is not None and decided is not item.data:
+                        self.check_replacement(node.node_id, decided)
+            except InputError as error:
+                _log.warning(
+                    "replacement refused", extra={"node": node.node_id, "reason": str(error)}
+                )
+                decided = item.data
+            finally:
+                intercept.waiting.discard(scope)
+            if decided is None:
+                return None
+            return item if decided is item.data else msgspec.structs.replace(item, data=decided)
+
+        return decide
+
+
+def _tap_of(node: _Node) -> Callable[[Item, int], None]:
+    if len(node.taps) == 1:
+        return node.taps[0].put
+
+    def put(item: Item, missed: int) -> None:
+        for tap in node.taps:
+            tap.put(item, missed)
+
+    return put
+
+
+def _accepted_by_all(readers: list[str], accepts: Mapping[str, Acceptance]) -> frozenset[Kind]:
+    kinds = ANY_KIND
+    for reader in readers:
+        kinds &= accepts[reader].kinds
+    return kinds

@@ -1,0 +1,117 @@
+"""The input of a session: chunks of its client, and items that others publish."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import NoReturn
+
+import trio
+
+from actors import Control, Data
+
+from ..errors import SessionClosedError
+from ..links import Item, Output, PeerGoneError
+from .control_hub import ControlHub
+from .input_checker import InputChecker
+
+InputTap = Callable[[Item, Collection[str]], None]
+"""Receives every item that enters a session, and the nodes that it enters. It must not block."""
+
+
+class SessionInput:
+    """Checks what enters, and puts it on the inlets.
+
+    Attributes:
+        checker: what may enter, and where.
+        closed: whether no more may enter.
+
+    Args:
+        checker: what may enter, and where.
+        inlets: for each node, the link on which items enter there.
+        controls: delivers control messages.
+        ready: set when every node is ready.
+        on_begin: is called before the first item enters.
+        on_peer_gone: waits for the error of a node that has closed its links, and raises it.
+    """
+
+    def __init__(
+        self,
+        checker: InputChecker,
+        inlets: Mapping[str, Output],
+        controls: ControlHub,
+        ready: trio.Event,
+        *,
+        on_begin: Callable[[], None],
+        on_peer_gone: Callable[[PeerGoneError], Awaitable[NoReturn]],
+    ) -> None:
+        self.checker = checker
+        self.closed = False
+        self._inlets = inlets
+        self._controls = controls
+        self._ready = ready
+        self._on_begin = on_begin
+        self._on_peer_gone = on_peer_gone
+        self._has_begun = False
+        self._next_sequence = 0
+        self._published = 0
+        self._taps: list[InputTap] = []
+
+    async def send(
+        self, data: Data, *, node: str | None, sequence: int | None, timestamp_ms: int
+    ) -> int:
+        """Send a chunk of the client: see `Session.send`."""
+        targets = self.checker.targets(node)
+        sequence = self._next_sequence if sequence is None else sequence
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        self._next_sequence = (sequence + 1) % 2**64
+        await self._enter(data, targets, sequence, timestamp_ms)
+        return sequence
+
+    async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
+        """Send an item of somebody else: see `Session.publish`."""
+        targets = self.checker.targets(node)
+        sequence = self._published
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        self._published += 1
+        await self._enter(data, targets, sequence, timestamp_ms)
+        return sequence
+
+    async def close(self) -> None:
+        """End the stream at every node."""
+        self.closed = True
+        await self._ready.wait()
+        for inlet in self._inlets.values():
+            try:
+                await inlet.end()
+            except PeerGoneError as error:
+                await self._on_peer_gone(error)
+
+    def add_tap(self, tap: InputTap) -> None:
+        """Call `tap` with every item that enters, and the nodes that it enters."""
+        self._taps.append(tap)
+
+    def remove_tap(self, tap: InputTap) -> None:
+        """Stop that."""
+        self._taps.remove(tap)
+
+    async def _enter(
+        self, data: Data, targets: Collection[str], sequence: int, timestamp_ms: int
+    ) -> None:
+        # Waiting for what is so already would cost a turn of the scheduler. A sender that never
+        # waits lets others run where the first link is full, or by a checkpoint of its own.
+        if not self._ready.is_set():
+            await self._ready.wait()
+        if isinstance(data, Control):
+            data = self._controls.enter(data, targets)
+        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
+        for tap in self._taps:
+            tap(item, targets)
+        for target in targets:
+            if self.closed:
+                raise SessionClosedError("the session takes no more chunks: its input was closed")
+            if not self._has_begun:
+                self._has_begun = True
+                self._on_begin()
+            try:
+                await self._inlets[target].send(item)
+            except PeerGoneError as error:
+                await self._on_peer_gone(error)
