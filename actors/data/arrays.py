@@ -1,7 +1,8 @@
 """Arrays without a medium: tensors, numpy arrays and plain bytes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -80,6 +81,16 @@ class Binary(Data):
 
     data: Array
     mime_type: str = ""
+
+    if TYPE_CHECKING:  # the generated constructor takes more than the field then holds
+
+        def __init__(
+            self,
+            data: Array | bytes | bytearray | memoryview,
+            mime_type: str = "",
+            *,
+            metadata: Mapping[str, str] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Check and freeze."""

@@ -70,7 +70,7 @@ def test_the_share_of_saturated_samples_is_a_percentage(
 def test_the_crest_factor_at_the_threshold_is_clipping(event):
     # 9 quiet samples and a loud one: peak / rms = sqrt(10), which is 10 dB.
     samples = audio([0] * 9 + [0.5])
-    at, below = (ClippingDetectorParams(crestFactorThresholdDb=db) for db in (10.001, 9.999))
+    at, below = (ClippingDetectorParams(crest_factor_threshold_db=db) for db in (10.001, 9.999))
     assert event(ClippingDetectorNode(at), samples)["is_clipping"] is True
     assert event(ClippingDetectorNode(below), samples)["is_clipping"] is False
 
@@ -155,7 +155,7 @@ def test_what_is_not_stereo_gets_a_neutral_event(event, channels):
 
 
 def test_the_imbalance_threshold_is_that_of_the_params(event):
-    params = ChannelBalanceParams(imbalanceThresholdDb=6, deadChannelThresholdDb=-100)
+    params = ChannelBalanceParams(imbalance_threshold_db=6, dead_channel_threshold_db=-100)
     got = event(ChannelBalanceNode(params), stereo(0.5, 0.0005))
     assert (got["is_imbalanced"], got["has_dead_channel"]) == (True, False)
 
@@ -188,7 +188,7 @@ def test_sound_that_breaks_off_three_times_has_intermittent_dropouts(events):
 
 
 def test_dropouts_are_forgotten_after_the_window(events):
-    params = SilenceDetectorParams(dropoutWindowMs=300)
+    params = SilenceDetectorParams(dropout_window_ms=300)
     got = events(SilenceDetectorNode(params), blocks("#.#####"))
     # It broke off at 100 ms; the window before 500 ms begins at 200 ms.
     assert column(got, "dropout_count") == [0, 1, 1, 1, 0, 0, 0]
@@ -199,7 +199,7 @@ def test_silence_before_the_first_sound_is_no_dropout(events):
 
 
 def test_an_empty_chunk_changes_nothing(events):
-    sound, silence, nothing = *blocks("#."), audio([])
+    (sound, silence), nothing = blocks("#."), audio([])
     got = events(SilenceDetectorNode(), [nothing, sound, nothing, silence, nothing, sound])
     assert column(got, "is_silent") == [True, False, False, True, True, False]
     assert column(got, "silence_duration_ms") == [0, 0, 0, 100, 100, 0]
@@ -212,7 +212,7 @@ def test_stereo_does_not_count_time_twice(events):
 
 
 def test_the_level_at_the_threshold_is_silent(events):
-    params = SilenceDetectorParams(silenceThresholdDb=-40.0)
+    params = SilenceDetectorParams(silence_threshold_db=-40.0)
     levels = [audio(np.full(160, level)) for level in (0.0099, 0.0101)]
     assert column(events(SilenceDetectorNode(params), levels), "is_silent") == [True, False]
 

@@ -168,7 +168,7 @@ def test_silence_is_silent_and_not_low_in_volume(drive, frames):
 
 
 def test_health_is_linear_between_the_thresholds(drive):
-    actor = AudioLevelNode(AudioLevelParams(silenceThresholdDb=-60, lowVolumeThresholdDb=-20))
+    actor = AudioLevelNode(AudioLevelParams(silence_threshold_db=-60, low_volume_threshold_db=-20))
     (item,) = drive(actor, [Audio(np.full(100, 0.01, np.float32), 16000)])
     assert item.value["health"] == pytest.approx(0.5, abs=1e-6)
     assert item.value["is_low_volume"]

@@ -3,7 +3,7 @@ import pytest
 
 from actors import Audio, DataError, Json, Text
 from actors.nodes.audio_format import AudioFormatNode
-from actors.nodes.json_to_text import JsonToText
+from actors.nodes.json_to_text import JsonToText, JsonToTextParams
 from actors.nodes.text_to_json import TextToJson
 
 pytestmark = pytest.mark.executors
@@ -30,23 +30,35 @@ def test_json_becomes_text(run_actor):
 @pytest.mark.executors("native")
 def test_a_missing_field_is_named():
     with pytest.raises(DataError, match="no field 'text'"):
-        JsonToText(JsonToText.params_type(field="text")).process(Json({"other": 1}))
+        JsonToText(JsonToTextParams(field="text")).process(Json({"other": 1}))
+
+
+def float32(values):
+    return np.array(values, np.float32)
+
+
+def int16(values):
+    return np.array(values, np.int16)
+
+
+def int32(values):
+    return np.array(values, np.int32)
 
 
 @pytest.mark.parametrize(
     ("params", "given", "wanted"),
     [
-        ({"channels": "mono"}, np.float32([[1, 0], [0.5, -0.5]]), np.float32([[0.5], [0]])),
-        ({"channels": "stereo"}, np.int16([[1], [2]]), np.int16([[1, 1], [2, 2]])),
-        ({"channels": "mono"}, np.int16([[32767, 32767]]), np.int16([[32767]])),
+        ({"channels": "mono"}, float32([[1, 0], [0.5, -0.5]]), float32([[0.5], [0]])),
+        ({"channels": "stereo"}, int16([[1], [2]]), int16([[1, 1], [2, 2]])),
+        ({"channels": "mono"}, int16([[32767, 32767]]), int16([[32767]])),
         (
             {"sample_format": "i16"},
-            np.float32([[0.5], [2], [-2]]),
-            np.int16([[16384], [32767], [-32768]]),
+            float32([[0.5], [2], [-2]]),
+            int16([[16384], [32767], [-32768]]),
         ),
-        ({"sample_format": "f32"}, np.int16([[-32768]]), np.float32([[-1]])),
-        ({"sample_format": "i32"}, np.int16([[-32768]]), np.int32([[-(2**31)]])),
-        ({}, np.int16([[1, 2]]), np.int16([[1, 2]])),
+        ({"sample_format": "f32"}, int16([[-32768]]), float32([[-1]])),
+        ({"sample_format": "i32"}, int16([[-32768]]), int32([[-(2**31)]])),
+        ({}, int16([[1, 2]]), int16([[1, 2]])),
     ],
     ids=str,
 )

@@ -170,7 +170,7 @@ def test_json_takes_numpy_numbers() -> None:
 
 def test_binary_takes_bytes_and_gives_them_back() -> None:
     mutable = bytearray(b"abc")
-    item = Binary(mutable)  # type: ignore[arg-type]
+    item = Binary(mutable)
     mutable[0] = 0
     assert bytes(item) == b"abc"
 

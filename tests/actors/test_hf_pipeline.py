@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from actors import Audio, Context, DataError, Json, PixelFormat, Text, Video
+from actors import Audio, Context, DataError, Json, PixelFormat, Progress, Text, Video
 from actors.nodes._hf_tasks import TASKS
 from actors.nodes.hf_pipeline import HFPipelineNode, HFPipelineParams, TaskName
 
@@ -184,7 +184,7 @@ def test_text_that_is_too_long_is_an_error_that_says_what_to_do(run):
 @needs_models
 def test_loading_reports_progress(tmp_path):
     tiny_transformers.save_bert(tmp_path, "Model")
-    reports = []
+    reports: list[Progress] = []
     params = HFPipelineParams(task="feature-extraction", model=str(tmp_path))
     HFPipelineNode(params, context=Context(report=reports.append)).initialize()
     assert [report.message for report in reports] == [

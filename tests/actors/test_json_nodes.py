@@ -84,7 +84,7 @@ def test_expander_gives_n_items_for_one(values):
         {"value": 11, "index": 1},
         {"value": 12, "index": 2},
     ]
-    assert len(values(ExpanderNode(ExpanderParams(expansionFactor=7)), 0)) == 7
+    assert len(values(ExpanderNode(ExpanderParams.model_validate({"expansionFactor": 7})), 0)) == 7
 
 
 def test_filter_passes_what_is_large_enough_as_it_came(drive):
@@ -145,7 +145,7 @@ def test_transform_and_expand_gives_one_item_per_transform(drive):
         {"text": "ab c", "transform": "lower"},
         {"text": "c bA", "transform": "reverse"},
     ]
-    params = TransformAndExpandParams(transforms=["reverse"])
+    params = TransformAndExpandParams(transforms=("reverse",))
     assert len(drive(TransformAndExpandNode(params), [Text("x")])) == 1
 
 

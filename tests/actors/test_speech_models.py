@@ -1,11 +1,13 @@
 import json
 import socket
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from actors import Audio, Context, DataError, Text
+from actors import Audio, Context, DataError, Progress, Text
 from actors.nodes.kokoro_tts import KokoroTTSNode, KokoroTTSParams
 from actors.nodes.srt_output import SrtOutput
 from actors.nodes.whisper import WhisperNode, WhisperParams
@@ -82,12 +84,12 @@ def test_what_is_said_comes_as_json_that_becomes_subtitles(whisper, drive):
 
 @pytest.mark.parametrize("form", ["stereo", "int16", "long"])
 def test_every_form_of_audio_is_heard(whisper, form):
-    samples = {
+    forms: dict[str, NDArray[Any]] = {
         "stereo": np.zeros((8000, 2), np.float32),
         "int16": np.zeros(8000, np.int16),
         "long": np.zeros(16000 * 29, np.float32),
-    }[form]
-    assert [item.text for item in whisper([Audio(samples, 16000)])] == ["hello world"]
+    }
+    assert [item.text for item in whisper([Audio(forms[form], 16000)])] == ["hello world"]
 
 
 def test_every_chunk_is_an_utterance_and_an_empty_one_is_none(whisper):
@@ -173,7 +175,7 @@ def test_a_missing_library_is_said_before_a_missing_model(node, library, extra, 
 
 @pytest.mark.parametrize(("node", "model"), [(WhisperNode, "german"), (KokoroTTSNode, "kokoro")])
 def test_loading_reports_progress(models, node, model):
-    reports = []
+    reports: list[Progress] = []
     actor = node(
         node.params_type(model=str(models / model)), context=Context(report=reports.append)
     )

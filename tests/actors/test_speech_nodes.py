@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from actors import Audio, Context, DataError, Json, Text
+from actors import Audio, Context, DataError, Json, Progress, Text
 from actors.nodes.audio_chunker import AudioChunkerNode
 from actors.nodes.espeak import EspeakNode, EspeakParams
 from actors.nodes.fast_resample import FastResampleNode, FastResampleParams
@@ -117,7 +117,7 @@ def test_an_unknown_voice_is_an_error_before_anything_is_spoken(voice, message):
 
 def test_heavy_nodes_report_progress():
     for node_type in (EspeakNode, SileroVADNode, PocketSphinxNode):
-        reports = []
+        reports: list[Progress] = []
         node_type(context=Context(report=reports.append)).initialize()
         fractions = [report.fraction for report in reports]
         assert len(fractions) > 1
@@ -172,7 +172,7 @@ def test_vad_is_not_taken_in_by_noise_or_silence(drive, rate):
 
 def test_vad_works_at_8_khz(drive, speech):
     narrow = drive(FastResampleNode(FastResampleParams(target_rate=8000)), [Audio(speech, 16000)])
-    actor = SileroVADNode(SileroVADParams(samplingRate=8000))
+    actor = SileroVADNode(SileroVADParams(sampling_rate=8000))
     events = [item.value for item in drive(actor, chunks(joined(narrow), 256, 8000))[::2]]
     assert [event["is_speech_start"] for event in events].count(True) == 1
     assert max(event["speech_probability"] for event in events) > 0.9
@@ -329,7 +329,7 @@ def test_a_grammar_that_cannot_be_used_is_an_error_that_says_why(rules, message,
 
 def test_a_keyword_that_the_dictionary_lacks_is_an_error_that_names_it():
     with pytest.raises(ValueError, match="'zzyzx'"):
-        PocketSphinxNode(PocketSphinxParams(keywords=["zzyzx road"])).initialize()
+        PocketSphinxNode(PocketSphinxParams(keywords=("zzyzx road",))).initialize()
 
 
 @pytest.mark.parametrize("payload", [{}, [], {"has_speech": 1}, "speech"])

@@ -52,7 +52,8 @@ def scaled(item, **params):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pixel_format", [PixelFormat.RGB24, *PLANAR])
 def test_every_plane_is_flipped_for_itself(pixel_format, size, direction):
-    item = noise(*size, pixel_format)
+    width, height = size
+    item = noise(width, height, pixel_format)
     output = flipped(item, direction)
     for before, after in zip(planes(item), planes(output), strict=True):
         expected = before
@@ -113,11 +114,12 @@ def test_a_frame_without_pixels_is_flipped_and_cannot_be_scaled(item):
 @pytest.mark.parametrize("pixel_format", SCALED)
 def test_a_frame_of_one_colour_keeps_it_at_every_size(pixel_format, size, algorithm):
     colours = (200, 30, 90, 140)
-    item = noise(*size, pixel_format)
+    width, height = size
+    item = noise(width, height, pixel_format)
     pixels = np.concatenate(
         [np.broadcast_to(each, plane.shape).reshape(-1) for each, plane in _painted(item, colours)]
     )
-    item = Video(pixels.astype(np.uint8), *size, pixel_format)
+    item = Video(pixels.astype(np.uint8), width, height, pixel_format)
     for target in ((10, 6), (130, 98)):
         output = scaled(
             item,

@@ -1,8 +1,10 @@
 """Models of a few kilobytes, in the files that the real ones have, for the real loaders."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 # What ByteLevel makes of each byte, so that every text has tokens: the printable ones stay.
 _BYTES = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
@@ -106,7 +108,7 @@ def save_kokoro(folder: Path, *voices: str, frames_per_token: int = 240) -> Path
     from onnx import TensorProto, helper, numpy_helper
 
     folder.mkdir(parents=True, exist_ok=True)
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "one": np.array(1, np.int64),
         "zero": np.array(0, np.int64),
         "frames": np.array([frames_per_token], np.int64),
@@ -141,7 +143,7 @@ def save_kokoro(folder: Path, *voices: str, frames_per_token: int = 240) -> Path
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 9
     onnx.save(model, str(folder / "kokoro-tiny.onnx"))
-    styles = {name: np.full((510, 1, 256), 0.5, np.float32) for name in voices}
+    styles: dict[str, Any] = {name: np.full((510, 1, 256), 0.5, np.float32) for name in voices}
     with (folder / "voices-tiny.bin").open("wb") as file:
         np.savez(file, **styles)
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors import Actor
+from actors import Actor, Params
 from actors.catalogue import CATALOGUE
 from actors.nodes.pass_through import PassThrough
 from runtime.catalogue import Catalogue, NodeType, build_catalogue, load_actor
@@ -59,7 +59,7 @@ def test_an_application_adds_classes_targets_and_types():
 
 
 def test_a_class_that_no_other_process_can_import_is_refused():
-    class LocalNode(Actor):
+    class LocalNode(Actor[Params]):
         pass
 
     with pytest.raises(ConfigError, match="defined inside a function, where no other process can"):
@@ -147,7 +147,7 @@ def test_a_module_that_fails_on_import_says_how(tmp_path: Path, monkeypatch: pyt
 def test_building_a_catalogue_imports_no_node():
     code = (
         "import sys; from runtime.catalogue import build_catalogue; "
-        "from runtime.config import RuntimeConfig; from runtime.routing import Router; "
+        "from runtime.config import RuntimeConfig; from runtime.plan import Router; "
         "catalogue = build_catalogue(RuntimeConfig()); router = Router(RuntimeConfig().routing); "
         "[router.route(each) for each in catalogue]; "
         "print([name for name in sys.modules if name.startswith('actors.nodes')]); "

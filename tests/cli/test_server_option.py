@@ -97,7 +97,7 @@ def test_a_wrong_token_is_status_2_before_a_file_is_overwritten(
     manifest = write_manifest(tmp_path, ECHO)
     (tmp_path / "out.txt").write_text("precious")
     monkeypatch.setenv("MILLRACE_TOKEN", "wrong")
-    arguments = ["run", manifest, "--server", address, "-o", "out.txt"]
+    arguments: list[str | Path] = ["run", manifest, "--server", address, "-o", "out.txt"]
     done = millrace(*arguments, folder=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
@@ -145,7 +145,7 @@ def test_a_server_with_tls_is_reached_with_its_ca(tmp_path: Path) -> None:
     )
     server, where = serve(tmp_path)
     manifest = write_manifest(tmp_path, ECHO)
-    arguments = ["run", manifest, "--quiet", "--server", where]
+    arguments: list[str | Path] = ["run", manifest, "--quiet", "--server", where]
     done = millrace(*arguments, "--ca", certificate, folder=tmp_path, given="hello\n")
     assert (done.returncode, done.stdout) == (0, "Echo #1: hello\n"), done.stderr
     refused = millrace(*arguments, "--tls", folder=tmp_path, given="hello\n")

@@ -29,6 +29,7 @@ async def test_outputs_metrics_and_node_results_come_back(
         assert done.outputs["b"] == Audio(samples, 8000)
         total = done.outputs["sum"]
         assert isinstance(total, Json)
+        assert isinstance(total.value, dict)
         assert total.value["result"] == 3
         assert done.status is ExecutionStatus.SUCCESS
         assert set(done.node_results) == {"a", "b", "sum"}

@@ -1,6 +1,7 @@
 """A stream: chunks in, results, progress and metrics out, under asyncio and under trio."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,8 @@ async def test_metrics_come_with_every_tenth_chunk_and_at_the_end(
 ) -> None:
     async def body(runtime: RemoteRuntime) -> None:
         async with runtime.stream(ECHO) as stream:
-            assert stream.metrics is None
+            before = stream.metrics
+            assert before is None
             for _ in range(20):
                 await stream.send("x")
             await stream.close()
@@ -206,7 +208,7 @@ async def test_many_streams_of_one_connection_get_their_own_results(
             assert [str(r.data) for r in results] == [f"{number}: {n}" for n in range(20)]
             assert [r.sequence for r in results] == [100 * number + n for n in range(20)]
 
-        await together(*(lambda number=number: talk(number) for number in range(6)))  # type: ignore[misc]
+        await together(*(partial(talk, number) for number in range(6)))
 
     await client(server, body)
 

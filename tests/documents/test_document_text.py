@@ -221,7 +221,7 @@ def test_a_fault_in_toml_says_line_and_reason(text, message):
 
 
 def test_objects_that_no_text_could_say_are_refused_with_their_path():
-    recursive = {}
+    recursive: dict[str, object] = {}
     recursive["again"] = recursive
     for value, path in [
         ({"a": [1, float("nan")]}, ("a", 1)),

@@ -11,6 +11,7 @@ from runtime.manifest import (
     DataTypeHint,
     GpuRequirement,
     MultiprocessSettings,
+    NodeId,
     RuntimeHint,
     load_manifest,
     manifest_from,
@@ -73,7 +74,7 @@ def test_a_manifest_says_what_its_keys_say():
     assert manifest.metadata.created_at == "2026-01-31T12:00:00Z"
     assert manifest.metadata.extra == {"owner": {"team": ["audio"]}}
     assert manifest.metadata.multiprocess == MultiprocessSettings(
-        channel_capacity=7, executor_overrides={"echo": "native"}
+        channel_capacity=7, executor_overrides={NodeId("echo"): "native"}
     )
     chunk, echo = manifest.nodes
     assert chunk.params == {"chunkSize": 256}
@@ -81,7 +82,7 @@ def test_a_manifest_says_what_its_keys_say():
     assert chunk.runtime_hint is RuntimeHint.CPYTHON
     assert chunk.input_types == (DataTypeHint.AUDIO, DataTypeHint.AUDIO, DataTypeHint.ANY)
     assert (chunk.is_streaming, echo.is_streaming) == (False, True)
-    assert manifest.connections == (Connection("chunk", "echo"),)
+    assert manifest.connections == (Connection(NodeId("chunk"), NodeId("echo")),)
 
 
 def test_yaml_json_and_parsed_objects_mean_the_same():

@@ -104,10 +104,10 @@ def traced(picture: str) -> set[tuple[str, str]]:
     names = {}
     for place, char in cells.items():
         if char in "┌╔" and cells.get((place[0] + 1, place[1])) in ("│", "║"):
-            width = re.match(r"[┌╔][─═]+[┐╗]", rows[place[0]][place[1] :])
-            label = rows[place[0] + 1][place[1] + 1 : place[1] + (width.end() if width else 1) - 1]
-            if width and label.strip().startswith("n"):
-                names[place] = (width.end(), label.strip())
+            top = re.match(r"[┌╔][─═]+[┐╗]", rows[place[0]][place[1] :])
+            label = rows[place[0] + 1][place[1] + 1 : place[1] + (top.end() if top else 1) - 1]
+            if top and label.strip().startswith("n"):
+                names[place] = (top.end(), label.strip())
     tops = {
         (row, column + offset): name
         for (row, column), (width, name) in names.items()

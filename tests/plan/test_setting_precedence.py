@@ -32,7 +32,8 @@ def test_the_manifest_goes_before_runtime_toml_before_the_default(key, default, 
     asked = MultiprocessSettings(**{key: manifest})
 
     def found(asked: MultiprocessSettings, config: RuntimeConfig) -> Setting[Any]:
-        return getattr(effective_settings(asked, config), key)
+        setting: Setting[Any] = getattr(effective_settings(asked, config), key)
+        return setting
 
     assert found(silent, RuntimeConfig()) == Setting(default, Source.DEFAULT)
     assert found(silent, config) == Setting(operator, Source.RUNTIME_TOML)

@@ -24,6 +24,10 @@ def frame(message: Any, *, compressed: bool = False) -> bytes:
     return struct.pack(">?I", compressed, len(body)) + body
 
 
+def headers_of(event: h2.events.ResponseReceived | h2.events.TrailersReceived) -> dict[str, str]:
+    return {str(name): str(value) for name, value in event.headers}
+
+
 class RawClient:
     """One HTTP/2 connection.
 
@@ -153,9 +157,9 @@ class RawClient:
             if isinstance(event, h2.events.DataReceived):
                 self._take_data(event)
             elif isinstance(event, h2.events.TrailersReceived):
-                self.trailers[event.stream_id] = dict(event.headers)
+                self.trailers[event.stream_id] = headers_of(event)
             elif isinstance(event, h2.events.ResponseReceived):
-                headers = dict(event.headers)
+                headers = headers_of(event)
                 if "grpc-status" in headers:
                     self.trailers[event.stream_id] = headers
             elif isinstance(event, h2.events.PingReceived):

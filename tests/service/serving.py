@@ -99,9 +99,9 @@ def serving(
         finally:
             with suppress(trio.RunFinishedError):
                 started.stop()
-            ended = told.get()
-            if not isinstance(ended, KeyError):
-                assert isinstance(ended, BaseException)
-                raise ended
+            outcome = told.get()
+            assert isinstance(outcome, BaseException)
+            if not isinstance(outcome, KeyError):
+                raise outcome
     finally:
         thread.join()

@@ -163,8 +163,8 @@ def authority(tmp_path: Path) -> Authority:
 
 def tls(authority: Authority, **more: Any) -> RuntimeConfig:
     server = authority.issue("server")
-    files = {"tls_certificate": str(server.certificate), "tls_key": str(server.key)}
-    return RuntimeConfig(server=Server(**files, **more))
+    certificate, key = str(server.certificate), str(server.key)
+    return RuntimeConfig(server=Server(tls_certificate=certificate, tls_key=key, **more))
 
 
 def credentials(authority: Authority, client: Any = None) -> grpc.ChannelCredentials:
@@ -245,4 +245,4 @@ def test_certificates_that_cannot_be_used_are_told(
     authority.issue("server")
     named = {key: str(authority.folder / file) for key, file in files.items()}
     with pytest.raises(ConfigError, match=said):
-        serve(RuntimeConfig(server=Server(**named)))
+        serve(RuntimeConfig(server=Server.model_validate(named)))

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.service.grpcio_client import Client
 from tests.service.messages import audio, audio_buffer, chunk, control, error_name, make, pipeline
 
 PLACES = pytest.mark.parametrize("place", ["native", "multiprocess"])
 FLOATS = np.array([-1.0, -0.5, 0.0, 0.25, 1.0, 3.0], np.float32)
-LEGACY = {
+LEGACY: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {
     "F32": (FLOATS, FLOATS),
     "I16": (
         np.array([-32768, -16384, 0, 8192, 32767], np.int16),

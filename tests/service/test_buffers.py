@@ -1,7 +1,7 @@
 """Every kind of buffer, there and back; and those that say what cannot be."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -28,7 +28,9 @@ def buffer(kind: str, message: str, /, **fields: Any) -> Any:
 
 def of_array(array: np.ndarray) -> Any:
     """Return what a client that knows numpy sends: the bytes as they lie, and their strides."""
-    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    order: Literal["F", "C"] = (
+        "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    )
     return buffer(
         "numpy",
         "NumpyBuffer",

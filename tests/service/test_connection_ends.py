@@ -158,7 +158,8 @@ class ClosesInTheLastMoment(trio.abc.Instrument):
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         if self.descriptor is None and task.name.endswith("_Connection._read"):
-            frame = task.coro.cr_frame  # type: ignore[attr-defined]
+            frame = task.coro.cr_frame
+            assert frame is not None
             transport = frame.f_locals["transport"]
             self.descriptor = transport.get_extra_info("socket").fileno()
             transport.abort()

@@ -131,7 +131,7 @@ def test_three_clients_stream_to_a_mixed_pipeline_at_the_same_time(
 ) -> None:
     chunks = 50
     node = start_node(server, tmp_path, AUDIO, chunks)
-    requests = [
+    requests: list[dict[str, Any]] = [
         {"init": {"manifest": AUDIO, "client_version": "generic"}},
         *(
             {

@@ -1,10 +1,13 @@
 """Taps, intercepts, node states and published items, in the embedded API."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import trio
 
 from actors import Data, Json
-from runtime import Runtime
+from runtime import Manifest, Runtime
 from runtime.execution import NodeState
 from runtime.session import TapQueue
 
@@ -14,11 +17,11 @@ PLACES = ["native", "multiprocess"]
 ADD = {"operation": "add", "operands": [3.0, 4.0]}
 
 
-def calculator(place: str) -> object:
+def calculator(place: str) -> Manifest:
     return manifest({"calc": "CalculatorNode"}, places={"calc": place})
 
 
-def value(data: Data) -> object:
+def value(data: Data) -> Any:
     assert isinstance(data, Json)
     return data.value
 
@@ -56,11 +59,15 @@ async def test_a_bypassed_node_emits_its_input_and_a_disabled_one_nothing(
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_an_intercept_replaces_drops_and_passes(runtime: Runtime, place: str) -> None:
-    decisions = iter([Json({"result": 999}), None, "pass"])
+    decisions: list[Callable[[Data], Data | None]] = [
+        lambda _: Json({"result": 999}),
+        lambda _: None,
+        lambda data: data,
+    ]
+    waiting = iter(decisions)
 
     async def decide(data: Data) -> Data | None:
-        decision = next(decisions)
-        return data if decision == "pass" else decision
+        return next(waiting)(data)
 
     async with runtime.open_session(calculator(place)) as session:
         await session.wait_ready()

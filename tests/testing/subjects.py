@@ -134,8 +134,11 @@ class Talker(Actor[Params]):
             yield Text(f"{item.text} {number}")
 
 
-class AsyncTalker(Talker):
+class AsyncTalker(Actor[Params]):
     """The same, awaiting."""
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.TEXT})
 
     async def process(self, item: Text) -> AsyncIterator[Text]:
         for number in range(1 if item.text == "short" else 1000):

@@ -15,6 +15,7 @@ from .subjects import (
     Forgetful,
     Fragile,
     GainNode,
+    GainParams,
     Later,
     Pairs,
     SlowStart,
@@ -40,7 +41,7 @@ def test_params_are_those_of_a_manifest(run_actor):
     with run_actor(GainNode, params={"gain": 2}) as node:
         (louder,) = node.feed(Audio(np.ones(4, np.float32), 16000))
     assert (louder.samples == 2).all()
-    with run_actor(GainNode, params=GainNode.params_type(gain=3)) as node:
+    with run_actor(GainNode, params=GainParams(gain=3)) as node:
         (louder,) = node.feed(Audio(np.ones(4, np.float32), 16000))
     assert (louder.samples == 3).all()
 

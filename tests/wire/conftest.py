@@ -34,7 +34,8 @@ def official(descriptors: bytes) -> Callable[[str], type]:
 
     def find(name: str) -> type:
         found = pool.FindMessageTypeByName(f"remotemedia.v1.{name}")
-        return message_factory.GetMessageClass(found)
+        found_class: type = message_factory.GetMessageClass(found)
+        return found_class
 
     return find
 

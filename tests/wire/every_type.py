@@ -1,12 +1,13 @@
 """Two messages that the contract does not have: one with every type of field, one within itself."""
 
 import dataclasses
+from types import GenericAlias
 from typing import Any, Final
 
 import betterproto2
 
 PACKAGE: Final = "every_type"
-SCALARS: Final = [
+SCALARS: Final[list[tuple[str, type]]] = [
     ("double", float),
     ("float", float),
     ("int32", int),
@@ -38,22 +39,23 @@ def fields() -> list[tuple[int, str, str, str]]:
 
 def _class() -> Any:
     made: list[tuple[str, Any, Any]] = []
-    held = dict(SCALARS)
+    held: dict[str, type] = dict(SCALARS)
+    options: dict[str, dict[str, Any]] = {
+        "single": {},
+        "repeated": {"repeated": True},
+        "optional": {"optional": True},
+        "member": {"optional": True, "group": "choice"},
+    }
     for number, name, kind, scalar in fields():
-        options = {
-            "single": {},
-            "repeated": {"repeated": True},
-            "optional": {"optional": True},
-            "member": {"optional": True, "group": "choice"},
-        }[kind]
-        hint = {"single": held[scalar], "repeated": list[held[scalar]]}
-        field = betterproto2.field(number, scalar, **options)
-        made.append((name, hint.get(kind, held[scalar] | None), field))
+        of = held[scalar]
+        hint = {"single": of, "repeated": GenericAlias(list, of)}
+        field = betterproto2.field(number, scalar, **options[kind])
+        made.append((name, hint.get(kind, of | None), field))
     for number, (key, value) in enumerate(MAPS, start=len(made) + 1):
         field = betterproto2.field(
             number, betterproto2.TYPE_MAP, map_meta=betterproto2.map_meta(key, value)
         )
-        made.append((f"map_{key}", dict[held[key], held[value]], field))
+        made.append((f"map_{key}", GenericAlias(dict, (held[key], held[value])), field))
     return dataclasses.make_dataclass(
         "EveryType",
         made,

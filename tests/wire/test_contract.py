@@ -53,7 +53,7 @@ def field_line(message: DescriptorProto, field: FieldDescriptorProto) -> str:
     line = f"  {field.number} {field.name} {label(message, field)}"
     if field.HasField("oneof_index") and not field.proto3_optional:
         line += f" in {message.oneof_decl[field.oneof_index].name}"
-    return line + " deprecated" * field.options.deprecated
+    return line + (" deprecated" if field.options.deprecated else "")
 
 
 def label(message: DescriptorProto, field: FieldDescriptorProto) -> str:
@@ -63,13 +63,14 @@ def label(message: DescriptorProto, field: FieldDescriptorProto) -> str:
             return f"map<{kind(key)}, {kind(value)}>"
     if field.label == FieldDescriptorProto.LABEL_REPEATED:
         return f"repeated {kind(field)}"
-    return "optional " * field.proto3_optional + kind(field)
+    return ("optional " if field.proto3_optional else "") + kind(field)
 
 
 def kind(field: FieldDescriptorProto) -> str:
     if field.type_name:
         return short(field.type_name)
-    return FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    name: str = FieldDescriptorProto.Type.Name(field.type)
+    return name.removeprefix("TYPE_").lower()
 
 
 def short(name: str) -> str:

@@ -71,7 +71,7 @@ def trees(descriptor: Any) -> st.SearchStrategy[Tree]:
     for kind in kinds(descriptor):
         if kind.oneof:
             together.setdefault(kind.oneof, []).append(kind)
-    choices = [
+    choices: list[st.SearchStrategy[Tree]] = [
         st.just({}) | st.one_of([st.fixed_dictionaries({k.name: field_values(k)}) for k in members])
         for members in together.values()
     ]
@@ -131,7 +131,7 @@ def make_ours(descriptor: Any, our_class: Any, tree: Tree) -> Any:
             return make_ours(kind.message, held, value)
         return held(value) if kind.enum is not None else value
 
-    arguments = {}
+    arguments: dict[str, Any] = {}
     for kind in kinds(descriptor):
         if kind.name not in tree:
             continue

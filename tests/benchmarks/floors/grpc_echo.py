@@ -1,5 +1,6 @@
 """grpclib on trio-asyncio that echoes raw bytes: prints its port, and serves until it is killed."""
 
+import asyncio
 from typing import Any
 
 import trio
@@ -19,6 +20,7 @@ class RawCodec(CodecBase):
 
     def encode(self, message: Any, message_type: Any) -> bytes:
         """Return the bytes."""
+        assert isinstance(message, bytes)
         return message
 
     def decode(self, data: bytes, message_type: Any) -> Any:
@@ -43,8 +45,9 @@ async def start() -> int:
     windows = Configuration(http2_connection_window_size=16 * MIB, http2_stream_window_size=8 * MIB)
     server = Server([Echo()], codec=RawCodec(), config=windows)
     await server.start("127.0.0.1", 0)
-    assert server._server is not None
-    return server._server.sockets[0].getsockname()[1]
+    assert isinstance(server._server, asyncio.Server)
+    port: int = server._server.sockets[0].getsockname()[1]
+    return port
 
 
 async def main() -> None:

@@ -39,7 +39,8 @@ def actors() -> Iterator[list[Any]]:
         )
         store = next(each.pid for each in psutil.Process().children() if each.name() == "raylet")
         try:
-            yield [HandOn.remote() for _ in range(ACTORS)]
+            remote_class: Any = HandOn  # the decorator has added `remote`
+            yield [remote_class.remote() for _ in range(ACTORS)]
         finally:
             ray.shutdown()
             remove_semaphores(store)
