@@ -29,6 +29,7 @@ from ..links import (
     name_of,
     name_of_mark,
     named,
+    number_of_barrier,
     unnamed,
 )
 from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
@@ -101,10 +102,8 @@ class ActorLoop:
     def notify(self, notice: Notice) -> None:
         """Take in a control message that overtakes the items; cancel the call that it means."""
         self._lane.notify(notice)
-        if self._running is not None and all(
-            notice.covers(item.timestamp_ms) for item in self._items
-        ):
-            self._running.cancel()
+        if all(notice.covers(item.timestamp_ms) for item in self._items):
+            self._cancel_running()
 
     def _use_output(self, output: Output | InspectedOutput) -> None:
         self._output = output
@@ -280,6 +279,10 @@ class ActorLoop:
 
     async def _forward_control(self, item: Item, control: Control) -> None:
         """Let a control message go on to the readers, when all before it is done."""
+        number = number_of_barrier(control)
+        if number is not None:
+            await self.control.report_barrier(number)
+            return
         name = name_of(control)
         if name is not None:
             self._lane.record_arrival(name, item.source, control)

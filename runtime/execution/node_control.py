@@ -59,6 +59,9 @@ class NodeControl(Protocol):
     async def wait_applied(self) -> None:
         """Wait until everything that was set is in effect, or the node has ended."""
 
+    async def wait_barrier(self, number: int) -> None:
+        """Wait until the node has received the barrier of this number, or has ended."""
+
 
 class InspectedOutput:
     """The output of a node that is tapped or intercepted.
@@ -118,6 +121,7 @@ class LoopControl:
 
     Attributes:
         state: what the node does with its input.
+        report_barrier: is called with the number of every barrier that the node receives.
 
     Args:
         output: the node's own output.
@@ -140,6 +144,9 @@ class LoopControl:
         self._lane = lane
         self._use_output = use_output
         self.cancel_call = cancel_call
+        self.report_barrier: Callable[[int], Awaitable[None]] = self._note_barrier
+        self._barrier = 0
+        self._waiting = trio.lowlevel.ParkingLot()
 
     def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
         """Set what the node does with its input, from the next item on."""
@@ -159,6 +166,17 @@ class LoopControl:
 
     async def wait_applied(self) -> None:
         """Return: in the node's own process, everything takes effect at once."""
+        await trio.lowlevel.checkpoint()
+
+    async def wait_barrier(self, number: int) -> None:
+        """Wait until the node has received the barrier of this number."""
+        await trio.lowlevel.checkpoint()
+        while self._barrier < number:
+            await self._waiting.park()
+
+    async def _note_barrier(self, number: int) -> None:
+        self._barrier = number
+        self._waiting.unpark_all()
         await trio.lowlevel.checkpoint()
 
     def passes(self, data: Data) -> bool:

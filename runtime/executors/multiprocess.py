@@ -29,6 +29,7 @@ from ..errors import (
     SpawnError,
 )
 from ..execution.process import (
+    BarrierReached,
     ControlApplied,
     ControlFromNode,
     ControlToNode,
@@ -219,8 +220,6 @@ class _Proxy:
             case Ready():
                 task.controllable(self._server_end)
                 task.is_ready()
-            case TappedItem() | InterceptQuestion() | ControlApplied() as message:
-                self._receive_output(message)
             case Notice() as notice:
                 task.announce(notice)
             case StatisticsReport(statistics):
@@ -231,6 +230,8 @@ class _Proxy:
             case Failure() as failed:
                 self._failure = self._error_of(failed)
                 return False
+            case TappedItem() | InterceptQuestion() | ControlApplied() | BarrierReached():
+                self._receive_control(received)
             case None:
                 with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
                     await self._process.wait()
@@ -239,7 +240,7 @@ class _Proxy:
                 return False
         return True
 
-    def _receive_output(self, message: ControlFromNode) -> None:
+    def _receive_control(self, message: ControlFromNode) -> None:
         assert self._server_end is not None
         try:
             self._server_end.receive(message)

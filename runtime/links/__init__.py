@@ -1,5 +1,6 @@
 """Links: one producer, its readers, and a bounded queue between, inside a process or across."""
 
+from .barriers import barrier, number_of_barrier
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import PeerGoneError
 from .inbox import Inbox, Reader
@@ -12,6 +13,8 @@ from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
 __all__ = [
+    "barrier",
+    "number_of_barrier",
     "INLET",
     "BlockingWaiting",
     "Bounds",

@@ -14,16 +14,19 @@ from typing import Final
 import msgspec
 import trio
 
-from actors import ANY_KIND, Data, Kind
+from actors import ANY_KIND, Control, Data, Kind
 
 from ..catalogue import Acceptance
 from ..errors import InputError, UnknownNodeError
 from ..execution import NodeControl, NodeState
-from ..links import Item, unnamed, weight_bytes
+from ..links import Item, barrier, unnamed, weight_bytes
 from ..plan import Plan
 
 DEFAULT_DEADLINE_SECONDS: Final = 0.05
 """How long an output waits for an intercept's decision; the contract's default."""
+
+# How long a change of state waits for a node that is busy with an item before.
+_BARRIER_SECONDS: Final = 2.0
 
 _TAP_ITEMS: Final = 1024
 _TAP_BYTES: Final = 64 * 1024 * 1024
@@ -151,18 +154,28 @@ class _Node:
     intercept: _Intercept | None = None
     state: NodeState = NodeState.ENABLED
     control: NodeControl | None = None
+    has_published: bool = False
 
 
 class ControlBus:
-    """Controls the nodes of one session."""
+    """Controls the nodes of one session.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: the session's.
+        enter_barrier: puts a barrier on the inlet of a node.
+    """
+
+    def __init__(
+        self, plan: Plan, enter_barrier: Callable[[str, Control], Awaitable[None]]
+    ) -> None:
         accepts = {str(node.node_id): node.accepts for node in plan.nodes}
         readers = {str(node): list(map(str, to)) for node, to in plan.successors.items()}
         self._nodes = {
             node: _Node(node, _accepted_by_all(readers[node], accepts)) for node in accepts
         }
         self._taps: list[TapQueue] = []
+        self._barriers = 0
+        self._enter_barrier = enter_barrier
 
     def set_control(self, node_id: str, control: NodeControl | None) -> None:
         """Apply what is wanted of a node that has become ready; None: the node has ended."""
@@ -199,13 +212,20 @@ class ControlBus:
         """
         return self._node(node_id).state
 
+    def note_published(self, node_id: str) -> None:
+        """Note that an item was published into a node: it precedes a change of the node's state."""
+        self._nodes[node_id].has_published = True
+
     async def set_state(self, node_id: str, state: NodeState) -> None:
         """Set the state of a node, from its next item on.
+
+        Items that were published into it before are processed in the old state.
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
         """
         node = self._node(node_id)
+        await self._wait_received(node)
         node.state = state
         if node.control is not None:
             node.control.set_state(state, node.reader_kinds)
@@ -307,6 +327,17 @@ class ControlBus:
                 f"node {node_id!r}: a replacement of kind {data.kind.value}; its readers accept "
                 f"{names}"
             )
+
+    async def _wait_received(self, node: _Node) -> None:
+        """Wait until a node has received what was published into it, unless it is too busy."""
+        if not node.has_published or node.control is None:
+            return
+        node.has_published = False
+        self._barriers += 1
+        number = self._barriers
+        with trio.move_on_after(_BARRIER_SECONDS):
+            await self._enter_barrier(node.node_id, barrier(number))
+            await node.control.wait_barrier(number)
 
     def _node(self, node_id: str) -> _Node:
         try:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final
 
 import trio
@@ -56,12 +57,18 @@ class Runtime:
         self.capacity = Capacity(config.limits)
         self._instance = instance
         self._interpreters = Interpreters()
-        self._sessions = 0
+        self._opened = 0
+        self._sessions: dict[str, Session] = {}
 
     @property
     def swept(self) -> SweepReport:
         """What was removed at the start that killed servers had left."""
         return self._instance.swept
+
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        """The sessions that are open, by id."""
+        return MappingProxyType(self._sessions)
 
     def plan(self, manifest: ManifestSource) -> Plan:
         """Check a manifest, an object or a file that says one; return what would run where.
@@ -102,16 +109,18 @@ class Runtime:
         await self._check_interpreter(plan)
         async with self.capacity.reserve(plan.process_count):
             executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
-            self._sessions += 1
-            number = self._sessions
+            self._opened += 1
+            number = self._opened
             budget_bytes = plan.settings.shared_memory_budget_bytes.value
             domain = self._instance.domain(number, budget_bytes)
-            session_id = f"{self._instance.name}-{number}-{secrets.token_hex(4)}"
+            session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
                 session = Session(session_id, plan, executors, domain, bounds)
+                self._sessions[session_id] = session
                 async with session.run():
                     yield session
             finally:
+                self._sessions.pop(session_id, None)
                 domain.remove()
 
     async def _check_interpreter(self, plan: Plan) -> None:

@@ -97,7 +97,7 @@ class Session:
             )
             for node in plan.nodes
         }
-        self.bus = ControlBus(plan)
+        self.bus = ControlBus(plan, lambda node, item: self._input.enter_barrier(node, item))
         self._controls = ControlHub(plan, {str(node): task for node, task in self._tasks.items()})
         self._input = SessionInput(
             InputChecker(plan, bounds),
@@ -172,7 +172,9 @@ class Session:
             LimitError: it has more audio samples than the session may still take.
             SessionClosedError: the session takes no more input.
         """
-        return await self._input.publish(data, node=node, timestamp_ms=timestamp_ms)
+        sequence = await self._input.publish(data, node=node, timestamp_ms=timestamp_ms)
+        self.bus.note_published(node)
+        return sequence
 
     def add_input_tap(self, tap: InputTap) -> None:
         """Call `tap` with every item that enters, and the nodes that it enters."""

@@ -75,6 +75,11 @@ class SessionInput:
         await self._enter(data, targets, sequence, timestamp_ms)
         return sequence
 
+    async def enter_barrier(self, node: str, barrier: Control) -> None:
+        """Put a barrier on the inlet of a node; there is none after the end of the input."""
+        if not self.closed:
+            await self._inlets[node].send(Item(barrier))
+
     async def close(self) -> None:
         """End the stream at every node."""
         self.closed = True

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors import Data, Json
+from actors import Data, Json, Text
 from runtime import Manifest, Runtime
 from runtime.execution import NodeState
 from runtime.session import TapQueue
@@ -111,3 +111,44 @@ async def test_a_tap_that_nobody_reads_counts_what_it_misses(runtime: Runtime, p
     seen = [output async for output in tap]
     assert len(seen) == 2
     assert tap.missed == 18
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_state_holds_for_what_is_published_after_it(runtime: Runtime, place: str) -> None:
+    """Nothing is awaited in between: what was published before is processed in the old state."""
+    async with runtime.open_session(calculator(place)) as session:
+        tap = TapQueue()
+        await session.bus.add_tap("calc", tap)
+        for state in [NodeState.BYPASS, NodeState.ENABLED, NodeState.DISABLED] * 5:
+            await session.bus.set_state("calc", state)
+            await session.publish(Json(ADD), node="calc")
+        await session.close_input()
+        assert len([result async for result in session]) == 10
+    values = [value(output.data) async for output in tap]
+    assert [isinstance(each, dict) and "result" in each for each in values] == [False, True] * 5
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_control_before_the_session_is_ready_holds_from_the_first_item(
+    runtime: Runtime, place: str
+) -> None:
+    async with runtime.open_session(calculator(place)) as session:
+        await session.bus.set_state("calc", NodeState.BYPASS)
+        await session.send(Json(ADD))
+        assert value((await session.receive()).data) == ADD
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_replacement_that_a_reader_does_not_take_is_not_used(
+    runtime: Runtime, place: str
+) -> None:
+    async def decide(_data: Data) -> Data | None:
+        return Text("no JSON")
+
+    pipeline = manifest(
+        {"a": "PassThrough", "calc": "CalculatorNode"}, ["a > calc"], places={"a": place}
+    )
+    async with runtime.open_session(pipeline) as session:
+        await session.bus.set_intercept("a", decide, 5.0)
+        await session.send(Json(ADD), node="a")
+        assert value((await session.receive()).data)["result"] == 7.0

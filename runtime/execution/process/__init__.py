@@ -2,6 +2,7 @@
 
 from .breakpoints import debug_environment, set_breakpoint_hook
 from .control_messages import (
+    BarrierReached,
     ControlApplied,
     ControlFromNode,
     ControlToNode,
@@ -26,6 +27,7 @@ from .node_control import ServerEnd
 from .node_process import Exit, MalformedMessageError, NodeProcess
 
 __all__ = [
+    "BarrierReached",
     "ControlApplied",
     "ControlFromNode",
     "ControlToNode",

@@ -63,5 +63,11 @@ class ControlApplied(msgspec.Struct, tag=True, frozen=True):
     """A message of the server is in effect."""
 
 
+class BarrierReached(msgspec.Struct, tag=True, frozen=True):
+    """The node has received a barrier."""
+
+    number: int
+
+
 ControlToNode = SetState | SetTap | SetIntercept | InterceptAnswer | CancelCall
-ControlFromNode = TappedItem | InterceptQuestion | ControlApplied
+ControlFromNode = TappedItem | InterceptQuestion | ControlApplied | BarrierReached

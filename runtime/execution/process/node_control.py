@@ -14,6 +14,7 @@ from ...links.shared import item_bytes, item_of_bytes
 from ..actor_loop import ActorLoop
 from ..node_control import Intercept, NodeState, Tap
 from .control_messages import (
+    BarrierReached,
     CancelCall,
     ControlApplied,
     ControlFromNode,
@@ -49,6 +50,7 @@ class NodeEnd:
         self._questions = 0
         self._answers: dict[int, InterceptAnswer | None] = {}
         self._answered: dict[int, trio.Event] = {}
+        loop.control.report_barrier = self._report_barrier
 
     @property
     def is_idle(self) -> bool:
@@ -99,6 +101,9 @@ class NodeEnd:
                 self._tapped_bytes -= len(copy)
                 await self._send(TappedItem(copy, missed))
 
+    async def _report_barrier(self, number: int) -> None:
+        await self._send(BarrierReached(number))
+
     def _tap(self, item: Item, _missed: int) -> None:
         if len(self._tapped) >= _MOST_TAPPED_ITEMS or self._tapped_bytes >= _MOST_TAPPED_BYTES:
             self._missed += 1
@@ -114,6 +119,8 @@ class NodeEnd:
         number = self._questions
         answered = self._answered[number] = trio.Event()
         try:
+            while self._tapped:  # a tap sees an output before the intercept does
+                await self._send_oldest()
             await self._send(InterceptQuestion(number, item_bytes(item)))
             await answered.wait()
             answer = self._answers.pop(number, None)
@@ -153,6 +160,7 @@ class ServerEnd:
         self._send = send
         self._start = start
         self._pending = 0
+        self._barrier = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._closed = False
         self._tap: Tap | None = None
@@ -182,6 +190,12 @@ class ServerEnd:
         while self._pending and not self._closed:
             await self._changed.park()
 
+    async def wait_barrier(self, number: int) -> None:
+        """Wait until the node has received the barrier of this number, or has ended."""
+        await trio.lowlevel.checkpoint()
+        while self._barrier < number and not self._closed:
+            await self._changed.park()
+
     def close(self) -> None:
         """Release everything that waits: the node has ended."""
         self._closed = True
@@ -193,8 +207,11 @@ class ServerEnd:
         Raises:
             DataError: the node process sent something that is no item.
         """
-        if isinstance(message, ControlApplied):
-            self._pending -= 1
+        if isinstance(message, ControlApplied | BarrierReached):
+            if isinstance(message, BarrierReached):
+                self._barrier = message.number
+            else:
+                self._pending -= 1
             self._changed.unpark_all()
             return
         item = item_of_bytes(message.copy, self._node_id)

@@ -1,0 +1,18 @@
+"""Barriers: items that tell when a node has received all that was put on its inlet before."""
+
+from typing import Final
+
+from actors import Control, Data
+
+_KEY: Final = "millrace.barrier"
+
+
+def barrier(number: int) -> Control:
+    """Return a barrier. The node that receives it reports it, and does not pass it on."""
+    return Control(None, metadata={_KEY: str(number)})
+
+
+def number_of_barrier(data: Data) -> int | None:
+    """Return the number of a barrier; None for any other item."""
+    number = data.metadata.get(_KEY) if isinstance(data, Control) else None
+    return None if number is None else int(number)
