@@ -1,58 +1,77 @@
-"""The page of runtime.toml's keys, from the models that check it."""
+"""The page of the settings, from their declarations."""
 
+import json
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Final
 
 from plain_text import entry, escaped
-from pydantic import BaseModel
 
-from runtime.config import Pattern, RuntimeConfig
-from runtime.documents import AcceptedField, accepted_fields
+from runtime.config import Declaration, Pattern, RuntimeConfig, declarations
 
 _INTRODUCTION: Final = """# runtime.toml
 
-Every key, with what it accepts and its default. This page is made from the code. A key that is left
-out keeps its default, and an unknown key is an error that names the nearest one. How to use them:
-[Set limits](../guides/configure.md).
+Every setting, with its accepted values and its default. This page is generated from the code. A key
+that is left out keeps its default; an unknown key is an error that names the nearest one. How to
+use them: [Set limits](../guides/configure.md).
 
+"""
+_MANIFEST: Final = """## metadata.multiprocess
+
+These keys of a [manifest](manifest.md) override the same keys of `[multiprocess]`.
+
+| key | | accepted |
+|---|---|---|
 """
 
 
 def settings_page() -> str:
     """Return the page, as Markdown."""
-    tables: list[tuple[str, str, type[BaseModel]]] = []
-    free = []
-    for name, field in RuntimeConfig.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            tables.append((f"[{name}]", _doc(section), section))
-            if name == "routing":
-                tables.append(("[[routing.patterns]]", _doc(Pattern), Pattern))
-        else:
-            free.append(f"## \\[{name}]\n\n{_sentence(field.description or '')}\n")
-    return _INTRODUCTION + "\n".join([*(_section(*table) for table in tables), *free])
+    parts = [_INTRODUCTION]
+    declared = list(declarations(RuntimeConfig))
+    for table, of_table in groupby((each for each in declared if each.table), lambda d: d.table):
+        parts.append(_table(table, RuntimeConfig.model_fields[table].annotation, of_table))
+        if table == "routing":
+            parts.append(_table("[routing.patterns]", Pattern, declarations(Pattern)))
+    parts += [f"## \\[{each.name}]\n\n{_sentences(each)}\n" for each in declared if not each.table]
+    rows = [
+        f"| `{each.name}` | {escaped(each.meaning)} | {escaped(each.form)} |"
+        for each in declared
+        if each.rules.in_manifest
+    ]
+    return "\n".join([*parts, _MANIFEST + "\n".join(rows), ""])
 
 
-def _section(name: str, doc: str, model: type[BaseModel]) -> str:
-    return "\n".join([f"## \\{name}", "", doc, "", *map(_key, accepted_fields(model)), ""])
+def _table(name: str, section: object, declared: Iterable[Declaration]) -> str:
+    return "\n".join([f"## \\[{name}]", "", _doc(section), "", *map(_key, declared), ""])
 
 
-def _key(field: AcceptedField) -> str:
-    return entry(field.name, f"{escaped(field.form)}; {_default(field.default)}", field.description)
+def _key(declared: Declaration) -> str:
+    facts = f"{escaped(declared.form)}; {_default(declared)}"
+    return entry(declared.name, facts, _sentences(declared).removesuffix("."))
 
 
-def _default(default: str | None) -> str:
-    if default is None:
-        return "must be given"
-    if default == "null":
-        return "not set by default"
-    if len(default) > 30:
-        return "by default one rule: `*Node` runs in a process"
-    return f"default `{default}`"
+def _default(declared: Declaration) -> str:
+    value = json.loads(declared.default)
+    if value is None:
+        return "not set by default" if "null" in declared.form else "required"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        rules = " and ".join(f"`{each['pattern']}`: {each['executor']}" for each in value)
+        return f"default {rules}"
+    return f"default `{declared.default}`"
 
 
-def _doc(model: type[BaseModel]) -> str:
-    return " ".join((model.__doc__ or "").split())
+def _sentences(declared: Declaration) -> str:
+    rules = declared.rules
+    parts = [
+        f"{declared.meaning[:1].upper()}{declared.meaning[1:]}.",
+        rules.detail,
+        f"The environment variable {rules.variable} overrides it." if rules.variable else "",
+        "A manifest may set it." if rules.in_manifest else "",
+        f"{rules.capped_by} caps it." if rules.capped_by else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def _doc(model: object) -> str:
+    return " ".join((getattr(model, "__doc__", None) or "").split())

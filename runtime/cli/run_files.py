@@ -12,8 +12,9 @@ from pathlib import Path
 import trio
 from rich.console import Console
 
+from ..config import LONGEST_INIT_TIMEOUT_SECS
 from ..execution.process import debug_environment, set_breakpoint_hook
-from ..manifest import LONGEST_INIT_TIMEOUT_SECS, load_manifest
+from ..manifest import load_manifest
 from ..media import FileKind, open_sink
 from ..plan import Plan
 from ..session import Session

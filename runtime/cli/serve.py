@@ -58,20 +58,23 @@ def serve(
 
 
 async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -> None:
-    import os
     import signal
 
     import trio
 
+    from ..config import Origin, Source, with_value
     from ..service import open_server
     from ..session import open_runtime
 
-    environment = {**os.environ, **({"GRPC_BIND_ADDRESS": bind} if bind is not None else {})}
-    drain_seconds = workspace.config.server.drain_timeout_secs
+    config = workspace.config
+    if bind is not None:
+        origin = Origin(Source.COMMAND_LINE, "--bind")
+        config = with_value(config, "server.bind_address", bind, origin)
+    drain_seconds = config.server.drain_timeout_secs
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (
-            open_runtime(workspace.config) as runtime,
-            open_server(runtime, environment=environment) as server,
+            open_runtime(config) as runtime,
+            open_server(runtime) as server,
             trio.open_nursery() as nursery,
         ):
             say = _sayer(workspace, console)

@@ -1,6 +1,5 @@
 """Plans and node types as tables for a terminal."""
 
-import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -40,11 +39,10 @@ def plan_table(plan: "Plan") -> Table:
 def settings_table(plan: "Plan", *, everything: bool) -> Table:
     """Return a row per setting of the session; only those that somebody set, or all."""
     table = _table("setting", "value", "from")
-    for field in dataclasses.fields(plan.settings):
-        setting = getattr(plan.settings, field.name)
+    for name, setting in plan.settings.entries():
         if everything or setting.source is not Source.DEFAULT or setting.note:
-            said = setting.source.value + (f", {setting.note}" if setting.note else "")
-            table.add_row(field.name, Text(str(setting.value)), Text(said, "dim"))
+            said = setting.source.label + (f", {setting.note}" if setting.note else "")
+            table.add_row(name, Text(str(setting.value)), Text(said, "dim"))
     return table
 
 
@@ -53,7 +51,7 @@ def listed_table(listed: "Iterable[SettingEntry]") -> Table:
     table = _table("setting", "value", "from", "what it means")
     for each in listed:
         said = each.source + (f", {each.note}" if each.note else "")
-        style = "dim" if each.source == Source.DEFAULT.value else "yellow"
+        style = "dim" if each.source == Source.DEFAULT.label else "yellow"
         table.add_row(
             Text(each.key, "bold"),
             Text(shown(each.value)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..catalogue import Catalogue, build_catalogue, is_target
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import RuntimeConfig, load_config
+from ..config import Origin, RuntimeConfig, Section, Source, load_config, with_value
 from ..plan import Plan, executor_names, plan_manifest
 from .failures import CommandError
 
@@ -65,9 +65,9 @@ def open_workspace(config: Path | None, nodes: list[str] | None) -> Iterator[Wor
 
 
 def _with_nodes(settings: RuntimeConfig, given: Iterable[str]) -> RuntimeConfig:
-    """Return settings that have what the command line names too: it is the operator who types."""
-    named = dict(settings.nodes)
-    paths = list(settings.catalogue.paths)
+    """Return settings with the node types that --nodes names, beside those of runtime.toml."""
+    named: dict[str, str] = {}
+    paths: list[str] = []
     for each in given:
         name, separator, target = each.partition("=")
         if name and separator and is_target(target):
@@ -78,5 +78,17 @@ def _with_nodes(settings: RuntimeConfig, given: Iterable[str]) -> RuntimeConfig:
             raise CommandError(
                 f"--nodes {each}: expected NAME=module:Class, or a .py file or folder that exists"
             )
-    sources = settings.catalogue.model_copy(update={"paths": tuple(paths)})
-    return settings.model_copy(update={"nodes": named, "catalogue": sources})
+    if named:
+        both = {**settings.nodes, **named}
+        settings = with_value(settings, "nodes", both, _added_to(settings, "nodes"))
+    if paths:
+        origin = _added_to(settings.catalogue, "paths")
+        both_paths = [*settings.catalogue.paths, *paths]
+        settings = with_value(settings, "catalogue.paths", both_paths, origin)
+    return settings
+
+
+def _added_to(section: Section, name: str) -> Origin:
+    """Return the origin of what --nodes adds to the values of a setting."""
+    others = f", and {section.origin(name).name}" if getattr(section, name) else ""
+    return Origin(Source.COMMAND_LINE, f"--nodes{others}")

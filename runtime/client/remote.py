@@ -9,7 +9,7 @@ from typing import Final
 
 from actors import Data
 
-from ..config import DEFAULT_ADDRESS, ResourceLimits, ServerAddress
+from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, ServerAddress, is_token
 from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
@@ -19,7 +19,6 @@ from ..wire import (
     HEALTH_CHECK,
     PROTOCOL_VERSION,
     STREAM_PIPELINE,
-    TOKEN_RULE,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
@@ -31,7 +30,6 @@ from ..wire import (
     VersionRequest,
     VersionResponse,
     authorization_value,
-    is_token,
 )
 from ..wire import ResourceLimits as LimitsMessage
 from ..wire.conversion import data_of, error_of, manifest_message

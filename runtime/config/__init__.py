@@ -1,10 +1,15 @@
-"""The operator's settings, from runtime.toml."""
+"""The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
 from .load import load_config, parse_config
+from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
-from .section import Section
+from .section import Origin, Section, Source
 from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
+from .setting import Declaration, Rules, declarations, rules_of, setting
 from .settings import (
+    LONGEST_INIT_TIMEOUT_SECS,
+    MOST_CONNECTIONS,
+    MOST_NODES,
     CatalogueSources,
     Files,
     Limits,
@@ -14,23 +19,38 @@ from .settings import (
     Routing,
     RuntimeConfig,
 )
+from .tokens import TOKEN_RULE, is_token
 
 __all__ = [
     "DEFAULT_ADDRESS",
+    "LONGEST_INIT_TIMEOUT_SECS",
+    "MOST_CONNECTIONS",
+    "MOST_NODES",
+    "TOKEN_RULE",
     "CatalogueSources",
+    "Declaration",
     "Files",
     "Limits",
     "Log",
     "Multiprocess",
+    "Origin",
     "Pattern",
     "ResourceLimits",
     "Routing",
+    "Rules",
     "RuntimeConfig",
     "Section",
     "Server",
     "ServerAccess",
     "ServerAddress",
+    "Source",
+    "declarations",
+    "is_token",
     "load_config",
     "parse_config",
+    "rules_of",
     "server_access",
+    "setting",
+    "with_environment",
+    "with_value",
 ]

@@ -1,9 +1,9 @@
-"""runtime.toml, read and checked."""
+"""Reads and checks runtime.toml."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from ..documents import (
     MOST_BYTES,
@@ -16,7 +16,10 @@ from ..documents import (
     parse_toml,
 )
 from ..errors import ConfigError, Fault
+from .section import Origin, Section, Source
 from .settings import RuntimeConfig
+
+S = TypeVar("S", bound=Section)
 
 DEFAULT_NAME: Final = "runtime.toml"
 
@@ -28,7 +31,7 @@ def load_config(path: str | os.PathLike[str] | None = None) -> RuntimeConfig:
         path: the file. None means ./runtime.toml if there is one, else the built-in defaults.
 
     Raises:
-        ConfigError: the file cannot be read, or what it says is not valid; `faults` lists
+        ConfigError: the file cannot be read, or a value in it is not valid; `faults` lists
             everything that is wrong, each with file, line and key.
     """
     if path is None:
@@ -64,7 +67,18 @@ def parse_config(text: str, name: str = DEFAULT_NAME) -> RuntimeConfig:
     checked = check(RuntimeConfig, plain)
     _raise_any(document, checked.problems)
     assert checked.model is not None
-    return checked.model
+    assert isinstance(plain, dict)
+    return _with_origins(checked.model, plain, Origin(Source.RUNTIME_TOML, name))
+
+
+def _with_origins(section: S, values: Mapping[str, Any], origin: Origin) -> S:
+    """Return a section that knows which of its values the file has."""
+    inner = {
+        name: _with_origins(value, values[name], origin)
+        for name, value in section
+        if isinstance(value, Section) and name in values
+    }
+    return section.model_copy(update=inner).with_origins(dict.fromkeys(values, origin))
 
 
 def _raise_any(document: Document, problems: Iterable[Problem]) -> None:

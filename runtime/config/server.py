@@ -1,4 +1,4 @@
-"""The keys of [server] in runtime.toml, and the environment variables beside them."""
+"""The settings of [server], and who may call: tokens and the address to listen on."""
 
 import re
 from collections.abc import Mapping
@@ -6,80 +6,99 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
-from ..wire import TOKEN_RULE, is_token
+from .overrides import with_environment
 from .section import Section, Text
+from .setting import setting
+from .tokens import TOKEN_RULE, is_token
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
-_ADDRESS: Final = r"^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):[0-9]{1,5}$"
-_YES: Final = frozenset({"1", "true", "yes", "on"})
-_NO: Final = frozenset({"0", "false", "no", "off"})
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
+_ADDRESS_FORM: Final = '"host:port" such as "0.0.0.0:50051"'
+
+
+def _address(text: str) -> str:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or int(found[2]) > 65535:
+        raise ValueError(f"expected {_ADDRESS_FORM}")
+    return text
+
 
 Address = Annotated[
-    str,
-    Field(pattern=_ADDRESS, json_schema_extra={ACCEPTED: '"host:port" such as "0.0.0.0:50051"'}),
+    str, Field(json_schema_extra={ACCEPTED: _ADDRESS_FORM}), AfterValidator(_address)
 ]
 
 
 class Server(Section):
-    """How the gRPC server is reached, and by whom."""
+    """How clients reach the gRPC server, and which of them may call."""
 
-    bind_address: Address = Field(
-        default=DEFAULT_ADDRESS, description="where to listen; port 0 takes any free one"
+    bind_address: Address = setting(
+        DEFAULT_ADDRESS,
+        "address to listen on; port 0 takes any free port",
+        variable="GRPC_BIND_ADDRESS",
     )
-    auth_tokens_file: Text | None = Field(
-        default=None, description="a file of bearer tokens, one a line; none: no tokens from a file"
+    auth_tokens_file: Text | None = setting(
+        None,
+        "file of bearer tokens, one per line; not set: no tokens from a file",
+        detail="Tokens of the variable GRPC_AUTH_TOKENS, separated by commas, are accepted too.",
+        example="/etc/millrace/tokens",
     )
-    require_auth: bool | None = Field(
-        default=None, description="refuse calls without a token; not set: if there are tokens"
+    require_auth: bool | None = setting(
+        None,
+        "refuse calls without a token; not set: only if there are tokens",
+        example="true",
+        variable="GRPC_REQUIRE_AUTH",
     )
-    tls_certificate: Text | None = Field(
-        default=None, description="PEM file of the server's certificate and its chain; none: no TLS"
+    tls_certificate: Text | None = setting(
+        None,
+        "PEM file of the server's certificate and its chain; not set: no TLS",
+        example="/etc/millrace/server.pem",
     )
-    tls_key: Text | None = Field(default=None, description="PEM file of the certificate's key")
-    tls_client_ca: Text | None = Field(
-        default=None, description="PEM file of who may sign clients' certificates; none: no mTLS"
+    tls_key: Text | None = setting(
+        None, "PEM file of the certificate's private key", example="/etc/millrace/server.key"
     )
-    keepalive_secs: float = Field(
-        default=60, ge=1, le=86400, description="ask a silent client after so long if it is there"
+    tls_client_ca: Text | None = setting(
+        None,
+        "PEM file of the authorities that sign client certificates; not set: no mutual TLS",
+        example="/etc/millrace/clients-ca.pem",
     )
-    keepalive_timeout_secs: float = Field(
-        default=20, ge=0.1, le=3600, description="seconds that it has to answer"
+    keepalive_secs: float = setting(
+        60, "seconds without a byte from a client before it is sent a ping", ge=1, le=86400
     )
-    drain_timeout_secs: float = Field(
-        default=30, ge=0, le=86400, description="seconds that sessions have to end at a shutdown"
+    keepalive_timeout_secs: float = setting(
+        20, "seconds for a client to answer a ping", ge=0.1, le=3600
     )
-    expose_tracebacks: bool = Field(
-        default=True, description="tell clients the traceback of a node that failed"
+    drain_timeout_secs: float = setting(
+        30, "seconds for sessions to end when the server shuts down", ge=0, le=86400
     )
+    expose_tracebacks: bool = setting(True, "send clients the traceback of a failing node")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where to listen."""
+    """A TCP address."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> "ServerAddress":
-        """Read "host:port"; an IPv6 host stands in brackets.
+        """Read "host:port"; an IPv6 address is in brackets.
 
         Raises:
-            ConfigError: it is not of that form.
+            ConfigError: the text is not of that form.
         """
-        host, _, port = text.rpartition(":")
-        if not re.fullmatch(_ADDRESS, text) or int(port) > 65535:
-            raise ConfigError(
-                [Fault("", f'got {text!r}; expected "host:port" such as "{DEFAULT_ADDRESS}"')]
-            )
+        try:
+            host, _, port = _address(text).rpartition(":")
+        except ValueError as error:
+            raise ConfigError([Fault("", f"got {text!r}; {error}")]) from error
         return cls(host.strip("[]"), int(port))
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return "host:port"."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -91,10 +110,10 @@ class ServerAddress:
 
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
-    """Who may call: what runtime.toml and the environment say together.
+    """The address to listen on, and who may call.
 
     Attributes:
-        tokens: bearer tokens that are accepted. Never shown.
+        tokens: bearer tokens that are accepted. They are never shown.
         require_auth: whether a call needs one.
     """
 
@@ -104,61 +123,45 @@ class ServerAccess:
 
 
 def server_access(server: Server, environment: Mapping[str, str]) -> ServerAccess:
-    """Return who may call, and where.
+    """Return the address to listen on, and who may call.
 
-    The environment goes before runtime.toml: GRPC_BIND_ADDRESS, GRPC_AUTH_TOKENS (separated by
-    commas; beside those of the file) and GRPC_REQUIRE_AUTH.
+    GRPC_BIND_ADDRESS and GRPC_REQUIRE_AUTH of the environment override runtime.toml. The tokens of
+    GRPC_AUTH_TOKENS, separated by commas, are added to those of the file.
 
     Raises:
-        ConfigError: a value is not of its form, the file of tokens cannot be read, or tokens are
-            required and there are none.
+        ConfigError: a value is not valid, the file of tokens cannot be read, or tokens are required
+            and there are none.
     """
     faults: list[Fault] = []
-    said = environment.get("GRPC_BIND_ADDRESS") or server.bind_address
-    address = ServerAddress.parse(DEFAULT_ADDRESS)
     try:
-        address = ServerAddress.parse(said)
+        server = with_environment(server, environment)
     except ConfigError as error:
-        name = "GRPC_BIND_ADDRESS" if environment.get("GRPC_BIND_ADDRESS") else "bind_address"
-        faults += [Fault(name, fault.message) for fault in error.faults]
+        faults += error.faults
     tokens = {each.strip() for each in environment.get("GRPC_AUTH_TOKENS", "").split(",")}
     if server.auth_tokens_file is not None:
         tokens |= _tokens_of_file(server.auth_tokens_file, faults)
     tokens.discard("")
     if not all(map(is_token, tokens)):
         faults.append(Fault("auth tokens", TOKEN_RULE))
-    required = _require_auth(server, environment, faults, has_tokens=bool(tokens))
+    required = bool(tokens) if server.require_auth is None else server.require_auth
     if required and not tokens:
         faults.append(
             Fault(
-                "require_auth",
+                server.origin("require_auth").name or "server.require_auth",
                 "tokens are required, but there are none; set GRPC_AUTH_TOKENS or "
                 "server.auth_tokens_file",
             )
         )
     if faults:
         raise ConfigError(faults)
-    return ServerAccess(address, required, frozenset(tokens))
-
-
-def _require_auth(
-    server: Server, environment: Mapping[str, str], faults: list[Fault], *, has_tokens: bool
-) -> bool:
-    said = environment.get("GRPC_REQUIRE_AUTH", "").strip().lower()
-    if said in _YES:
-        return True
-    if said in _NO:
-        return False
-    if said:
-        faults.append(Fault("GRPC_REQUIRE_AUTH", f"got {said!r}; expected true or false"))
-    return has_tokens if server.require_auth is None else server.require_auth
+    return ServerAccess(ServerAddress.parse(server.bind_address), required, frozenset(tokens))
 
 
 def _tokens_of_file(name: str, faults: list[Fault]) -> set[str]:
     try:
-        lines = Path(name).read_text().splitlines()
+        lines = Path(name).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         faults.append(Fault(f"server.auth_tokens_file {name}", f"cannot be read: {reason}"))
         return set()
     return {line.strip() for line in lines if not line.lstrip().startswith("#")}

@@ -1,4 +1,4 @@
-"""Every key of runtime.toml, with its type, range and built-in default."""
+"""Every setting of runtime.toml. `setting.py` describes how to add one."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -6,20 +6,20 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from ..documents import ACCEPTED
-from ..manifest import (
-    LONGEST_INIT_TIMEOUT_SECS,
-    MOST_CHANNEL_CAPACITY,
-    MOST_CONNECTIONS,
-    MOST_NODES,
-)
 from .resource_limits import ResourceLimits
 from .section import Section, Text
 from .server import Server
+from .setting import setting
 
 MIB: Final = 1024 * 1024
 # Sizes reach C and the wire as 64-bit and 32-bit integers; these are beyond any machine of today.
 _MOST_BYTES: Final = 2**40
 _MOST_COUNT: Final = 2**31 - 1
+LONGEST_INIT_TIMEOUT_SECS: Final = 300
+# Ceilings of the manifest format; the operator may set lower ones. Names are compared with each
+# other when a manifest is checked, so a larger ceiling would let a client occupy the processor.
+MOST_NODES: Final = 1_000
+MOST_CONNECTIONS: Final = 10_000
 
 Target = Annotated[
     str,
@@ -31,158 +31,177 @@ Target = Annotated[
 
 
 class Multiprocess(Section):
-    """What a session gets whose manifest does not say otherwise."""
+    """What each session may use, and how its node processes run."""
 
-    max_processes_per_session: int = Field(
-        default=10, ge=1, le=_MOST_COUNT, description="processes that one session may have"
-    )
-    channel_capacity: int = Field(
-        default=100, ge=1, le=MOST_CHANNEL_CAPACITY, description="items that may wait on a link"
-    )
-    channel_bytes: int = Field(
-        default=64 * MIB,
+    max_processes_per_session: int = setting(
+        10,
+        "processes that one session may have",
         ge=1,
-        le=_MOST_BYTES,
-        description="bytes that may wait on a link; one item always fits",
+        le=_MOST_COUNT,
+        in_manifest=True,
+        capped_by="limits.max_total_processes",
     )
-    init_timeout_secs: float = Field(
-        default=30,
+    channel_capacity: int = setting(
+        100, "items that may wait on a link", ge=1, le=10_000, in_manifest=True
+    )
+    channel_bytes: int = setting(
+        64 * MIB, "bytes that may wait on a link; one item always fits", ge=1, le=_MOST_BYTES
+    )
+    init_timeout_secs: float = setting(
+        30,
+        "seconds for a node to become ready",
         gt=0,
         le=LONGEST_INIT_TIMEOUT_SECS,
-        description="seconds for a node to become ready",
+        in_manifest=True,
     )
-    python_executable: Text | None = Field(
-        default=None,
-        description="another interpreter for the nodes' processes; none: the server's own",
+    python_executable: Text | None = setting(
+        None,
+        "another Python interpreter for the node processes; not set: the server's own",
+        example="/opt/models/bin/python",
+        in_manifest=True,
+        allowed_by="allowed_python_executables",
     )
-    allowed_python_executables: tuple[Text, ...] = Field(
-        default=(), description="interpreters that a manifest may ask for; none: no other"
+    allowed_python_executables: tuple[Text, ...] = setting(
+        (),
+        "interpreters that a manifest may choose",
+        detail="They are compared as text. Every client that may send a manifest can run them.",
     )
-    enable_backpressure: bool = Field(
-        default=True,
-        description="slow the producer down when a link is full; false: drop the oldest item",
+    enable_backpressure: bool = setting(
+        True,
+        "slow the producer down when a link is full; false: drop the oldest item",
+        in_manifest=True,
     )
-    cleanup_grace_period_secs: float = Field(
-        default=5,
-        ge=0,
-        le=3600,
-        description="seconds that a process has to end, before it is killed",
+    cleanup_grace_period_secs: float = setting(
+        5, "seconds for a process to end before it is killed", ge=0, le=3600
     )
-    shared_memory_budget_bytes: int = Field(
-        default=1024 * MIB,
-        ge=MIB,
-        le=_MOST_BYTES,
-        description="shared memory that one session may have",
+    shared_memory_budget_bytes: int = setting(
+        1024 * MIB, "shared memory that one session may have", ge=MIB, le=_MOST_BYTES
     )
 
 
 class Limits(Section):
-    """What the whole server allows. No manifest goes beyond these."""
+    """Limits of the whole server. No manifest goes beyond them."""
 
-    max_total_processes: int = Field(
-        default=100, ge=1, le=_MOST_COUNT, description="processes of all sessions together"
+    max_total_processes: int = setting(
+        100, "processes of all sessions together", ge=1, le=_MOST_COUNT
     )
-    max_sessions: int = Field(default=100, ge=1, le=_MOST_COUNT, description="sessions at once")
-    session_wait_secs: float = Field(
-        default=0,
+    max_sessions: int = setting(100, "sessions at once", ge=1, le=_MOST_COUNT)
+    session_wait_secs: float = setting(
+        0,
+        "seconds that a new session waits for room, first come, first served; 0: refuse it at once",
         ge=0,
         le=3600,
-        description="seconds that a session waits for room, first come, first served; 0: refused",
     )
-    max_memory_bytes: int = Field(
-        default=0,
+    max_memory_bytes: int = setting(
+        0,
+        "bytes that a node process may allocate; 0: no limit",
         ge=0,
         le=_MOST_BYTES,
-        description="what a node's process may allocate, whatever a client asks for; 0: no limit",
+        detail="What the runtime itself needs in the process comes on top. A client may ask for "
+        "less in its resource_limits.",
     )
-    max_timeout_ms: int = Field(
-        default=0, ge=0, le=_MOST_COUNT, description="a session's longest time; 0: no limit"
+    max_timeout_ms: int = setting(
+        0,
+        "milliseconds that a session may last; 0: no limit",
+        ge=0,
+        le=_MOST_COUNT,
+        detail="A client may ask for less in its resource_limits.",
     )
-    max_audio_samples: int = Field(
-        default=0,
+    max_audio_samples: int = setting(
+        0,
+        "audio samples that a session may take, of all channels; 0: no limit",
         ge=0,
         le=_MOST_BYTES,
-        description="audio samples that a session may take, of all channels; 0: no limit",
+        detail="A client may ask for less in its resource_limits.",
     )
-    max_message_bytes: int = Field(
-        default=64 * MIB,
+    max_message_bytes: int = setting(
+        64 * MIB,
+        "bytes of the longest gRPC message, in both directions",
         ge=10 * MIB,
         le=_MOST_COUNT,
-        description="the longest message of the wire, either way; clients rely on 10 MiB",
+        detail="Clients rely on 10 MiB.",
     )
-    max_manifest_nodes: int = Field(
-        default=256, ge=1, le=MOST_NODES, description="nodes of a manifest"
-    )
-    max_manifest_connections: int = Field(
-        default=1024, ge=0, le=MOST_CONNECTIONS, description="connections of a manifest"
+    max_manifest_nodes: int = setting(256, "nodes of one manifest", ge=1, le=MOST_NODES)
+    max_manifest_connections: int = setting(
+        1024, "connections of one manifest", ge=0, le=MOST_CONNECTIONS
     )
 
     @property
     def of_a_session(self) -> ResourceLimits:
-        """What no session's own resource_limits go beyond."""
+        """The bounds of every session's own resource_limits."""
         return ResourceLimits(self.max_memory_bytes, self.max_timeout_ms, self.max_audio_samples)
 
 
 class Pattern(Section):
     """A rule for node types by their name."""
 
-    pattern: Text = Field(description="* stands for any characters, ? for one")
-    executor: Text
-    priority: int = Field(default=0, description="the highest that matches decides")
+    pattern: Text = Field(description="name of a node type; * matches any characters, ? one")
+    executor: Text = Field(description="executor of the node types that match")
+    priority: int = setting(
+        0, "the matching pattern with the highest priority decides", ge=-(2**31), le=_MOST_COUNT
+    )
 
 
 class Routing(Section):
     """Which executor runs which node type."""
 
-    default_executor: Text = Field(
-        default="native", description="for types that nothing else decides"
+    default_executor: Text = setting(
+        "native",
+        "executor of node types that no other rule matches",
+        detail='"native" is a task of the server, "multiprocess" a process of its own.',
     )
-    override_executors: tuple[Text, ...] = Field(
-        default=("*",),
-        description="patterns of the executors that a manifest may choose; none: no choice",
+    override_executors: tuple[Text, ...] = setting(
+        ("*",),
+        "patterns of the executors that a manifest may choose in executor_overrides; []: none",
     )
     registry: Mapping[str, Text] = Field(
-        default_factory=dict, description="node type to executor; before any pattern"
+        default_factory=dict,
+        description="executor of a node type by its name; overrides every pattern",
     )
-    patterns: tuple[Pattern, ...] = Field(
-        default=(Pattern(pattern="*Node", executor="multiprocess", priority=100),),
-        description="for types that no registry names",
+    patterns: tuple[Pattern, ...] = setting(
+        (Pattern(pattern="*Node", executor="multiprocess", priority=100),),
+        "executors by patterns of node types",
+        detail="The highest priority that matches decides; of equal ones the longer pattern. Any "
+        "pattern here replaces the built-in one.",
     )
 
 
 class Files(Section):
-    """What a client may reach by the path of a file."""
+    """Files that a client may name."""
 
-    roots: tuple[Annotated[str, Field(pattern="^/")], ...] = Field(
-        default=(),
-        description="folders, whole paths, in which the files that a client names must lie",
+    roots: tuple[Annotated[str, Field(pattern="^/")], ...] = setting(
+        (),
+        "folders, as absolute paths, in which the files that a client names must lie; []: no file",
+        detail="Symbolic links and `..` are resolved first.",
     )
 
 
 class Log(Section):
-    """What a server logs, on standard error."""
+    """The log of a server, on standard error."""
 
-    format: Literal["console", "json"] = Field(
-        default="console", description="for people, or an object a line for machines"
+    format: Literal["console", "json"] = setting(
+        "console",
+        '"console" for people, "json" for machines',
+        detail="JSON is one object per line, with session and node.",
     )
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="the least that is written"
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "the lowest level that is written"
     )
 
 
 class CatalogueSources(Section):
-    """Where node types are found, beside those that come along and those that are installed."""
+    """Where node types are found, beside the built-in and the installed ones."""
 
-    paths: tuple[Text, ...] = Field(
-        default=(), description=".py files, or folders of them, whose actors are node types"
+    paths: tuple[Text, ...] = setting(
+        (),
+        ".py files, or folders of them, whose actors are node types",
+        detail="Relative to the current folder.",
     )
-    modules: tuple[Text, ...] = Field(
-        default=(), description="modules and packages whose actors are node types"
-    )
+    modules: tuple[Text, ...] = setting((), "modules and packages whose actors are node types")
 
 
 class RuntimeConfig(Section):
-    """All settings of the operator's."""
+    """All settings of the operator."""
 
     multiprocess: Multiprocess = Multiprocess()
     limits: Limits = Limits()
@@ -192,5 +211,7 @@ class RuntimeConfig(Section):
     log: Log = Log()
     catalogue: CatalogueSources = CatalogueSources()
     nodes: Mapping[Text, Target] = Field(
-        default_factory=dict, description='more node types: name = "module:Class"'
+        default_factory=dict,
+        description='more node types: name = "module:Class"; overrides an installed or built-in '
+        "type of the same name",
     )

@@ -2,7 +2,6 @@
 
 from .build import params_of_nodes
 from .cycles import Cycle, cycles
-from .forms import LONGEST_INIT_TIMEOUT_SECS, MOST_CHANNEL_CAPACITY
 from .load import ManifestSource, load_manifest, manifest_from, parse_manifest, read_manifest
 from .model import (
     Capabilities,
@@ -19,13 +18,8 @@ from .model import (
 )
 from .order import topological_order
 from .places import where
-from .structure import MOST_CONNECTIONS, MOST_NODES
 
 __all__ = [
-    "LONGEST_INIT_TIMEOUT_SECS",
-    "MOST_CHANNEL_CAPACITY",
-    "MOST_CONNECTIONS",
-    "MOST_NODES",
     "Capabilities",
     "Connection",
     "CpuRequirement",

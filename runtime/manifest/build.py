@@ -6,7 +6,7 @@ from typing import Any
 
 from ..documents import MOST_FAULTS, Document, FaultList, Problem, check, parse_json
 from ..errors import ManifestError
-from .forms import CapabilitiesForm, ManifestForm, MultiprocessForm, NodeForm
+from .forms import CapabilitiesForm, ManifestForm, NodeForm, OverridesForm
 from .model import (
     Capabilities,
     Connection,
@@ -113,15 +113,11 @@ def _capabilities(form: CapabilitiesForm | None) -> Capabilities | None:
     )
 
 
-def _multiprocess(form: MultiprocessForm | None) -> MultiprocessSettings:
+def _multiprocess(form: OverridesForm | None) -> MultiprocessSettings:
     if form is None:
         return MultiprocessSettings()
     overrides = form.executor_overrides or {}
     return MultiprocessSettings(
-        form.max_processes_per_session,
-        form.channel_capacity,
-        form.init_timeout_secs,
-        form.python_executable,
-        form.enable_backpressure,
+        form.model_dump(exclude={"executor_overrides"}, exclude_none=True),
         {NodeId(node): executor for node, executor in overrides.items()},
     )

@@ -6,14 +6,20 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    create_model,
+)
 
+from ..config import Multiprocess, rules_of
 from ..documents import ACCEPTED
 from .model import DataTypeHint, RuntimeHint
 
-MOST_PROCESSES: Final = 2**31 - 1  # no limit: that is the operator's, limits.max_total_processes
-MOST_CHANNEL_CAPACITY: Final = 10_000
-LONGEST_INIT_TIMEOUT_SECS: Final = 300
 # Ids and type names stand in every message, log line and metric: nobody needs longer ones, and
 # the contract's own bound for a name is the same.
 LONGEST_NAME: Final = 255
@@ -142,17 +148,27 @@ class ConnectionForm(_Form):
     target: Id = Field(alias="to")
 
 
-class MultiprocessForm(_Form):
-    """`metadata.multiprocess`."""
+def _manifest_settings() -> dict[str, Any]:
+    """Return the settings that a manifest may set, as optional fields with the same bounds."""
+    fields: dict[str, Any] = {}
+    for name, field in Multiprocess.model_fields.items():
+        if rules_of(field).in_manifest:
+            kind: Any = field.annotation
+            bounded: Any = Annotated[kind, *field.metadata] if field.metadata else kind
+            fields[name] = (bounded | None, None)
+    return fields
 
-    max_processes_per_session: int | None = Field(default=None, ge=1, le=MOST_PROCESSES)
-    channel_capacity: int | None = Field(default=None, ge=1, le=MOST_CHANNEL_CAPACITY)
-    init_timeout_secs: float | None = Field(default=None, gt=0, le=LONGEST_INIT_TIMEOUT_SECS)
-    python_executable: Annotated[str, Field(min_length=1)] | None = None
-    enable_backpressure: bool | None = None
+
+class OverridesForm(_Form):
+    """The key of `metadata.multiprocess` that is not a setting."""
+
     executor_overrides: dict[str, Name] | None = Field(
         default=None, json_schema_extra=_says("an object of node id to executor name")
     )
+
+
+# `metadata.multiprocess`. Its other keys are declared in runtime/config/settings.py.
+MultiprocessForm = create_model("MultiprocessForm", __base__=OverridesForm, **_manifest_settings())
 
 
 class MetadataForm(_Form):

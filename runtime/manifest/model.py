@@ -44,13 +44,14 @@ class DataTypeHint(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MultiprocessSettings:
-    """What a manifest asks for in `metadata.multiprocess`; None where it says nothing."""
+    """The content of `metadata.multiprocess` of a manifest.
 
-    max_processes_per_session: int | None = None
-    channel_capacity: int | None = None
-    init_timeout_secs: float | None = None
-    python_executable: str | None = None
-    enable_backpressure: bool | None = None
+    Attributes:
+        values: the settings that the manifest has, by the names of runtime.toml's [multiprocess].
+        executor_overrides: the executors that it chooses, by node.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=_nothing)
     executor_overrides: Mapping[NodeId, str] = field(default_factory=_nothing)
 
 

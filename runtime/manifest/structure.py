@@ -5,15 +5,10 @@ faults are found together with those of single keys.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
+from ..config import MOST_CONNECTIONS, MOST_NODES
 from ..documents import Document, Path, Problem, did_you_mean
 from .cycles import cycles
-
-# Ceilings of the format; the operator's own are limits.max_manifest_nodes and _connections. Beyond
-# these, comparing names would take a hostile manifest's word for how long that may last.
-MOST_NODES: Final = 1_000
-MOST_CONNECTIONS: Final = 10_000
 
 
 def structure_problems(document: Document) -> Iterator[Problem]:

@@ -1,9 +1,9 @@
 """Plans: which node runs where, with which settings, and why."""
 
+from ..config import Source
 from .effective_settings import (
     EffectiveSettings,
     Setting,
-    Source,
     effective_settings,
     refused_settings,
 )

@@ -96,7 +96,7 @@ def check_document(
     """Check what can be checked of a document that is no valid manifest."""
     executable = _at(document.value, (*_MULTIPROCESS, "python_executable"))
     if isinstance(executable, str) and executable:
-        asked = MultiprocessSettings(python_executable=executable)
+        asked = MultiprocessSettings({"python_executable": executable})
         for problem in refused_settings(asked, config):
             checker.fault(problem.path, problem.message)
     nodes = _at(document.value, ("nodes",))

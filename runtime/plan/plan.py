@@ -233,7 +233,7 @@ def _size_problems(manifest: Manifest, config: RuntimeConfig) -> Iterator[Proble
 
 def _excess_processes(plan: Plan) -> str:
     """Return what is wrong if the plan needs more processes than a session may have."""
-    most, needed = plan.settings.max_processes_per_session, plan.process_count
+    most, needed = plan.settings.setting("max_processes_per_session"), plan.process_count
     if needed <= most.value:
         return ""
     names = ", ".join(node.node_id for node in plan.nodes if node.has_process)

@@ -1,15 +1,10 @@
-"""Every effective setting, with where it comes from, for people and scripts."""
+"""Every setting with its value and its source, for people and scripts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from ..config import RuntimeConfig, Section
-from .effective_settings import EffectiveSettings, Source
-
-_ENVIRONMENT = {
-    "server.bind_address": "GRPC_BIND_ADDRESS",
-    "server.require_auth": "GRPC_REQUIRE_AUTH",
-}
+from ..config import Origin, RuntimeConfig, Section, Source, with_environment
+from .effective_settings import EffectiveSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +12,11 @@ class SettingEntry:
     """One setting.
 
     Attributes:
-        key: with its table, as in "limits.max_sessions".
-        value: as JSON can carry it.
-        source: "manifest", "environment", "runtime.toml" or "default".
-        note: what became of the value that was asked for; mostly empty.
-        description: what it means.
+        key: with its table, such as "limits.max_sessions".
+        value: in a form that JSON can carry.
+        source: "manifest", "command line", "environment", "runtime.toml", "code" or "default".
+        note: the option, variable or file that set it, or how the value was capped; mostly empty.
+        description: its meaning.
     """
 
     key: str
@@ -36,41 +31,36 @@ def setting_entries(
     effective: EffectiveSettings | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[SettingEntry]:
-    """Yield every setting in the order of its table.
+    """Yield every setting, in the order of the declarations.
 
     Args:
-        config: the operator's.
-        effective: of one session; what its manifest says goes before the operator's.
-        environment: whose variables go before runtime.toml.
+        config: the operator's settings.
+        effective: the settings of one session, instead of the operator's for it.
+        environment: its variables override runtime.toml.
+
+    Raises:
+        ConfigError: the value of a variable is not valid.
     """
-    of_session = {} if effective is None else _of_session(effective)
-    for listed in _of_section("", config):
-        variable = _ENVIRONMENT.get(listed.key)
-        said = (environment or {}).get(variable, "") if variable is not None else ""
-        if listed.key in of_session:
-            value, source, note = of_session[listed.key]
-            yield SettingEntry(listed.key, value, source, note, listed.description)
-        elif said:
-            yield SettingEntry(listed.key, said, "environment", str(variable), listed.description)
-        else:
-            yield listed
+    config = with_environment(config, environment or {})
+    notes: dict[str, str] = {}
+    if effective is not None:
+        config = config.model_copy(update={"multiprocess": effective.values})
+        notes = {f"multiprocess.{name}": note for name, note in effective.notes.items()}
+    yield from _of_section("", config, notes)
 
 
-def _of_section(table: str, section: Section) -> Iterator[SettingEntry]:
+def _of_section(table: str, section: Section, notes: Mapping[str, str]) -> Iterator[SettingEntry]:
     for name, field in type(section).model_fields.items():
         key, value = f"{table}{name}", getattr(section, name)
         if isinstance(value, Section):
-            yield from _of_section(f"{key}.", value)
+            yield from _of_section(f"{key}.", value, notes)
             continue
-        is_said = name in section.model_fields_set
-        source = Source.RUNTIME_TOML if is_said else Source.DEFAULT
+        origin = section.origin(name)
         plain = section.model_dump(mode="json", include={name})[name]
-        yield SettingEntry(key, plain, source.value, description=field.description or "")
+        note = notes.get(key) or _origin_note(origin)
+        yield SettingEntry(key, plain, origin.source.label, note, field.description or "")
 
 
-def _of_session(effective: EffectiveSettings) -> dict[str, tuple[object, str, str]]:
-    settings = {field.name: getattr(effective, field.name) for field in fields(effective)}
-    return {
-        f"multiprocess.{name}": (setting.value, setting.source.value, setting.note)
-        for name, setting in settings.items()
-    }
+def _origin_note(origin: Origin) -> str:
+    """Return the name of an origin, unless its source already has that name."""
+    return "" if origin.name == Source.RUNTIME_TOML.label else origin.name

@@ -111,7 +111,7 @@ class Runtime:
             executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
             self._opened += 1
             number = self._opened
-            budget_bytes = plan.settings.shared_memory_budget_bytes.value
+            budget_bytes = plan.settings.values.shared_memory_budget_bytes
             domain = self._instance.domain(number, budget_bytes)
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
@@ -124,7 +124,7 @@ class Runtime:
                 domain.remove()
 
     async def _check_interpreter(self, plan: Plan) -> None:
-        setting = plan.settings.python_executable
+        setting = plan.settings.setting("python_executable")
         if setting.value is None or not plan.process_count:
             return
         fault = await self._interpreters.fault(setting.value)

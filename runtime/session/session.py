@@ -62,7 +62,7 @@ class Session:
         self.plan = plan
         self.limits = limits = bounds.limits
         self.state = SessionState.INITIALIZING
-        settings = plan.settings
+        settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
             {str(node): readers for node, readers in plan.successors.items()},
@@ -70,9 +70,9 @@ class Session:
                 node.node_id for node in plan.nodes if executors[node.executor].uses_processes
             ],
             bounds=Bounds(
-                settings.channel_capacity.value,
-                settings.channel_bytes.value,
-                drop_oldest=not settings.enable_backpressure.value,
+                settings.channel_capacity,
+                settings.channel_bytes,
+                drop_oldest=not settings.enable_backpressure,
             ),
             domain=domain,
         )
@@ -88,9 +88,9 @@ class Session:
                 node,
                 session_id,
                 self._wiring,
-                settings.init_timeout_secs.value,
-                settings.cleanup_grace_period_secs.value,
-                settings.python_executable.value,
+                settings.init_timeout_secs,
+                settings.cleanup_grace_period_secs,
+                settings.python_executable,
                 self._reporter(node.node_id),
                 self._released,
                 limits.max_memory_bytes,
@@ -296,7 +296,7 @@ class Session:
 
     async def _finish(self) -> None:
         """Let every node go, when all have cleaned up, which is all that they have left to do."""
-        grace = self.plan.settings.cleanup_grace_period_secs.value
+        grace = self.plan.settings.values.cleanup_grace_period_secs
         with trio.move_on_after(grace + _SPARE_SECONDS) as waiting:
             for task in self._tasks.values():
                 await task.done.wait()

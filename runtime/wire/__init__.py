@@ -39,7 +39,7 @@ from .services import (
     STREAM_PIPELINE,
     STREAMING_SERVICE,
 )
-from .tokens import AUTHORIZATION, TOKEN_RULE, authorization_value, is_token, token_of
+from .tokens import AUTHORIZATION, authorization_value, token_of
 
 if TYPE_CHECKING:
     from .descriptors import DescribedFile, described_files, descriptor_set
@@ -225,7 +225,6 @@ __all__ = [
     "StreamingPipelineServiceBase",
     "StreamingPipelineServiceStub",
     "Subscribe",
-    "TOKEN_RULE",
     "TapEvent",
     "TensorBuffer",
     "TensorDtype",
@@ -239,7 +238,6 @@ __all__ = [
     "authorization_value",
     "described_files",
     "descriptor_set",
-    "is_token",
     "token_of",
 ]
 

@@ -1,23 +1,11 @@
-"""Bearer tokens: which characters they have, and how a call carries one."""
+"""Bearer tokens: how a call carries one."""
 
 from typing import Final
 
 AUTHORIZATION: Final = "authorization"
 """The metadata key that carries the token."""
 
-TOKEN_RULE: Final = "a token must be ASCII text without blanks, and not empty"  # noqa: S105 (no secret)
-"""What `is_token` requires, for error messages."""
-
 _SCHEME: Final = "bearer "
-
-
-def is_token(text: str) -> bool:
-    """Return whether a text can be a token: printable ASCII, no blanks, not empty.
-
-    >>> is_token("s3cret"), is_token("two words"), is_token("")
-    (True, False, False)
-    """
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def authorization_value(token: str) -> str:

@@ -69,3 +69,12 @@ def test_tokens_are_never_shown(tmp_path: Path) -> None:
         done = millrace("config", *options, folder=tmp_path)
         assert done.returncode == 0
         assert "very-secret" not in done.stdout + done.stderr
+
+
+def test_node_types_of_the_command_line_are_not_said_to_be_in_runtime_toml(tmp_path: Path) -> None:
+    nodes = tmp_path / "own_nodes.py"
+    nodes.write_text("")
+    options = ("--nodes", nodes, "--nodes", "X=own_nodes:X")
+    shown = json.loads(millrace("config", *options, "--json", folder=tmp_path).stdout)
+    for key in ("nodes", "catalogue.paths"):
+        assert (shown[key]["source"], shown[key]["note"]) == ("command line", "--nodes")

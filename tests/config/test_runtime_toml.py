@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,17 @@ from runtime.config import (
     Limits,
     Log,
     Multiprocess,
+    Origin,
     Pattern,
     Routing,
     RuntimeConfig,
     Server,
+    Source,
+    declarations,
     load_config,
     parse_config,
+    with_environment,
+    with_value,
 )
 from runtime.errors import ConfigError
 
@@ -146,3 +153,68 @@ def test_all_faults_come_at_once_in_the_order_of_the_file():
         "runtime.toml:3:",
         "runtime.toml:5:",
     ]
+
+
+def test_runtime_toml_is_the_text_that_the_declarations_give() -> None:
+    text = subprocess.run(
+        [sys.executable, "-m", "runtime.config"], capture_output=True, text=True, check=True
+    ).stdout
+    assert text == (REPOSITORY / "runtime.toml").read_text(), (
+        "regenerate it: python -m runtime.config > runtime.toml"
+    )
+
+
+def test_every_number_has_an_upper_bound() -> None:
+    schema = RuntimeConfig.model_json_schema()
+    tables = {"": schema, **schema["$defs"]}
+    unbounded = [
+        f"{table}.{name}"
+        for table, section in tables.items()
+        for name, field in section.get("properties", {}).items()
+        if field.get("type") in ("integer", "number") and "maximum" not in field
+    ]
+    assert unbounded == []
+
+
+def test_every_setting_says_what_it_means_in_one_phrase() -> None:
+    for each in declarations(RuntimeConfig):
+        assert each.meaning, each.key
+        assert not each.meaning.endswith("."), each.key
+        assert each.default != "null" or each.rules.example, each.key
+
+
+def test_a_cap_and_a_list_of_allowed_values_are_settings_themselves() -> None:
+    keys = {each.key for each in declarations(RuntimeConfig)}
+    for each in declarations(RuntimeConfig):
+        if each.rules.capped_by:
+            assert each.rules.capped_by in keys
+        if each.rules.allowed_by:
+            assert f"{each.table}.{each.rules.allowed_by}" in keys
+
+
+def test_a_value_knows_the_file_that_it_comes_from() -> None:
+    config = parse_config("[limits]\nmax_sessions = 100\n[nodes]\nX = 'a:B'", "prod.toml")
+    assert config.limits.origin("max_sessions") == Origin(Source.RUNTIME_TOML, "prod.toml")
+    assert config.origin("nodes") == Origin(Source.RUNTIME_TOML, "prod.toml")
+    assert config.limits.origin("max_total_processes") == Origin(Source.DEFAULT)
+    assert Limits(max_sessions=3).origin("max_sessions") == Origin(Source.CODE)
+    assert config.limits == Limits()
+
+
+def test_the_command_line_overrides_the_environment_in_any_order() -> None:
+    option = Origin(Source.COMMAND_LINE, "--bind")
+    environment = {"GRPC_BIND_ADDRESS": "0.0.0.0:7"}
+    config = parse_config("[server]\nbind_address = '0.0.0.0:1'")
+    assert with_environment(config, environment).server.bind_address == "0.0.0.0:7"
+    config = with_value(config, "server.bind_address", "0.0.0.0:9", option)
+    config = with_environment(config, environment)
+    assert config.server.bind_address == "0.0.0.0:9"
+    assert config.server.origin("bind_address") == option
+
+
+def test_a_wrong_value_of_the_command_line_is_named_by_its_option() -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_value(
+            RuntimeConfig(), "server.bind_address", "99", Origin(Source.COMMAND_LINE, "--bind")
+        )
+    assert str(caught.value).startswith('--bind: got "99"; expected "host:port" such as')

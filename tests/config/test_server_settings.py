@@ -43,9 +43,9 @@ def test_tokens_come_from_the_environment_and_from_a_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"GRPC_BIND_ADDRESS": "50051"}, "GRPC_BIND_ADDRESS: got '50051'; expected \"host:port\""),
-        ({"GRPC_BIND_ADDRESS": "127.0.0.1:70000"}, "GRPC_BIND_ADDRESS: got '127.0.0.1:70000'"),
-        ({"GRPC_REQUIRE_AUTH": "maybe"}, "GRPC_REQUIRE_AUTH: got 'maybe'; expected true or false"),
+        ({"GRPC_BIND_ADDRESS": "50051"}, 'GRPC_BIND_ADDRESS: got "50051"; expected "host:port"'),
+        ({"GRPC_BIND_ADDRESS": "127.0.0.1:70000"}, 'GRPC_BIND_ADDRESS: got "127.0.0.1:70000"'),
+        ({"GRPC_REQUIRE_AUTH": "maybe"}, 'GRPC_REQUIRE_AUTH: got "maybe"; expected true or false'),
         ({"GRPC_REQUIRE_AUTH": "true"}, "tokens are required, but there are none"),
         ({"GRPC_AUTH_TOKENS": "schlüssel"}, "a token must be ASCII"),
     ],

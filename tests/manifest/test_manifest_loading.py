@@ -74,7 +74,7 @@ def test_a_manifest_says_what_its_keys_say():
     assert manifest.metadata.created_at == "2026-01-31T12:00:00Z"
     assert manifest.metadata.extra == {"owner": {"team": ["audio"]}}
     assert manifest.metadata.multiprocess == MultiprocessSettings(
-        channel_capacity=7, executor_overrides={NodeId("echo"): "native"}
+        {"channel_capacity": 7}, {NodeId("echo"): "native"}
     )
     chunk, echo = manifest.nodes
     assert chunk.params == {"chunkSize": 256}

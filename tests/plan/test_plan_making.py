@@ -70,8 +70,8 @@ def test_params_arrive_checked_in_snake_case():
 
 def test_settings_come_with_their_source():
     plan = planned(pipeline("a", channel_capacity=5), toml="[multiprocess]\nchannel_bytes = 99")
-    assert (plan.settings.channel_capacity.value, plan.settings.channel_bytes.value) == (5, 99)
-    assert plan.settings.channel_bytes.source is Source.RUNTIME_TOML
+    assert (plan.settings.values.channel_capacity, plan.settings.values.channel_bytes) == (5, 99)
+    assert plan.settings.setting("channel_bytes").source is Source.RUNTIME_TOML
 
 
 def test_a_wrong_param_is_named_with_line_node_type_and_form():
@@ -159,7 +159,7 @@ def test_a_manifest_s_interpreter_must_be_allowed():
     (fault,) = faults_of(manifest)
     assert fault.startswith('metadata.multiprocess.python_executable: got "/tmp/evil"; expected')
     toml = "[multiprocess]\nallowed_python_executables = ['/tmp/evil']"
-    assert planned(manifest, toml=toml).settings.python_executable.value == "/tmp/evil"
+    assert planned(manifest, toml=toml).settings.values.python_executable == "/tmp/evil"
 
 
 def test_more_nodes_than_the_operator_allows_are_refused_before_any_import(

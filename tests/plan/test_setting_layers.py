@@ -142,12 +142,12 @@ def test_a_manifest_cannot_say_what_is_the_operator_s(key: str) -> None:
     ("key", "variable", "value"),
     [
         ("server.bind_address", "GRPC_BIND_ADDRESS", "0.0.0.0:7"),
-        ("server.require_auth", "GRPC_REQUIRE_AUTH", "true"),
+        ("server.require_auth", "GRPC_REQUIRE_AUTH", False),
     ],
 )
-def test_the_environment_goes_before_runtime_toml(key: str, variable: str, value: str) -> None:
+def test_the_environment_overrides_runtime_toml(key: str, variable: str, value: object) -> None:
     config = parse_config(toml(key, OPERATOR[key][0]))
-    listed = setting_entries(config, environment={variable: value})
+    listed = setting_entries(config, environment={variable: str(value)})
     (found,) = [each for each in listed if each.key == key]
     assert (found.value, found.source, found.note) == (value, "environment", variable)
 

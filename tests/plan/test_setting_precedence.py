@@ -29,11 +29,10 @@ def toml(key: str, value: object) -> RuntimeConfig:
 @pytest.mark.parametrize(("key", "default", "operator", "manifest"), MANIFEST_KEYS)
 def test_the_manifest_goes_before_runtime_toml_before_the_default(key, default, operator, manifest):
     silent, config = MultiprocessSettings(), toml(key, operator)
-    asked = MultiprocessSettings(**{key: manifest})
+    asked = MultiprocessSettings({key: manifest})
 
-    def found(asked: MultiprocessSettings, config: RuntimeConfig) -> Setting[Any]:
-        setting: Setting[Any] = getattr(effective_settings(asked, config), key)
-        return setting
+    def found(asked: MultiprocessSettings, config: RuntimeConfig) -> Setting:
+        return effective_settings(asked, config).setting(key)
 
     assert found(silent, RuntimeConfig()) == Setting(default, Source.DEFAULT)
     assert found(silent, config) == Setting(operator, Source.RUNTIME_TOML)
@@ -44,26 +43,26 @@ def test_the_manifest_goes_before_runtime_toml_before_the_default(key, default, 
 @pytest.mark.parametrize(("key", "default", "operator"), OPERATOR_KEYS)
 def test_what_a_manifest_cannot_say_is_the_operator_s(key, default, operator):
     silent = MultiprocessSettings()
-    assert getattr(effective_settings(silent, RuntimeConfig()), key) == Setting(
+    assert effective_settings(silent, RuntimeConfig()).setting(key) == Setting(
         default, Source.DEFAULT
     )
-    assert getattr(effective_settings(silent, toml(key, operator)), key) == Setting(
+    assert effective_settings(silent, toml(key, operator)).setting(key) == Setting(
         operator, Source.RUNTIME_TOML
     )
 
 
 def test_one_key_said_leaves_the_others_where_they_were():
     settings = effective_settings(
-        MultiprocessSettings(channel_capacity=5), toml("init_timeout_secs", 7.0)
+        MultiprocessSettings({"channel_capacity": 5}), toml("init_timeout_secs", 7.0)
     )
-    assert settings.channel_capacity.source is Source.MANIFEST
-    assert settings.init_timeout_secs.source is Source.RUNTIME_TOML
-    assert settings.enable_backpressure.source is Source.DEFAULT
+    assert settings.setting("channel_capacity").source is Source.MANIFEST
+    assert settings.setting("init_timeout_secs").source is Source.RUNTIME_TOML
+    assert settings.setting("enable_backpressure").source is Source.DEFAULT
 
 
 def test_a_value_equal_to_the_default_still_comes_from_who_said_it():
     settings = effective_settings(MultiprocessSettings(), toml("channel_capacity", 100))
-    assert settings.channel_capacity == Setting(100, Source.RUNTIME_TOML)
+    assert settings.setting("channel_capacity") == Setting(100, Source.RUNTIME_TOML)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +73,13 @@ def test_the_limit_of_all_processes_caps_a_session(asked, said, source):
     if said is not None:
         text += f"[multiprocess]\nmax_processes_per_session = {said}"
     settings = effective_settings(
-        MultiprocessSettings(max_processes_per_session=asked), parse_config(text)
+        MultiprocessSettings({} if asked is None else {"max_processes_per_session": asked}),
+        parse_config(text),
     )
-    setting = settings.max_processes_per_session
+    setting = settings.setting("max_processes_per_session")
     assert (setting.value, setting.source) == (7, source)
     assert str(setting) == (
-        f"7 ({source.value}, {asked or said} asked for, capped by limits.max_total_processes)"
+        f"7 ({source.label}, {asked or said} asked for, capped by limits.max_total_processes)"
     )
 
 
@@ -89,7 +89,7 @@ def test_a_setting_says_its_source():
 
 
 def test_a_manifest_s_interpreter_runs_only_if_the_operator_lists_it():
-    asked = MultiprocessSettings(python_executable="/opt/b")
+    asked = MultiprocessSettings({"python_executable": "/opt/b"})
     allowing = parse_config("[multiprocess]\nallowed_python_executables = ['/opt/a', '/opt/b']")
     assert list(refused_settings(asked, allowing)) == []
     assert list(refused_settings(asked, toml("python_executable", "/opt/b"))) == []

@@ -149,6 +149,11 @@ def test_a_port_that_is_taken_is_a_clear_error(tmp_path: Path) -> None:
     ("arguments", "variables", "said"),
     [
         (["--bind", "nonsense"], {}, "host:port"),
+        (
+            ["--bind", "99"],
+            {"GRPC_BIND_ADDRESS": "127.0.0.1:0"},
+            '--bind: got "99"; expected',
+        ),
         ([], {"GRPC_REQUIRE_AUTH": "1"}, "GRPC_AUTH_TOKENS"),
     ],
 )

@@ -1,7 +1,8 @@
 """Manifests of the contract to JSON ones, and back."""
 
 import json
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
 from ...manifest import Capabilities, Manifest, MultiprocessSettings, NodeManifest
 from .. import (
@@ -16,6 +17,12 @@ from .. import (
     RuntimeHint,
 )
 from .. import NodeManifest as NodeMessage
+
+_OVERRIDES: Final = "executor_overrides"
+# Every field but the overrides is a setting of the same name, declared in runtime/config.
+_SETTINGS: Final = tuple(
+    field.name for field in fields(MultiprocessConfig) if field.name != _OVERRIDES
+)
 
 
 def manifest_value(message: PipelineManifest) -> dict[str, Any]:
@@ -37,15 +44,9 @@ def _metadata_value(message: ManifestMetadata) -> dict[str, Any]:
         "created_at": message.created_at,
     }
     if (asked := message.multiprocess) is not None:
-        settings = {
-            "max_processes_per_session": asked.max_processes_per_session,
-            "channel_capacity": asked.channel_capacity,
-            "init_timeout_secs": asked.init_timeout_secs,
-            "python_executable": asked.python_executable,
-            "enable_backpressure": asked.enable_backpressure,
-        }
+        settings = {name: getattr(asked, name) for name in _SETTINGS}
         value["multiprocess"] = {key: each for key, each in settings.items() if each is not None}
-        value["multiprocess"]["executor_overrides"] = dict(asked.executor_overrides)
+        value["multiprocess"][_OVERRIDES] = dict(asked.executor_overrides)
     return value
 
 
@@ -100,14 +101,8 @@ def manifest_message(manifest: Manifest) -> PipelineManifest:
 def _multiprocess_message(settings: MultiprocessSettings) -> MultiprocessConfig | None:
     if settings == MultiprocessSettings():
         return None
-    return MultiprocessConfig(
-        max_processes_per_session=settings.max_processes_per_session,
-        channel_capacity=settings.channel_capacity,
-        init_timeout_secs=settings.init_timeout_secs,
-        python_executable=settings.python_executable,
-        enable_backpressure=settings.enable_backpressure,
-        executor_overrides={str(k): v for k, v in settings.executor_overrides.items()},
-    )
+    overrides = {str(node): executor for node, executor in settings.executor_overrides.items()}
+    return MultiprocessConfig(**settings.values, executor_overrides=overrides)
 
 
 def _node_message(node: NodeManifest) -> NodeMessage:
