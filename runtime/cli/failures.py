@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ..errors import CallerError, ManifestError, MillraceError, sole_error
+from ..errors import CallerError, ConfigError, ManifestError, MillraceError, sole_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,7 +62,7 @@ def _say(error: BaseException, console: "Console", *, verbose: bool) -> int:
     if verbose:
         lines = traceback.format_exception(error)
         console.print("".join(lines).rstrip(), style="dim", markup=False, soft_wrap=True)
-    if isinstance(error, ManifestError):
+    if isinstance(error, ManifestError | ConfigError):
         _say_faults(error, console)
         return NOT_VALID
     if isinstance(error, MillraceError):
@@ -77,7 +77,7 @@ def _say(error: BaseException, console: "Console", *, verbose: bool) -> int:
     return FAILED
 
 
-def _say_faults(error: ManifestError, console: "Console") -> None:
+def _say_faults(error: ManifestError | ConfigError, console: "Console") -> None:
     from rich.text import Text
 
     for fault in error.faults:

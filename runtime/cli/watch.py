@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from ..config import load_config
-from ..errors import CallerError
+from ..errors import ConfigError
 from .failures import CommandError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _watched(manifest: Path, nodes: list[str], config: Path | None) -> Iterator[
     """Yield the files and folders to watch; the rest is what the run itself finds wrong."""
     try:
         sources = load_config(config).catalogue.paths
-    except CallerError:
+    except ConfigError:
         sources = ()
     yield manifest.parent
     for each in (*sources, *nodes):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..errors import Fault, ManifestError
+from ..errors import ConfigError, Fault, ManifestError
 
 # Nobody mends more in one go; and a hostile document of a megabyte must not cost a suggestion for
 # each of its hundred thousand mistakes, nor an error message longer than itself.
@@ -37,7 +37,7 @@ class FaultList:
         for fault in faults:
             self.add(fault.where, fault.message)
 
-    def raise_any(self, error: type[ManifestError] = ManifestError) -> None:
+    def raise_any(self, error: type[ManifestError | ConfigError] = ManifestError) -> None:
         """Raise one error with all faults, if there are any.
 
         Raises:

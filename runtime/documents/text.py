@@ -1,9 +1,9 @@
 """Characters and bytes of a document."""
 
-from ..errors import Fault, ManifestError
+from ..errors import ConfigError, Fault, ManifestError
 
 
-def decoded(raw: bytes, name: str, error: type[ManifestError]) -> str:
+def decoded(raw: bytes, name: str, error: type[ManifestError | ConfigError]) -> str:
     """Return the text of a file; a byte order mark is dropped.
 
     Raises:

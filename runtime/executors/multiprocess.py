@@ -17,9 +17,8 @@ from actors import DataError, Progress
 
 from ..config import RuntimeConfig
 from ..errors import (
-    HookError,
+    ErrorRecord,
     InitTimeoutError,
-    KindError,
     LimitError,
     MemoryLimitError,
     NodeError,
@@ -227,8 +226,8 @@ class _Proxy:
             case Done(statistics):
                 task.statistics = statistics
                 task.done.set()
-            case Failure() as failed:
-                self._failure = self._error_of(failed)
+            case Failure(record):
+                self._failure = self._error_of(record)
                 return False
             case TappedItem() | InterceptQuestion() | ControlApplied() | BarrierReached():
                 self._receive_control(received)
@@ -247,13 +246,16 @@ class _Proxy:
         except DataError as error:
             raise MalformedMessageError(str(error)) from error
 
-    def _error_of(self, failed: Failure) -> NodeError | LimitError:
-        """Return the error that the process told of."""
-        if failed.no_room:
-            return SharedMemoryError(failed.message, node_id=failed.node_id)
-        error = _as_error(failed)
+    def _error_of(self, record: ErrorRecord) -> NodeError | LimitError:
+        """Return the error that the process reported."""
+        error = record.to_error(NodeError)
+        if isinstance(error, SharedMemoryError):
+            return error
+        if not isinstance(error, NodeError):
+            # A process whose actor has taken it over does not choose the class of our errors.
+            return NodeError(self._task.node_id, str(error), stack_trace=error.stack_trace)
         limit = self._task.max_memory_bytes
-        if limit and is_exhaustion(f"{failed.exception_type}\n{failed.stack_trace}"):
+        if limit and is_exhaustion(f"{record.exception_type}\n{error.stack_trace}"):
             return MemoryLimitError(error.node_id, limit, error.message, error.stack_trace)
         return error
 
@@ -282,16 +284,6 @@ def _ignore_notice(_notice: Notice) -> None:
 
 def _no_refresh() -> None:
     """Leave the figures as they are: the process cannot be asked."""
-
-
-def _as_error(failed: Failure) -> NodeError:
-    if failed.hook:
-        return HookError(
-            failed.node_id, failed.hook, failed.exception_type, failed.message, failed.stack_trace
-        )
-    if failed.wrong_kind:
-        return KindError(failed.node_id, failed.message)
-    return NodeError(failed.node_id, failed.message, stack_trace=failed.stack_trace)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import trio_asyncio
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
 
-from ..errors import LimitError, MillraceError, sole_error
+from ..errors import InternalError, LimitError, MillraceError, sole_error
 from ..wire.codec import Buffer, Codec, DecodeError
 from .faults import CallError, StoppingError, status_of
 from .frame_writer import FrameWriter
@@ -238,7 +238,7 @@ async def _outcome(call: Call[Any, Any], answer: Answer) -> MillraceError | None
         if isinstance(real, MillraceError):
             return real
         _log.error("call failed", exc_info=real, extra={"peer": call.peer})
-        return MillraceError("internal error; the server's log has more")
+        return InternalError("internal error; the server's log has more")
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from grpclib.const import Status
 
 from .. import errors
-from ..errors import CallerError, MillraceError, sole_error
+from ..errors import CallerError, InternalError, MillraceError, OperationalError, sole_error
 from ..wire import InitProgressUpdate
 
 _log = logging.getLogger("millrace.service")
@@ -39,7 +39,7 @@ class RequestError(CallerError):
     """A message that the contract does not have at this place."""
 
 
-class StoppingError(MillraceError):
+class StoppingError(OperationalError):
     """The server is going down, and this session with it."""
 
 
@@ -67,7 +67,7 @@ def as_told(failure: BaseException) -> MillraceError:
             _log.error("pipeline failed", exc_info=error)
         return error
     _log.error("call failed", exc_info=error)
-    return MillraceError("internal error; the server's log has more")
+    return InternalError("internal error; the server's log has more")
 
 
 def progress_of_failure(error: MillraceError) -> InitProgressUpdate:

@@ -19,12 +19,11 @@ from runtime import (
     ResourceLimits,
     SessionClosedError,
     UnknownNodeError,
-    errors,
 )
 from runtime.client import RemoteRuntime
 from runtime.service import GrpcServer
 from runtime.wire import ErrorResponse, ErrorType
-from runtime.wire.conversion import error_message, error_of
+from runtime.wire.conversion import error_of
 from tests.session.pipelines import chain, manifest
 
 from .conftest import Client, Serve
@@ -219,49 +218,6 @@ async def test_an_error_of_the_block_is_raised_as_it_is(server: GrpcServer, clie
 
     with pytest.raises(KeyError, match="mine"):
         await client(server, body)
-
-
-ERRORS = [
-    errors.MillraceError("text"),
-    errors.CallerError("text"),
-    errors.ManifestError([errors.Fault("where", "what"), errors.Fault("", "more")]),
-    errors.ConfigError([errors.Fault("where", "what")]),
-    errors.InputError("text"),
-    errors.UnknownNodeError("text"),
-    errors.LimitError("text", node_id="n", stack_trace="trace"),
-    errors.SharedMemoryError("text", node_id="n"),
-    errors.MemoryLimitError("n", 1024, "how", "trace"),
-    errors.AuthenticationError("text"),
-    errors.VersionMismatchError("text"),
-    errors.SessionClosedError("text"),
-    errors.PipelineError("text"),
-    errors.NodeError("n", "text", stack_trace="trace"),
-    errors.KindError("n", "text"),
-    errors.HookError("n", "flush", "ValueError", "text", "trace"),
-    errors.InitTimeoutError("n", 3),
-    errors.ProcessExitError("n", "running", exit_status=3, stack_trace="trace"),
-    errors.SpawnError("n", "text"),
-    errors.ServerError("text"),
-    errors.UnreachableError("text"),
-]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_travels_with_its_class_and_all_that_it_knows(error: MillraceError) -> None:
-    found = error_of(error_message(error))
-    assert type(found) is type(error)
-    assert str(found) == str(error)
-    known = {**vars(error), "node_id": error.node_id, "stack_trace": error.stack_trace}
-    assert vars(found) == known
-
-
-def test_every_error_of_the_tree_travels() -> None:
-    declared = {
-        each
-        for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, MillraceError)
-    }
-    assert {type(error) for error in ERRORS} == declared
 
 
 @pytest.mark.parametrize("context", ["", "{", '{"error": 1}', '{"error": "HookError"}', "[]"])

@@ -64,5 +64,6 @@ def test_examples_in_docstrings_are_shown_as_code() -> None:
 
 
 def test_the_reference_has_every_name_of_the_runtime() -> None:
-    page = (ROOT / "docs/reference/runtime.md").read_text("utf-8")
-    assert set(re.findall(r"^::: runtime\.(\w+)$", page, re.MULTILINE)) == set(runtime.__all__)
+    pages = [ROOT / f"docs/reference/{name}.md" for name in ("runtime", "errors")]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    assert set(re.findall(r"^::: runtime\.(\w+)$", text, re.MULTILINE)) == set(runtime.__all__)

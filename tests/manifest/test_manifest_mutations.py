@@ -87,7 +87,7 @@ def mutants(draw_: st.DrawFn) -> dict[str, Any]:
     return value
 
 
-def check_faults(error: ManifestError) -> None:
+def check_faults(error: ManifestError | ConfigError) -> None:
     assert error.faults
     assert all(fault.message and "\n" not in str(fault) for fault in error.faults)
 

@@ -19,13 +19,15 @@ def tree(root: type[MillraceError] = MillraceError) -> Iterator[type[MillraceErr
         yield from tree(each)
 
 
-OURS = sorted({each for each in tree() if each.__module__ == "runtime.errors"}, key=str)
+OURS = sorted({each for each in tree() if each.__module__ == "runtime.errors.tree"}, key=str)
 # What a client is told of each class.
 TABLE: dict[str, tuple[str, Status]] = {
     "MillraceError": ("INTERNAL", Status.INTERNAL),
+    "OperationalError": ("INTERNAL", Status.INTERNAL),
+    "InternalError": ("INTERNAL", Status.INTERNAL),
     "CallerError": ("VALIDATION", Status.INVALID_ARGUMENT),
     "ManifestError": ("VALIDATION", Status.INVALID_ARGUMENT),
-    "ConfigError": ("VALIDATION", Status.INVALID_ARGUMENT),
+    "ConfigError": ("INTERNAL", Status.INTERNAL),
     "InputError": ("TYPE_VALIDATION", Status.INVALID_ARGUMENT),
     "UnknownNodeError": ("VALIDATION", Status.INVALID_ARGUMENT),
     "LimitError": ("RESOURCE_LIMIT", Status.RESOURCE_EXHAUSTED),

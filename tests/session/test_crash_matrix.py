@@ -147,7 +147,7 @@ def write_module(path: Path, how: str) -> str:
     """Write a module that misbehaves when a node imports it; return its actor as a node type."""
     name = f"culprit_{abs(hash(str(path)))}"
     path.with_name(f"{name}.py").write_text(
-        "from tests.pipeline import culprit\n"
+        "from tests.session import culprit\n"
         f"culprit.misbehave_in_a_node({how!r}, {str(path)!r})\n"
         "class Culprit(culprit.Culprit):\n    pass\n"
     )

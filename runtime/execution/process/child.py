@@ -18,7 +18,7 @@ import trio
 from actors import Actor, Context, Progress
 
 from ...catalogue import load_actor
-from ...errors import HookError, KindError, NodeError, SharedMemoryError, sole_error
+from ...errors import ErrorRecord, HookError, NodeError, SharedMemoryError, sole_error
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
 from ..actor_loop import ActorLoop
@@ -259,19 +259,7 @@ class _Node:
         if is_exhaustion(error.stack_trace):
             raise_soft_limit()
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._send(
-                Failure(
-                    error.node_id,
-                    error.detail
-                    if isinstance(error, HookError | SharedMemoryError)
-                    else error.message,
-                    error.stack_trace,
-                    error.hook if isinstance(error, HookError) else "",
-                    error.exception_type if isinstance(error, HookError) else "",
-                    no_room=isinstance(error, SharedMemoryError),
-                    wrong_kind=isinstance(error, KindError),
-                )
-            )
+            await self._send(Failure(ErrorRecord.of(error)))
 
     def _report_progress(self, progress: Progress) -> None:
         self._report(ProgressReport(progress.status, progress.fraction, progress.message))

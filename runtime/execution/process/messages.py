@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ..statistics import NodeStatistics
@@ -74,21 +75,9 @@ class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failure(msgspec.Struct, tag=True, frozen=True):
-    """The node failed.
+    """The error that ended the node."""
 
-    Attributes:
-        hook: that raised; empty where none did.
-        no_room: whether shared memory was exhausted, and no hook raised.
-        wrong_kind: whether it was sent what it does not take, and no hook raised.
-    """
-
-    node_id: str
-    message: str
-    stack_trace: str = ""
-    hook: str = ""
-    exception_type: str = ""
-    no_room: bool = False
-    wrong_kind: bool = False
+    error: ErrorRecord
 
 
 FromNode = ProgressReport | Ready | Done | StatisticsReport | Failure | Notice | ControlFromNode

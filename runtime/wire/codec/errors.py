@@ -1,6 +1,6 @@
 """What goes wrong between messages and their bytes."""
 
-from ...errors import CallerError, MillraceError
+from ...errors import CallerError, OperationalError
 
 
 class DecodeError(CallerError, ValueError):
@@ -20,7 +20,7 @@ class DecodeError(CallerError, ValueError):
         self.offset = offset
 
 
-class EncodeError(MillraceError, ValueError):
+class EncodeError(OperationalError, ValueError):
     """A message that the contract cannot carry: the text names the field, and what it takes.
 
     Attributes:

@@ -1,7 +1,7 @@
-"""Errors to messages of the contract, and back to the same classes of the tree.
+"""Conversion of errors to messages of the contract, and back to the same classes.
 
-The contract has a number for the class of an error. `context`, which it leaves to the server, says
-which error it is and what is known of it, as JSON: `{"error": "ProcessExitError", "signal_name":
+The contract has a number for the class of an error. `context`, whose form it leaves to the server,
+is the rest of the error's record as JSON: `{"error": "ProcessExitError", "signal_name":
 "SIGKILL"}`, or `{"error": "ManifestError", "faults": [{"where": ..., "message": ...}]}`.
 """
 
@@ -10,35 +10,10 @@ from typing import Final
 import msgspec
 
 from ... import errors
-from ...errors import Fault, MillraceError
+from ...errors import ErrorRecord, MillraceError
 from .. import ErrorResponse, ErrorType
 
-_CLASSES: Final[dict[type[MillraceError], tuple[str, ...]]] = {
-    errors.MillraceError: (),
-    errors.CallerError: (),
-    errors.ManifestError: ("faults",),
-    errors.ConfigError: ("faults",),
-    errors.InputError: (),
-    errors.UnknownNodeError: (),
-    errors.LimitError: (),
-    errors.SharedMemoryError: ("detail",),
-    errors.MemoryLimitError: ("limit_bytes",),
-    errors.AuthenticationError: (),
-    errors.VersionMismatchError: (),
-    errors.SessionClosedError: (),
-    errors.PipelineError: (),
-    errors.NodeError: ("message",),
-    errors.HookError: ("message", "hook", "exception_type", "detail"),
-    errors.KindError: ("message",),
-    errors.InitTimeoutError: ("message",),
-    errors.ProcessExitError: ("message", "exit_status", "signal_name"),
-    errors.SpawnError: ("message",),
-    errors.ServerError: (),
-    errors.UnreachableError: (),
-}
-"""Every class that travels, and what it has beside its text."""
-
-# What an error is taken for that only says its number.
+# The class of an error of another server, of which only the number is known.
 _BY_NUMBER: Final[dict[int, type[MillraceError]]] = {
     errors.ErrorType.UNSPECIFIED: errors.PipelineError,
     errors.ErrorType.VALIDATION: errors.CallerError,
@@ -49,63 +24,48 @@ _BY_NUMBER: Final[dict[int, type[MillraceError]]] = {
     errors.ErrorType.INTERNAL: errors.PipelineError,
     errors.ErrorType.TYPE_VALIDATION: errors.InputError,
 }
-_BY_NAME: Final = {kind.__name__: kind for kind in _CLASSES}
-
-
-class _Context(msgspec.Struct, omit_defaults=True):
-    error: str = ""
-    faults: tuple[Fault, ...] = ()
-    message: str = ""
-    hook: str = ""
-    exception_type: str = ""
-    detail: str = ""
-    exit_status: int | None = None
-    signal_name: str = ""
-    limit_bytes: int = 0
 
 
 def error_message(error: MillraceError, *, traces: bool = True) -> ErrorResponse:
-    """Return the message that says an error.
+    """Return the message for an error.
 
     Args:
-        error: any of ours.
-        traces: whether a node's own traceback is told.
+        error: any error of the runtime.
+        traces: whether the message includes the node's own traceback.
     """
-    kind = next(each for each in type(error).__mro__ if each in _CLASSES)
-    context = _Context(kind.__name__, **{name: getattr(error, name) for name in _CLASSES[kind]})
+    record = ErrorRecord.of(error)
+    context = msgspec.structs.replace(record, text="", node_id="", stack_trace="")
     return ErrorResponse(
         error_type=ErrorType(error.error_type),
-        message=str(error),
-        failing_node_id=error.node_id,
+        message=record.text,
+        failing_node_id=record.node_id,
         context=msgspec.json.encode(context).decode(),
-        stack_trace=error.stack_trace if traces else "",
+        stack_trace=record.stack_trace if traces else "",
     )
 
 
 def error_of(message: ErrorResponse) -> MillraceError:
-    """Return the error that a message says: of its very class where the context has it.
+    """Return the error of a message: of its own class if the context has its record.
 
-    A server that says nothing in `context`, or something of its own, is understood by the number.
+    The number decides about an error of a server whose context is empty or has another form.
     """
-    context = _context_of(message.context)
-    kind = _BY_NAME.get(context.error)
+    record = _record_in(message.context)
+    kind = record.error_class
     if kind is None or int(kind.error_type) != int(message.error_type):
-        kind = _BY_NUMBER.get(message.error_type, errors.PipelineError)
-        context = _Context(
-            message=message.message.removeprefix(f"node {message.failing_node_id!r}: ")
-        )
-    # Without its constructor, which would put together a text that is already here.
-    error = kind.__new__(kind)
-    error.args = (message.message,)
-    error.node_id = message.failing_node_id
-    error.stack_trace = message.stack_trace
-    for name in _CLASSES[kind]:
-        setattr(error, name, getattr(context, name))
-    return error
+        # A node error's `message` is its text without the node.
+        own = message.message.removeprefix(f"node {message.failing_node_id!r}: ")
+        record = ErrorRecord(message=own)
+    record = msgspec.structs.replace(
+        record,
+        text=message.message,
+        node_id=message.failing_node_id,
+        stack_trace=message.stack_trace,
+    )
+    return record.to_error(_BY_NUMBER.get(message.error_type, errors.PipelineError))
 
 
-def _context_of(text: str) -> _Context:
+def _record_in(context: str) -> ErrorRecord:
     try:
-        return msgspec.json.decode(text, type=_Context)
+        return msgspec.json.decode(context, type=ErrorRecord)
     except (msgspec.MsgspecError, UnicodeError):
-        return _Context()
+        return ErrorRecord()
