@@ -17,6 +17,8 @@ from ..config import ServerAccess, ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
 from ..session import Runtime
 from ..wire import (
+    ATTACH,
+    CONTROL_SERVICE,
     EXECUTE_PIPELINE,
     EXECUTION_SERVICE,
     GET_VERSION,
@@ -28,6 +30,8 @@ from ..wire import (
     REFLECTION_V1ALPHA_INFO,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
+    ControlEvent,
+    ControlFrame,
     ExecuteRequest,
     ExecuteResponse,
     StreamRequest,
@@ -47,6 +51,7 @@ from .calls import Calls
 from .connections import ConnectionServer, http2_configuration
 from .execution import ExecutionService
 from .health import HealthService
+from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
 from .serving import Serving
 from .streaming import StreamingService
@@ -237,8 +242,15 @@ class _Handlers:
     ) -> None:
         execution = ExecutionService(runtime, serving)
         streaming = StreamingService(runtime, serving)
+        control = PipelineControlService(runtime, serving)
         reflection = ReflectionService(
-            (EXECUTION_SERVICE, STREAMING_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
+            (
+                EXECUTION_SERVICE,
+                STREAMING_SERVICE,
+                CONTROL_SERVICE,
+                HEALTH_SERVICE,
+                REFLECTION_SERVICE,
+            )
         )
         unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
         check = HealthCheckRequest, HealthCheckResponse
@@ -253,6 +265,7 @@ class _Handlers:
             STREAM_PIPELINE: calls.handler(
                 streaming.stream_pipeline, both, StreamRequest, StreamResponse
             ),
+            ATTACH: calls.handler(control.attach, both, ControlFrame, ControlEvent, counts=False),
             HEALTH_CHECK: calls.handler(health.check, unary, *check),
             HEALTH_WATCH: calls.handler(
                 health.watch, Cardinality.UNARY_STREAM, *check, counts=False

@@ -1,13 +1,16 @@
 """Sessions."""
 
-from .control_bus import ControlBus, TappedOutput, TapQueue
+from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .input_checker import SessionBounds
 from .instance import SweepReport
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
 from .state import SessionState
+from .taps import TappedOutput, TapQueue, TapReceiver
 
 __all__ = [
+    "DEFAULT_DEADLINE_SECONDS",
+    "TapReceiver",
     "ControlBus",
     "TapQueue",
     "TappedOutput",

@@ -6,7 +6,6 @@ intercept has a deadline.
 """
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,10 +16,12 @@ import trio
 from actors import ANY_KIND, Control, Data, Kind
 
 from ..catalogue import Acceptance
-from ..errors import InputError, UnknownNodeError
+from ..errors import InputError, MillraceError, UnknownNodeError
+from ..events import InitProgress
 from ..execution import NodeControl, NodeState
-from ..links import Item, barrier, unnamed, weight_bytes
+from ..links import Item, barrier
 from ..plan import Plan
+from .taps import TapReceiver
 
 DEFAULT_DEADLINE_SECONDS: Final = 0.05
 """How long an output waits for an intercept's decision; the contract's default."""
@@ -28,100 +29,7 @@ DEFAULT_DEADLINE_SECONDS: Final = 0.05
 # How long a change of state waits for a node that is busy with an item before.
 _BARRIER_SECONDS: Final = 2.0
 
-_TAP_ITEMS: Final = 1024
-_TAP_BYTES: Final = 64 * 1024 * 1024
-
 _log = logging.getLogger("millrace.session")
-
-
-@dataclass(frozen=True, slots=True)
-class TappedOutput:
-    """One output of a node, as the node emitted it.
-
-    Attributes:
-        node_id: the node.
-        missed: outputs of this node before it that the tap had no room for.
-    """
-
-    node_id: str
-    data: Data
-    sequence: int
-    timestamp_ms: int
-    entered_ns: int
-    missed: int
-
-
-class TapQueue:
-    """Receives the outputs of nodes. Iterate over it; the iteration ends with the session.
-
-    Attributes:
-        missed: outputs that it had no room for, in all.
-    """
-
-    def __init__(self, *, capacity: int = _TAP_ITEMS, capacity_bytes: int = _TAP_BYTES) -> None:
-        self.missed = 0
-        self._capacity = capacity
-        self._capacity_bytes = capacity_bytes
-        self._outputs: deque[tuple[TappedOutput, int]] = deque()
-        self._bytes = 0
-        self._missed_of: dict[str, int] = {}
-        self._closed = False
-        self._readers = trio.lowlevel.ParkingLot()
-
-    def put(self, item: Item, missed: int) -> None:
-        """Add an output; count it as missed where there is no room."""
-        node = item.source
-        self._missed_of[node] = self._missed_of.get(node, 0) + missed
-        self.missed += missed
-        weight = weight_bytes(item.data)
-        if len(self._outputs) >= self._capacity or (
-            self._outputs and self._bytes + weight > self._capacity_bytes
-        ):
-            self.missed += 1
-            self._missed_of[node] += 1
-            return
-        output = TappedOutput(
-            node,
-            unnamed(item.data),
-            item.sequence,
-            item.timestamp_ms,
-            item.entered_ns,
-            self._missed_of.pop(node),
-        )
-        self._outputs.append((output, weight))
-        self._bytes += weight
-        self._readers.unpark()
-
-    def close(self) -> None:
-        """End the iteration, after what waits."""
-        self._closed = True
-        self._readers.unpark_all()
-
-    async def receive(self) -> TappedOutput:
-        """Return the next output.
-
-        Raises:
-            trio.EndOfChannel: the session has ended.
-        """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._outputs:
-            if self._closed:
-                raise trio.EndOfChannel
-            await self._readers.park()
-        output, weight = self._outputs.popleft()
-        self._bytes -= weight
-        return output
-
-    def __aiter__(self) -> "TapQueue":
-        """Iterate over the outputs."""
-        return self
-
-    async def __anext__(self) -> TappedOutput:
-        """Return the next output."""
-        try:
-            return await self.receive()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
 
 
 Decide = Callable[[Data], Awaitable[Data | None]]
@@ -150,7 +58,7 @@ class _Node:
 
     node_id: str
     reader_kinds: Collection[Kind]
-    taps: list[TapQueue] = field(default_factory=list)
+    taps: list[TapReceiver] = field(default_factory=list)
     intercept: _Intercept | None = None
     state: NodeState = NodeState.ENABLED
     control: NodeControl | None = None
@@ -173,7 +81,8 @@ class ControlBus:
         self._nodes = {
             node: _Node(node, _accepted_by_all(readers[node], accepts)) for node in accepts
         }
-        self._taps: list[TapQueue] = []
+        self._receivers: list[TapReceiver] = []
+        self._correlation_id = 0
         self._barriers = 0
         self._enter_barrier = enter_barrier
 
@@ -196,10 +105,33 @@ class ControlBus:
             if node.control is not None:
                 await node.control.wait_applied()
 
-    def close(self) -> None:
-        """End every tap."""
-        for tap in self._taps:
-            tap.close()
+    def add_receiver(self, receiver: TapReceiver) -> None:
+        """Report the progress and the end of the session to `receiver`."""
+        self._receivers.append(receiver)
+
+    def remove_receiver(self, receiver: TapReceiver) -> None:
+        """Stop that."""
+        if receiver in self._receivers:
+            self._receivers.remove(receiver)
+
+    def report_progress(self, progress: InitProgress) -> None:
+        """Report a node's progress to every receiver."""
+        for receiver in self._receivers:
+            receiver.put_progress(progress)
+
+    def has_node(self, node_id: str) -> bool:
+        """Return whether the session has a node."""
+        return node_id in self._nodes
+
+    def next_correlation_id(self) -> int:
+        """Return a number that no other question of an intercept in this session has."""
+        self._correlation_id += 1
+        return self._correlation_id
+
+    def close(self, error: MillraceError | None) -> None:
+        """End every tap: the session has ended, with an error if it failed."""
+        for receiver in list(self._receivers):
+            receiver.close(error)
         for node in self._nodes.values():
             if node.intercept is not None:
                 node.intercept.release()
@@ -242,7 +174,7 @@ class ControlBus:
             control.cancel_call()
             await control.wait_applied()
 
-    async def add_tap(self, node_id: str, tap: TapQueue) -> None:
+    async def add_tap(self, node_id: str, tap: TapReceiver) -> None:
         """Send every output of a node to `tap`, from now on.
 
         Raises:
@@ -251,13 +183,13 @@ class ControlBus:
         node = self._node(node_id)
         if tap not in node.taps:
             node.taps = [*node.taps, tap]
-            if tap not in self._taps:
-                self._taps.append(tap)
+            if tap not in self._receivers:
+                self._receivers.append(tap)
             if node.control is not None:
                 node.control.set_tap(_tap_of(node))
                 await node.control.wait_applied()
 
-    async def remove_tap(self, node_id: str, tap: TapQueue) -> None:
+    async def remove_tap(self, node_id: str, tap: TapReceiver) -> None:
         """Stop that.
 
         Raises:
@@ -270,12 +202,11 @@ class ControlBus:
                 node.control.set_tap(_tap_of(node) if node.taps else None)
                 await node.control.wait_applied()
 
-    async def forget_tap(self, tap: TapQueue) -> None:
+    async def forget_tap(self, tap: TapReceiver) -> None:
         """Remove a tap from every node."""
         for node_id in self._nodes:
             await self.remove_tap(node_id, tap)
-        if tap in self._taps:
-            self._taps.remove(tap)
+        self.remove_receiver(tap)
 
     async def set_intercept(self, node_id: str, decide: Decide, deadline_seconds: float) -> object:
         """Let `decide` decide on every output of a node; it replaces the intercept before it.

@@ -357,6 +357,7 @@ class Session:
 
     def _report(self, progress: InitProgress) -> None:
         # Nobody reads, or all is ready: then what comes now is of no interest.
+        self.bus.report_progress(progress)
         with suppress(trio.WouldBlock, trio.ClosedResourceError):
             self._progress_in.send_nowait(progress)
 
@@ -391,7 +392,7 @@ class Session:
                 self.state = SessionState.TERMINATED
                 raise sole_error(group) from None
         finally:
-            self.bus.close()
+            self.bus.close(self._error)
             self._wiring.close()
         if self._error is not None:
             raise self._error from self._error.__cause__

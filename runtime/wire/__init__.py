@@ -25,6 +25,8 @@ from .http2_limits import (
     STREAM_WINDOW_BYTES,
 )
 from .services import (
+    ATTACH,
+    CONTROL_SERVICE,
     EXECUTE_PIPELINE,
     EXECUTION_SERVICE,
     GET_VERSION,
@@ -157,6 +159,8 @@ __all__ = [
     "DataTypeHint",
     "DeadlineWarning",
     "DescribedFile",
+    "ATTACH",
+    "CONTROL_SERVICE",
     "EXECUTE_PIPELINE",
     "EXECUTION_SERVICE",
     "Empty",

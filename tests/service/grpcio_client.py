@@ -31,7 +31,7 @@ class Client:
 
     def __init__(self, channel: grpc.Channel, *, token: str | None = None) -> None:
         self.channel = channel
-        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        self.metadata = () if token is None else (("authorization", f"Bearer {token}"),)
 
     def unary(self, path: str, request: Any, response: str, **options: Any) -> Any:
         """Call a unary rpc by its path."""
@@ -40,7 +40,7 @@ class Client:
             request_serializer=_bytes_of,
             response_deserializer=message_class(response).FromString,
         )
-        return call(request, **{"timeout": SECONDS, "metadata": self._metadata, **options})
+        return call(request, **{"timeout": SECONDS, "metadata": self.metadata, **options})
 
     def execute(self, manifest: Any, inputs: Any = None, **fields: Any) -> Any:
         """Call ExecutePipeline; return its ExecuteResponse."""
@@ -60,7 +60,7 @@ class Client:
 
     def stream(self, *requests: Any, **options: Any) -> "Stream":
         """Open a stream, and send its first requests."""
-        return Stream(self.channel, requests, **{"metadata": self._metadata, **options})
+        return Stream(self.channel, requests, **{"metadata": self.metadata, **options})
 
     def pipeline(self, manifest: Any, *requests: Any, **init_fields: Any) -> "Stream":
         """Open a stream with an init and what follows it."""

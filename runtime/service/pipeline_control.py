@@ -1,0 +1,50 @@
+"""PipelineControl: attach to a running session, see and change what flows through it."""
+
+import trio
+from grpclib.const import Status
+
+from ..session import Runtime
+from ..wire import Attached, ControlEvent, ControlFrame, Hello
+from .attachment import AttachCall, Attachment
+from .faults import CallError
+from .serving import Serving
+
+# Enough for any session id; a longer text is not repeated in the message.
+_MOST_SHOWN: int = 80
+
+
+class PipelineControlService:
+    """Answers Attach."""
+
+    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+        self._runtime = runtime
+        self._serving = serving
+
+    async def attach(self, call: AttachCall) -> None:
+        """Attach a client to a session until the client or the session ends.
+
+        Raises:
+            CallError: the first frame is not `hello`, or no such session is open.
+        """
+        self._serving.check()
+        hello = _hello_of(await call.receive())
+        session = self._runtime.sessions.get(hello.session_id)
+        if session is None:
+            shown = repr(hello.session_id[:_MOST_SHOWN])
+            raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
+        attached = Attached(session_id=session.id, attach_id=hello.attach_id)
+        await call.send(ControlEvent(attached=attached))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_with_server, nursery.cancel_scope)
+            await Attachment(call, session).run()
+            nursery.cancel_scope.cancel()
+
+    async def _end_with_server(self, scope: trio.CancelScope) -> None:
+        await self._serving.stopping.wait()
+        scope.cancel()
+
+
+def _hello_of(frame: ControlFrame | None) -> Hello:
+    if frame is None or frame.hello is None:
+        raise CallError(Status.INVALID_ARGUMENT, "the first frame must be hello, with a session_id")
+    return frame.hello
