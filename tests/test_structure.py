@@ -203,12 +203,12 @@ def test_one_room_alone_imports_iceoryx2() -> None:
     assert importers("iceoryx2") == {"runtime.links.shared.memory"}
 
 
-def test_the_rooms_of_the_wire_alone_import_grpclib_and_asyncio() -> None:
-    ends = "runtime.service", "runtime.client"
+def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:
+    places = "runtime.service", "runtime.client", "runtime.wire.grpclib_adapter"
     # The test kit also serves tests that run on asyncio.
     kit = "runtime.testing.asyncio_run"
-    assert all(name.startswith((*ends, kit)) for name in importers("asyncio"))
-    assert all(name.startswith((*ends, "runtime.wire")) for name in importers("grpclib"))
+    assert all(name.startswith((*places, kit)) for name in importers("asyncio"))
+    assert all(name.startswith(places) for name in importers("grpclib") | importers("h2"))
 
 
 def test_the_client_knows_in_one_place_alone_that_there_is_trio() -> None:

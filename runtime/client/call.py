@@ -1,21 +1,17 @@
 """One rpc, in asyncio: messages out and in, as far as HTTP/2's flow control lets them."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import betterproto2
-import h2.exceptions
-from grpclib.encoding.base import GRPC_CONTENT_TYPE
-from grpclib.metadata import USER_AGENT, encode_metadata
-from grpclib.protocol import H2Protocol
-from h2.errors import ErrorCodes
-from multidict import MultiDict
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
+from ..wire import MESSAGE_PREFIX_BYTES
 from ..wire.codec import Codec, DecodeError
+from ..wire.grpclib_adapter import ClientProtocol, ClientStream, StreamEndedError
 from .message_buffer import MessageBuffer
 from .statuses import status_error
 
@@ -51,20 +47,19 @@ class Call(Generic[Response]):
     """
 
     def __init__(
-        self, endpoint: Endpoint, protocol: H2Protocol, response_type: type[Response]
+        self, endpoint: Endpoint, protocol: ClientProtocol, response_type: type[Response]
     ) -> None:
         self._endpoint = endpoint
-        self._processor = protocol.processor
         self._response_type = response_type
-        self._stream = protocol.processor.connection.create_stream(wrapper=self)  # type: ignore[arg-type]
-        self._h2 = self._stream._h2_connection
+        try:
+            self._stream = ClientStream(protocol, self)
+        except StreamEndedError as error:
+            raise self._connection_lost() from error
+        self._writer = self._stream.writer
         self._buffer = MessageBuffer(
-            self._acknowledge, self._stream.window_updated.set, most_bytes=endpoint.most_bytes
+            self._stream.acknowledge, self._writer.close, most_bytes=endpoint.most_bytes
         )
-        self._id = 0
         self._sending = asyncio.Lock()
-        self._unsent = memoryview(b"")
-        self._ended = False
         self._is_reset = False
         self._cut_off: str | None = None
 
@@ -79,26 +74,17 @@ class Call(Generic[Response]):
             self._cut_off = str(error)
             self._buffer.eof()
 
-    async def open(self, path: str, *, scheme: str, authority: str) -> None:
-        """Send the headers."""
-        headers = [
-            (":method", "POST"),
-            (":scheme", scheme),
-            (":path", path),
-            (":authority", authority),
-            ("te", "trailers"),
-            ("content-type", GRPC_CONTENT_TYPE),
-            ("user-agent", USER_AGENT),
-            *encode_metadata(MultiDict(self._endpoint.metadata)),
-        ]
+    async def open(self, headers: list[tuple[str, str]]) -> None:
+        """Send the headers.
+
+        Raises:
+            UnreachableError: the connection is lost.
+        """
         try:
-            self._release = await self._stream.send_request(headers, _processor=self._processor)
-        except (AttributeError, h2.exceptions.ProtocolError) as error:
-            address = self._endpoint.address
-            raise UnreachableError(f"{address}: the connection was lost") from error
-        self._id = self._stream.id or 0
-        self._stream.buffer = self._buffer  # type: ignore[assignment]
-        if self._stream.connection.is_closing():
+            await self._stream.open(headers, self._buffer)
+        except StreamEndedError as error:
+            raise self._connection_lost() from error
+        if self._stream.is_connection_lost:
             self.cancel(ConnectionError("before the call began"))
 
     def frame_of(self, message: betterproto2.Message) -> bytes:
@@ -108,9 +94,10 @@ class Call(Generic[Response]):
             LimitError: it is longer than allowed.
         """
         frame = self._endpoint.codec.encode_prefixed(message)
-        if len(frame) - 5 > self._endpoint.most_bytes:
+        size = len(frame) - MESSAGE_PREFIX_BYTES
+        if size > self._endpoint.most_bytes:
             raise LimitError(
-                f"a message of {len(frame) - 5} bytes; this client sends at most "
+                f"a message of {size} bytes; this client sends at most "
                 f"{self._endpoint.most_bytes} (max_message_bytes): send smaller chunks"
             )
         return frame
@@ -121,13 +108,15 @@ class Call(Generic[Response]):
         Raises:
             CallEndedError: the server takes no more.
         """
-        if self._sending.locked() or self._unsent or self._room() < len(frame):
+        if self._sending.locked() or not self._writer.is_empty:
             return False
-        self._check_open()
-        self._unsent = memoryview(frame)
-        self._write()
-        if end:
-            self._end()
+        with _call_ended():
+            if self._writer.room() < len(frame):
+                return False
+            self._writer.add([frame])
+            self._writer.write(len(frame))
+            if end:
+                self._stream.end()
         return True
 
     async def send(self, frame: bytes, *, end: bool = False) -> None:
@@ -141,22 +130,28 @@ class Call(Generic[Response]):
             CallEndedError: the server takes no more.
         """
         async with self._sending:
-            await self._write_all()  # what a cancelled send has left
-            self._unsent = memoryview(frame)
-            try:
-                await self._write_all()
-            except asyncio.CancelledError:
-                if len(self._unsent) == len(frame):
-                    self._unsent = memoryview(b"")
-                raise
-            if end:
-                self._end()
+            with _call_ended():
+                await self._writer.send_as_allowed()  # what a cancelled send has left
+                self._writer.add([frame])
+                try:
+                    await self._writer.send_as_allowed()
+                except asyncio.CancelledError:
+                    if self._writer.left == len(frame):
+                        self._writer.clear()
+                    raise
+                if end:
+                    self._stream.end()
 
     async def end(self) -> None:
-        """Half-close the call: say that no more comes."""
+        """Half-close the call: send no more messages.
+
+        Raises:
+            CallEndedError: the server takes no more.
+        """
         async with self._sending:
-            await self._write_all()
-            self._end()
+            with _call_ended():
+                await self._writer.send_as_allowed()
+                self._stream.end()
 
     async def receive(self) -> Response | None:
         """Return the next message, or None at the end of a call that ended well.
@@ -185,70 +180,24 @@ class Call(Generic[Response]):
         last = self._last_headers()
         if last is not None:
             return status_error(last, address)
-        if self._stream.connection.is_closing():
+        if self._stream.is_connection_lost:
             return UnreachableError(f"{address}: the connection was lost ({self._cut_off})")
         return ServerError(f"{address}: the server gave the call up ({self._cut_off})")
 
     def reset(self) -> None:
         """Give the call up: the server cancels what it does for it."""
         self._is_reset = True
-        if self._stream.closable:
-            self._stream.reset_nowait(ErrorCodes.CANCEL)
-            self._stream.connection.flush()
+        self._stream.reset()
         if not self._buffer.ended:
             self._buffer.eof()
 
     def close(self) -> None:
         """Leave nothing of the call; one that has not ended is given up."""
         self.reset()
-        with suppress(AttributeError, h2.exceptions.ProtocolError):
-            self._release()
+        self._stream.release()
 
-    def _room(self) -> int:
-        """Return how many bytes could be sent without waiting."""
-        if self._buffer.ended:
-            self._check_open()
-        if not self._stream.connection.write_ready.is_set():
-            return 0
-        try:
-            return self._h2.local_flow_control_window(self._id)
-        except h2.exceptions.ProtocolError as error:
-            raise CallEndedError("the call has ended") from error
-
-    def _check_open(self) -> None:
-        if self._buffer.ended or self._ended:
-            raise CallEndedError("the call has ended")
-
-    async def _write_all(self) -> None:
-        while self._unsent:
-            self._check_open()
-            if self._room() > 0:
-                self._write()
-            else:
-                self._stream.window_updated.clear()
-                await self._stream.window_updated.wait()
-
-    def _write(self) -> None:
-        """Send as much as there is room for."""
-        most = min(self._room(), len(self._unsent))
-        frame_bytes = self._h2.max_outbound_frame_size
-        for start in range(0, most, frame_bytes):
-            self._h2.send_data(self._id, self._unsent[start : min(start + frame_bytes, most)])
-        self._unsent = self._unsent[most:]
-        self._stream.connection.flush()
-        self._stream.connection.data_send_process()
-
-    def _end(self) -> None:
-        self._check_open()
-        self._ended = True
-        self._h2.end_stream(self._id)
-        self._stream.connection.flush()
-
-    def _acknowledge(self, size: int) -> None:
-        # grpclib has taken the transport away where the connection is closed already.
-        if size:
-            with suppress(AttributeError, h2.exceptions.ProtocolError):
-                self._stream.connection.ack(self._id, size)
+    def _connection_lost(self) -> UnreachableError:
+        return UnreachableError(f"{self._endpoint.address}: the connection was lost")
 
     def _decoded(self, body: bytes) -> Response:
         try:
@@ -257,8 +206,17 @@ class Call(Generic[Response]):
             raise ServerError(f"{self._endpoint.address}: not a message: {error}") from error
 
     def _last_headers(self) -> Mapping[str, str] | None:
-        headers = dict(self._stream.headers or ())
-        if self._stream.trailers is not None:
-            return {**headers, **dict(self._stream.trailers)}
+        headers, trailers = self._stream.headers(), self._stream.trailers()
+        if trailers is not None:
+            return {**headers, **trailers}
         # A call that is refused at once has its status in the only headers that come.
         return headers if "grpc-status" in headers or (headers and not self._cut_off) else None
+
+
+@contextmanager
+def _call_ended() -> Iterator[None]:
+    """Translate the end of the stream that a sender runs into."""
+    try:
+        yield
+    except StreamEndedError as error:
+        raise CallEndedError("the call has ended") from error

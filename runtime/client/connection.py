@@ -4,19 +4,14 @@ import asyncio
 import logging
 import ssl
 from contextlib import suppress
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import betterproto2
-from grpclib.client import Channel, Handler
-from grpclib.config import Configuration
-from grpclib.encoding.base import CodecBase
-from grpclib.protocol import H2Protocol
-from h2.settings import SettingCodes
 
 from ..config import ServerAddress
 from ..errors import ServerError
-from ..wire import CONNECTION_WINDOW_BYTES, MAX_FRAME_BYTES, STREAM_WINDOW_BYTES
 from ..wire.codec import Codec
+from ..wire.grpclib_adapter import ClientProtocol, GrpclibChannel, http2_configuration
 from .call import Call, CallEndedError, Endpoint
 from .statuses import unreachable
 
@@ -30,60 +25,13 @@ _KEEPALIVE_TIMEOUT_SECONDS: Final = 20.0
 _CLOSE_SECONDS: Final = 1.0
 
 
-class _Protocol(H2Protocol):
-    """One connection.
-
-    Attributes:
-        closed: set when its socket is closed.
-    """
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.closed = asyncio.Event()
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", transport)
-        self.connection._connection.update_settings({SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES})
-        # h2 looks at this once per piece that comes in; a server's first large frame may come in
-        # one piece with its word that it has read the settings.
-        self.connection._connection.max_inbound_frame_size = MAX_FRAME_BYTES
-        self.connection.flush()
-
+class _Protocol(ClientProtocol):
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
         except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
             _log.info("connection ended", extra={"reason": repr(error)})
             self.processor.close("not understood")
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        for stream in self.processor.streams.values():
-            stream.window_updated.set()  # so that a call that waits to write has one thing to watch
-
-    def connection_lost(self, error: BaseException | None) -> None:
-        super().connection_lost(error)
-        self.closed.set()
-
-
-class _Channel(Channel):
-    def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None, codec: Codec) -> None:
-        super().__init__(
-            address.host,
-            address.port,
-            codec=cast("CodecBase", codec),  # it has what grpclib asks of one
-            ssl=tls,
-            config=_configuration(),
-        )
-        self.made: list[_Protocol] = []
-
-    def _protocol_factory(self) -> H2Protocol:
-        protocol = _Protocol(Handler(), self._config, self._h2_config)
-        self.made = [each for each in self.made if not each.closed.is_set()]
-        self.made.append(protocol)
-        return protocol
 
 
 class Connection:
@@ -102,9 +50,16 @@ class Connection:
         self._endpoint = Endpoint(str(address), codec, most_bytes, metadata)
         self._tls = tls
         self._timeout_seconds = timeout_seconds
-        self._channel = _Channel(address, tls, codec)
+        configuration = http2_configuration(
+            keepalive_seconds=_KEEPALIVE_SECONDS,
+            keepalive_timeout_seconds=_KEEPALIVE_TIMEOUT_SECONDS,
+            ping_without_calls=False,
+        )
+        self._channel = GrpclibChannel(
+            address.host, address.port, codec, tls, configuration, _Protocol
+        )
 
-    async def connect(self) -> H2Protocol:
+    async def connect(self) -> ClientProtocol:
         """Return the connection, made anew where there is none.
 
         Raises:
@@ -112,7 +67,7 @@ class Connection:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._channel.__connect__()
+                return await self._channel.connect()
         except (OSError, UnicodeError) as error:  # a name that is none is a UnicodeError
             raise unreachable(self._endpoint.address, error, tls=self._tls is not None) from error
 
@@ -124,7 +79,7 @@ class Connection:
         """
         protocol = await self.connect()
         call = Call(self._endpoint, protocol, response_type)
-        await call.open(path, scheme=self._channel._scheme, authority=self._channel._authority)
+        await call.open(self._channel.request_headers(path, self._endpoint.metadata))
         return call
 
     async def ask(
@@ -151,31 +106,20 @@ class Connection:
     async def close(self) -> None:
         """Close the connection, and wait until its socket is closed."""
         self._channel.close()
-        made = self._channel.made
+        protocols = self._channel.protocols
         try:
             with suppress(TimeoutError):
-                await _all_closed(made)
+                await _all_closed(protocols)
         finally:
-            for each in made:
+            for each in protocols:
                 if each.transport is not None and not each.closed.is_set():
                     each.transport.abort()
         with suppress(TimeoutError):
-            await _all_closed(made)
+            await _all_closed(protocols)
 
 
-async def _all_closed(made: list[_Protocol]) -> None:
+async def _all_closed(protocols: list[ClientProtocol]) -> None:
     async with asyncio.timeout(_CLOSE_SECONDS):
-        for each in made:
+        for each in protocols:
             if each.transport is not None:
                 await each.closed.wait()
-
-
-def _configuration() -> Configuration:
-    return Configuration(
-        http2_connection_window_size=CONNECTION_WINDOW_BYTES,
-        http2_stream_window_size=STREAM_WINDOW_BYTES,
-        _keepalive_time=_KEEPALIVE_SECONDS,
-        _keepalive_timeout=_KEEPALIVE_TIMEOUT_SECONDS,
-        _http2_max_pings_without_data=0,
-        _http2_min_sent_ping_interval_without_data=_KEEPALIVE_SECONDS / 2,
-    )

@@ -37,6 +37,8 @@ from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStat
 from .bridge import Bridge, open_bridge
 from .connection import Connection
 from .items import Sendable, input_buffers
+from .requests import RequestSender
+from .responses import Responses
 from .stream import RemoteStream
 from .tls import client_tls
 
@@ -100,10 +102,11 @@ class RemoteRuntime:
         )
         call = await self._bridge.run(self._connection.open_call, STREAM_PIPELINE, StreamResponse)
         try:
-            stream = RemoteStream(call, checked, self._bridge)
-            await stream._send(StreamRequest(init=init))
-            yield stream
-            stream._responses.look_for_failure()
+            responses = Responses(call)
+            requests = RequestSender(call, responses, self._bridge)
+            await requests.send(StreamRequest(init=init))
+            yield RemoteStream(call, requests, responses, checked, self._bridge)
+            responses.look_for_failure()
         finally:
             call.close()
 

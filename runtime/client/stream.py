@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final, Self
 
-from ..errors import InputError, MillraceError, ServerError, SessionClosedError
+from ..errors import InputError, ServerError, SessionClosedError
 from ..events import InitProgress, Result
 from ..manifest import Manifest
 from ..wire import (
@@ -15,10 +15,10 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
-from ..wire.codec import EncodeError
 from .bridge import Bridge
 from .call import Call, CallEndedError
 from .items import Sendable, check_node, fill_chunk, item_of, source_nodes
+from .requests import RequestSender
 from .responses import Responses
 
 _MOST: Final = 2**64 - 1
@@ -40,11 +40,19 @@ class RemoteStream:
         manifest: what runs.
     """
 
-    def __init__(self, call: Call[StreamResponse], manifest: Manifest, bridge: Bridge) -> None:
+    def __init__(
+        self,
+        call: Call[StreamResponse],
+        requests: RequestSender,
+        responses: Responses,
+        manifest: Manifest,
+        bridge: Bridge,
+    ) -> None:
         self.manifest = manifest
         self._call = call
+        self._requests = requests
         self._bridge = bridge
-        self._responses = Responses(call)
+        self._responses = responses
         self._nodes = [node.id for node in manifest.nodes]
         self._sources = source_nodes(manifest)
         self._next_sequence = 0
@@ -196,26 +204,7 @@ class RemoteStream:
             raise SessionClosedError(
                 f"the stream takes no more: its {self._closed_by}() was called"
             )
-        try:
-            frame = self._call.frame_of(request)
-        except EncodeError as error:
-            raise InputError(f"this cannot be sent: {error}") from error
-        await self._bridge.checkpoint()
-        try:
-            if not self._call.try_send(frame, end=end):
-                await self._bridge.run(self._finish_sending, frame, end)
-        except CallEndedError as error:
-            raise self._why_ended() from error
-
-    async def _finish_sending(self, frame: bytes, end: bool) -> None:
-        await self._call.send(frame, end=end)
-
-    def _why_ended(self) -> MillraceError:
-        try:
-            self._responses.look_for_failure()
-        except MillraceError as error:
-            return error
-        return SessionClosedError("the stream takes no more: it has ended")
+        await self._requests.send(request, end=end)
 
 
 class _Progress:

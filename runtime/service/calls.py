@@ -4,20 +4,20 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import betterproto2
-import h2.exceptions
 import trio
 import trio_asyncio
 from grpclib.const import Cardinality, Handler, Status
 from grpclib.server import Stream
 
 from ..errors import InternalError, LimitError, MillraceError, sole_error
+from ..wire import MESSAGE_PREFIX_BYTES
 from ..wire.codec import Buffer, Codec, DecodeError
+from ..wire.grpclib_adapter import ServerStream, StreamEndedError
 from .faults import CallError, StoppingError, status_of
-from .frame_writer import FrameWriter
 from .frames import FrameBuffer
 
 Request = TypeVar("Request", bound=betterproto2.Message)
@@ -42,18 +42,27 @@ class Call(Generic[Request, Response]):
         *,
         most_bytes: int,
     ) -> None:
-        h2_stream = stream._stream
-        self.peer = _shown_peer(stream)
+        self._stream = ServerStream(stream)
+        self.peer = self._stream.peer
         self._request_type = request_type
         self._codec = codec
         self._loop = loop
         self._most_bytes = most_bytes
         self._sending = trio.Lock()
-        self._writer = FrameWriter(h2_stream)
-        self._frames = FrameBuffer(self._acknowledge, most_bytes=most_bytes)
-        self._connection = h2_stream.connection
-        self._ack = h2_stream.buffer._ack_callback
-        _take_over(h2_stream, self._frames)
+        self._writer = self._stream.writer
+        self._frames = FrameBuffer(self._stream.acknowledge, most_bytes=most_bytes)
+        self._stream.replace_buffer(self._frames)
+
+    async def send_headers(self) -> None:
+        """Send the headers, from asyncio, before any message."""
+        await self._stream.send_headers()
+
+    async def send_status(self, failure: MillraceError | None) -> None:
+        """End the call, from asyncio, with the status of an error; None means OK."""
+        if failure is None:
+            await self._stream.send_status(Status.OK, None)
+        else:
+            await self._stream.send_status(status_of(failure), str(failure))
 
     def watch_for(self, message: Request, found: Callable[[], None]) -> None:
         """Call `found` when this very message arrives, however many before it are still unread."""
@@ -82,7 +91,7 @@ class Call(Generic[Request, Response]):
         buffers: list[Buffer] = []
         for message in messages:
             frame = self._codec.encode_prefixed_buffers(message)
-            size = sum(map(len, frame)) - 5
+            size = sum(map(len, frame)) - MESSAGE_PREFIX_BYTES
             if size > self._most_bytes:
                 raise LimitError(
                     f"a result of {size} bytes; the server sends at most "
@@ -99,11 +108,6 @@ class Call(Generic[Request, Response]):
         finally:
             self._sending.release()
 
-    def _acknowledge(self, size: int) -> None:
-        if size and not self._connection.is_closing():
-            with suppress(h2.exceptions.ProtocolError):
-                self._ack(size)
-
     async def _send_unsent(self) -> None:
         """Send what is left; where that is cancelled, the next call begins with it.
 
@@ -113,7 +117,7 @@ class Call(Generic[Request, Response]):
             self._writer.try_send()
             if not self._writer.is_empty:
                 await trio_asyncio.aio_as_trio(self._writer.send_as_allowed, loop=self._loop)()
-        except h2.exceptions.ProtocolError:
+        except StreamEndedError:
             # The call is over, and this task about to be cancelled.
             await trio.sleep_forever()
 
@@ -192,7 +196,7 @@ class Calls:
         call: Call[Any, Any] = Call(
             stream, request_type, self._codec, self._loop, most_bytes=self._most_bytes
         )
-        await stream.send_initial_metadata()
+        await call.send_headers()
         finished: asyncio.Future[MillraceError | None] = self._loop.create_future()
         scope = trio.CancelScope()
         self._context.run(self._nursery.start_soon, self._run, call, answer, scope, finished)
@@ -205,14 +209,8 @@ class Calls:
                 scope.cancel()
         if cancelled is not None:
             raise cancelled
-        stream._send_message_done = True
-        failure = finished.result()
-        status = Status.OK if failure is None else status_of(failure)
         # Here, and not when this has returned: until it is sent, the call counts.
-        with suppress(h2.exceptions.ProtocolError):
-            await stream.send_trailing_metadata(
-                status=status, status_message=None if failure is None else str(failure)
-            )
+        await call.send_status(finished.result())
 
     async def _run(
         self,
@@ -240,20 +238,3 @@ async def _outcome(call: Call[Any, Any], answer: Answer) -> MillraceError | None
         _log.error("call failed", exc_info=real, extra={"peer": call.peer})
         return InternalError("internal error; the server's log has more")
     return None
-
-
-def _take_over(stream: Any, frames: FrameBuffer) -> None:
-    """Put `frames` in the place of grpclib's buffer, with what that has already."""
-    old = stream.buffer
-    while not old._unacked.empty():
-        data = old._unacked.get_nowait()
-        if data.ack_size:
-            frames.add(data.data, data.ack_size)
-    if old._eof:
-        frames.eof()
-    stream.buffer = frames
-
-
-def _shown_peer(stream: "Stream[Any, Any]") -> str:
-    address = stream.peer.addr()
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"

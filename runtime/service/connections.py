@@ -5,26 +5,21 @@ import contextvars
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, cast
 
 import trio
-from grpclib.config import Configuration
-from grpclib.protocol import H2Protocol, Stream
-from grpclib.server import Server
-from h2.events import AlternativeServiceAvailable, RequestReceived, UnknownFrameReceived
-from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from grpclib.const import Handler
+from grpclib.protocol import H2Protocol
 
 from ..config import Server as ServerSettings
-from ..wire import (
-    CONNECTION_WINDOW_BYTES,
-    MAX_CONCURRENT_CALLS,
-    MAX_FRAME_BYTES,
-    STREAM_WINDOW_BYTES,
+from ..wire.codec import Codec
+from ..wire.grpclib_adapter import (
+    FrameTooLongError,
+    GrpclibServer,
+    ServerProtocol,
+    http2_configuration,
 )
-from .frame_reader import FrameReader, FrameTooLongError
 
 _log = logging.getLogger("millrace.service")
 
@@ -39,14 +34,12 @@ _UNSENT_SECONDS: Final = 1.0
 # Data stop far below this, where a client does not read. What answers its pings does not.
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
-_IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 
-
-class _Connection(H2Protocol):
+class _Connection(ServerProtocol):
     """One client's connection."""
 
-    def __init__(self, made: H2Protocol, server: "ConnectionServer") -> None:
-        super().__init__(made.handler, made.config, made.h2_config)
+    def __init__(self, template: H2Protocol, server: "ConnectionServer") -> None:
+        super().__init__(template)
         self._server = server
         self._leaving = False
         self._reading = trio.CancelScope()
@@ -54,44 +47,24 @@ class _Connection(H2Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._server.add(self)
-        self._transport: Any = transport
-        self._close_kindly = self.connection.close
-        # grpclib closes it in many places, and would wait for ever until all is sent.
-        self.connection.close = self.close  # type: ignore[method-assign]
-        self.connection._connection.update_settings(
-            {
-                SettingCodes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_CALLS,
-                SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES,
-            }
-        )
-        self.connection.flush()
-        # h2 would look at the new size only from the read after the one that brings the client's
-        # acknowledgement, and refuse a large frame that comes right behind it.
-        self.connection._connection.max_inbound_frame_size = MAX_FRAME_BYTES
-        # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
-        self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
-        self.processor.processors[RequestReceived] = self._accept
-        self._reader = FrameReader(self, super().data_received, most_bytes=MAX_FRAME_BYTES)
         if transport.get_extra_info("sslcontext") is None:
-            transport.pause_reading()  # type: ignore[attr-defined]
-            self._server.start_soon(self._read, transport)
+            self._transport.pause_reading()
+            self._server.start_soon(self._read, self._transport)
 
-    def say_goodbye(self) -> None:
-        """Tell the client that all has been said, so that it closes the connection.
+    def send_goaway(self) -> None:
+        """Ask the client to close the connection, and read no more.
 
-        Whoever closes a connection on which more comes in resets it, and the client may lose what
-        it has not read yet: the last results, and the status.
+        An end that closes a connection on which more comes in resets it, and the client may lose
+        what it has not read yet: the last results, and the status.
         """
         self._leaving = True
-        if not self.connection.is_closing():
-            with suppress(ProtocolError):
-                self.connection._connection.close_connection()
-            self.connection.flush()
+        super().send_goaway()
 
     def close(self) -> None:
         """Close it once all is sent, or after a while."""
-        self._close_kindly()
+        super().close()
         if self._giving_up is None:
             loop = asyncio.get_running_loop()
             self._giving_up = loop.call_later(_UNSENT_SECONDS, self.abort)
@@ -104,7 +77,7 @@ class _Connection(H2Protocol):
         if self._leaving:
             return
         try:
-            self._reader.feed(data)
+            self.feed(data)
         except FrameTooLongError:
             self.processor.close("a frame is longer than allowed")
         except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
@@ -120,25 +93,6 @@ class _Connection(H2Protocol):
             self._giving_up.cancel()
         self._reading.cancel()  # it lets go of the socket now, which is closed when this returns
         self._server.forget(self)
-
-    def _accept(self, event: RequestReceived) -> None:
-        """Start a call; see to it that it is released, which grpclib leaves to its task.
-
-        A task that is cancelled before its first step, as when the client resets the stream in the
-        same breath, does nothing: what came with it would be held, and never acknowledged.
-        """
-        self.processor.process_request_received(event)
-        stream = self.processor.streams[event.stream_id]
-        task = self.handler._tasks[stream]  # type: ignore[attr-defined]
-        task.add_done_callback(lambda _: self._release(stream))
-
-    def _release(self, stream: Stream) -> None:
-        assert stream.id is not None
-        left = self.processor.streams.pop(stream.id, None)
-        if left is not None and not self.connection.is_closing():
-            self.connection.ack(stream.id, left.buffer.unacked_size())
-        if self._reader.is_last and not self.processor.streams:
-            self.close()
 
     async def _read(self, transport: asyncio.Transport) -> None:
         """Read in the place of asyncio's transport, as long as the connection lasts.
@@ -169,26 +123,39 @@ class _Connection(H2Protocol):
                 most = _next_read(size, most, time.perf_counter() - began)
 
 
-class ConnectionServer(Server):
-    """A grpclib server that knows its connections. Make it on asyncio.
+class ConnectionServer(GrpclibServer):
+    """A server that knows its connections. Make it on asyncio.
 
     Attributes:
         read_buffer: what any connection reads into; nothing stays there.
 
     Args:
+        handlers: rpc path to what answers it.
         nursery: where connections are read.
+        codec: of the messages.
+        settings: for keepalive.
     """
 
-    def __init__(self, handlers: Any, nursery: trio.Nursery, **options: Any) -> None:
-        super().__init__(handlers, **options)
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        nursery: trio.Nursery,
+        codec: Codec,
+        settings: ServerSettings,
+    ) -> None:
+        configuration = http2_configuration(
+            keepalive_seconds=settings.keepalive_secs,
+            keepalive_timeout_seconds=settings.keepalive_timeout_secs,
+            ping_without_calls=True,
+        )
+        super().__init__(
+            handlers, codec, configuration, lambda template: _Connection(template, self)
+        )
         self.read_buffer = bytearray(_READ_BYTES)
         self._nursery = nursery
         self._context = contextvars.copy_context()
         self._open: set[_Connection] = set()
         self._one_less = trio.Event()
-
-    def _protocol_factory(self) -> H2Protocol:
-        return _Connection(super()._protocol_factory(), self)
 
     def add(self, connection: _Connection) -> None:
         """Take note of a connection that is made, which one whose handshake fails never is."""
@@ -209,15 +176,10 @@ class ConnectionServer(Server):
             self._one_less = trio.Event()
             await self._one_less.wait()
 
-    def stop_listening(self) -> None:
-        """Take no more connections; those that are open stay."""
-        if self._server is not None:
-            self._server.close()
-
     async def close_connections(self, *, within_seconds: float) -> None:
         """Let every client close its connection, and after a while close those that are left."""
         for each in tuple(self._open):
-            each.say_goodbye()
+            each.send_goaway()
         with trio.move_on_after(within_seconds):
             await self.wait_at_most(0)
         for each in tuple(self._open):
@@ -231,20 +193,3 @@ def _next_read(size: int, most: int, took_seconds: float) -> int:
     if took_seconds > _TURN_SECONDS:
         return max(int(size * _TURN_SECONDS / took_seconds), _LEAST_READ_BYTES)
     return min(2 * most, _READ_BYTES)
-
-
-def _ignore(_event: object) -> None:
-    """Go on as if it had not come."""
-
-
-def http2_configuration(settings: ServerSettings) -> Configuration:
-    """Return grpclib's configuration: windows, and pings that find clients that are gone."""
-    return Configuration(
-        http2_connection_window_size=CONNECTION_WINDOW_BYTES,
-        http2_stream_window_size=STREAM_WINDOW_BYTES,
-        _keepalive_time=settings.keepalive_secs,
-        _keepalive_timeout=settings.keepalive_timeout_secs,
-        _keepalive_permit_without_calls=True,
-        _http2_max_pings_without_data=0,
-        _http2_min_sent_ping_interval_without_data=settings.keepalive_secs / 2,
-    )

@@ -13,6 +13,7 @@ import trio_asyncio
 from grpclib.const import Cardinality, Handler
 from grpclib.events import RecvRequest, listen
 
+from ..config import Server as ServerSettings
 from ..config import ServerAccess, ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
 from ..session import Runtime
@@ -48,7 +49,7 @@ from ..wire.standard import (
 )
 from .authentication import Authentication
 from .calls import Calls
-from .connections import ConnectionServer, http2_configuration
+from .connections import ConnectionServer
 from .execution import ExecutionService
 from .health import HealthService
 from .pipeline_control import PipelineControlService
@@ -153,7 +154,7 @@ async def open_server(
             codec = Codec(StreamRequest, StreamResponse)
             calls = Calls(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
-            handlers = _Handlers(calls, runtime, serving, health)
+            handlers = _handlers(calls, runtime, serving, health)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 handlers, connections, codec, settings, access
             )
@@ -221,65 +222,49 @@ async def _close_listener(listener: ConnectionServer) -> None:
 
 
 async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
-    handlers: "_Handlers",
+    handlers: Mapping[str, Handler],
     nursery: trio.Nursery,
     codec: Codec,
-    settings: Any,
+    settings: ServerSettings,
     access: ServerAccess,
 ) -> ConnectionServer:
-    configuration = http2_configuration(settings)
-    server = ConnectionServer([handlers], nursery, codec=codec, config=configuration)
+    server = ConnectionServer(handlers, nursery, codec, settings)
     if access.require_auth:
         listen(server, RecvRequest, Authentication(access.tokens).check)
     return server
 
 
-class _Handlers:
-    """Every rpc by its path, as grpclib asks for it."""
-
-    def __init__(
-        self, calls: Calls, runtime: Runtime, serving: Serving, health: HealthService
-    ) -> None:
-        execution = ExecutionService(runtime, serving)
-        streaming = StreamingService(runtime, serving)
-        control = PipelineControlService(runtime, serving)
-        reflection = ReflectionService(
-            (
-                EXECUTION_SERVICE,
-                STREAMING_SERVICE,
-                CONTROL_SERVICE,
-                HEALTH_SERVICE,
-                REFLECTION_SERVICE,
-            )
-        )
-        unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
-        check = HealthCheckRequest, HealthCheckResponse
-        info = ServerReflectionRequest, ServerReflectionResponse
-        self._handlers = {
-            EXECUTE_PIPELINE: calls.handler(
-                execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
-            ),
-            GET_VERSION: calls.handler(
-                execution.get_version, unary, VersionRequest, VersionResponse
-            ),
-            STREAM_PIPELINE: calls.handler(
-                streaming.stream_pipeline, both, StreamRequest, StreamResponse
-            ),
-            ATTACH: calls.handler(control.attach, both, ControlFrame, ControlEvent, counts=False),
-            HEALTH_CHECK: calls.handler(health.check, unary, *check),
-            HEALTH_WATCH: calls.handler(
-                health.watch, Cardinality.UNARY_STREAM, *check, counts=False
-            ),
-            REFLECTION_INFO: calls.handler(
-                reflection.server_reflection_info, both, *info, counts=False
-            ),
-            REFLECTION_V1ALPHA_INFO: calls.handler(
-                reflection.server_reflection_info, both, *info, counts=False
-            ),
-        }
-
-    def __mapping__(self) -> dict[str, Handler]:
-        return self._handlers
+def _handlers(
+    calls: Calls, runtime: Runtime, serving: Serving, health: HealthService
+) -> dict[str, Handler]:
+    """Return what answers each rpc, by its path."""
+    execution = ExecutionService(runtime, serving)
+    streaming = StreamingService(runtime, serving)
+    control = PipelineControlService(runtime, serving)
+    reflection = ReflectionService(
+        (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
+    )
+    unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
+    check = HealthCheckRequest, HealthCheckResponse
+    info = ServerReflectionRequest, ServerReflectionResponse
+    return {
+        EXECUTE_PIPELINE: calls.handler(
+            execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
+        ),
+        GET_VERSION: calls.handler(execution.get_version, unary, VersionRequest, VersionResponse),
+        STREAM_PIPELINE: calls.handler(
+            streaming.stream_pipeline, both, StreamRequest, StreamResponse
+        ),
+        ATTACH: calls.handler(control.attach, both, ControlFrame, ControlEvent, counts=False),
+        HEALTH_CHECK: calls.handler(health.check, unary, *check),
+        HEALTH_WATCH: calls.handler(health.watch, Cardinality.UNARY_STREAM, *check, counts=False),
+        REFLECTION_INFO: calls.handler(
+            reflection.server_reflection_info, both, *info, counts=False
+        ),
+        REFLECTION_V1ALPHA_INFO: calls.handler(
+            reflection.server_reflection_info, both, *info, counts=False
+        ),
+    }
 
 
 def _listening_socket(address: ServerAddress) -> socket.socket:

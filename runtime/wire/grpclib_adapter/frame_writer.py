@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
-import h2.exceptions
 from grpclib.protocol import Stream
 from h2.stream import StreamState
 
-from ..wire.codec import Buffer
+from ..codec import Buffer
 from .frame_reader import OPEN_CONNECTION
 
 _SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
@@ -23,11 +22,16 @@ _WRITTEN_BYTES: Final = 256 * 1024
 _AT_ONCE_BYTES: Final = 2 * 1024 * 1024
 
 
+class StreamEndedError(Exception):
+    """A stream of HTTP/2 has ended, or its connection is closed."""
+
+
 class FrameWriter:
-    """Sends what it was given as the client's windows allow."""
+    """Sends the messages of one call as the windows of the peer allow."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._closed = False
         self._h2: Any = stream._h2_connection
         self._buffers: deque[Buffer] = deque()
         self._offset = 0  # what is sent of the first buffer
@@ -44,53 +48,80 @@ class FrameWriter:
             self._buffers.append(buffer)
             self._left += len(buffer)
 
+    @property
+    def left(self) -> int:
+        """How many bytes are not sent yet."""
+        return self._left
+
+    def clear(self) -> None:
+        """Drop what is not sent yet."""
+        self._buffers.clear()
+        self._offset = self._left = 0
+
+    def close(self) -> None:
+        """Send no more: what waits to send raises StreamEndedError."""
+        self._closed = True
+        self._stream.window_updated.set()
+
     def try_send(self) -> None:
-        """Send as much as the windows allow without waiting, but not so much that others wait.
+        """Send as much as is possible without waiting, up to 2 MiB, so that other tasks get a turn.
 
         Raises:
-            h2.exceptions.ProtocolError: the call is over.
+            StreamEndedError: the call is over.
         """
-        connection, most = self._stream.connection, max(self._left - _AT_ONCE_BYTES, 0)
-        while self._left > most and connection.write_ready.is_set():
-            room = self._room()
+        most = max(self._left - _AT_ONCE_BYTES, 0)
+        while self._left > most:
+            room = self.room()
             if room <= 0:
                 break
-            size = min(room, self._left, _WRITTEN_BYTES)
-            h2_stream = self._h2.streams[self._stream.id]
-            self._h2.outbound_flow_control_window -= size
-            h2_stream.outbound_flow_control_window -= size
-            # What h2 still has to say was said before this.
-            said = self._h2.data_to_send()
-            self._stream._transport.write(b"".join([said, *self._frames(size)]))
-            connection.data_send_process()
+            self.write(min(room, self._left, _WRITTEN_BYTES))
 
     async def send_as_allowed(self) -> None:
-        """Send all, as the client's windows allow it: on asyncio, where grpclib's events are.
+        """Send all, and wait where the peer's windows or the socket are full. Runs on asyncio.
 
         Raises:
-            h2.exceptions.ProtocolError: the call is over.
+            StreamEndedError: the call is over.
         """
-        stream = self._stream
+        window_updated = self._stream.window_updated
         while self._left:
-            await stream.connection.write_ready.wait()
-            if self._room() <= 0:
-                stream.window_updated.clear()
-                await stream.window_updated.wait()
+            if self.room() <= 0:
+                window_updated.clear()
+                await window_updated.wait()
             self.try_send()
             if self._left:
                 await asyncio.sleep(0)
 
-    def _room(self) -> int:
-        """Return how much the client's windows take."""
-        stream_id = self._stream.id
-        room: int = self._h2.local_flow_control_window(stream_id)
+    def room(self) -> int:
+        """Return how many bytes can be sent without waiting; a window may be negative.
+
+        Raises:
+            StreamEndedError: the call is over.
+        """
+        h2, stream_id = self._h2, self._stream.id
+        http2_stream = h2.streams.get(stream_id)
         if (
-            self._stream._transport.is_closing()
-            or self._h2.state_machine.state not in OPEN_CONNECTION
-            or self._h2.streams[stream_id].state_machine.state not in _SENDING
+            self._closed
+            or http2_stream is None
+            or http2_stream.state_machine.state not in _SENDING
+            or h2.state_machine.state not in OPEN_CONNECTION
+            or self._stream._transport.is_closing()
         ):
-            raise h2.exceptions.ProtocolError("the call is over")
+            raise StreamEndedError("the call is over")
+        if not self._stream.connection.write_ready.is_set():
+            return 0
+        room: int = min(h2.outbound_flow_control_window, http2_stream.outbound_flow_control_window)
         return room
+
+    def write(self, size: int) -> None:
+        """Write the next `size` bytes, for which `room` has shown that there is room."""
+        h2, connection = self._h2, self._stream.connection
+        http2_stream = h2.streams[self._stream.id]
+        h2.outbound_flow_control_window -= size
+        http2_stream.outbound_flow_control_window -= size
+        # Frames that h2 has prepared before, such as headers, go first.
+        prepared = h2.data_to_send()
+        self._stream._transport.write(b"".join([prepared, *self._frames(size)]))
+        connection.data_send_process()
 
     def _frames(self, size: int) -> Iterable[Buffer]:
         """Give the next frames, with `size` bytes of payload in all."""

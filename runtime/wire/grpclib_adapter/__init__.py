@@ -1,0 +1,29 @@
+"""The one place that knows private names of grpclib and h2.
+
+Client and server need more of these two libraries than their public names give: bounds of their
+own, an orderly end of a connection, frames that are read and written without h2's copies. Each
+private name in use here is listed in `private_names`, and a test compares the list with the
+installed releases.
+"""
+
+from .client import ClientProtocol, ClientStream, GrpclibChannel
+from .configuration import http2_configuration
+from .frame_reader import FrameTooLongError
+from .frame_writer import FrameWriter, StreamEndedError
+from .private_names import PRIVATE_NAMES, PrivateName
+from .server import GrpclibServer, ServerProtocol, ServerStream
+
+__all__ = [
+    "PRIVATE_NAMES",
+    "ClientProtocol",
+    "ClientStream",
+    "FrameTooLongError",
+    "FrameWriter",
+    "GrpclibChannel",
+    "GrpclibServer",
+    "PrivateName",
+    "ServerProtocol",
+    "ServerStream",
+    "StreamEndedError",
+    "http2_configuration",
+]

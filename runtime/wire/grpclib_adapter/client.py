@@ -1,0 +1,177 @@
+"""The client's end of HTTP/2: channel, connections, streams."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+from grpclib.client import Channel, Handler
+from grpclib.config import Configuration
+from grpclib.encoding.base import GRPC_CONTENT_TYPE, CodecBase
+from grpclib.metadata import USER_AGENT, encode_metadata
+from grpclib.protocol import H2Protocol
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+from multidict import MultiDict
+
+from ..codec import Codec
+from .frame_writer import FrameWriter, StreamEndedError
+from .protocol import Http2Protocol, StreamBuffer
+
+
+class ClientProtocol(Http2Protocol):
+    """One connection to a server.
+
+    Attributes:
+        closed: set when its socket is closed.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.closed = asyncio.Event()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Take note that the socket is closed."""
+        super().connection_lost(exc)
+        self.closed.set()
+
+
+class GrpclibChannel(Channel):
+    """grpclib's channel, with connections of our own. Make it on asyncio.
+
+    Attributes:
+        protocols: the connections that are not closed; usually one.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        codec: Codec,
+        tls: ssl.SSLContext | None,
+        configuration: Configuration,
+        protocol_type: type[ClientProtocol],
+    ) -> None:
+        # The codec has what grpclib needs of one, without the base class.
+        super().__init__(host, port, codec=cast("CodecBase", codec), ssl=tls, config=configuration)
+        self.protocols: list[ClientProtocol] = []
+        self._protocol_type = protocol_type
+
+    async def connect(self) -> ClientProtocol:
+        """Return the connection; make one where there is none.
+
+        Raises:
+            OSError: the server cannot be reached.
+        """
+        return cast("ClientProtocol", await self.__connect__())
+
+    def request_headers(self, path: str, metadata: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the headers that begin a call."""
+        return [
+            (":method", "POST"),
+            (":scheme", self._scheme),
+            (":path", path),
+            (":authority", self._authority),
+            ("te", "trailers"),
+            ("content-type", GRPC_CONTENT_TYPE),
+            ("user-agent", USER_AGENT),
+            *encode_metadata(MultiDict(metadata)),
+        ]
+
+    def _protocol_factory(self) -> H2Protocol:
+        protocol = self._protocol_type(Handler(), self._config, self._h2_config)
+        self.protocols = [each for each in self.protocols if not each.closed.is_set()]
+        self.protocols.append(protocol)
+        return protocol
+
+
+class CallWrapper(Protocol):
+    """What grpclib notifies when a stream is cut off."""
+
+    def cancel(self, error: Exception) -> None:
+        """Take note that the call is cut off."""
+
+
+class ClientStream:
+    """The client's side of one call.
+
+    Attributes:
+        writer: sends messages.
+
+    Args:
+        protocol: the connection.
+        wrapper: notified when the call is cut off.
+
+    Raises:
+        StreamEndedError: the connection is lost.
+    """
+
+    def __init__(self, protocol: ClientProtocol, wrapper: CallWrapper) -> None:
+        self._connection = protocol.connection
+        self._processor = protocol.processor
+        if self._connection.is_closing():
+            raise StreamEndedError("the connection is closed")
+        self._stream = self._connection.create_stream(wrapper=wrapper)  # type: ignore[arg-type]
+        self.writer = FrameWriter(self._stream)
+
+    @property
+    def is_connection_lost(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return self._connection.is_closing()
+
+    async def open(self, headers: list[tuple[str, str]], buffer: StreamBuffer) -> None:
+        """Begin the call.
+
+        Args:
+            headers: of `GrpclibChannel.request_headers`.
+            buffer: takes in the server's messages.
+
+        Raises:
+            StreamEndedError: the connection is lost.
+        """
+        try:
+            self._release = await self._stream.send_request(headers, _processor=self._processor)
+        except ProtocolError as error:
+            raise StreamEndedError("the connection is closed") from error
+        self._stream.buffer = buffer  # type: ignore[assignment]
+
+    def end(self) -> None:
+        """Half-close the call.
+
+        Raises:
+            StreamEndedError: it has ended.
+        """
+        assert self._stream.id is not None
+        try:
+            self._stream._h2_connection.end_stream(self._stream.id)
+        except ProtocolError as error:
+            raise StreamEndedError("the call is over") from error
+        if not self._connection.is_closing():
+            self._connection.flush()
+
+    def reset(self) -> None:
+        """Cancel the call, if it has not ended."""
+        if not self._connection.is_closing() and self._stream.closable:
+            self._stream.reset_nowait(ErrorCodes.CANCEL)
+            self._connection.flush()
+
+    def release(self) -> None:
+        """Forget the call."""
+        with suppress(ProtocolError):
+            self._release()
+
+    def acknowledge(self, size: int) -> None:
+        """Let the server send as many bytes more; nothing happens where the call has ended."""
+        if size and not self._connection.is_closing():
+            assert self._stream.id is not None
+            with suppress(ProtocolError):
+                self._connection.ack(self._stream.id, size)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the response; empty until they come."""
+        return dict(self._stream.headers or ())
+
+    def trailers(self) -> dict[str, str] | None:
+        """Return the trailers of the response; None until they come."""
+        return None if self._stream.trailers is None else dict(self._stream.trailers)

@@ -1,0 +1,52 @@
+"""One HTTP/2 connection, of either end."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, cast
+
+from grpclib.protocol import H2Protocol
+from h2.settings import SettingCodes
+
+from .. import MAX_FRAME_BYTES
+
+
+class StreamBuffer(Protocol):
+    """Takes in what comes on one stream."""
+
+    def add(self, data: bytes, ack_size: int) -> None:
+        """Take in the data of a frame; `ack_size` is its length with padding."""
+
+    def eof(self) -> None:
+        """Take note that the peer sends no more."""
+
+    def unacked_size(self) -> int:
+        """Return how many bytes were not acknowledged, once: the call is over."""
+
+
+class Http2Protocol(H2Protocol):
+    """grpclib's protocol with the frame size of the wire.
+
+    Attributes:
+        transport: of the socket; None until it is connected.
+        settings: what this end announces beside its windows.
+    """
+
+    transport: asyncio.Transport | None = None
+    settings: ClassVar[Mapping[SettingCodes, int]] = {SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Announce the settings."""
+        super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", transport)
+        h2 = self.connection._connection
+        h2.update_settings({int(key): value for key, value in self.settings.items()})
+        # h2 applies the new size only with the read after the one that brings the peer's
+        # acknowledgement, and would refuse a large frame that follows it in the same read.
+        h2.max_inbound_frame_size = MAX_FRAME_BYTES
+        self.connection.flush()
+
+    def resume_writing(self) -> None:
+        """Wake the calls that wait for the socket: they wait for one event, their window's."""
+        super().resume_writing()
+        for stream in self.processor.streams.values():
+            stream.window_updated.set()

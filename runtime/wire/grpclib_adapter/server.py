@@ -1,0 +1,179 @@
+"""The server's end of HTTP/2: listening socket, connections, streams."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, ClassVar, Final, cast
+
+from grpclib.config import Configuration
+from grpclib.const import Handler, Status
+from grpclib.encoding.base import CodecBase
+from grpclib.protocol import H2Protocol, Stream
+from grpclib.server import Server
+from grpclib.server import Stream as ServerSideStream
+from h2.events import AlternativeServiceAvailable, RequestReceived, UnknownFrameReceived
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes
+
+from .. import MAX_CONCURRENT_CALLS, MAX_FRAME_BYTES
+from ..codec import Codec
+from .frame_reader import FrameReader
+from .frame_writer import FrameWriter
+from .protocol import Http2Protocol, StreamBuffer
+
+_IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
+
+
+class ServerProtocol(Http2Protocol):
+    """One client's connection.
+
+    What it reads goes through a `FrameReader`; a subclass decides when to read, and how to close.
+    """
+
+    settings: ClassVar[Mapping[SettingCodes, int]] = {
+        **Http2Protocol.settings,
+        SettingCodes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_CALLS,
+    }
+
+    def __init__(self, template: H2Protocol) -> None:
+        super().__init__(template.handler, template.config, template.h2_config)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over what grpclib would do otherwise: reading, accepting calls, closing."""
+        super().connection_made(transport)
+        self._close_gracefully = self.connection.close
+        # grpclib closes it in many places, and would wait without a limit until all is sent.
+        self.connection.close = self.close  # type: ignore[method-assign]
+        # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
+        self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
+        self.processor.processors[RequestReceived] = self._accept
+        self._reader = FrameReader(self, super().data_received, most_bytes=MAX_FRAME_BYTES)
+
+    def feed(self, data: bytes) -> None:
+        """Carry out what came.
+
+        Raises:
+            FrameTooLongError: a frame is longer than allowed.
+            Exception: of h2 or grpclib, for bytes that are no HTTP/2.
+        """
+        self._reader.feed(data)
+
+    def close(self) -> None:
+        """Close the connection once all is sent; grpclib calls this too."""
+        self._close_gracefully()
+
+    def send_goaway(self) -> None:
+        """Ask the client to close the connection: no more calls are answered."""
+        if not self.connection.is_closing():
+            with suppress(ProtocolError):
+                self.connection._connection.close_connection()
+            self.connection.flush()
+
+    def _accept(self, event: RequestReceived) -> None:
+        """Start a call, and release its stream when the call's task has ended.
+
+        grpclib leaves the release to the task. One that is cancelled before its first step, as when
+        the client resets the stream at once, does nothing: what came with it would be held, and
+        never acknowledged.
+        """
+        self.processor.process_request_received(event)
+        stream = self.processor.streams[event.stream_id]
+        task = self.handler._tasks[stream]  # type: ignore[attr-defined]
+        task.add_done_callback(lambda _: self._release(stream))
+
+    def _release(self, stream: Stream) -> None:
+        assert stream.id is not None
+        left = self.processor.streams.pop(stream.id, None)
+        if left is not None and not self.connection.is_closing():
+            self.connection.ack(stream.id, left.buffer.unacked_size())
+        if self._reader.is_last and not self.processor.streams:
+            self.close()
+
+
+class GrpclibServer(Server):
+    """grpclib's server, with connections of our own. Make it on asyncio.
+
+    Args:
+        handlers: rpc path to what answers it.
+        codec: of the messages.
+        configuration: of `http2_configuration`.
+        make_protocol: makes a connection from the one that grpclib would use.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        codec: Codec,
+        configuration: Configuration,
+        make_protocol: Callable[[H2Protocol], H2Protocol],
+    ) -> None:
+        # The codec has what grpclib needs of one, without the base class.
+        super().__init__([_Mapping(handlers)], codec=cast("CodecBase", codec), config=configuration)
+        self._make_protocol = make_protocol
+
+    def _protocol_factory(self) -> H2Protocol:
+        return self._make_protocol(super()._protocol_factory())
+
+    def stop_listening(self) -> None:
+        """Accept no more connections; those that are open stay."""
+        if self._server is not None:
+            self._server.close()
+
+
+class _Mapping:
+    """Handlers, as grpclib asks for them."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = dict(handlers)
+
+    def __mapping__(self) -> dict[str, Handler]:
+        return self._handlers
+
+
+class ServerStream:
+    """The server's side of one call.
+
+    Attributes:
+        peer: the client's address, for the log.
+        writer: sends messages.
+    """
+
+    def __init__(self, stream: "ServerSideStream[Any, Any]") -> None:
+        self._stream = stream
+        self._http2_stream = stream._stream
+        self._connection = self._http2_stream.connection
+        address = stream.peer.addr()
+        self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
+        self.writer = FrameWriter(self._http2_stream)
+
+    def replace_buffer(self, buffer: StreamBuffer) -> None:
+        """Put a buffer in the place of grpclib's, with what that has already."""
+        old = self._http2_stream.buffer
+        while not old._unacked.empty():
+            data = old._unacked.get_nowait()
+            if data.ack_size:
+                buffer.add(data.data, data.ack_size)
+        if old._eof:
+            buffer.eof()
+        self._http2_stream.buffer = buffer  # type: ignore[assignment]
+
+    def acknowledge(self, size: int) -> None:
+        """Let the client send as many bytes more; nothing happens where the call has ended."""
+        if size and not self._connection.is_closing():
+            assert self._http2_stream.id is not None
+            with suppress(ProtocolError):
+                self._connection.ack(self._http2_stream.id, size)
+
+    async def send_headers(self) -> None:
+        """Send the headers, before any message."""
+        await self._stream.send_initial_metadata()
+
+    async def send_status(self, status: Status, message: str | None) -> None:
+        """End the call, if the client has not."""
+        self._stream._send_message_done = True  # the messages did not go through grpclib
+        with suppress(ProtocolError):
+            await self._stream.send_trailing_metadata(status=status, status_message=message)
+
+
+def _ignore(_event: object) -> None:
+    """Do nothing for an event that needs no answer."""
