@@ -61,7 +61,7 @@ ARROWS = {
         "plan",
         "session",
     },
-    "wire": {"manifest"},
+    "wire": {"config", "manifest"},
 }
 FOR_EVERYBODY = {"errors", "events"}
 ENTRY_POINTS = {"__init__", "__main__"}

@@ -19,6 +19,8 @@ _log = logging.getLogger("millrace.client")
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
+# Of one message of the server's: the outputs of a long run are several 10,000 items.
+_MOST_FIELDS: Final = 4_000_000
 # A server that is gone without a word is found out while a call waits for it.
 _KEEPALIVE_SECONDS: Final = 60.0
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20.0
@@ -46,7 +48,7 @@ class Connection:
         most_bytes: int,
         timeout_seconds: float,
     ) -> None:
-        codec = Codec()
+        codec = Codec(most_fields=_MOST_FIELDS)
         self._endpoint = Endpoint(str(address), codec, most_bytes, metadata)
         self._tls = tls
         self._timeout_seconds = timeout_seconds

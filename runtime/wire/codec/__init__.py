@@ -1,7 +1,7 @@
-"""The codec: messages of remotemedia.v1 to bytes and back, strictly and fast."""
+"""The codec: messages of remotemedia.v1 to bytes and back, strictly, fast and within limits."""
 
 from .codec import Codec, as_payload
-from .errors import DecodeError, EncodeError
+from .errors import DecodeError, EncodeError, MessageLimitError
 from .part_writers import Buffer
 
 __all__ = [
@@ -9,5 +9,6 @@ __all__ = [
     "Codec",
     "DecodeError",
     "EncodeError",
+    "MessageLimitError",
     "as_payload",
 ]

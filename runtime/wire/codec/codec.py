@@ -2,8 +2,8 @@
 
     server = grpclib.server.Server(services, codec=Codec())
 
-It reads and writes exactly what the official protobuf runtime does, where betterproto2 itself does
-not, and copies a payload at most once.
+It reads and writes exactly what the official protobuf runtime does, which betterproto2 itself does
+not, within limits of how much one message may hold, and it copies a payload at most once.
 """
 
 from typing import Any, Final, TypeVar, cast
@@ -13,10 +13,12 @@ import betterproto2
 from .decoder import Decoder
 from .encoder import Encoder
 from .errors import UnfitError
+from .limits import MOST_FIELDS
 from .part_writers import Buffer
 from .scalar_writers import flat_view
 
 _SMALL: Final = 16 * 1024
+_SHORT_FIELDS: Final = 5_000
 
 M = TypeVar("M", bound=betterproto2.Message)
 
@@ -24,11 +26,14 @@ M = TypeVar("M", bound=betterproto2.Message)
 class Codec:
     """Encodes and decodes messages; also what grpclib takes as `codec=`.
 
-    One codec serves any number of connections, in one thread.
+    One codec serves any number of connections. Only messages of prepared classes may be decoded in
+    several threads at once.
 
     Args:
-        prepared: classes to get ready for now, with all that they hold. What is needed for other
-            classes is made when the first message of theirs comes or goes, some ms for each.
+        prepared: classes to prepare for now, with all classes that they hold. Other classes are
+            prepared when their first message is read or written, which takes some ms for each.
+        most_fields: how many fields a message may have that is read, with all that is nested in
+            it. The end of each message, list and map entry counts as one more.
 
     Example:
         codec = Codec()
@@ -38,31 +43,32 @@ class Codec:
 
     __content_subtype__ = "proto"  # what grpclib asks of a codec
 
-    def __init__(self, *prepared: type[betterproto2.Message]) -> None:
-        self._decoder = Decoder()
-        self._view_decoder = Decoder(of_views=True)
+    def __init__(
+        self, *prepared: type[betterproto2.Message], most_fields: int = MOST_FIELDS
+    ) -> None:
+        self._decoder = Decoder(most_fields=most_fields)
+        self._view_decoder = Decoder(most_fields=most_fields, of_views=True)
         self._encoder = Encoder()
         for message_type in prepared:
-            self._decoder.prepare(message_type)
-            self._view_decoder.prepare(message_type)
-            self._encoder.prepare(message_type)
+            self.prepare(message_type)
 
     def decode(self, data: Buffer, message_type: type[M]) -> M:
         """Return the message that `data` holds.
 
-        What arrays are made of is not copied but viewed: the fields AudioBuffer.samples,
+        The payloads of arrays are not copied but viewed: the fields AudioBuffer.samples,
         VideoFrame.pixel_data, TensorBuffer.data, NumpyBuffer.data and BinaryBuffer.data hold a
         read-only memoryview of `data`, one-dimensional, format "B", which keeps `data` alive
         (an unset field holds b""). All other bytes fields, text_data and metadata_json, hold bytes.
 
         Args:
-            data: the whole message. Bytes are viewed, and so is a read-only memoryview, which
-                nobody may write to behind its back; what else has a buffer is copied first.
+            data: the whole message. Bytes are viewed, and so is a read-only memoryview, whose
+                bytes may not change any more; other buffers are copied first.
             message_type: a class of betterproto2's.
 
         Raises:
-            DecodeError: this is no message of that type. No other error is raised, whatever the
-                bytes are.
+            DecodeError: this is no message of that type. No other error is raised, for any bytes.
+            MessageLimitError: it has more fields than allowed, or more values of one list or map
+                than the contract's limits, which `codec.limits` lists.
         """
         if isinstance(data, bytes):
             return self._decoder.decode(data, message_type)
@@ -70,13 +76,35 @@ class Codec:
             return self._view_decoder.decode(memoryview(data), message_type)
         return self._decoder.decode(memoryview(data).tobytes(), message_type)
 
+    def decode_short(self, data: bytes | memoryview, message_type: type[M]) -> M | None:
+        """Return the message, or None if it has so many fields that reading it takes long.
+
+        That is more than 5,000 fields, about 5 ms. Such a message is for `decode` in a thread,
+        so that the event loop goes on; `prepare` its class before.
+
+        Args:
+            data: bytes, or a memoryview as `decode` views it.
+            message_type: as for `decode`.
+
+        Raises:
+            DecodeError: as `decode`.
+        """
+        decoder = self._decoder if isinstance(data, bytes) else self._view_decoder
+        return decoder.decode_within(_SHORT_FIELDS, data, message_type)
+
+    def prepare(self, message_type: type[betterproto2.Message]) -> None:
+        """Prepare for messages of a class, and of all classes that it holds."""
+        self._decoder.prepare(message_type)
+        self._view_decoder.prepare(message_type)
+        self._encoder.prepare(message_type)
+
     def encode(self, message: betterproto2.Message, message_type: type[Any] | None = None) -> bytes:
         """Return the message's bytes, as the official runtime writes them.
 
         Args:
-            message: its bytes fields may hold whatever has a contiguous buffer: bytes, memoryviews,
-                numpy arrays (written as they lie in memory).
-            message_type: if given, what `message` has to be.
+            message: its bytes fields may hold any contiguous buffer: bytes, memoryviews, numpy
+                arrays (written as they lie in memory).
+            message_type: if given, the class that `message` must be of.
 
         Raises:
             EncodeError: a value that its field cannot hold; two members of one oneof.
@@ -88,23 +116,23 @@ class Codec:
     def encode_prefixed(
         self, message: betterproto2.Message, message_type: type[Any] | None = None
     ) -> bytes:
-        """Return what gRPC sends for the message: 5 bytes of header, then its bytes.
+        """Return the message as gRPC sends it: a header of 5 bytes, then the message's bytes.
 
-        The payload is copied once, into what is returned. Raises as `encode` does.
+        The payload is copied once, into the result. Raises as `encode` does.
         """
         _check_type(message, message_type)
         parts, length = self._encoder.parts(message)
-        parts.insert(0, length.to_bytes(5, "big"))  # the first byte says: not compressed
+        parts.insert(0, length.to_bytes(5, "big"))  # the first byte 0: not compressed
         return b"".join(parts)
 
     def encode_prefixed_buffers(
         self, message: betterproto2.Message, message_type: type[Any] | None = None
     ) -> list[Buffer]:
-        """Return what `encode_prefixed` does, in pieces, so that large payloads are not copied.
+        """Return the result of `encode_prefixed` in pieces, so that large payloads are not copied.
 
-        Whatever has less than 16 KiB, as much as HTTP/2 sends at a time, is joined with what stands
-        beside it. So a small message is one piece; one with a large payload is three, the second
-        of them what the message's field holds. That may not change until it is written.
+        Pieces of less than 16 KiB, as much as HTTP/2 sends at a time, are joined with their
+        neighbours. So a small message is one piece; one with a large payload is three, the second
+        of them the buffer in the message's field, which may not change until it is written.
         Raises as `encode` does.
         """
         _check_type(message, message_type)
@@ -145,8 +173,8 @@ def as_payload(buffer: Any) -> bytes:
         buffer: a contiguous numpy array of any shape and dtype, bytes, or a memoryview.
 
     Returns:
-        A memoryview, one-dimensional, format "B"; it may not change until it is written. Its type
-        here says bytes, because that is what betterproto2's classes declare.
+        A memoryview, one-dimensional, format "B"; it may not change until it is written. It is
+        annotated as bytes, as the fields of betterproto2's classes are.
 
     Raises:
         TypeError: it has no buffer, or not a contiguous one.

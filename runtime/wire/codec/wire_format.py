@@ -1,15 +1,16 @@
-"""The wire format below messages: varints, tags, and skipping what nobody knows.
+"""The wire format below messages: varints, tags, and skipping unknown fields.
 
 Source of the rules: protobuf.dev/programming-guides/encoding, and, where that is silent, what the
 official runtime does (upb, as in protobuf 7).
 """
 
+from collections.abc import Iterator
 from struct import calcsize
 from typing import Final
 
 import betterproto2
 
-from .errors import MalformedError
+from .errors import ExcessError, MalformedError
 
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -19,10 +20,13 @@ END_GROUP: Final = 4
 FIXED32: Final = 5
 
 MAX_DEPTH: Final = 100
-"""How many messages and groups may lie in one another, below the outermost message."""
+"""How many messages and groups may be nested below the outermost message."""
 
 MAX_LENGTH: Final = 2**31 - 1
 """Of a message or a value, in bytes."""
+
+Budget = Iterator[None]
+"""Yields once for each field that a message may still have."""
 
 TOO_DEEP: Final = f"more than {MAX_DEPTH} levels of nesting"
 TOO_SHORT: Final = "the data ends within it"
@@ -48,20 +52,27 @@ _MASK64: Final = 2**64 - 1
 
 
 def wire_type(proto_type: str) -> int:
-    """Return how values of one of betterproto2's types lie on the wire, where not packed."""
+    """Return the wire type of one of betterproto2's types, where it is not packed."""
     if proto_type in FORMS:
         return FIXED32 if calcsize(FORMS[proto_type]) == 4 else FIXED64
     return LENGTH_DELIMITED if proto_type in _SIZED else VARINT
 
 
-def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
-    """Return the number at `position`, cut to 64 bits, and where it ends.
+def read_varint(
+    data: bytes | memoryview, position: int, value: int = 0, shift: int = 0
+) -> tuple[int, int]:
+    """Return the number at `position`, cut to 64 bits, and the index after it.
+
+    Args:
+        data: the received bytes.
+        position: where to read.
+        value: the number that the bytes before `position` make, where some were read.
+        shift: the bits that they have.
 
     Raises:
         MalformedError: it has more than 10 bytes.
         IndexError: the data ends before it does.
     """
-    value = shift = 0
     while shift < 64:
         byte = data[position]
         position += 1
@@ -74,7 +85,7 @@ def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
 
 
 def read_tag(data: bytes | memoryview, position: int) -> tuple[int, int]:
-    """Return the tag at `position`, and where it ends; raise as `read_varint` does."""
+    """Return the tag at `position`, and the index after it; raise as `read_varint` does."""
     tag, stop = read_varint(data, position)
     if stop - position > 5 or tag > _MAX_TAG:
         raise MalformedError("a tag of more than 32 bits")
@@ -82,25 +93,29 @@ def read_tag(data: bytes | memoryview, position: int) -> tuple[int, int]:
 
 
 def read_length(data: bytes | memoryview, position: int) -> tuple[int, int]:
-    """Return the length at `position`, and where it ends; raise as `read_varint` does."""
+    """Return the length at `position`, and the index after it; raise as `read_varint` does."""
     length, stop = read_varint(data, position)
     if stop - position > 5 or length > MAX_LENGTH:
         raise MalformedError("a length of 2 GiB or more")
     return length, stop
 
 
-def skip_field(data: bytes | memoryview, position: int, end: int, tag: int, depth: int) -> int:
+def skip_field(
+    data: bytes | memoryview, position: int, end: int, tag: int, depth: int, budget: Budget
+) -> int:
     """Return where the field ends whose value begins at `position`.
 
     Args:
-        data: what was received.
-        position: the index behind the field's tag.
+        data: the received bytes.
+        position: the index after the field's tag.
         end: where the message ends that holds the field.
         tag: the field's tag.
-        depth: how many groups may yet lie in one another.
+        depth: how many groups may still be nested.
+        budget: how many fields a group may still have.
 
     Raises:
         MalformedError: this is no field, or it does not end before `end`.
+        ExcessError: it is a group with more fields than the budget.
         IndexError: the data ends before the field does.
     """
     if tag < 1 << 3:
@@ -121,6 +136,8 @@ def skip_field(data: bytes | memoryview, position: int, end: int, tag: int, dept
             raise MalformedError(TOO_SHORT)
         if not groups:
             return position
+        if next(budget, budget) is budget:
+            raise ExcessError
         tag, position = read_tag(data, position)
 
 
