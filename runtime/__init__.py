@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .events import InitProgress, Result
     from .manifest import Manifest, load_manifest, manifest_from, parse_manifest
     from .plan import Plan
-    from .session import Runtime, Session, SessionState, open_runtime, open_session
+    from .session import NodeState, Runtime, Session, SessionState, open_runtime, open_session
 
 # A name is imported when it is first used, so that a command line, a forkserver or a manifest check
 # loads no more than it needs.
@@ -65,6 +65,7 @@ _HOMES: Final = {
     "MemoryLimitError": ".errors",
     "MillraceError": ".errors",
     "NodeError": ".errors",
+    "NodeState": ".session",
     "OperationalError": ".errors",
     "PipelineError": ".errors",
     "Plan": ".plan",
@@ -108,6 +109,7 @@ __all__ = [
     "MemoryLimitError",
     "MillraceError",
     "NodeError",
+    "NodeState",
     "OperationalError",
     "PipelineError",
     "Plan",

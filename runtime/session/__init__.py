@@ -1,5 +1,6 @@
 """Sessions."""
 
+from ..execution import NodeState
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .input_checker import SessionBounds
 from .instance import SweepReport
@@ -9,6 +10,7 @@ from .state import SessionState
 from .taps import TappedOutput, TapQueue, TapReceiver
 
 __all__ = [
+    "NodeState",
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
     "ControlBus",

@@ -26,7 +26,8 @@ from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .input_checker import InputChecker, SessionBounds
 from .results import result_of
-from .session_input import InputTap, SessionInput
+from .session_control import SessionControl
+from .session_input import SessionInput
 from .state import SessionState
 from .totals import dropped, totals, waiting
 
@@ -36,7 +37,7 @@ _PROGRESS_REPORTS = 1000
 _SPARE_SECONDS = 1.0
 
 
-class Session:
+class Session(SessionControl):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -152,37 +153,6 @@ class Session:
             SessionClosedError: `close_input` was called.
         """
         return await self._input.send(data, node=node, sequence=sequence, timestamp_ms=timestamp_ms)
-
-    async def publish(self, data: Data, *, node: str, timestamp_ms: int = 0) -> int:
-        """Send an item into a node of a running session, beside what its client sends.
-
-        Its results go downstream, and to the session's client, as a chunk's do.
-
-        Args:
-            data: the item.
-            node: the node that it enters.
-            timestamp_ms: handed on to the nodes and the results.
-
-        Returns:
-            Its sequence. Published items are counted from 0, apart from the client's chunks.
-
-        Raises:
-            InputError: not a data item, or of a kind that the node does not take.
-            UnknownNodeError: the pipeline has no such node.
-            LimitError: it has more audio samples than the session may still take.
-            SessionClosedError: the session takes no more input.
-        """
-        sequence = await self._input.publish(data, node=node, timestamp_ms=timestamp_ms)
-        self.bus.note_published(node)
-        return sequence
-
-    def add_input_tap(self, tap: InputTap) -> None:
-        """Call `tap` with every item that enters, and the nodes that it enters."""
-        self._input.add_tap(tap)
-
-    def remove_input_tap(self, tap: InputTap) -> None:
-        """Stop that."""
-        self._input.remove_tap(tap)
 
     def check_node(self, node: str) -> None:
         """Check that chunks can enter at `node`.

@@ -7,8 +7,7 @@ import pytest
 import trio
 
 from actors import Data, Json, Text
-from runtime import Manifest, Runtime
-from runtime.execution import NodeState
+from runtime import InputError, Manifest, NodeState, Runtime, UnknownNodeError
 from runtime.session import TapQueue
 
 from .pipelines import manifest
@@ -152,3 +151,25 @@ async def test_a_replacement_that_a_reader_does_not_take_is_not_used(
         await session.bus.set_intercept("a", decide, 5.0)
         await session.send(Json(ADD), node="a")
         assert value((await session.receive()).data)["result"] == 7.0
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_session_is_tapped_intercepted_and_controlled_by_addresses(
+    runtime: Runtime, place: str
+) -> None:
+    async def decide(_data: Data) -> Data | None:
+        return Json({"result": 999})
+
+    async with runtime.open_session(calculator(place)) as session:
+        async with session.tap("calc.out") as outputs, session.intercept("calc.out", decide):
+            await session.publish(Json(ADD), node="calc")
+            assert value((await outputs.receive()).data)["result"] == 7.0
+            assert value((await session.receive()).data) == {"result": 999}
+        await session.set_node_state("calc", NodeState.BYPASS)
+        await session.publish(Json(ADD), node="calc")
+        assert value((await session.receive()).data) == ADD
+        with pytest.raises(UnknownNodeError):
+            await session.set_node_state("nobody", NodeState.BYPASS)
+        with pytest.raises(InputError, match=r"calc\.out"):
+            async with session.tap("calc.in"):
+                pass
