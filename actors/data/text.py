@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, NoReturn, Self
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from ._base import NO_METADATA, Data, check_text
 
 DEFAULT_CHANNEL: Final = "tts"
 """The channel of a text that names none."""
+
+_MOST_SHOWN: Final = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,10 @@ class Text(Data):
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Json(Data):
-    """A JSON value, kept as its text, so that nobody can change it under another reader.
+    """A JSON value, kept as its text, so that no reader can change it for another one.
+
+    NaN and infinity are no JSON values: an item cannot be made of them, and text that has them is
+    not valid.
 
     >>> item = Json({"value": 3})
     >>> item.value["value"]
@@ -75,14 +80,14 @@ class Json(Data):
         try:
             text = json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
         except (TypeError, ValueError, RecursionError) as error:
-            raise DataError(f"a JSON item cannot carry this value: {error}") from error
+            raise DataError(f"a JSON item cannot carry this value: {_reason(error)}") from error
         self._fill(text, schema_type, metadata)
 
     @classmethod
     def from_text(
         cls, text: str, schema_type: str = "", *, metadata: Mapping[str, str] | None = None
     ) -> Self:
-        """Make an item of JSON text as it came; it is parsed when `value` is asked for."""
+        """Make an item of JSON text without a change; it is parsed when `value` is read."""
         item = cls.__new__(cls)
         item._fill(text, schema_type, metadata)
         return item
@@ -95,10 +100,12 @@ class Json(Data):
             DataError: the text is not JSON.
         """
         try:
-            return json.loads(self.text)
+            return _DECODER.decode(self.text)
         except (ValueError, RecursionError) as error:
-            shown = self.text if len(self.text) <= 80 else self.text[:77] + "..."
-            raise DataError(f"not JSON ({error}): {shown}") from error
+            cut = self.text[: _MOST_SHOWN - 3] + "..."
+            shown = self.text if len(self.text) <= _MOST_SHOWN else cut
+            reason = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise DataError(f"not JSON ({reason}): {shown}") from error
 
     def with_metadata(self, /, **entries: str) -> Self:
         """Return the same item with `entries` added to its metadata."""
@@ -120,4 +127,24 @@ def _plain(value: object) -> object:
         return value.item()
     if isinstance(value, np.ndarray):
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} is not JSON serializable")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a value has no JSON form; the json library's texts name no value."""
+    text = str(error)
+    if text.startswith("Out of range"):
+        return "it has a number that is not finite (NaN or infinity); None can stand for it"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if text.startswith("Circular"):
+        return "it contains itself"
+    return text
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a finite number")
+
+
+# Made once: json.loads makes a new decoder at each call that has an option.
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)

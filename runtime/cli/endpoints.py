@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from actors import ANY_KIND, Kind
 
 from ..documents import did_you_mean
-from ..media import FileKind, Source, kinds_written, open_source
+from ..media import FileKind, RawFormat, Source, kinds_written, open_source
 from .failures import CommandError
 from .tables import kinds_text
 
@@ -73,7 +73,12 @@ def endpoints(option: str, given: Iterable[str], nodes: Iterable[str]) -> list[E
 
 
 def open_feeds(
-    inputs: list[Endpoint], ends: "PipelineEnds", *, kind: FileKind | None, chunk_seconds: float
+    inputs: list[Endpoint],
+    ends: "PipelineEnds",
+    *,
+    kind: FileKind | None,
+    raw: RawFormat | None,
+    chunk_seconds: float,
 ) -> list[Feed]:
     """Open the files that go in, and check that the nodes take what is in them.
 
@@ -88,7 +93,9 @@ def open_feeds(
     try:
         for each in inputs:
             accepts = _accepted(ends, each.node)
-            source = open_source(each.path, kind=kind, accepts=accepts, chunk_seconds=chunk_seconds)
+            source = open_source(
+                each.path, kind=kind, raw=raw, accepts=accepts, chunk_seconds=chunk_seconds
+            )
             opened.append(source)
             _check_taken(source, ends, each.node)
             source.check()

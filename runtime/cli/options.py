@@ -6,13 +6,21 @@ from typing import Annotated
 import typer
 
 INPUT_KINDS = "audio, lines, text, jsonl, json, image or video"
-OUTPUT_KINDS = "audio, lines, jsonl or image"
+OUTPUT_KINDS = "audio, lines, jsonl, image or srt"
 
 ManifestArgument = Annotated[
     Path, typer.Argument(metavar="MANIFEST", help="JSON or YAML.", show_default=False)
 ]
 InputKindOption = Annotated[
     str | None, typer.Option(metavar="KIND", help=f"What all inputs hold: {INPUT_KINDS}.")
+]
+InputFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENCODING:RATE[:CHANNELS]",
+        help="All inputs are audio without a header, such as s16le:16000:1.",
+        show_default=False,
+    ),
 ]
 ChunkOption = Annotated[
     float, typer.Option(min=1, max=60_000, metavar="MS", help="Length of a chunk of audio.")

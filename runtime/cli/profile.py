@@ -8,6 +8,7 @@ import typer
 from .options import (
     ChunkOption,
     ConfigOption,
+    InputFormatOption,
     InputKindOption,
     ManifestArgument,
     NodesOption,
@@ -37,6 +38,7 @@ def profile(
         ),
     ] = None,
     input_kind: InputKindOption = None,
+    input_format: InputFormatOption = None,
     chunk_ms: ChunkOption = 20,
     realtime: RealtimeOption = False,
     speedscope: Annotated[
@@ -74,6 +76,7 @@ def profile(
         config,
         nodes or [],
         quiet=False,
+        input_format=input_format,
     )
     profiles: list[NodeProfile] = []
     with failures_said(console, verbose=verbose):

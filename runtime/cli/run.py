@@ -8,6 +8,7 @@ from .options import (
     OUTPUT_KINDS,
     ChunkOption,
     ConfigOption,
+    InputFormatOption,
     InputKindOption,
     ManifestArgument,
     NodesOption,
@@ -36,12 +37,13 @@ def run(
             "--output",
             "-o",
             metavar="[NODE=]FILE",
-            help="Where results go, by suffix: .wav .flac .mp3 .ogg .m4a .txt .jsonl .png .jpg; "
-            "- is stdout, as lines. May be given several times. Default: stdout.",
+            help="Where to write results, by suffix: .wav .flac .mp3 .ogg .m4a .txt .srt .jsonl "
+            ".png .jpg; - is stdout, as lines. May be given several times. Default: stdout.",
             show_default=False,
         ),
     ] = None,
     input_kind: InputKindOption = None,
+    input_format: InputFormatOption = None,
     output_kind: Annotated[
         str | None,
         typer.Option(metavar="KIND", help=f"How all outputs are written: {OUTPUT_KINDS}."),
@@ -103,6 +105,7 @@ def run(
             quiet,
             debug,
             server_choice(server, tls=tls, ca=ca, certificate=certificate),
+            input_format,
         )
         with logs_shown(console, verbose=verbose), stdout_for_results() as stdout:
             run_files(asked, console, stdout)

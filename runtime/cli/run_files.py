@@ -15,7 +15,7 @@ from rich.console import Console
 from ..config import LONGEST_INIT_TIMEOUT_SECS
 from ..execution.process import debug_environment, set_breakpoint_hook
 from ..manifest import load_manifest
-from ..media import FileKind, open_sink
+from ..media import FileKind, RawFormat, open_sink
 from ..plan import Plan
 from ..session import Session
 from .endpoints import Endpoint, check_outputs, endpoints, nodes_of, open_feeds
@@ -48,6 +48,7 @@ class FilesRun:
     quiet: bool
     debug: str | None = None
     server: ServerChoice | None = None
+    input_format: str | None = None
 
 
 def run_files(
@@ -70,6 +71,7 @@ def run_files(
     """
     with ExitStack() as stack:
         reads = _kind("--input-kind", asked.input_kind, INPUT_KINDS)
+        raw = _raw_format(asked, reads)
         writes = _kind("--output-kind", asked.output_kind, OUTPUT_KINDS)
         workspace = stack.enter_context(open_workspace(asked.config, asked.nodes))
         if asked.debug is not None:
@@ -80,7 +82,7 @@ def run_files(
         sinks = endpoints("--output", asked.outputs or [_STANDARD], ends.sinks)
         check_outputs(sinks, sources, ends, writes)
         _invite(sources, console, quiet=quiet)
-        feeds = open_feeds(sources, ends, kind=reads, chunk_seconds=asked.chunk_ms / 1000)
+        feeds = open_feeds(sources, ends, kind=reads, raw=raw, chunk_seconds=asked.chunk_ms / 1000)
         for source in (source for feed in feeds for source in feed.sources):
             stack.callback(source.close)
         outlets = _open_outlets(sinks, ends, writes, stdout)
@@ -142,6 +144,14 @@ def _kind(option: str, given: str | None, allowed: str) -> FileKind | None:
     if given not in allowed.replace(" or ", ", ").split(", "):
         raise CommandError(f"{option} {given}: expected {allowed}")
     return FileKind(given)
+
+
+def _raw_format(asked: FilesRun, kind: FileKind | None) -> RawFormat | None:
+    if asked.input_format is None:
+        return None
+    if kind not in (None, FileKind.AUDIO):
+        raise CommandError("--input-format is for audio; leave --input-kind out")
+    return RawFormat.parse(asked.input_format)
 
 
 def _invite(inputs: list[Endpoint], console: Console, *, quiet: bool) -> None:

@@ -1,7 +1,8 @@
-"""Files as streams of data items, and results as files; nothing here is asynchronous."""
+"""Reads files as streams of data items, and writes results to files; nothing is asynchronous."""
 
 from .errors import InterruptedReadError, MediaError, MissingExtraError, ReaderGoneError
 from .file_kind import FileKind
+from .raw_format import RawFormat
 from .sink import Sink, kinds_written, open_sink
 from .source import Source, open_source
 
@@ -10,6 +11,7 @@ __all__ = [
     "InterruptedReadError",
     "MediaError",
     "MissingExtraError",
+    "RawFormat",
     "ReaderGoneError",
     "Sink",
     "Source",

@@ -1,14 +1,18 @@
-"""Sound and images in the formats that PyAV writes."""
+"""Audio and images in the formats that PyAV writes."""
 
+import logging
 from fractions import Fraction
 from typing import Any, Final
 
 from actors import Audio, DataError, Video
 
-from .av_library import av_faults, load_av
+from .audio_format import AudioFormat
+from .av_library import av_errors, load_av
 from .byte_output import ByteOutput
-from .errors import MediaError
+from .errors import CodecError, MediaError
 from .pcm import as_int16
+
+_log = logging.getLogger("millrace.media")
 
 # Opus in .ogg too: PyAV's wheels (18.1) come without an encoder for Vorbis.
 _ENCODERS: Final = {
@@ -21,7 +25,10 @@ _ENCODERS: Final = {
     ".aac": ("adts", "aac"),
 }
 AV_AUDIO_SUFFIXES: Final = frozenset(_ENCODERS)
-_OPUS_RATE_HZ: Final = 48000
+_HIGHEST_FLAC_HZ: Final = 655_350
+
+# The layouts of up to 8 channels that all encoders but MP3's take.
+_LAYOUTS: Final = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 _IMAGE_ENCODERS: Final = {
     ".png": ("png", "rgb24"),
@@ -43,54 +50,79 @@ class AvAudioWriter:
         self._stream: Any = None
         self._frames = 0
 
-    def write(self, audio: Audio) -> None:
-        """Append a chunk.
+    def begin(self, offered: AudioFormat) -> AudioFormat:
+        """Begin the file, and return its format: the nearest one that the encoder takes.
 
         Raises:
-            MediaError: the encoder does not take that sample rate or number of channels.
+            MediaError: this PyAV does not have the encoder.
         """
-        with av_faults(self._av, self._file.name, "encoded"):
-            if self._stream is None:
-                self._open(audio)
-            samples = as_int16(audio)
-            layout = self._av.AudioLayout(_layout(audio.channels)).name
+        with av_errors(self._av, self._file.name, "encoded"):
+            chosen = self._nearest(offered)
+            self._container = self._av.open(self._file, "w", format=self._container_name)
+            self._stream = self._container.add_stream(self._encoder, rate=chosen.sample_rate)
+            self._stream.layout = _LAYOUTS[chosen.channels - 1]
+        # More samples lose nothing, so nobody needs to know of them.
+        if chosen.sample_rate < offered.sample_rate or chosen.channels < offered.channels:
+            _log.warning(
+                "%s: %s does not take %s; converted to %s",
+                self._file.name,
+                self._encoder,
+                offered,
+                chosen,
+            )
+        return chosen
+
+    def write(self, audio: Audio) -> None:
+        """Append a chunk of the file's format."""
+        if not audio.frames:
+            return
+        with av_errors(self._av, self._file.name, "encoded"):
             frame = self._av.AudioFrame.from_ndarray(
-                samples.reshape(1, -1), format="s16", layout=layout
+                as_int16(audio).reshape(1, -1), format="s16", layout=self._stream.layout.name
             )
             frame.sample_rate = audio.sample_rate
             frame.pts = self._frames
             self._frames += audio.frames
-            if audio.frames:
-                self._container.mux(self._stream.encode(frame))
+            self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         """Encode what the encoder holds, and complete the file."""
         if self._stream is None:
             return
-        with av_faults(self._av, self._file.name, "encoded"):
+        with av_errors(self._av, self._file.name, "encoded"):
             self._container.mux(self._stream.encode(None))
             self._container.close()
 
-    def _open(self, audio: Audio) -> None:
-        rate = _OPUS_RATE_HZ if self._encoder == "libopus" else audio.sample_rate
-        self._container = self._av.open(self._file, "w", format=self._container_name)
+    def _nearest(self, offered: AudioFormat) -> AudioFormat:
         try:
-            self._stream = self._container.add_stream(self._encoder, rate=rate)
-        except ValueError as error:
-            raise MediaError(f"{self._file.name}: this PyAV has no {self._encoder}") from error
-        self._stream.layout = _layout(audio.channels)
+            codec = self._av.Codec(self._encoder, "w")
+        except (self._av.error.FFmpegError, ValueError) as error:
+            raise CodecError(
+                f"{self._file.name}: this PyAV has no encoder {self._encoder}; choose another "
+                "suffix, such as .wav"
+            ) from error
+        rates = sorted(codec.audio_rates or ())
+        if rates:
+            higher = [rate for rate in rates if rate >= offered.sample_rate]
+            rate = higher[0] if higher else rates[-1]
+        else:
+            rate = min(offered.sample_rate, _HIGHEST_FLAC_HZ)
+        most = 2 if self._encoder == "libmp3lame" else len(_LAYOUTS)
+        return AudioFormat(rate, offered.channels if offered.channels <= most else 2)
 
 
 def encode_image(video: Video, suffix: str, name: str) -> bytes:
-    """Return a raw frame as an image file.
+    """Return a raw video frame as an image file.
 
     Raises:
         MediaError: it is an encoded frame, or the encoder refuses it.
         MissingExtraError: PyAV is not installed.
     """
+    if not video.width or not video.height:
+        raise MediaError(f"{name}: a frame of {video.width} x {video.height} pixels is no image")
     av = load_av(name)
     encoder, pixel_format = _IMAGE_ENCODERS[suffix]
-    with av_faults(av, name, "encoded"):
+    with av_errors(av, name, "encoded"):
         frame = av.VideoFrame.from_ndarray(*_for_av(video, name))
         codec = av.CodecContext.create(encoder, "w")
         codec.width, codec.height = video.width, video.height
@@ -105,11 +137,6 @@ def encode_image(video: Video, suffix: str, name: str) -> bytes:
 def can_write_image(suffix: str) -> bool:
     """Return whether `encode_image` knows the suffix."""
     return suffix in _IMAGE_ENCODERS
-
-
-def _layout(channels: int) -> str:
-    names = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
-    return names.get(channels, f"{channels}c")
 
 
 def _for_av(video: Video, name: str) -> tuple[Any, str]:

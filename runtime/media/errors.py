@@ -1,10 +1,14 @@
-"""What goes wrong with files."""
+"""Errors of files that are read or written."""
 
 from ..errors import CallerError
 
 
 class MediaError(CallerError):
-    """A file cannot be read or written, or does not hold what it should; the message says where."""
+    """A file cannot be read or written, or its content is not valid; the message names the file."""
+
+
+class CodecError(MediaError):
+    """A library cannot decode or encode the content of a file."""
 
 
 class MissingExtraError(MediaError):
@@ -12,8 +16,8 @@ class MissingExtraError(MediaError):
 
 
 class ReaderGoneError(Exception):
-    """Whoever read the output has closed it: not a fault, as with `... | head`."""
+    """The reader of an output pipe has closed it, as `head` does; no fault."""
 
 
 class InterruptedReadError(Exception):
-    """A read that waited for input was broken off by `interrupt()`."""
+    """`interrupt()` ended a read that waited for input, or a write that waited for its reader."""

@@ -1,6 +1,7 @@
-"""What a file holds: by its name, by how it begins, and by what the pipeline takes."""
+"""What a file holds: by its name, by how it begins, and by what the pipeline accepts."""
 
 import json
+import re
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -21,14 +22,25 @@ class FileKind(Enum):
     JSON_LINES = "jsonl"
     IMAGE = "image"
     VIDEO = "video"
+    SUBTITLES = "srt"
 
+
+NUMBERED: Final = re.compile(r"%(0\d+)?d")
+"""The place of the number in the name of numbered files, such as frame-%04d.png."""
 
 WAVE_SUFFIXES: Final = frozenset({".wav", ".wave"})
 AUDIO_SUFFIXES: Final = WAVE_SUFFIXES | {
-    *(".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".mka"),
+    *(".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".aif", ".aiff", ".aifc"),
+    *(".wma", ".mka", ".caf", ".amr", ".au", ".ac3", ".mp2", ".w64", ".wv"),
 }
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg"})
-IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+VIDEO_SUFFIXES: Final = frozenset(
+    {
+        *(".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".mts"),
+        *(".m2ts", ".flv", ".wmv", ".3gp", ".ogv", ".gif"),
+    }
+)
+IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+SUBTITLE_SUFFIXES: Final = frozenset({".srt"})
 
 _KIND_BY_SUFFIX: Final = {
     **dict.fromkeys(AUDIO_SUFFIXES, FileKind.AUDIO),
@@ -36,6 +48,7 @@ _KIND_BY_SUFFIX: Final = {
     **dict.fromkeys(IMAGE_SUFFIXES, FileKind.IMAGE),
     ".txt": FileKind.LINES,
     ".text": FileKind.LINES,
+    **dict.fromkeys(SUBTITLE_SUFFIXES, FileKind.LINES),
     ".md": FileKind.TEXT,
     ".json": FileKind.JSON,
     ".jsonl": FileKind.JSON_LINES,
@@ -50,23 +63,37 @@ DATA_KINDS: Final = {
     FileKind.JSON_LINES: Kind.JSON,
     FileKind.IMAGE: Kind.VIDEO,
     FileKind.VIDEO: Kind.VIDEO,
+    FileKind.SUBTITLES: Kind.TEXT,
 }
 """The kind of the items that a file of each kind gives."""
 
-# How files begin: the bytes, where they stand, and what they tell. The longest reach decides how
-# much of a pipe must have come before it can be told.
+# How files begin: the first bytes, those at the second place, and the kind. The longest reach
+# decides how much of a pipe must have come before its kind is known.
 _SIGNATURES: Final = (
     (b"RIFF", b"WAVE", FileKind.AUDIO),
     (b"RIFF", b"WEBP", FileKind.IMAGE),
+    (b"RIFX", b"WAVE", FileKind.AUDIO),
     (b"RF64", b"WAVE", FileKind.AUDIO),
+    (b"BW64", b"WAVE", FileKind.AUDIO),
+    (b"RIFF", b"AVI ", FileKind.VIDEO),
+    (b"FORM", b"AIFF", FileKind.AUDIO),
+    (b"FORM", b"AIFC", FileKind.AUDIO),
+    (b"caff\x00\x01", b"", FileKind.AUDIO),
     (b"fLaC", b"", FileKind.AUDIO),
     (b"OggS", b"", FileKind.AUDIO),
-    (b"ID3", b"", FileKind.AUDIO),
+    (b"ID3\x02", b"", FileKind.AUDIO),
+    (b"ID3\x03", b"", FileKind.AUDIO),
+    (b"ID3\x04", b"", FileKind.AUDIO),
     (b"\xff\xfb", b"", FileKind.AUDIO),
+    (b"\xff\xfa", b"", FileKind.AUDIO),
     (b"\xff\xf3", b"", FileKind.AUDIO),
     (b"\xff\xf2", b"", FileKind.AUDIO),
+    (b"\xff\xf1", b"", FileKind.AUDIO),
+    (b"\xff\xf9", b"", FileKind.AUDIO),
     (b"\x89PNG\r\n\x1a\n", b"", FileKind.IMAGE),
     (b"\xff\xd8\xff", b"", FileKind.IMAGE),
+    (b"GIF87a", b"", FileKind.VIDEO),
+    (b"GIF89a", b"", FileKind.VIDEO),
     (b"\x1aE\xdf\xa3", b"", FileKind.VIDEO),
 )
 _SECOND_PLACE: Final = 8
@@ -75,17 +102,17 @@ _LONGEST_FIRST_LINE: Final = 64 * 1024
 
 
 def kind_by_name(path: str) -> FileKind | None:
-    """Return what a file of that name should hold; None if the name does not say."""
+    """Return the kind of a file by its suffix; None if the suffix is not known."""
     return _KIND_BY_SUFFIX.get(Path(path).suffix.lower())
 
 
 def recognized(source: ByteInput, accepts: frozenset[Kind]) -> FileKind:
-    """Return what an open file holds, and leave it at its beginning.
+    """Return the kind of an open file by its first bytes, and leave it at its beginning.
 
     Args:
         source: at its beginning.
-        accepts: the kinds of data that the pipeline takes where it goes; text is taken for JSON,
-            or not, by that, and if both are taken, by its first line.
+        accepts: the kinds of data that the pipeline accepts there; decides whether text is read as
+            JSON, and if both are accepted, the first line decides.
 
     Raises:
         MediaError: it is none of the kinds.
@@ -104,19 +131,19 @@ def recognized(source: ByteInput, accepts: frozenset[Kind]) -> FileKind:
         kind = FileKind.VIDEO
     source.put_back(head)
     if kind is None:
-        raise MediaError(f"{source.name}: cannot tell what it holds; say it with --input-kind")
+        raise MediaError(f"{source.name}: its kind is not known; name it with --input-kind")
     return media_kind(kind, accepts)
 
 
 def media_kind(kind: FileKind, accepts: frozenset[Kind]) -> FileKind:
-    """Return what to take from a file with sound and pictures: the sound, if it is wanted."""
+    """Return what to read from a file with audio and video: the audio, if it is accepted."""
     if kind is FileKind.VIDEO and (Kind.AUDIO in accepts or Kind.VIDEO not in accepts):
         return FileKind.AUDIO
     return kind
 
 
 def _read_head(source: ByteInput) -> bytes:
-    """Read until the beginning is known from all signatures, or is longer than they are."""
+    """Read until the beginning differs from all signatures, or is longer than they are."""
     head = b""
     while len(head) < _REACH and _may_become_signature(head):
         more = source.read(_REACH - len(head))

@@ -2,22 +2,20 @@
 
 import io
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from actors import ANY_KIND, Data, Kind
 
-from .av_input import read_av_audio, read_frames, read_image
+from .av_audio_input import read_av_audio
+from .av_video_input import read_film, read_image
 from .byte_input import STDIN, ByteInput, buffered, open_bytes
 from .errors import MediaError
-from .file_kind import DATA_KINDS, FileKind, kind_by_name, media_kind, recognized
+from .file_kind import DATA_KINDS, NUMBERED, FileKind, kind_by_name, media_kind, recognized
+from .raw_format import RawFormat
 from .text_input import read_json_lines, read_text_lines, read_whole_json, read_whole_text
-from .wave_input import read_wave, read_wave_header
-
-_NUMBERED: Final = re.compile(r"%(0\d+)?d")
-_WAVE_BEGINS: Final = (b"RIFF", b"RF64")
+from .wave_input import WAVE_MAGIC, read_pcm, read_wave, read_wave_header
 
 
 class Source:
@@ -31,11 +29,11 @@ class Source:
         kind: how it is read.
     """
 
-    def __init__(self, name: str, kind: FileKind, files: list[ByteInput], seconds: float) -> None:
+    def __init__(self, name: str, kind: FileKind, files: list[ByteInput], reader: "Reader") -> None:
         self.name = name
         self.kind = kind
         self._files = files
-        self._items = _items(files, kind, seconds)
+        self._items = _items(files, reader)
         self._first: Data | None = None
 
     @property
@@ -45,21 +43,21 @@ class Source:
 
     @property
     def is_live(self) -> bool:
-        """Whether more may come later: a pipe or a terminal rather than a file."""
+        """Whether more may come later: a pipe or a terminal, and not a file."""
         return any(file.is_live for file in self._files)
 
     @property
     def fraction(self) -> float | None:
-        """How much has been read, 0 to 1; None if nobody knows how much there will be."""
+        """How much has been read, 0 to 1; None if the size is not known."""
         fractions = [file.fraction for file in self._files]
         known = [fraction for fraction in fractions if fraction is not None]
         return sum(known) / len(fractions) if len(known) == len(fractions) else None
 
     def check(self) -> None:
-        """Read the first item ahead, unless it may be long in coming.
+        """Read the first item ahead, unless that may have to wait for a writer.
 
         Raises:
-            MediaError: there is none that can be read.
+            MediaError: no item can be read.
             MissingExtraError: it needs PyAV, which is not installed.
         """
         if not self.is_live:
@@ -83,10 +81,15 @@ class Source:
             file.close()
 
 
+Reader = Callable[[io.BufferedReader, str, int], Iterator[Data]]
+"""Reads the items of a file, given its name and its place among several."""
+
+
 def open_source(
     path: str,
     *,
     kind: FileKind | None = None,
+    raw: RawFormat | None = None,
     accepts: frozenset[Kind] = ANY_KIND,
     chunk_seconds: float = 0.02,
 ) -> Source:
@@ -95,66 +98,71 @@ def open_source(
     Args:
         path: of the file; "-" is standard input; "frame-%04d.png" is all images of such a name, in
             the order of their numbers.
-        kind: how to read it; None tells it by its name, or by how it begins.
-        accepts: the kinds of data that are wanted; decides between the sound and the pictures of a
-            film, and between text and JSON where the file does not say.
-        chunk_seconds: the length of a chunk of audio.
+        kind: how to read it; None decides by its name, or by its first bytes.
+        raw: the format of audio without a header; overrides `kind`.
+        accepts: the kinds of data that are accepted; decides between the audio and the video of a
+            film, and between text and JSON where the file does not.
+        chunk_seconds: the duration of a chunk of audio.
 
     Raises:
-        MediaError: it cannot be read, or nobody can tell what it is.
+        MediaError: it cannot be read, or its kind is not known.
     """
-    if kind in (None, FileKind.IMAGE) and _NUMBERED.search(Path(path).name):
+    if raw is not None:
+        return Source(path, FileKind.AUDIO, [open_bytes(path)], _raw_reader(raw, chunk_seconds))
+    if kind in (None, FileKind.IMAGE) and NUMBERED.search(Path(path).name):
         numbered = _numbered_files(path)
         if numbered:
-            return Source(path, FileKind.IMAGE, [open_bytes(each) for each in numbered], 0)
+            return Source(path, FileKind.IMAGE, [open_bytes(each) for each in numbered], read_image)
     file = open_bytes(path)
     try:
         if kind is None and path != STDIN:
             kind = kind_by_name(path)
             kind = None if kind is None else media_kind(kind, accepts)
-        if kind is not None:
-            return Source(file.name, kind, [file], chunk_seconds)
-        return Source(file.name, recognized(file, accepts), [file], chunk_seconds)
+        if kind is None:
+            kind = recognized(file, accepts)
+        return Source(file.name, kind, [file], _reader(kind, chunk_seconds))
     except BaseException:
         file.close()
         raise
 
 
-def _items(
-    files: list[ByteInput], kind: FileKind, chunk_seconds: float
-) -> Generator[Data, None, None]:
+def _items(files: list[ByteInput], reader: Reader) -> Generator[Data, None, None]:
     for number, source in enumerate(files):
         with closing(buffered(source)) as file:
-            yield from _items_of(file, source.name, kind, chunk_seconds, number)
+            yield from reader(file, source.name, number)
 
 
-def _items_of(
-    file: io.BufferedReader, name: str, kind: FileKind, chunk_seconds: float, number: int
-) -> Iterator[Data]:
+def _reader(kind: FileKind, chunk_seconds: float) -> Reader:
     match kind:
         case FileKind.AUDIO:
-            return _audio(file, name, chunk_seconds)
-        case FileKind.LINES:
-            return read_text_lines(file, name)
+            return lambda file, name, _: _audio(file, name, chunk_seconds)
+        case FileKind.LINES | FileKind.SUBTITLES:
+            return lambda file, name, _: read_text_lines(file, name)
         case FileKind.TEXT:
-            return read_whole_text(file, name)
+            return lambda file, name, _: read_whole_text(file, name)
         case FileKind.JSON:
-            return read_whole_json(file, name)
+            return lambda file, name, _: read_whole_json(file, name)
         case FileKind.JSON_LINES:
-            return read_json_lines(file, name)
+            return lambda file, name, _: read_json_lines(file, name)
         case FileKind.IMAGE:
-            return read_image(file, name, number)
+            return read_image
         case FileKind.VIDEO:
-            return read_frames(file, name)
+            return lambda file, name, _: read_film(file, name)
+
+
+def _raw_reader(raw: RawFormat, chunk_seconds: float) -> Reader:
+    return lambda file, name, _: read_pcm(
+        file, raw.encoding, raw.sample_rate, raw.channels, name, chunk_seconds
+    )
 
 
 def _audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> Iterator[Data]:
     if not (start := file.peek(4)[:4]):
         raise MediaError(f"{name}: is empty; expected sound")
-    if start not in _WAVE_BEGINS:
+    if start not in WAVE_MAGIC:
         return read_av_audio(file, name, chunk_seconds)
     form = read_wave_header(file, name)
-    if form.is_supported:
+    if form.encoding is not None:
         return read_wave(file, form, name, chunk_seconds)
     if not file.seekable():
         raise MediaError(
@@ -168,7 +176,7 @@ def _audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> Iterator
 def _numbered_files(path: str) -> list[str]:
     """Return the files whose names fit a pattern such as frame-%04d.png, by their numbers."""
     folder, name = Path(path).parent, Path(path).name
-    place = _NUMBERED.search(name)
+    place = NUMBERED.search(name)
     assert place is not None
     fitting = re.compile(
         re.escape(name[: place.start()]) + r"(\d+)" + re.escape(name[place.end() :])
