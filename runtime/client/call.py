@@ -39,7 +39,7 @@ class CallEndedError(ServerError):
     """The server has ended the call while there was still something to send."""
 
 
-class Call(Generic[Response]):
+class ClientCall(Generic[Response]):
     """One rpc. `send` and `receive` may be used at the same time.
 
     Nothing is lost when they are cancelled: `receive` can be called again, and a message whose
@@ -87,22 +87,22 @@ class Call(Generic[Response]):
         if self._stream.is_connection_lost:
             self.cancel(ConnectionError("before the call began"))
 
-    def frame_of(self, message: betterproto2.Message) -> bytes:
-        """Return a message as it is sent.
+    def encode(self, message: betterproto2.Message) -> bytes:
+        """Return a message's bytes, with the length prefix, for `send`.
 
         Raises:
-            LimitError: it is longer than allowed.
+            LimitError: the message is longer than allowed.
         """
-        frame = self._endpoint.codec.encode_prefixed(message)
-        size = len(frame) - MESSAGE_PREFIX_BYTES
+        encoded = self._endpoint.codec.encode_prefixed(message)
+        size = len(encoded) - MESSAGE_PREFIX_BYTES
         if size > self._endpoint.most_bytes:
             raise LimitError(
                 f"a message of {size} bytes; this client sends at most "
                 f"{self._endpoint.most_bytes} (max_message_bytes): send smaller chunks"
             )
-        return frame
+        return encoded
 
-    def try_send(self, frame: bytes, *, end: bool = False) -> bool:
+    def try_send(self, message: bytes, *, end: bool = False) -> bool:
         """Send a message if that needs no waiting; return whether it was sent.
 
         Raises:
@@ -111,19 +111,19 @@ class Call(Generic[Response]):
         if self._sending.locked() or not self._writer.is_empty:
             return False
         with _call_ended():
-            if self._writer.room() < len(frame):
+            if self._writer.room() < len(message):
                 return False
-            self._writer.add([frame])
-            self._writer.write(len(frame))
+            self._writer.add([message])
+            self._writer.write(len(message))
             if end:
                 self._stream.end()
         return True
 
-    async def send(self, frame: bytes, *, end: bool = False) -> None:
+    async def send(self, message: bytes, *, end: bool = False) -> None:
         """Send a message; wait while the server takes none.
 
         Args:
-            frame: of `frame_of`.
+            message: of `encode`.
             end: whether it is the last.
 
         Raises:
@@ -132,11 +132,11 @@ class Call(Generic[Response]):
         async with self._sending:
             with _call_ended():
                 await self._writer.send_as_allowed()  # what a cancelled send has left
-                self._writer.add([frame])
+                self._writer.add([message])
                 try:
                     await self._writer.send_as_allowed()
                 except asyncio.CancelledError:
-                    if self._writer.left == len(frame):
+                    if self._writer.left == len(message):
                         self._writer.clear()
                     raise
                 if end:

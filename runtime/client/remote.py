@@ -10,7 +10,7 @@ from typing import Final
 from actors import Data
 
 from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, ServerAddress, is_token
-from ..errors import CallerError, InputError, ServerError
+from ..errors import CallerError, ConfigError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
     AUTHORIZATION,
@@ -35,10 +35,10 @@ from ..wire import ResourceLimits as LimitsMessage
 from ..wire.conversion import data_of, error_of, manifest_message
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
 from .bridge import Bridge, open_bridge
-from .connection import Connection
+from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
-from .requests import RequestSender
-from .responses import Responses
+from .request_sender import RequestSender
+from .response_reader import ResponseReader
 from .stream import RemoteStream
 from .tls import client_tls
 
@@ -67,7 +67,7 @@ class Execution:
 class RemoteRuntime:
     """A server's runtime. Its calls, streams among them, may go on at the same time."""
 
-    def __init__(self, connection: Connection, bridge: Bridge) -> None:
+    def __init__(self, connection: Http2Connection, bridge: Bridge) -> None:
         self._connection = connection
         self._bridge = bridge
 
@@ -102,11 +102,11 @@ class RemoteRuntime:
         )
         call = await self._bridge.run(self._connection.open_call, STREAM_PIPELINE, StreamResponse)
         try:
-            responses = Responses(call)
+            responses = ResponseReader(call)
             requests = RequestSender(call, responses, self._bridge)
             await requests.send(StreamRequest(init=init))
             yield RemoteStream(call, requests, responses, checked, self._bridge)
-            responses.look_for_failure()
+            responses.raise_failure()
         finally:
             call.close()
 
@@ -135,7 +135,7 @@ class RemoteRuntime:
             client_version=PROTOCOL_VERSION,
         )
         response = await self._bridge.run(
-            self._connection.ask, EXECUTE_PIPELINE, request, ExecuteResponse
+            self._connection.call_unary, EXECUTE_PIPELINE, request, ExecuteResponse
         )
         if response.error is not None:
             raise error_of(response.error)
@@ -160,7 +160,9 @@ class RemoteRuntime:
             MillraceError: the call failed.
         """
         request = VersionRequest(client_version=PROTOCOL_VERSION)
-        return await self._bridge.run(self._connection.ask, GET_VERSION, request, VersionResponse)
+        return await self._bridge.run(
+            self._connection.call_unary, GET_VERSION, request, VersionResponse
+        )
 
     async def health(self, service: str = "") -> ServingStatus:
         """Return whether the server takes calls. This needs no token.
@@ -174,7 +176,7 @@ class RemoteRuntime:
         """
         request = HealthCheckRequest(service=service)
         response = await self._bridge.run(
-            self._connection.ask, HEALTH_CHECK, request, HealthCheckResponse
+            self._connection.call_unary, HEALTH_CHECK, request, HealthCheckResponse
         )
         return ServingStatus(response.status)
 
@@ -202,15 +204,18 @@ async def connect(
         CallerError: the address or the token is not of its form.
         UnreachableError: nobody answers there.
     """
-    where = ServerAddress.parse(address)
+    try:
+        where = ServerAddress.parse(address)
+    except ConfigError as error:  # of an operator, for whom this form is made
+        raise CallerError(f"the address: {error}") from error
     context = client_tls() if tls is True else tls or None
     if token is not None and not is_token(token):
         raise CallerError(TOKEN_RULE)
     metadata = {} if token is None else {AUTHORIZATION: authorization_value(token)}
     async with open_bridge() as bridge:
 
-        async def make() -> Connection:  # noqa: ASYNC124 (it needs asyncio)
-            return Connection(
+        async def make() -> Http2Connection:  # noqa: ASYNC124 (it needs asyncio)
+            return Http2Connection(
                 where,
                 context,
                 metadata,

@@ -16,10 +16,10 @@ from ..wire import (
     StreamResponse,
 )
 from .bridge import Bridge
-from .call import Call, CallEndedError
+from .call import CallEndedError, ClientCall
 from .items import Sendable, check_node, fill_chunk, item_of, source_nodes
-from .requests import RequestSender
-from .responses import Responses
+from .request_sender import RequestSender
+from .response_reader import ResponseReader
 
 _MOST: Final = 2**64 - 1
 _CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
@@ -42,9 +42,9 @@ class RemoteStream:
 
     def __init__(
         self,
-        call: Call[StreamResponse],
+        call: ClientCall[StreamResponse],
         requests: RequestSender,
-        responses: Responses,
+        responses: ResponseReader,
         manifest: Manifest,
         bridge: Bridge,
     ) -> None:
@@ -149,7 +149,7 @@ class RemoteStream:
         try:
             await self._bridge.run(self._call.end)
         except CallEndedError:
-            self._responses.look_for_failure()
+            self._responses.raise_failure()
 
     async def close(self) -> None:
         """Have the pipeline process all it has, flush, and tell its final metrics.
@@ -168,7 +168,7 @@ class RemoteStream:
         self._closed_by = "cancel"
         try:
             # Behind a chunk that waits for the server it would wait too.
-            if not self._call.try_send(self._call.frame_of(_CANCEL), end=True):
+            if not self._call.try_send(self._call.encode(_CANCEL), end=True):
                 self._call.reset()
         except CallEndedError:
             self._call.reset()
@@ -210,7 +210,7 @@ class RemoteStream:
 class _Progress:
     """The reports of a stream's initialization."""
 
-    def __init__(self, bridge: Bridge, responses: Responses) -> None:
+    def __init__(self, bridge: Bridge, responses: ResponseReader) -> None:
         self._bridge = bridge
         self._responses = responses
 

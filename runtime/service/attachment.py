@@ -31,11 +31,11 @@ from ..wire import (
 )
 from ..wire import NodeState as NodeStateNumber
 from ..wire.conversion import buffer_of, data_of
-from .calls import Call
 from .node_statistics import statistics_value
 from .outputs import outputs_of
+from .server_call import ServerCall
 
-AttachCall = Call[ControlFrame, ControlEvent]
+AttachCall = ServerCall[ControlFrame, ControlEvent]
 
 SYSTEM_NODE: Final = "__system__"
 """A reserved node: its output is the session's state and the progress of its initialization."""

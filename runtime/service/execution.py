@@ -29,13 +29,13 @@ from ..wire import (
     VersionResponse,
 )
 from ..wire.conversion import buffer_of, error_message
-from .asked import limits_of, plan_of
-from .calls import Call
-from .faults import CallError, StoppingError, as_told
-from .figures import Figures
+from .call_errors import CallError, ShutdownError, reportable_error
 from .inputs import send_inputs
 from .outputs import named_outputs, outputs_of
-from .serving import Serving
+from .planning import limits_of, plan_of
+from .server_call import ServerCall
+from .server_state import ServerState
+from .session_metrics import SessionMetrics
 
 _MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
 
@@ -43,26 +43,26 @@ _MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
 class ExecutionService:
     """Answers ExecutePipeline and GetVersion."""
 
-    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
-        self._serving = serving
+        self._server_state = server_state
 
-    async def execute_pipeline(self, call: Call[ExecuteRequest, ExecuteResponse]) -> None:
+    async def execute_pipeline(self, call: ServerCall[ExecuteRequest, ExecuteResponse]) -> None:
         """Run a pipeline on what the request carries."""
         request = await call.receive()
-        self._serving.check()
+        self._server_state.check_accepting()
         if request is None or request.manifest is None:
             raise CallError(Status.INVALID_ARGUMENT, "the request has no manifest")
         try:
             response = ExecuteResponse(result=await self._execute(request))
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
-            response = self._failure(as_told(failure))
+            response = self._failure(reportable_error(failure))
         try:
             await call.send(response)
         except MillraceError as error:  # the result is longer than a message may be
             await call.send(self._failure(error))
 
-    async def get_version(self, call: Call[VersionRequest, VersionResponse]) -> None:
+    async def get_version(self, call: ServerCall[VersionRequest, VersionResponse]) -> None:
         """Tell what this server is and speaks."""
         request = await call.receive()
         if request is None:
@@ -87,39 +87,39 @@ class ExecutionService:
         assert request.manifest is not None
         plan = await plan_of(self._runtime, request.manifest)
         limits = limits_of(request.resource_limits)
-        figures = Figures()
+        metrics = SessionMetrics()
         outputs: defaultdict[str, list[Data]] = defaultdict(list)
         async with (
             self._runtime.open_session(plan, resource_limits=limits) as session,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(self._stop_with_server)
-            nursery.start_soon(_feed, session, request, figures)
+            nursery.start_soon(_feed, session, request, metrics)
             async for result in session:
-                figures.count_out(result)
+                metrics.count_out(result)
                 outputs[result.node_id] += outputs_of(result.data)
             nursery.cancel_scope.cancel()
         began = time.perf_counter()
         named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
         buffers = {name: buffer_of(data) for each in named for name, data in each.items()}
-        figures.converted_out(began)
+        metrics.converted_out(began)
         return ExecutionResult(
             data_outputs=buffers,
-            metrics=figures.execution_metrics(session),
+            metrics=metrics.execution_metrics(session),
             node_results=list(_node_results(session)),
             status=ExecutionStatus.SUCCESS,
         )
 
     async def _stop_with_server(self) -> None:
-        await self._serving.stopping.wait()
-        raise StoppingError("the server is shutting down; this run was cut off")
+        await self._server_state.stopping.wait()
+        raise ShutdownError("the server is shutting down; this run was cut off")
 
     def _failure(self, error: MillraceError) -> ExecuteResponse:
-        return ExecuteResponse(error=error_message(error, traces=self._serving.traces))
+        return ExecuteResponse(error=error_message(error, traces=self._server_state.traces))
 
 
-async def _feed(session: Session, request: ExecuteRequest, figures: Figures) -> None:
-    await send_inputs(session, request.data_inputs, figures)
+async def _feed(session: Session, request: ExecuteRequest, metrics: SessionMetrics) -> None:
+    await send_inputs(session, request.data_inputs, metrics)
     await session.close_input()
 
 

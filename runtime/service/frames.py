@@ -13,7 +13,7 @@ import numpy as np
 import trio
 from grpclib.const import Status
 
-from .faults import CallError
+from .call_errors import CallError
 from .lookahead import LookAhead
 
 _HEADER_BYTES: Final = 5
@@ -75,7 +75,7 @@ class FrameBuffer:
         size = len(data)
         self._due += ack_size - size  # padding waits for nobody
         if size:  # else a flood of empty frames would leave a trace of each
-            self._take_in(data, size)
+            self._receive_requests(data, size)
         if self._due >= _ACKNOWLEDGED_TOGETHER:
             self._acknowledge_due()
         if self._look_ahead is not None:
@@ -86,7 +86,7 @@ class FrameBuffer:
         self._ended = True
         self._wake()
 
-    def _take_in(self, data: bytes | memoryview, size: int) -> None:
+    def _receive_requests(self, data: bytes | memoryview, size: int) -> None:
         self._available += size
         last = self._pieces[-1] if self._pieces else None
         completes = self._reader is not None and self._available >= self._needed

@@ -6,10 +6,10 @@ import trio
 from grpclib.const import Status
 
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
-from .calls import Call
-from .faults import CallError
+from .call_errors import CallError
+from .server_call import ServerCall
 
-HealthCall = Call[HealthCheckRequest, HealthCheckResponse]
+HealthCall = ServerCall[HealthCheckRequest, HealthCheckResponse]
 
 
 class HealthService:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from ..session import Session
 from ..wire import DataBuffer
 from ..wire.conversion import data_of
-from .figures import Figures
+from .session_metrics import SessionMetrics
 
 
-async def send_inputs(session: Session, inputs: Mapping[str, DataBuffer], figures: Figures) -> None:
+async def send_inputs(
+    session: Session, inputs: Mapping[str, DataBuffer], metrics: SessionMetrics
+) -> None:
     """Send each item to the node that its key names, one after the other.
 
     A single item whose key names no node goes to all source nodes.
@@ -21,10 +23,10 @@ async def send_inputs(session: Session, inputs: Mapping[str, DataBuffer], figure
     to_sources = len(inputs) == 1 and not known & inputs.keys()
     began = time.perf_counter()
     items = [(key, data_of(buffer, f"data_inputs[{key!r}]")) for key, buffer in inputs.items()]
-    figures.converted_in(began)
+    metrics.converted_in(began)
     if not to_sources:
         for key, _ in items:
             session.check_node(key)
     for sequence, (key, data) in enumerate(items):
         await session.send(data, node=None if to_sources else key, sequence=sequence)
-        figures.count_in(data)
+        metrics.count_in(data)

@@ -6,8 +6,8 @@ from grpclib.const import Status
 from ..session import Runtime
 from ..wire import Attached, ControlEvent, ControlFrame, Hello
 from .attachment import AttachCall, Attachment
-from .faults import CallError
-from .serving import Serving
+from .call_errors import CallError
+from .server_state import ServerState
 
 # Enough for any session id; a longer text is not repeated in the message.
 _MOST_SHOWN: int = 80
@@ -16,9 +16,9 @@ _MOST_SHOWN: int = 80
 class PipelineControlService:
     """Answers Attach."""
 
-    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
-        self._serving = serving
+        self._server_state = server_state
 
     async def attach(self, call: AttachCall) -> None:
         """Attach a client to a session until the client or the session ends.
@@ -26,7 +26,7 @@ class PipelineControlService:
         Raises:
             CallError: the first frame is not `hello`, or no such session is open.
         """
-        self._serving.check()
+        self._server_state.check_accepting()
         hello = _hello_of(await call.receive())
         session = self._runtime.sessions.get(hello.session_id)
         if session is None:
@@ -40,7 +40,7 @@ class PipelineControlService:
             nursery.cancel_scope.cancel()
 
     async def _end_with_server(self, scope: trio.CancelScope) -> None:
-        await self._serving.stopping.wait()
+        await self._server_state.stopping.wait()
         scope.cancel()
 
 

@@ -15,7 +15,7 @@ from ..wire.standard import (
     ServerReflectionResponse,
     ServiceResponse,
 )
-from .calls import Call
+from .server_call import ServerCall
 
 
 class ReflectionService:
@@ -27,7 +27,7 @@ class ReflectionService:
         self._homes = {name: file for file in self._files.values() for name in file.symbols}
 
     async def server_reflection_info(
-        self, call: Call[ServerReflectionRequest, ServerReflectionResponse]
+        self, call: ServerCall[ServerReflectionRequest, ServerReflectionResponse]
     ) -> None:
         """Answer each question in turn."""
         while (request := await call.receive()) is not None:

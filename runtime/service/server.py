@@ -48,21 +48,21 @@ from ..wire.standard import (
     ServerReflectionResponse,
 )
 from .authentication import Authentication
-from .calls import Calls
-from .connections import ConnectionServer
+from .call_runner import CallRunner
 from .execution import ExecutionService
 from .health import HealthService
+from .http2_server import Http2Server
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
-from .serving import Serving
+from .server_state import ServerState
 from .streaming import StreamingService
 from .tls import server_tls
 
 _BACKLOG: Final = 512
 # For calls to see that they are cut off, and to tell their clients, before the connections close.
-_LAST_WORDS_SECONDS: Final = 2.0
+_CANCEL_SECONDS: Final = 2.0
 # For clients to close their connections, once they are told that all is said.
-_GOODBYE_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 1.0
 
 _log = logging.getLogger("millrace.service")
 
@@ -79,15 +79,15 @@ class GrpcServer:
         self,
         address: ServerAddress,
         requires_token: bool,
-        calls: Calls,
-        serving: Serving,
+        calls: CallRunner,
+        server_state: ServerState,
         health: HealthService,
-        listener: ConnectionServer,
+        listener: Http2Server,
     ) -> None:
         self.address = address
         self.requires_token = requires_token
         self._calls = calls
-        self._serving = serving
+        self._server_state = server_state
         self._health = health
         self._listener = listener
 
@@ -109,12 +109,12 @@ class GrpcServer:
 
         Each that is cut off is told so. Health says NOT_SERVING meanwhile.
         """
-        self._serving.draining = True
+        self._server_state.draining = True
         self._health.stop_serving()
         with trio.move_on_after(timeout_seconds):
             await self._calls.wait_idle()
-        self._serving.stopping.set()
-        with trio.move_on_after(_LAST_WORDS_SECONDS):
+        self._server_state.stopping.set()
+        with trio.move_on_after(_CANCEL_SECONDS):
             await self._calls.wait_idle()
 
 
@@ -141,7 +141,7 @@ async def open_server(
     settings = runtime.config.server
     access = server_access(settings, os.environ if environment is None else environment)
     tls = server_tls(settings)
-    serving = Serving(traces=settings.expose_tracebacks)
+    server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
     listening = _listening_socket(access.address)
     try:
@@ -152,9 +152,9 @@ async def open_server(
         ):
             loop.set_exception_handler(_on_exception)
             codec = Codec(StreamRequest, StreamResponse)
-            calls = Calls(nursery, loop, codec, most_bytes)
+            calls = CallRunner(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
-            handlers = _handlers(calls, runtime, serving, health)
+            handlers = _handlers(calls, runtime, server_state, health)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 handlers, connections, codec, settings, access
             )
@@ -162,13 +162,13 @@ async def open_server(
                 sock=listening, backlog=_BACKLOG, ssl=tls
             )
             address = ServerAddress(access.address.host, listening.getsockname()[1])
-            server = GrpcServer(address, access.require_auth, calls, serving, health, listener)
+            server = GrpcServer(address, access.require_auth, calls, server_state, health, listener)
             _log.info("listening", extra={"address": str(address), "tls": tls is not None})
             try:
                 yield server
             finally:
                 with trio.CancelScope(shield=True):
-                    await _close(listener, serving, calls, nursery)
+                    await _close(listener, server_state, calls, nursery)
     except BaseExceptionGroup as group:
         raise sole_error(group) from None
     finally:
@@ -202,21 +202,21 @@ async def _open_last_nursery() -> AsyncIterator[trio.Nursery]:
 
 
 async def _close(
-    listener: ConnectionServer, serving: Serving, calls: Calls, nursery: trio.Nursery
+    listener: Http2Server, server_state: ServerState, calls: CallRunner, nursery: trio.Nursery
 ) -> None:
     """Stop accepting, tell who is still here, cut."""
-    serving.draining = True
+    server_state.draining = True
     listener.stop_listening()
-    serving.stopping.set()
-    with trio.move_on_after(_LAST_WORDS_SECONDS):
+    server_state.stopping.set()
+    with trio.move_on_after(_CANCEL_SECONDS):
         await calls.wait_idle()
     nursery.cancel_scope.cancel()
     await trio_asyncio.aio_as_trio(_close_listener)(listener)
-    await listener.close_connections(within_seconds=_GOODBYE_SECONDS)
+    await listener.close_connections(within_seconds=_CLOSE_SECONDS)
     await trio_asyncio.aio_as_trio(asyncio.sleep)(0)  # the transports' own last callbacks
 
 
-async def _close_listener(listener: ConnectionServer) -> None:
+async def _close_listener(listener: Http2Server) -> None:
     listener.close()
     await listener.wait_closed()
 
@@ -227,20 +227,20 @@ async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
     codec: Codec,
     settings: ServerSettings,
     access: ServerAccess,
-) -> ConnectionServer:
-    server = ConnectionServer(handlers, nursery, codec, settings)
+) -> Http2Server:
+    server = Http2Server(handlers, nursery, codec, settings)
     if access.require_auth:
         listen(server, RecvRequest, Authentication(access.tokens).check)
     return server
 
 
 def _handlers(
-    calls: Calls, runtime: Runtime, serving: Serving, health: HealthService
+    calls: CallRunner, runtime: Runtime, server_state: ServerState, health: HealthService
 ) -> dict[str, Handler]:
     """Return what answers each rpc, by its path."""
-    execution = ExecutionService(runtime, serving)
-    streaming = StreamingService(runtime, serving)
-    control = PipelineControlService(runtime, serving)
+    execution = ExecutionService(runtime, server_state)
+    streaming = StreamingService(runtime, server_state)
+    control = PipelineControlService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
@@ -248,20 +248,26 @@ def _handlers(
     check = HealthCheckRequest, HealthCheckResponse
     info = ServerReflectionRequest, ServerReflectionResponse
     return {
-        EXECUTE_PIPELINE: calls.handler(
+        EXECUTE_PIPELINE: calls.grpclib_handler(
             execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
         ),
-        GET_VERSION: calls.handler(execution.get_version, unary, VersionRequest, VersionResponse),
-        STREAM_PIPELINE: calls.handler(
+        GET_VERSION: calls.grpclib_handler(
+            execution.get_version, unary, VersionRequest, VersionResponse
+        ),
+        STREAM_PIPELINE: calls.grpclib_handler(
             streaming.stream_pipeline, both, StreamRequest, StreamResponse
         ),
-        ATTACH: calls.handler(control.attach, both, ControlFrame, ControlEvent, counts=False),
-        HEALTH_CHECK: calls.handler(health.check, unary, *check),
-        HEALTH_WATCH: calls.handler(health.watch, Cardinality.UNARY_STREAM, *check, counts=False),
-        REFLECTION_INFO: calls.handler(
+        ATTACH: calls.grpclib_handler(
+            control.attach, both, ControlFrame, ControlEvent, counts=False
+        ),
+        HEALTH_CHECK: calls.grpclib_handler(health.check, unary, *check),
+        HEALTH_WATCH: calls.grpclib_handler(
+            health.watch, Cardinality.UNARY_STREAM, *check, counts=False
+        ),
+        REFLECTION_INFO: calls.grpclib_handler(
             reflection.server_reflection_info, both, *info, counts=False
         ),
-        REFLECTION_V1ALPHA_INFO: calls.handler(
+        REFLECTION_V1ALPHA_INFO: calls.grpclib_handler(
             reflection.server_reflection_info, both, *info, counts=False
         ),
     }

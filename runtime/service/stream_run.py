@@ -21,19 +21,19 @@ from ..wire import (
     StreamResponse,
 )
 from ..wire.conversion import buffer_of
-from .calls import Call
-from .faults import StoppingError
-from .figures import Figures
-from .intake import StreamIntake
+from .call_errors import ShutdownError
 from .outputs import outputs_of
-from .serving import Serving
+from .server_call import ServerCall
+from .server_state import ServerState
+from .session_metrics import SessionMetrics
+from .stream_requests import StreamRequestReader
 
-StreamCall = Call[StreamRequest, StreamResponse]
+StreamCall = ServerCall[StreamRequest, StreamResponse]
 
 # A loading node's progress is told at least this often, so that a client knows that it lives.
 _HEARTBEAT_SECONDS: Final = 1.5
-# Figures wait for the results of their chunk, but where a pipeline gives none, no longer than this.
-_FIGURES_SECONDS: Final = 0.5
+# Metrics follow the results of their chunk. Where a pipeline gives none, they wait this long.
+_METRICS_SECONDS: Final = 0.5
 # 20 ms of audio at 48 kHz: short enough for a conversation, long enough not to be all overhead.
 _RECOMMENDED_SAMPLES: Final = 960
 # Results that are ready together leave together, up to this many; large ones leave alone.
@@ -51,15 +51,17 @@ class StreamRun:
     """
 
     def __init__(
-        self, call: StreamCall, session: Session, init: StreamInit, serving: Serving
+        self, call: StreamCall, session: Session, init: StreamInit, server_state: ServerState
     ) -> None:
         self.is_ready = False
         self._call = call
         self._session = session
-        self._serving = serving
+        self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
-        self._figures = Figures()
-        self._intake = StreamIntake(call, session, init, self._figures, self._figures_due)
+        self._metrics = SessionMetrics()
+        self._requests = StreamRequestReader(
+            call, session, init, self._metrics, self._note_metrics_due
+        )
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
         self._scope = trio.CancelScope()
@@ -75,14 +77,14 @@ class StreamRun:
             self._call.watch_for(_CANCEL, self._cancel)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._stop_with_server)
-                nursery.start_soon(self._take_in)
-                await self._say_progress()
-                await self._say_ready()
-                nursery.start_soon(self._say_late_figures)
-                await self._give_out()
+                nursery.start_soon(self._receive_requests)
+                await self._send_progress()
+                await self._send_ready()
+                nursery.start_soon(self._send_late_metrics)
+                await self._send_results()
                 nursery.cancel_scope.cancel()
 
-    def unsaid_ready(self) -> list[StreamResponse]:
+    def pending_ready(self) -> list[StreamResponse]:
         """Return `ready`, if the session has become so and the client was not told.
 
         A node may fail on its first chunk before the message is on its way.
@@ -97,15 +99,15 @@ class StreamRun:
         )
         return [StreamResponse(ready=ready)]
 
-    async def say_closed(self) -> None:
+    async def send_closed(self) -> None:
         """Send the last message, where the client has asked for it by CLOSE or CANCEL."""
         if self._cancelled:
             reason = "cancelled by the client"
-        elif self._intake.closed:
+        elif self._requests.closed:
             reason = "closed by the client"
         else:
             return  # the client has closed its side of the stream, and waits for the status
-        metrics = self._figures.execution_metrics(self._session)
+        metrics = self._metrics.execution_metrics(self._session)
         closed = StreamClosed(session_id=self._session.id, final_metrics=metrics, reason=reason)
         await self._call.send(StreamResponse(closed=closed))
 
@@ -114,14 +116,14 @@ class StreamRun:
         self._scope.cancel()
 
     async def _stop_with_server(self) -> None:
-        await self._serving.stopping.wait()
-        raise StoppingError("the server is shutting down; this session was cut off")
+        await self._server_state.stopping.wait()
+        raise ShutdownError("the server is shutting down; this session was cut off")
 
-    async def _take_in(self) -> None:
-        if await self._intake.run():
+    async def _receive_requests(self) -> None:
+        if await self._requests.run():
             self._cancel()
 
-    async def _say_progress(self) -> None:
+    async def _send_progress(self) -> None:
         """Pass on the nodes' progress until all are ready; repeat it while nothing new comes."""
         said: dict[str, tuple[float, InitProgress]] = {}
         progress = self._session.progress()
@@ -151,29 +153,29 @@ class StreamRun:
             if updates:
                 await self._call.send(*map(_progress_message, updates))
 
-    async def _say_ready(self) -> None:
+    async def _send_ready(self) -> None:
         await self._session.wait_ready()
-        await self._call.send(*self.unsaid_ready())
+        await self._call.send(*self.pending_ready())
 
-    async def _give_out(self) -> None:
+    async def _send_results(self) -> None:
         """Send results until there are no more."""
         async for result in self._session:
-            await self._send_results(result)
+            await self._send_batch(result)
         if self._due:
-            await self._call.send(*self._figures_for(None))
+            await self._call.send(*self._due_metrics(None))
 
-    async def _say_late_figures(self) -> None:
-        """Send figures that no result has taken along in time."""
+    async def _send_late_metrics(self) -> None:
+        """Send metrics that no result has taken along in time."""
         while True:
             await self._came_due.wait()
             self._came_due = trio.Event()
             while self._due:
                 oldest = self._due[0]
-                await trio.sleep(_FIGURES_SECONDS)
+                await trio.sleep(_METRICS_SECONDS)
                 if self._due and self._due[0] is oldest:
-                    await self._call.send(*self._figures_for(None))
+                    await self._call.send(*self._due_metrics(None))
 
-    async def _send_results(self, first: Result) -> None:
+    async def _send_batch(self, first: Result) -> None:
         responses: list[StreamResponse] = []
         result, weight = first, 0
         while True:
@@ -187,40 +189,40 @@ class StreamRun:
         await self._call.send(*responses)
 
     def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
-        """Add a result's messages, and the figures that waited for it; return its rough weight."""
-        figures = self._figures
-        figures.count_out(result)
+        """Add a result's messages, and the metrics that waited for it; return its rough weight."""
+        metrics = self._metrics
+        metrics.count_out(result)
         weight = 0
         for data in outputs_of(result.data):
             began = time.perf_counter()
             buffer = buffer_of(data)
-            figures.converted_out(began)
+            metrics.converted_out(began)
             weight += weight_bytes(data)
             chunk = ChunkResult(
                 sequence=result.sequence,
                 data_outputs={result.node_id: buffer},
                 processing_time_ms=1000 * result.latency_seconds,
-                total_items_processed=figures.items,
+                total_items_processed=metrics.items,
             )
             responses.append(StreamResponse(result=chunk))
         if self._due:
-            responses += self._figures_for(result.sequence)
+            responses += self._due_metrics(result.sequence)
         return weight
 
-    def _figures_due(self, sequence: int) -> None:
-        """Note that figures are due once the chunk of this sequence is through."""
-        self._due.append((sequence, self._figures.chunks, self._figures.items))
+    def _note_metrics_due(self, sequence: int) -> None:
+        """Note that metrics are due once the chunk of this sequence is through."""
+        self._due.append((sequence, self._metrics.chunks, self._metrics.items))
         self._session.refresh_statistics()
         self._came_due.set()
 
-    def _figures_for(self, sequence: int | None) -> list[StreamResponse]:
-        """Return the figures that waited for a result of `sequence`; None: all that are due."""
+    def _due_metrics(self, sequence: int | None) -> list[StreamResponse]:
+        """Return the metrics that waited for a result of `sequence`; None: all that are due."""
         places = [place for place, due in enumerate(self._due) if due[0] == sequence]
         count = len(self._due) if sequence is None else max(places, default=-1) + 1
         responses = []
         for _ in range(count):
             _, chunks, items = self._due.popleft()
-            metrics = self._figures.stream_metrics(self._session, chunks=chunks, items=items)
+            metrics = self._metrics.stream_metrics(self._session, chunks=chunks, items=items)
             responses.append(StreamResponse(metrics=metrics))
         return responses
 

@@ -4,25 +4,25 @@ from ..errors import MillraceError
 from ..session import Runtime
 from ..wire import StreamInit, StreamResponse
 from ..wire.conversion import error_message
-from .asked import limits_of, plan_of
-from .faults import RequestError, as_told, progress_of_failure
-from .serving import Serving
+from .call_errors import RequestError, progress_of_failure, reportable_error
+from .planning import limits_of, plan_of
+from .server_state import ServerState
 from .stream_run import StreamCall, StreamRun
 
 
 class StreamingService:
     """Answers StreamPipeline."""
 
-    def __init__(self, runtime: Runtime, serving: Serving) -> None:
+    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
-        self._serving = serving
+        self._server_state = server_state
 
     async def stream_pipeline(self, call: StreamCall) -> None:
         """Run a session for as long as the client's stream lasts.
 
         A fault is told in the stream itself, which then ends with status OK.
         """
-        self._serving.check()
+        self._server_state.check_accepting()
         run: StreamRun | None = None
         try:
             init = await _receive_init(call)
@@ -32,18 +32,18 @@ class StreamingService:
             async with self._runtime.open_session(
                 plan, resource_limits=limits_of(init.resource_limits)
             ) as session:
-                run = StreamRun(call, session, init, self._serving)
+                run = StreamRun(call, session, init, self._server_state)
                 await run.run()
-            await run.say_closed()
+            await run.send_closed()
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
-            error = as_told(failure)
-            await _say_failure(call, error, run, traces=self._serving.traces)
+            error = reportable_error(failure)
+            await _send_failure(call, error, run, traces=self._server_state.traces)
 
 
-async def _say_failure(
+async def _send_failure(
     call: StreamCall, error: MillraceError, run: StreamRun | None, *, traces: bool
 ) -> None:
-    responses = [] if run is None else run.unsaid_ready()
+    responses = [] if run is None else run.pending_ready()
     if error.node_id and (run is None or not run.is_ready):
         responses.append(StreamResponse(init_progress=progress_of_failure(error)))
     responses.append(StreamResponse(error=error_message(error, traces=traces)))

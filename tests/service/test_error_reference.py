@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runtime.errors import CallerError
-from runtime.service.faults import status_of
+from runtime.service.call_errors import status_of
 from tests.errors.every_error import EVERY_ERROR
 
 PAGE = Path(__file__).parents[2] / "docs/reference/errors.md"

@@ -9,7 +9,7 @@ from grpclib.const import Status
 import runtime.errors
 from runtime import wire as protocol
 from runtime.errors import CallerError, ErrorType, MillraceError, NodeError
-from runtime.service.faults import CallError, RequestError, StoppingError, status_of
+from runtime.service.call_errors import CallError, RequestError, ShutdownError, status_of
 from runtime.wire.conversion import error_message, error_of
 
 
@@ -89,7 +89,7 @@ def test_error_types_are_the_contract_s() -> None:
     assert ours == {str(each.name): each.value for each in protocol.ErrorType}
 
 
-@pytest.mark.parametrize("kind", [RequestError, StoppingError])
+@pytest.mark.parametrize("kind", [RequestError, ShutdownError])
 def test_the_service_s_own_errors_have_theirs(kind: type[MillraceError]) -> None:
     expected = "VALIDATION" if issubclass(kind, CallerError) else "INTERNAL"
     assert protocol.ErrorType(error_message(kind("x")).error_type).name == expected

@@ -12,7 +12,7 @@ from ..config import ServerAddress
 from ..errors import ServerError
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import ClientProtocol, GrpclibChannel, http2_configuration
-from .call import Call, CallEndedError, Endpoint
+from .call import CallEndedError, ClientCall, Endpoint
 from .statuses import unreachable
 
 _log = logging.getLogger("millrace.client")
@@ -36,7 +36,7 @@ class _Protocol(ClientProtocol):
             self.processor.close("not understood")
 
 
-class Connection:
+class Http2Connection:
     """A connection to a server; after it was lost, the next call makes a new one."""
 
     def __init__(
@@ -73,18 +73,18 @@ class Connection:
         except (OSError, UnicodeError) as error:  # a name that is none is a UnicodeError
             raise unreachable(self._endpoint.address, error, tls=self._tls is not None) from error
 
-    async def open_call(self, path: str, response_type: type[Response]) -> Call[Response]:
+    async def open_call(self, path: str, response_type: type[Response]) -> ClientCall[Response]:
         """Begin an rpc; close what is returned.
 
         Raises:
             UnreachableError: as `connect`.
         """
         protocol = await self.connect()
-        call = Call(self._endpoint, protocol, response_type)
+        call = ClientCall(self._endpoint, protocol, response_type)
         await call.open(self._channel.request_headers(path, self._endpoint.metadata))
         return call
 
-    async def ask(
+    async def call_unary(
         self, path: str, request: betterproto2.Message, response_type: type[Response]
     ) -> Response:
         """Make a call of one message each way.
@@ -95,7 +95,7 @@ class Connection:
         call = await self.open_call(path, response_type)
         try:
             with suppress(CallEndedError):  # why it has, the status says
-                await call.send(call.frame_of(request), end=True)
+                await call.send(call.encode(request), end=True)
             response = await call.receive()
             if response is None or await call.receive() is not None:
                 raise ServerError(

@@ -17,7 +17,7 @@ from ..wire import (
     StreamResponse,
 )
 from ..wire.conversion import data_of, error_of
-from .call import Call
+from .call import ClientCall
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 _PROGRESS_REPORTS: Final = 1000
 
 
-class Responses:
+class ResponseReader:
     """Reads one stream, for whoever waits for something of it, one message at a time.
 
     No task reads ahead: what nobody waits for stays with HTTP/2's flow control.
@@ -36,7 +36,7 @@ class Responses:
         closed: the last word of a stream that was closed or cancelled.
     """
 
-    def __init__(self, call: Call[StreamResponse]) -> None:
+    def __init__(self, call: ClientCall[StreamResponse]) -> None:
         self.ready: StreamReady | None = None
         self.metrics: StreamMetrics | None = None
         self.closed: StreamClosed | None = None
@@ -81,7 +81,7 @@ class Responses:
             self._take(response)
         return self._results.popleft() if self._results else None
 
-    def look_for_failure(self) -> None:
+    def raise_failure(self) -> None:
         """Read what has come of a call that has ended, to its end.
 
         Raises:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 import trio
 from grpclib.const import Status
 
-from .faults import CallError
+from .call_errors import CallError
 
 
 @dataclass(slots=True, eq=False)
-class Serving:
+class ServerState:
     """The server's state, as its services see it.
 
     Attributes:
@@ -22,7 +22,7 @@ class Serving:
     draining: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
 
-    def check(self) -> None:
+    def check_accepting(self) -> None:
         """Refuse a new call while the server is going down.
 
         Raises:

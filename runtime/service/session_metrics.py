@@ -17,7 +17,7 @@ _KIB = 1024
 _MEMORY_SECONDS = 0.1
 
 
-class Figures:
+class SessionMetrics:
     """Counts one session's items, and measures their conversion.
 
     Attributes:
@@ -65,7 +65,7 @@ class Figures:
 
         Args:
             session: whose nodes are asked.
-            chunks: that had come in when these figures were due.
+            chunks: that had come in when these metrics were due.
             items: as well.
         """
         return StreamMetrics(

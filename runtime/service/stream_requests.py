@@ -18,15 +18,15 @@ from ..wire import (
     StreamResponse,
 )
 from ..wire.conversion import audio_of_chunk, chunk_data_of
-from .calls import Call
-from .faults import RequestError
-from .figures import Figures
+from .call_errors import RequestError
 from .inputs import send_inputs
+from .server_call import ServerCall
+from .session_metrics import SessionMetrics
 
-_CHUNKS_PER_FIGURES: Final = 10
+_CHUNKS_PER_METRICS: Final = 10
 
 
-class StreamIntake:
+class StreamRequestReader:
     """Takes in one stream's messages, in their order.
 
     Attributes:
@@ -35,18 +35,18 @@ class StreamIntake:
 
     def __init__(
         self,
-        call: Call[StreamRequest, StreamResponse],
+        call: ServerCall[StreamRequest, StreamResponse],
         session: Session,
         init: StreamInit,
-        figures: Figures,
-        figures_due: Callable[[int], None],
+        metrics: SessionMetrics,
+        metrics_due: Callable[[int], None],
     ) -> None:
         self.closed = False
         self._call = call
         self._session = session
         self._inputs = init.data_inputs
-        self._figures = figures
-        self._figures_due = figures_due
+        self._metrics = metrics
+        self._note_metrics_due = metrics_due
 
     async def run(self) -> bool:
         """Take in everything; return whether the client wants what is left to be dropped.
@@ -54,7 +54,7 @@ class StreamIntake:
         Raises:
             CallerError: what the client sent cannot be taken.
         """
-        await send_inputs(self._session, self._inputs, self._figures)
+        await send_inputs(self._session, self._inputs, self._metrics)
         while True:
             request = await self._call.receive()
             if request is None:
@@ -78,24 +78,24 @@ class StreamIntake:
     async def _take_chunk(self, chunk: DataChunk) -> None:
         began = time.perf_counter()
         data = chunk_data_of(chunk)
-        self._figures.converted_in(began)
+        self._metrics.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _take_audio(self, chunk: AudioChunk) -> None:
         began = time.perf_counter()
         data = audio_of_chunk(chunk.buffer)
-        self._figures.converted_in(began)
+        self._metrics.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _enter(self, data: Data, node_id: str, sequence: int, timestamp_ms: int) -> None:
         if not node_id:
             raise InputError("a chunk names no node; set node_id to the node that it enters at")
-        figures = self._figures
+        metrics = self._metrics
         await self._session.send(data, node=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
-        figures.count_in(data)
-        figures.chunks += 1
-        if figures.chunks % _CHUNKS_PER_FIGURES == 0:
-            self._figures_due(sequence)
+        metrics.count_in(data)
+        metrics.chunks += 1
+        if metrics.chunks % _CHUNKS_PER_METRICS == 0:
+            self._note_metrics_due(sequence)
 
 
 def _is_cancel(control: StreamControl) -> bool:

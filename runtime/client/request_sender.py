@@ -4,14 +4,16 @@ from ..errors import InputError, MillraceError, SessionClosedError
 from ..wire import StreamRequest, StreamResponse
 from ..wire.codec import EncodeError
 from .bridge import Bridge
-from .call import Call, CallEndedError
-from .responses import Responses
+from .call import CallEndedError, ClientCall
+from .response_reader import ResponseReader
 
 
 class RequestSender:
     """Sends requests from the user's task, which runs under asyncio or trio."""
 
-    def __init__(self, call: Call[StreamResponse], responses: Responses, bridge: Bridge) -> None:
+    def __init__(
+        self, call: ClientCall[StreamResponse], responses: ResponseReader, bridge: Bridge
+    ) -> None:
         self._call = call
         self._responses = responses
         self._bridge = bridge
@@ -30,22 +32,22 @@ class RequestSender:
             MillraceError: the stream failed.
         """
         try:
-            frame = self._call.frame_of(request)
+            message = self._call.encode(request)
         except EncodeError as error:
             raise InputError(f"this cannot be sent: {error}") from error
         await self._bridge.checkpoint()
         try:
-            if not self._call.try_send(frame, end=end):
-                await self._bridge.run(self._finish_sending, frame, end)
+            if not self._call.try_send(message, end=end):
+                await self._bridge.run(self._finish_sending, message, end)
         except CallEndedError as error:
             raise self._why_ended() from error
 
-    async def _finish_sending(self, frame: bytes, end: bool) -> None:
-        await self._call.send(frame, end=end)
+    async def _finish_sending(self, message: bytes, end: bool) -> None:
+        await self._call.send(message, end=end)
 
     def _why_ended(self) -> MillraceError:
         try:
-            self._responses.look_for_failure()
+            self._responses.raise_failure()
         except MillraceError as error:
             return error
         return SessionClosedError("the stream takes no more: it has ended")

@@ -35,10 +35,10 @@ _UNSENT_SECONDS: Final = 1.0
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
 
-class _Connection(ServerProtocol):
+class _Http2Connection(ServerProtocol):
     """One client's connection."""
 
-    def __init__(self, template: H2Protocol, server: "ConnectionServer") -> None:
+    def __init__(self, template: H2Protocol, server: "Http2Server") -> None:
         super().__init__(template)
         self._server = server
         self._leaving = False
@@ -123,7 +123,7 @@ class _Connection(ServerProtocol):
                 most = _next_read(size, most, time.perf_counter() - began)
 
 
-class ConnectionServer(GrpclibServer):
+class Http2Server(GrpclibServer):
     """A server that knows its connections. Make it on asyncio.
 
     Attributes:
@@ -149,15 +149,15 @@ class ConnectionServer(GrpclibServer):
             ping_without_calls=True,
         )
         super().__init__(
-            handlers, codec, configuration, lambda template: _Connection(template, self)
+            handlers, codec, configuration, lambda template: _Http2Connection(template, self)
         )
         self.read_buffer = bytearray(_READ_BYTES)
         self._nursery = nursery
         self._context = contextvars.copy_context()
-        self._open: set[_Connection] = set()
+        self._open: set[_Http2Connection] = set()
         self._one_less = trio.Event()
 
-    def add(self, connection: _Connection) -> None:
+    def add(self, connection: _Http2Connection) -> None:
         """Take note of a connection that is made, which one whose handshake fails never is."""
         self._open.add(connection)
 
@@ -165,7 +165,7 @@ class ConnectionServer(GrpclibServer):
         """Start a task of a connection's, which asyncio takes for one of its own."""
         self._context.run(self._nursery.start_soon, function, *arguments)
 
-    def forget(self, connection: _Connection) -> None:
+    def forget(self, connection: _Http2Connection) -> None:
         """Take note of its end."""
         self._open.discard(connection)
         self._one_less.set()

@@ -39,7 +39,7 @@ class RequestError(CallerError):
     """A message that the contract does not have at this place."""
 
 
-class StoppingError(OperationalError):
+class ShutdownError(OperationalError):
     """The server is going down, and this session with it."""
 
 
@@ -47,12 +47,12 @@ def status_of(error: MillraceError) -> Status:
     """Return the status that says an error."""
     if isinstance(error, CallError):
         return error.status
-    if isinstance(error, StoppingError):
+    if isinstance(error, ShutdownError):
         return Status.UNAVAILABLE  # a client may try again, elsewhere
     return _STATUSES[error.error_type]
 
 
-def as_told(failure: BaseException) -> MillraceError:
+def reportable_error(failure: BaseException) -> MillraceError:
     """Return the error that a client is told of a failure; one that is no error of ours is logged.
 
     Raises:

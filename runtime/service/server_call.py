@@ -1,0 +1,116 @@
+"""One call at the server: its messages, for the trio task that answers it."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import betterproto2
+import trio
+import trio_asyncio
+from grpclib.const import Status
+from grpclib.server import Stream
+
+from ..errors import LimitError, MillraceError
+from ..wire import MESSAGE_PREFIX_BYTES
+from ..wire.codec import Buffer, Codec, DecodeError
+from ..wire.grpclib_adapter import ServerStream, StreamEndedError
+from .call_errors import CallError, status_of
+from .frames import FrameBuffer
+
+Request = TypeVar("Request", bound=betterproto2.Message)
+Response = TypeVar("Response", bound=betterproto2.Message)
+
+
+class ServerCall(Generic[Request, Response]):
+    """One call, for the trio task that answers it.
+
+    Attributes:
+        peer: the client's address, for the log.
+    """
+
+    def __init__(
+        self,
+        stream: "Stream[Request, Response]",
+        request_type: type[Request],
+        codec: Codec,
+        loop: trio_asyncio.TrioEventLoop,
+        *,
+        most_bytes: int,
+    ) -> None:
+        self._stream = ServerStream(stream)
+        self.peer = self._stream.peer
+        self._request_type = request_type
+        self._codec = codec
+        self._loop = loop
+        self._most_bytes = most_bytes
+        self._sending = trio.Lock()
+        self._writer = self._stream.writer
+        self._frames = FrameBuffer(self._stream.acknowledge, most_bytes=most_bytes)
+        self._stream.replace_buffer(self._frames)
+
+    async def send_headers(self) -> None:
+        """Send the headers, before any message. Runs on asyncio."""
+        await self._stream.send_headers()
+
+    async def send_status(self, failure: MillraceError | None) -> None:
+        """End the call with the status of an error; None means OK. Runs on asyncio."""
+        if failure is None:
+            await self._stream.send_status(Status.OK, None)
+        else:
+            await self._stream.send_status(status_of(failure), str(failure))
+
+    def watch_for(self, message: Request, found: Callable[[], None]) -> None:
+        """Call `found` when exactly this message arrives, even if earlier ones are not read yet."""
+        self._frames.watch_for(self._codec.encode(message), found)
+
+    async def receive(self) -> Request | None:
+        """Return the next message, or None when the client has ended its side.
+
+        Raises:
+            CallError: the message is longer than allowed, or cannot be decoded.
+        """
+        body = await self._frames.receive()
+        if body is None:
+            return None
+        try:
+            return self._codec.decode(body, self._request_type)
+        except DecodeError as error:
+            raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
+
+    async def send(self, *messages: Response) -> None:
+        """Send messages together; wait while the client's flow control window is full.
+
+        Raises:
+            LimitError: a message is longer than allowed.
+        """
+        buffers: list[Buffer] = []
+        for message in messages:
+            pieces = self._codec.encode_prefixed_buffers(message)
+            size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
+            if size > self._most_bytes:
+                raise LimitError(
+                    f"a result of {size} bytes; the server sends at most "
+                    f"{self._most_bytes} (limits.max_message_bytes)"
+                )
+            buffers += pieces
+        try:
+            self._sending.acquire_nowait()  # `async with` would cost a turn of the scheduler
+        except trio.WouldBlock:
+            await self._sending.acquire()
+        try:
+            self._writer.add(buffers)
+            await self._send_rest()
+        finally:
+            self._sending.release()
+
+    async def _send_rest(self) -> None:
+        """Send what the writer holds. After a cancellation, the next call continues with the rest.
+
+        Otherwise the error message of a cancelled session would cut a result in its middle.
+        """
+        try:
+            self._writer.try_send()
+            if not self._writer.is_empty:
+                await trio_asyncio.aio_as_trio(self._writer.send_as_allowed, loop=self._loop)()
+        except StreamEndedError:
+            # The call is over: grpclib cancels this task in a moment.
+            await trio.sleep_forever()
