@@ -39,6 +39,7 @@ ARROWS = {
     "manifest": {"config", "documents"},
     "media": set(),
     "plan": {"catalogue", "config", "documents", "manifest"},
+    "recording": {"links", "manifest", "session", "wire"},
     "service": {"config", "execution", "links", "plan", "session", "wire"},
     "session": {
         "catalogue",

@@ -117,6 +117,11 @@ class Session(SessionControl):
         return self._progress_out
 
     @property
+    def error(self) -> MillraceError | None:
+        """The error that ended the session; None as long as it has not failed."""
+        return self._error
+
+    @property
     def became_ready(self) -> bool:
         """Whether every node was initialized, whatever has happened since."""
         return self._ready.is_set()

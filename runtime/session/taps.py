@@ -1,5 +1,6 @@
 """Taps: who receives the outputs of a running session's nodes."""
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +23,8 @@ class TappedOutput:
 
     Attributes:
         node_id: the node.
+        time_ns: when the tap got it, in nanoseconds of the monotonic clock.
+        entered_ns: when the chunk that it came from entered the session, on the same clock.
         missed: outputs of this node before it that the tap had no room for.
     """
 
@@ -30,7 +33,13 @@ class TappedOutput:
     sequence: int
     timestamp_ms: int
     entered_ns: int
+    time_ns: int
     missed: int
+
+    @property
+    def latency_seconds(self) -> float:
+        """The time from the entry of the chunk to this output, in seconds."""
+        return (self.time_ns - self.entered_ns) / 1e9 if self.entered_ns else 0.0
 
 
 class TapReceiver(Protocol):
@@ -81,6 +90,7 @@ class TapQueue:
             item.sequence,
             item.timestamp_ms,
             item.entered_ns,
+            time.monotonic_ns(),
             self._missed_of.pop(node),
         )
         self._outputs.append((output, weight))

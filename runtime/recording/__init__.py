@@ -1,0 +1,26 @@
+"""Recordings: what flows through a session, in a file, and sent through again."""
+
+from .differences import Difference, Tolerance, difference, differences
+from .errors import RecordingError
+from .items import RecordedItem, Side
+from .recorder import Recorder, RecordingLimits, record
+from .recording import Recording, open_recording
+from .replaying import NodeReplay, Replay, replay
+
+__all__ = [
+    "Difference",
+    "NodeReplay",
+    "RecordedItem",
+    "Recorder",
+    "Recording",
+    "RecordingError",
+    "RecordingLimits",
+    "Replay",
+    "Side",
+    "Tolerance",
+    "difference",
+    "differences",
+    "open_recording",
+    "record",
+    "replay",
+]
