@@ -17,7 +17,7 @@ from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.config import Files
 from runtime.execution.process import Forkserver
-from runtime.executors import MultiprocessExecutor
+from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.service import specimens as service_specimens
 from tests.session import culprit, specimens
@@ -70,7 +70,8 @@ def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:
-        return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": open_executor})
+        factory = ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+        return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": factory})
 
     return open_it
 

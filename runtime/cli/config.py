@@ -43,14 +43,14 @@ def config(
     import os
 
     from ..config import server_access
-    from ..plan import check_executors, executor_names, setting_entries
+    from ..plan import check_executors, known_executors, setting_entries
     from .failures import failures_said
     from .screen import error_console, stdout_for_results
     from .workspace import open_workspace
 
     with failures_said(error_console(), verbose=verbose):
         with stdout_for_results(), open_workspace(path, nodes) as workspace:
-            check_executors(workspace.config.routing, executor_names())
+            check_executors(workspace.config.routing, known_executors())
             access = server_access(workspace.config.server, os.environ)
             plan = workspace.plan(manifest) if manifest is not None else None
         if check:

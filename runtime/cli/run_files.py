@@ -134,7 +134,7 @@ def _debug(node: str, plan: Plan) -> None:
     if terminal is None:
         raise CommandError(f"--debug {node}: there is no terminal to debug on")
     os.environ.update(debug_environment(node, terminal))
-    if not plan.node(node).has_process:
+    if not plan.node(node).uses_process:
         set_breakpoint_hook(node)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..catalogue import Catalogue, build_catalogue, is_target
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import Origin, RuntimeConfig, Section, Source, load_config, with_value
-from ..plan import Plan, executor_names, plan_manifest
+from ..plan import Plan, known_executors, plan_manifest
 from .failures import CommandError
 
 
@@ -37,7 +37,7 @@ class Workspace:
             manifest,
             config=self.config,
             catalogue=self.catalogue,
-            executors=executor_names(),
+            executors=known_executors(),
             describer=self.describer,
         )
 

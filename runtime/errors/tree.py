@@ -299,6 +299,18 @@ class SpawnError(NodeError):
     """A node process that could not be started."""
 
 
+class ExecutorError(NodeError):
+    """An executor that failed while it ran a node."""
+
+    error_type = ErrorType.INTERNAL
+
+    @classmethod
+    def of(cls, node_id: str, executor: str, error: BaseException) -> Self:
+        """Return the error for an exception of an executor that is no error of the runtime."""
+        message = f"executor {executor!r} raised {type(error).__name__}: {text_of(error)}"
+        return cls(node_id, message, stack_trace=trace_of(error))
+
+
 class ServerError(OperationalError):
     """A server that did not answer a call as the contract requires."""
 

@@ -1,9 +1,9 @@
-"""Executors: where and how nodes run. A third one is one more module and one more registration."""
+"""Executors: each runs nodes in its own way. Applications and distributions may add their own."""
 
-from .contract import Executor, ExecutorFactory, Executors, NodeTask
-from .installed import installed_executors
-from .multiprocess import MultiprocessExecutor
-from .registry import BUILT_IN
+from .contract import Executor, ExecutorFactory, Executors, NodeTask, OpenExecutor
+from .multiprocess import MultiprocessExecutor, open_multiprocess_executor
+from .native import NativeExecutor, open_native_executor
+from .registry import BUILT_IN, factory_of
 
 __all__ = [
     "BUILT_IN",
@@ -11,6 +11,10 @@ __all__ = [
     "ExecutorFactory",
     "Executors",
     "MultiprocessExecutor",
+    "NativeExecutor",
     "NodeTask",
-    "installed_executors",
+    "OpenExecutor",
+    "factory_of",
+    "open_multiprocess_executor",
+    "open_native_executor",
 ]

@@ -13,7 +13,7 @@ from actors import Progress
 from ..config import RuntimeConfig
 from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
-from ..plan import NodePlan
+from ..plan import ExecutorDeclaration, NodePlan
 
 
 @dataclass(slots=True, eq=False)
@@ -75,36 +75,42 @@ class NodeTask:
         self.ready.set()
 
     def local_ends(self) -> LocalEnds:
-        """Return the node's links, for an executor without processes."""
+        """Return the node's links, for an executor that does not use shared memory."""
         return self.wiring.local_ends(self.node_id)
 
     def process_ends(self) -> ProcessEnds:
-        """Return what to pass to the node's process, for an executor with processes."""
+        """Return what to pass to the node's process, for an executor that uses shared memory."""
         return self.wiring.process_ends(self.node_id)
 
 
 class Executor(Protocol):
-    """Runs nodes in its own way.
-
-    Attributes:
-        uses_processes: whether each node runs in a process of its own. Then its links go through
-            shared memory.
-    """
-
-    @property
-    def uses_processes(self) -> bool:
-        """Whether each node runs in a process of its own."""
+    """Runs nodes in its own way."""
 
     async def run(self, task: NodeTask) -> None:
-        """Run a node until `task.released`, or until cancelled; leave nothing behind.
+        """Run a node until `task.released` is set, or until cancelled; leave nothing behind.
 
         Raises:
             NodeError: the node failed.
         """
 
 
-ExecutorFactory = Callable[[RuntimeConfig], AbstractAsyncContextManager[Executor]]
-"""Opens an executor for as long as the runtime lives."""
+OpenExecutor = Callable[[RuntimeConfig], AbstractAsyncContextManager[Executor]]
+"""Opens an executor with the operator's settings, for as long as the block lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorFactory(ExecutorDeclaration):
+    """An executor that is not open yet: how to open it, and what it declares.
+
+    A plan reads the declaration and opens nothing. A runtime opens the executor when the first
+    session needs it, and keeps it open until the runtime ends.
+
+    Attributes:
+        open: called once, with the operator's settings.
+    """
+
+    open: OpenExecutor
+
 
 Executors = Mapping[str, ExecutorFactory]
-"""The registry: what a manifest or the routing calls an executor, and how to open it."""
+"""Executors of an application's own, by the names that routing and manifests use."""

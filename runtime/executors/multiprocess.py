@@ -64,8 +64,6 @@ _LAST_WORDS_SECONDS: Final = 0.2
 class MultiprocessExecutor:
     """Runs actors in processes that a forkserver makes."""
 
-    uses_processes = True
-
     def __init__(self, forkserver: Forkserver) -> None:
         self._forkserver = forkserver
 

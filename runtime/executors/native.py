@@ -20,8 +20,6 @@ from .contract import NodeTask
 class NativeExecutor:
     """Runs actors as tasks; they share the memory of the server and its one event loop."""
 
-    uses_processes = False
-
     async def run(self, task: NodeTask) -> None:
         """Run one node.
 

@@ -7,11 +7,31 @@ from .effective_settings import (
     effective_settings,
     refused_settings,
 )
+from .executor_registry import (
+    BUILT_IN_EXECUTORS,
+    EXECUTOR_GROUP,
+    MULTIPROCESS,
+    NATIVE,
+    ExecutorDeclaration,
+    ExecutorRegistry,
+    InstalledExecutor,
+    declaration_of,
+    installed_executors,
+    known_executors,
+)
 from .plan import NodePlan, Plan, make_plan, plan_manifest
-from .routing import EXECUTOR_GROUP, Router, RoutingError, check_executors, executor_names
+from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
+    "BUILT_IN_EXECUTORS",
+    "MULTIPROCESS",
+    "NATIVE",
+    "ExecutorDeclaration",
+    "ExecutorRegistry",
+    "InstalledExecutor",
+    "installed_executors",
+    "known_executors",
     "EXECUTOR_GROUP",
     "EffectiveSettings",
     "NodePlan",
@@ -22,8 +42,8 @@ __all__ = [
     "SettingEntry",
     "Source",
     "check_executors",
+    "declaration_of",
     "effective_settings",
-    "executor_names",
     "make_plan",
     "plan_manifest",
     "refused_settings",

@@ -1,6 +1,6 @@
 """What a session will run: a manifest with everything checked and decided that can be before."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +20,9 @@ from ..manifest import (
     topological_order,
 )
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
+from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
 from .node_checks import NodeChecker, check_document
-from .routing import EXECUTORS, MULTIPROCESS, Router
+from .routing import Router
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -38,6 +39,8 @@ class NodePlan:
         outputs: the nodes that read it.
         accepts: what it takes.
         produces: the kinds of data that it gives.
+        uses_process: whether it runs in a process of its own, as its executor declares.
+        uses_shared_memory: whether its links go through shared memory, as its executor declares.
     """
 
     node_id: NodeId
@@ -49,11 +52,8 @@ class NodePlan:
     outputs: tuple[NodeId, ...]
     accepts: Acceptance
     produces: frozenset[Kind]
-
-    @property
-    def has_process(self) -> bool:
-        """Whether the node needs a process of its own."""
-        return self.executor == MULTIPROCESS
+    uses_process: bool
+    uses_shared_memory: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Plan:
     @property
     def process_count(self) -> int:
         """How many processes the plan needs."""
-        return sum(node.has_process for node in self.nodes)
+        return sum(node.uses_process for node in self.nodes)
 
 
 def make_plan(
@@ -106,7 +106,7 @@ def make_plan(
     *,
     config: RuntimeConfig,
     catalogue: Catalogue,
-    executors: Collection[str] = EXECUTORS,
+    executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
     describer: Describer = _IMPORTING,
 ) -> Plan:
     """Decide what a session will run. Starts nothing of it.
@@ -141,7 +141,7 @@ def plan_manifest(
     *,
     config: RuntimeConfig,
     catalogue: Catalogue,
-    executors: Collection[str] = EXECUTORS,
+    executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
     describer: Describer = _IMPORTING,
 ) -> Plan:
     """Read a manifest where it is not read yet, and decide what a session will run.
@@ -197,8 +197,19 @@ class _Planner:
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
+                declared = self._router.declaration(executor)
                 planned.append(
-                    NodePlan(node.id, node_type, params, executor, reason, *ends, *kinds)
+                    NodePlan(
+                        node.id,
+                        node_type,
+                        params,
+                        executor,
+                        reason,
+                        *ends,
+                        *kinds,
+                        uses_process=declared.uses_processes,
+                        uses_shared_memory=declared.uses_shared_memory,
+                    )
                 )
         for index, connection in enumerate(manifest.connections):
             if connection.source in types and connection.target in types:
@@ -236,7 +247,7 @@ def _excess_processes(plan: Plan) -> str:
     most, needed = plan.settings.setting("max_processes_per_session"), plan.process_count
     if needed <= most.value:
         return ""
-    names = ", ".join(node.node_id for node in plan.nodes if node.has_process)
+    names = ", ".join(node.node_id for node in plan.nodes if node.uses_process)
     return (
         f"{needed} nodes need a process of their own ({names}); max_processes_per_session is {most}"
     )

@@ -1,57 +1,48 @@
-"""Which executor runs which node: by name only, nothing is imported to find out."""
+"""Routing: which executor runs which node. It goes by names; no node module is imported for it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import entry_points
-from typing import Final
 
 from ..catalogue import NodeType
 from ..config import Routing
 from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
-
-NATIVE: Final = "native"
-"""The executor that runs a node as a task of the server."""
-
-MULTIPROCESS: Final = "multiprocess"
-"""The executor that runs a node in a process of its own."""
-
-EXECUTORS: Final = (NATIVE, MULTIPROCESS)
-
-EXECUTOR_GROUP: Final = "millrace.executors"
-"""The entry point group in which a distribution offers executors: name = "module:factory"."""
-
-
-def executor_names() -> tuple[str, ...]:
-    """Return the names of all executors that there are, those of installed distributions too."""
-    return (*EXECUTORS, *(point.name for point in entry_points(group=EXECUTOR_GROUP)))
+from .executor_registry import (
+    BUILT_IN_EXECUTORS,
+    ExecutorDeclaration,
+    ExecutorRegistry,
+    declaration_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """An executor, and why it is this one."""
+    """The executor of a node, and the rule that decided it."""
 
     executor: str
     reason: str
 
 
 class RoutingError(ValueError):
-    """A node cannot be given to an executor; the plan makes a fault of it."""
+    """A node that no executor may run. The plan reports it as a fault."""
 
 
 class Router:
-    """The rules, in their order: the manifest's override, registries, patterns, the default.
+    """Applies the rules in their order: the manifest's override, registries, patterns, the default.
 
     >>> router = Router(Routing())
     >>> router.route(NodeType("WhisperNode", "whisper:WhisperNode"))
     Assignment(executor='multiprocess', reason='pattern *Node (priority 100) -> multiprocess')
     """
 
-    def __init__(self, routing: Routing, *, executors: Collection[str] = EXECUTORS) -> None:
+    def __init__(
+        self, routing: Routing, *, executors: ExecutorRegistry = BUILT_IN_EXECUTORS
+    ) -> None:
         self._routing = routing
-        self._executors = tuple(executors)
-        # A longer pattern says more; the sort keeps the file's order where that is equal too.
+        self._executors = executors
+        # Of two patterns with one priority, the longer one is more specific. The sort is stable, so
+        # the order of the file decides where both are equal.
         self._patterns = sorted(
             routing.patterns, key=lambda rule: (-rule.priority, -len(rule.pattern))
         )
@@ -60,11 +51,12 @@ class Router:
         """Return the executor of a node.
 
         Args:
-            node_type: the node's.
+            node_type: the type of the node.
             override: the executor that the manifest chooses for this node.
 
         Raises:
-            RoutingError: there is no such executor, or the operator does not allow the override.
+            RoutingError: the executor does not exist, or the operator does not allow the override.
+            ConfigError: an installed executor cannot be imported.
         """
         assignment = self._assignment(node_type, override)
         if assignment.executor not in self._executors:
@@ -72,18 +64,33 @@ class Router:
             raise RoutingError(
                 f"no executor {shown(assignment.executor)} ({assignment.reason}); {hint}"
             )
+        if override is not None:
+            self._check_override(override)
+        return assignment
+
+    def declaration(self, executor: str) -> ExecutorDeclaration:
+        """Return what an executor declares.
+
+        Raises:
+            ConfigError: it is installed, and cannot be imported.
+        """
+        return declaration_of(self._executors[executor])
+
+    def _check_override(self, override: str) -> None:
         allowed = self._routing.override_executors
-        if override is not None and not _matches_any(override, allowed):
+        if not _matches_any(override, allowed):
             raise RoutingError(
                 f"the operator does not let a manifest choose {shown(override)}; runtime.toml, "
                 f"routing.override_executors: {', '.join(allowed) or 'none'}"
             )
-        return assignment
 
     def _assignment(self, node_type: NodeType, override: str | None) -> Assignment:
-        name, registry = node_type.name, self._routing.registry
         if override is not None:
             return Assignment(override, "override in metadata.multiprocess.executor_overrides")
+        return self._without_override(node_type)
+
+    def _without_override(self, node_type: NodeType) -> Assignment:
+        name, registry = node_type.name, self._routing.registry
         if name in registry:
             executor = registry[name]
             return Assignment(executor, f"registered in runtime.toml: {name} -> {executor}")
@@ -97,10 +104,10 @@ class Router:
 
 
 def check_executors(routing: Routing, executors: Collection[str]) -> None:
-    """Make sure that the operator's rules name only executors that there are.
+    """Check that the operator's rules name only executors that exist.
 
     Raises:
-        ConfigError: with every one that there is not.
+        ConfigError: `faults` has every name that does not exist.
     """
     named = {
         "routing.default_executor": routing.default_executor,

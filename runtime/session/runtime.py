@@ -16,12 +16,20 @@ from ..config import ResourceLimits, RuntimeConfig, load_config
 from ..documents import shown
 from ..errors import ConfigError, Fault, ManifestError, sole_error
 from ..execution.process import Interpreters
-from ..executors import BUILT_IN, Executor, ExecutorFactory, Executors, installed_executors
+from ..executors import BUILT_IN, Executors
 from ..manifest import ManifestSource
-from ..plan import Plan, Source, check_executors, plan_manifest
+from ..plan import (
+    ExecutorRegistry,
+    Plan,
+    Source,
+    check_executors,
+    installed_executors,
+    plan_manifest,
+)
 from .capacity import Capacity
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
+from .open_executors import OpenExecutors
 from .session import Session
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
@@ -42,18 +50,14 @@ class Runtime:
         self,
         config: RuntimeConfig,
         catalogue: Catalogue,
-        factories: Executors,
+        executors: OpenExecutors,
         instance: Instance,
-        nursery: trio.Nursery,
         describer: Describer,
     ) -> None:
         self.config = config
         self._describer = describer
         self.catalogue = catalogue
-        self._factories = factories
-        self._nursery = nursery
-        self._executors: dict[str, Executor] = {}
-        self._starting = trio.Lock()
+        self._executors = executors
         self.capacity = Capacity(config.limits)
         self._instance = instance
         self._interpreters = Interpreters()
@@ -80,14 +84,14 @@ class Runtime:
             manifest,
             config=self.config,
             catalogue=self.catalogue,
-            executors=self._factories,
+            executors=self._executors.registry,
             describer=self._describer,
         )
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
         """Start executors, all of them by default, before the first session needs them."""
-        for name in self._factories if executors is None else executors:
-            await self._executor(name)
+        for name in self._executors.registry if executors is None else executors:
+            await self._executors.get(name)
 
     @asynccontextmanager
     async def open_session(
@@ -108,7 +112,8 @@ class Runtime:
         bounds = SessionBounds(limits, self.config.files.roots)
         await self._check_interpreter(plan)
         async with self.capacity.reserve(plan.process_count):
-            executors = {node.executor: await self._executor(node.executor) for node in plan.nodes}
+            names = {node.executor for node in plan.nodes}
+            executors = {name: await self._executors.get(name) for name in names}
             self._opened += 1
             number = self._opened
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
@@ -135,25 +140,6 @@ class Runtime:
                 raise ManifestError([Fault(place, message)])
             raise ConfigError([Fault("runtime.toml: multiprocess.python_executable", message)])
 
-    async def _executor(self, name: str) -> Executor:
-        async with self._starting:
-            if name not in self._executors:
-                self._executors[name] = await self._nursery.start(
-                    _host, self._factories[name], self.config
-                )
-            return self._executors[name]
-
-
-async def _host(  # noqa: ASYNC114 (its caller awaits its start)
-    factory: ExecutorFactory,
-    config: RuntimeConfig,
-    task_status: trio.TaskStatus[Executor] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Keep an executor open in a task of its own, since it may hold a nursery."""
-    async with factory(config) as executor:
-        task_status.started(executor)
-        await trio.sleep_forever()
-
 
 @asynccontextmanager
 async def open_runtime(
@@ -174,15 +160,16 @@ async def open_runtime(
         PipelineError: the folder for temporary files is not usable.
     """
     config = load_config() if config is None else config
-    factories = {**BUILT_IN, **installed_executors(BUILT_IN), **(executors or {})}
-    check_executors(config.routing, factories)
+    registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
+    check_executors(config.routing, registry)
     with open_describer() as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
             with open_instance() as instance:
                 async with trio.open_nursery() as nursery:
-                    runtime = Runtime(config, catalogue, factories, instance, nursery, describer)
+                    opened = OpenExecutors(registry, config, nursery)
+                    runtime = Runtime(config, catalogue, opened, instance, describer)
                     try:
                         yield runtime
                     finally:

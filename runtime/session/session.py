@@ -10,10 +10,10 @@ import trio
 from actors import Data, Progress
 
 from ..errors import (
+    ExecutorError,
     LimitError,
     MillraceError,
     NodeError,
-    PipelineError,
     sole_error,
 )
 from ..events import InitProgress, Result
@@ -67,9 +67,7 @@ class Session(SessionControl):
         self._executors = executors
         self._wiring = Wiring(
             {str(node): readers for node, readers in plan.successors.items()},
-            in_processes=[
-                node.node_id for node in plan.nodes if executors[node.executor].uses_processes
-            ],
+            in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
             bounds=Bounds(
                 settings.channel_capacity,
                 settings.channel_bytes,
@@ -282,16 +280,23 @@ class Session(SessionControl):
         self._released.set()
 
     async def _run_node(self, task: NodeTask) -> None:
-        """Run one node; its error goes to the one place that raises it."""
+        """Run one node. Its error is kept for the end of the session, where it is raised once."""
         task.report(Progress("starting", 0.0))
+        executor = task.plan.executor
         try:
-            await self._executors[task.plan.executor].run(task)
-        except MillraceError as error:
-            self._fail(error)
-        except Exception as error:  # noqa: BLE001 (an executor's own fault; it ends this session only)
-            fault = PipelineError(f"running node {task.node_id!r} failed: {error!r}")
-            fault.__cause__ = error
-            self._fail(fault)
+            await self._executors[executor].run(task)
+        except PeerGoneError as error:
+            await self._wait_for_verdict(error)
+        except trio.Cancelled:
+            raise
+        # An executor is its author's code, and must not end more than this session.
+        except BaseException as error:
+            real = sole_error(error) if isinstance(error, BaseExceptionGroup) else error
+            if isinstance(real, BaseExceptionGroup | KeyboardInterrupt):
+                raise  # nothing but cancellations, or a user's Ctrl-C
+            if not isinstance(real, MillraceError):
+                real = ExecutorError.of(task.node_id, executor, real)
+            self._fail(real)
 
     async def _limit_time(self) -> None:
         most_ms = self.limits.max_timeout_ms

@@ -11,7 +11,7 @@ from actors.testing import ExecutorName
 from ..catalogue import Catalogue, target_of
 from ..config import Multiprocess, RuntimeConfig
 from ..execution.process import Forkserver
-from ..executors import Executors, MultiprocessExecutor
+from ..executors import ExecutorFactory, Executors, MultiprocessExecutor
 from ..manifest import Manifest, manifest_from
 from ..plan import plan_manifest
 from ..session import Session, open_runtime
@@ -117,9 +117,9 @@ def _ways_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, in
     return ways
 
 
-def _warm(forkserver: Forkserver) -> Any:
+def _warm(forkserver: Forkserver) -> ExecutorFactory:
     @asynccontextmanager
     async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver)
 
-    return open_executor
+    return ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)

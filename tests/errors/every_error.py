@@ -26,6 +26,7 @@ EVERY_ERROR: Final[list[MillraceError]] = [
     errors.InitTimeoutError("n", 3),
     errors.ProcessExitError("n", "running", exit_status=3, stack_trace="trace"),
     errors.SpawnError("n", "text"),
+    errors.ExecutorError("n", "text", stack_trace="trace"),
     errors.ServerError("text"),
     errors.UnreachableError("text"),
     errors.InternalError("text"),

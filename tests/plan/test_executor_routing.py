@@ -3,12 +3,22 @@ import pytest
 from runtime.catalogue import NodeType, build_catalogue
 from runtime.config import Pattern, Routing, RuntimeConfig, parse_config
 from runtime.errors import ConfigError
-from runtime.plan import Router, RoutingError, check_executors
-from runtime.plan.routing import EXECUTORS, Assignment
+from runtime.plan import (
+    BUILT_IN_EXECUTORS,
+    ExecutorDeclaration,
+    Router,
+    RoutingError,
+    check_executors,
+)
+from runtime.plan.routing import Assignment
 
 
 def kind(name: str, executor: str | None = None) -> NodeType:
     return NodeType(name, f"nodes:{name}", executor)
+
+
+def named(*names: str) -> dict[str, ExecutorDeclaration]:
+    return dict.fromkeys(names, ExecutorDeclaration(uses_processes=False))
 
 
 def test_a_registered_type_goes_to_its_executor():
@@ -65,7 +75,7 @@ executor = "later"
 priority = 1
 """
     ).routing
-    router = Router(rules, executors=("low", "high", "longer", "later", "native"))
+    router = Router(rules, executors=named("low", "high", "longer", "later", "native"))
     chosen = {
         name: router.route(kind(name)).executor
         for name in ("XNode", "BigNode", "AnOddNode", "BigOddNode", "Nyde", "Other")
@@ -134,10 +144,10 @@ def test_the_built_in_types_go_where_the_catalogue_of_facts_says():
 
 
 def test_executors_that_runtime_toml_names_can_be_checked_at_the_start():
-    check_executors(Routing(), EXECUTORS)
+    check_executors(Routing(), BUILT_IN_EXECUTORS)
     routing = Routing(default_executor="nativ", registry={"X": "gpu"})
     with pytest.raises(ConfigError) as caught:
-        check_executors(routing, EXECUTORS)
+        check_executors(routing, BUILT_IN_EXECUTORS)
     assert [str(fault) for fault in caught.value.faults] == [
         'routing.default_executor: no executor "nativ"; did you mean "native"?',
         'routing.registry.X: no executor "gpu"; known: native, multiprocess',

@@ -11,12 +11,13 @@ from runtime.catalogue import Catalogue, build_catalogue
 from runtime.config import RuntimeConfig, parse_config
 from runtime.errors import ErrorType, LimitError, ManifestError
 from runtime.manifest import manifest_from, parse_manifest
-from runtime.plan import Plan, Source
+from runtime.plan import ExecutorDeclaration, Plan, Source
 from runtime.plan.plan import make_plan
 from tests.manifest.manifests import pipeline
 
 from .actors_for_plans import RequiredNode, TunedNode
 
+OTHER = ExecutorDeclaration(uses_processes=False)
 CATALOGUE = build_catalogue(RuntimeConfig(), installed=()).with_types(
     {"TunedNode": TunedNode, "RequiredNode": RequiredNode}
 )
@@ -58,7 +59,7 @@ def test_every_node_has_its_executor_and_the_reason():
         ("multiprocess", "pattern *Node (priority 100) -> multiprocess"),
         ("native", "override in metadata.multiprocess.executor_overrides"),
     ]
-    assert [node.has_process for node in plan.nodes] == [False, True, False]
+    assert [node.uses_process for node in plan.nodes] == [False, True, False]
     assert plan.process_count == 1
 
 
@@ -132,9 +133,11 @@ def test_an_override_that_the_operator_does_not_allow_is_a_fault():
 
 
 def test_an_executor_that_the_runtime_does_not_have_is_a_fault():
-    (fault,) = faults_of(pipeline("a:TunedNode"), executors=["native"])
+    (fault,) = faults_of(pipeline("a:TunedNode"), executors={"native": OTHER})
     assert 'no executor "multiprocess" (pattern *Node (priority 100) -> multiproc' in fault
-    gpu = planned(pipeline("a", executor_overrides={"a": "gpu"}), executors=["native", "gpu"])
+    gpu = planned(
+        pipeline("a", executor_overrides={"a": "gpu"}), executors={"native": OTHER, "gpu": OTHER}
+    )
     assert gpu.node("a").executor == "gpu"
 
 

@@ -13,8 +13,8 @@ from .spread import centres
 _GAP: Final = 3
 _LONGEST: Final = 32
 
-_FRAMES: Final = {"native": "┌─┐│└┘┬", "multiprocess": "╔═╗║╚╝╤"}
-_OTHER_FRAME: Final = "┏━┓┃┗┛┯"
+_FRAME: Final = "┌─┐│└┘┬"
+_PROCESS_FRAME: Final = "╔═╗║╚╝╤"
 
 
 def draw(plan: Plan) -> str:
@@ -102,7 +102,7 @@ def _draw_box(
     label: tuple[str, str, str],
     node: NodePlan,
 ) -> None:
-    frame = _FRAMES.get(node.executor, _OTHER_FRAME)
+    frame = _PROCESS_FRAME if node.uses_process else _FRAME
     left, inner = column - width // 2, width - 2
     bottom = frame[1] * inner
     if node.outputs:
