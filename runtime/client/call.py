@@ -9,10 +9,17 @@ from typing import Generic, TypeVar
 import betterproto2
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
-from ..wire import MESSAGE_PREFIX_BYTES
+from ..wire import (
+    MESSAGE_PREFIX_BYTES,
+    CompressedMessageError,
+    MessageBuffer,
+    MessageBytes,
+    MessageError,
+    MessageTooLongError,
+)
 from ..wire.codec import Codec, DecodeError
 from ..wire.grpclib_adapter import ClientProtocol, ClientStream, StreamEndedError
-from .message_buffer import MessageBuffer
+from .asyncio_waiter import AsyncioWaiter
 from .statuses import status_error
 
 Response = TypeVar("Response", bound=betterproto2.Message)
@@ -57,7 +64,10 @@ class ClientCall(Generic[Response]):
             raise self._connection_lost() from error
         self._writer = self._stream.writer
         self._buffer = MessageBuffer(
-            self._stream.acknowledge, self._writer.close, most_bytes=endpoint.most_bytes
+            AsyncioWaiter(),
+            self._stream.acknowledge,
+            most_bytes=endpoint.most_bytes,
+            on_end=self._writer.close,
         )
         self._sending = asyncio.Lock()
         self._is_reset = False
@@ -159,17 +169,23 @@ class ClientCall(Generic[Response]):
         Raises:
             MillraceError: what the status says, or what is wrong with the message.
         """
-        body = await self._buffer.receive()
+        try:
+            body = await self._buffer.receive()
+        except MessageError as error:
+            raise self._refused(error) from error
         if body is None:
-            error = self.error_at_end()
-            if error is not None:
-                raise error
+            failure = self.error_at_end()
+            if failure is not None:
+                raise failure
             return None
         return self._decoded(body)
 
     def try_receive(self) -> Response | None:
         """Return the next message if it is here already."""
-        body = self._buffer.take()
+        try:
+            body = self._buffer.take()
+        except MessageError as error:
+            raise self._refused(error) from error
         return None if body is None else self._decoded(body)
 
     def error_at_end(self) -> MillraceError | None:
@@ -199,7 +215,19 @@ class ClientCall(Generic[Response]):
     def _connection_lost(self) -> UnreachableError:
         return UnreachableError(f"{self._endpoint.address}: the connection was lost")
 
-    def _decoded(self, body: bytes) -> Response:
+    def _refused(self, error: MessageError) -> MillraceError:
+        match error:
+            case MessageTooLongError():
+                return LimitError(
+                    f"the server sent a message of {error.length} bytes; this client takes at most "
+                    f"{self._endpoint.most_bytes} (max_message_bytes)"
+                )
+            case CompressedMessageError():
+                return ServerError("the server sent a compressed message, which nobody asked for")
+            case _:
+                return ServerError("the server's stream ends in the middle of a message")
+
+    def _decoded(self, body: MessageBytes) -> Response:
         try:
             return self._endpoint.codec.decode(body, self._response_type)
         except DecodeError as error:

@@ -13,6 +13,7 @@ from grpclib.const import Handler
 from grpclib.protocol import H2Protocol
 
 from ..config import Server as ServerSettings
+from ..wire import MessageBuffer
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import (
     FrameTooLongError,
@@ -20,6 +21,7 @@ from ..wire.grpclib_adapter import (
     ServerProtocol,
     http2_configuration,
 )
+from .trio_waiter import TrioWaiter
 
 _log = logging.getLogger("millrace.service")
 
@@ -52,6 +54,9 @@ class _Http2Connection(ServerProtocol):
         if transport.get_extra_info("sslcontext") is None:
             self._transport.pause_reading()
             self._server.start_soon(self._read, self._transport)
+
+    def make_buffer(self, acknowledge: Callable[[int], None]) -> MessageBuffer:
+        return MessageBuffer(TrioWaiter(), acknowledge, most_bytes=self._server.most_message_bytes)
 
     def send_goaway(self) -> None:
         """Ask the client to close the connection, and read no more.
@@ -127,6 +132,7 @@ class Http2Server(GrpclibServer):
     """A server that knows its connections. Make it on asyncio.
 
     Attributes:
+        most_message_bytes: of one message.
         read_buffer: what any connection reads into; nothing stays there.
 
     Args:
@@ -134,6 +140,7 @@ class Http2Server(GrpclibServer):
         nursery: where connections are read.
         codec: of the messages.
         settings: for keepalive.
+        most_message_bytes: of one message.
     """
 
     def __init__(
@@ -142,6 +149,7 @@ class Http2Server(GrpclibServer):
         nursery: trio.Nursery,
         codec: Codec,
         settings: ServerSettings,
+        most_message_bytes: int,
     ) -> None:
         configuration = http2_configuration(
             keepalive_seconds=settings.keepalive_secs,
@@ -151,6 +159,7 @@ class Http2Server(GrpclibServer):
         super().__init__(
             handlers, codec, configuration, lambda template: _Http2Connection(template, self)
         )
+        self.most_message_bytes = most_message_bytes
         self.read_buffer = bytearray(_READ_BYTES)
         self._nursery = nursery
         self._context = contextvars.copy_context()

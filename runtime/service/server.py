@@ -156,7 +156,7 @@ async def open_server(
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             handlers = _handlers(calls, runtime, server_state, health)
             listener = await trio_asyncio.aio_as_trio(_make)(
-                handlers, connections, codec, settings, access
+                handlers, connections, codec, settings, access, most_bytes
             )
             await trio_asyncio.aio_as_trio(listener.start)(
                 sock=listening, backlog=_BACKLOG, ssl=tls
@@ -227,8 +227,9 @@ async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
     codec: Codec,
     settings: ServerSettings,
     access: ServerAccess,
+    most_bytes: int,
 ) -> Http2Server:
-    server = Http2Server(handlers, nursery, codec, settings)
+    server = Http2Server(handlers, nursery, codec, settings, most_bytes)
     if access.require_auth:
         listen(server, RecvRequest, Authentication(access.tokens).check)
     return server

@@ -10,11 +10,16 @@ from grpclib.const import Status
 from grpclib.server import Stream
 
 from ..errors import LimitError, MillraceError
-from ..wire import MESSAGE_PREFIX_BYTES
+from ..wire import (
+    MESSAGE_PREFIX_BYTES,
+    CompressedMessageError,
+    MessageBuffer,
+    MessageError,
+    MessageTooLongError,
+)
 from ..wire.codec import Buffer, Codec, DecodeError
 from ..wire.grpclib_adapter import ServerStream, StreamEndedError
 from .call_errors import CallError, status_of
-from .frames import FrameBuffer
 
 Request = TypeVar("Request", bound=betterproto2.Message)
 Response = TypeVar("Response", bound=betterproto2.Message)
@@ -44,8 +49,7 @@ class ServerCall(Generic[Request, Response]):
         self._most_bytes = most_bytes
         self._sending = trio.Lock()
         self._writer = self._stream.writer
-        self._frames = FrameBuffer(self._stream.acknowledge, most_bytes=most_bytes)
-        self._stream.replace_buffer(self._frames)
+        self._buffer: MessageBuffer = self._stream.buffer
 
     async def send_headers(self) -> None:
         """Send the headers, before any message. Runs on asyncio."""
@@ -60,7 +64,7 @@ class ServerCall(Generic[Request, Response]):
 
     def watch_for(self, message: Request, found: Callable[[], None]) -> None:
         """Call `found` when exactly this message arrives, even if earlier ones are not read yet."""
-        self._frames.watch_for(self._codec.encode(message), found)
+        self._buffer.watch_for(self._codec.encode(message), found)
 
     async def receive(self) -> Request | None:
         """Return the next message, or None when the client has ended its side.
@@ -68,7 +72,10 @@ class ServerCall(Generic[Request, Response]):
         Raises:
             CallError: the message is longer than allowed, or cannot be decoded.
         """
-        body = await self._frames.receive()
+        try:
+            body = await self._buffer.receive()
+        except MessageError as error:
+            raise self._refused(error) from error
         if body is None:
             return None
         try:
@@ -101,6 +108,24 @@ class ServerCall(Generic[Request, Response]):
             await self._send_rest()
         finally:
             self._sending.release()
+
+    def _refused(self, error: MessageError) -> CallError:
+        match error:
+            case MessageTooLongError():
+                return CallError(
+                    Status.RESOURCE_EXHAUSTED,
+                    f"a message of {error.length} bytes; the server takes at most "
+                    f"{self._most_bytes} (limits.max_message_bytes): send smaller chunks",
+                )
+            case CompressedMessageError():
+                return CallError(
+                    Status.UNIMPLEMENTED,
+                    "compressed messages are not supported; send them as they are",
+                )
+            case _:
+                return CallError(
+                    Status.INVALID_ARGUMENT, "the stream ends in the middle of a message"
+                )
 
     async def _send_rest(self) -> None:
         """Send what the writer holds. After a cancellation, the next call continues with the rest.

@@ -131,8 +131,17 @@ if TYPE_CHECKING:
         VideoCodec,
         VideoFrame,
     )
+    from .message_buffer import (
+        CompressedMessageError,
+        MessageBuffer,
+        MessageBytes,
+        MessageError,
+        MessageTooLongError,
+        TruncatedMessageError,
+    )
 
 __all__ = [
+    "ATTACH",
     "AUTHORIZATION",
     "Attached",
     "AudioBuffer",
@@ -141,11 +150,13 @@ __all__ = [
     "BatchHint",
     "BinaryBuffer",
     "CONNECTION_WINDOW_BYTES",
+    "CONTROL_SERVICE",
     "CancelSpeculation",
     "CapabilityRequirements",
     "ChunkResult",
     "ClearNodeState",
     "CloseReasonCode",
+    "CompressedMessageError",
     "Connection",
     "ControlAddress",
     "ControlDirection",
@@ -159,8 +170,6 @@ __all__ = [
     "DataTypeHint",
     "DeadlineWarning",
     "DescribedFile",
-    "ATTACH",
-    "CONTROL_SERVICE",
     "EXECUTE_PIPELINE",
     "EXECUTION_SERVICE",
     "Empty",
@@ -189,6 +198,10 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "MESSAGE_PREFIX_BYTES",
     "ManifestMetadata",
+    "MessageBuffer",
+    "MessageBytes",
+    "MessageError",
+    "MessageTooLongError",
     "MultiprocessConfig",
     "NodeManifest",
     "NodeMetrics",
@@ -233,6 +246,7 @@ __all__ = [
     "TensorBuffer",
     "TensorDtype",
     "TextBuffer",
+    "TruncatedMessageError",
     "Unsubscribe",
     "VersionInfo",
     "VersionRequest",
@@ -245,7 +259,18 @@ __all__ = [
     "token_of",
 ]
 
-_DESCRIPTOR_NAMES: Final = frozenset({"DescribedFile", "described_files", "descriptor_set"})
+_MESSAGE_CLASSES: Final = ".generated.remotemedia.v1"
+_HOMES: Final = {
+    "DescribedFile": ".descriptors",
+    "described_files": ".descriptors",
+    "descriptor_set": ".descriptors",
+    "CompressedMessageError": ".message_buffer",
+    "MessageBuffer": ".message_buffer",
+    "MessageBytes": ".message_buffer",
+    "MessageError": ".message_buffer",
+    "MessageTooLongError": ".message_buffer",
+    "TruncatedMessageError": ".message_buffer",
+}
 
 
 # Imported when first used: the regeneration must not need what it is about to replace, and who only
@@ -253,7 +278,7 @@ _DESCRIPTOR_NAMES: Final = frozenset({"DescribedFile", "described_files", "descr
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = ".descriptors" if name in _DESCRIPTOR_NAMES else ".generated.remotemedia.v1"
+    home = _HOMES.get(name, _MESSAGE_CLASSES)
     found: object = getattr(import_module(home, __name__), name)
     globals()[name] = found
     return found

@@ -178,7 +178,7 @@ def test_calls_that_are_no_grpc_are_refused(
 
 
 def test_an_rpc_that_is_not_there_is_unimplemented(client: Client) -> None:
-    for path in ("/remotemedia.v1.PipelineControl/Attach", "/nowhere/Nothing", "/"):
+    for path in ("/remotemedia.v1.PipelineControl/Detach", "/nowhere/Nothing", "/"):
         with pytest.raises(grpc.RpcError) as caught:
             client.unary(path, make("VersionRequest"), "VersionResponse")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

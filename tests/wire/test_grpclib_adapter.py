@@ -61,7 +61,6 @@ async def specimens() -> dict[str, Any]:
         "grpclib.protocol.Connection": protocol.connection,
         "grpclib.protocol.Stream": stream,
         "grpclib.protocol.EventsProcessor": protocol.processor,
-        "grpclib.protocol.Buffer": stream.buffer,
         "grpclib.server.Server": server,
         "grpclib.server.Handler": protocol.handler,
         "grpclib.server.Stream": _server_side(stream),

@@ -52,11 +52,6 @@ PRIVATE_NAMES: Final = (
         process_request_received="accepting calls",
     ),
     *_names(
-        "grpclib.protocol.Buffer",
-        _unacked="taking over what came before a call's handler starts",
-        _eof="taking over what came before a call's handler starts",
-    ),
-    *_names(
         "grpclib.server.Server",
         _protocol_factory="connections of its own",
         _server="closing the listening socket while calls go on",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
 from grpclib.config import Configuration
@@ -58,6 +59,14 @@ class ServerProtocol(Http2Protocol):
         """
         self._reader.feed(data)
 
+    def make_buffer(self, acknowledge: Callable[[int], None]) -> StreamBuffer:
+        """Return what takes in the messages of a new call.
+
+        Args:
+            acknowledge: lets the client send this many bytes more.
+        """
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close the connection once all is sent; grpclib calls this too."""
         self._close_gracefully()
@@ -78,8 +87,16 @@ class ServerProtocol(Http2Protocol):
         """
         self.processor.process_request_received(event)
         stream = self.processor.streams[event.stream_id]
+        acknowledge = partial(self._acknowledge, event.stream_id)
+        stream.buffer = self.make_buffer(acknowledge)  # type: ignore[assignment]
         task = self.handler._tasks[stream]  # type: ignore[attr-defined]
         task.add_done_callback(lambda _: self._release(stream))
+
+    def _acknowledge(self, stream_id: int, size: int) -> None:
+        """Let the client send as many bytes more; do nothing where the call has ended."""
+        if size and not self.connection.is_closing():
+            with suppress(ProtocolError):
+                self.connection.ack(stream_id, size)
 
     def _release(self, stream: Stream) -> None:
         assert stream.id is not None
@@ -135,34 +152,17 @@ class ServerStream:
 
     Attributes:
         peer: the client's address, for the log.
+        buffer: of `ServerProtocol.make_buffer`.
         writer: sends messages.
     """
 
     def __init__(self, stream: "ServerSideStream[Any, Any]") -> None:
         self._stream = stream
         self._http2_stream = stream._stream
-        self._connection = self._http2_stream.connection
+        self.buffer: Any = self._http2_stream.buffer
         address = stream.peer.addr()
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
         self.writer = FrameWriter(self._http2_stream)
-
-    def replace_buffer(self, buffer: StreamBuffer) -> None:
-        """Put a buffer in the place of grpclib's, with what that has already."""
-        old = self._http2_stream.buffer
-        while not old._unacked.empty():
-            data = old._unacked.get_nowait()
-            if data.ack_size:
-                buffer.add(data.data, data.ack_size)
-        if old._eof:
-            buffer.eof()
-        self._http2_stream.buffer = buffer  # type: ignore[assignment]
-
-    def acknowledge(self, size: int) -> None:
-        """Let the client send as many bytes more; nothing happens where the call has ended."""
-        if size and not self._connection.is_closing():
-            assert self._http2_stream.id is not None
-            with suppress(ProtocolError):
-                self._connection.ack(self._http2_stream.id, size)
 
     async def send_headers(self) -> None:
         """Send the headers, before any message."""

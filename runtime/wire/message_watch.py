@@ -1,23 +1,25 @@
-"""Messages that must not wait for those before them."""
+"""A watch for a message that must not wait for those before it."""
 
 from collections.abc import Callable
 from typing import Final
 
-_HEADER_BYTES: Final = 5
+from .http2_limits import MESSAGE_PREFIX_BYTES
+
+_LENGTH: Final = slice(1, MESSAGE_PREFIX_BYTES)
 
 
-class LookAhead:
-    """Watches what comes in for one message that is known to the byte.
+class MessageWatch:
+    """Watches the incoming bytes of a call for one message that is known byte for byte.
 
-    A client's CANCEL stands behind all the chunks it sent before. While the pipeline is full,
-    nobody reads those; so this one message is looked for as the bytes arrive, by following the
-    lengths from message to message.
+    A client's CANCEL comes after all the chunks that it has sent. While the pipeline is full, those
+    are not read. So the watch finds this one message as its bytes arrive: it follows the length
+    prefixes from message to message.
     """
 
     def __init__(self, message: bytes, found: Callable[[], None]) -> None:
         self._message = message
         self._found = found
-        self._header = bytearray()
+        self._prefix = bytearray()
         self._body = bytearray()
         self._left = 0  # bytes of the current message that are still to come
         self._collects = False
@@ -35,11 +37,12 @@ class LookAhead:
                 if not self._left and self._collects and self._body == self._message:
                     self._found()
                 continue
-            step = min(_HEADER_BYTES - len(self._header), end - position)
-            self._header += data[position : position + step]
+            step = min(MESSAGE_PREFIX_BYTES - len(self._prefix), end - position)
+            self._prefix += data[position : position + step]
             position += step
-            if len(self._header) == _HEADER_BYTES:
-                self._left = int.from_bytes(self._header[1:], "big")
+            if len(self._prefix) == MESSAGE_PREFIX_BYTES:
+                self._left = int.from_bytes(self._prefix[_LENGTH], "big")
+                # Only a message of the right length can be the one: no other is copied.
                 self._collects = self._left == len(self._message)
-                self._header.clear()
+                self._prefix.clear()
                 self._body.clear()
