@@ -313,6 +313,8 @@ BAD: dict[str, tuple[Any, str]] = {
     "a dtype of fields": (numpy(dtype="u1,u1"), "u1,u1"),
     "a dtype that is code": (numpy(dtype="__import__('os')"), "dtype"),
     "a dtype of no size": (numpy(dtype="S0"), "S0"),
+    "a dtype of a million fields": (numpy(dtype="i4," * 1_000_000), "expected the name of one"),
+    "a dtype of a shape": (numpy(dtype="(2,)u1"), "expected the name of one"),
     "half an element": (numpy(data=b"123", dtype="int16"), "3 bytes"),
     "a numpy shape that does not fit": (numpy(shape=[2, 3]), "[2, 3]"),
     "more elements than there are": (numpy(shape=[2**20, 2**20], strides=[0, 0]), "strides"),

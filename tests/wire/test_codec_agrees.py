@@ -1,6 +1,5 @@
 """The codec reads and writes exactly what the official runtime does."""
 
-import math
 import random
 import struct
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 import runtime.wire
 from runtime.wire.codec import Codec, DecodeError
+from tests.wire.agreement import assert_same_decision, either_form, official_message
 from tests.wire.contract import MESSAGES
 from tests.wire.every_type import EveryType, Nest, official_classes
 from tests.wire.mutations import mutated
@@ -83,11 +83,6 @@ def assert_both_agree(codec: Codec, theirs: Any, ours: Any) -> None:
     agree()
 
 
-def either_form(data: bytes) -> bytes | memoryview:
-    """Return bytes, or a view of them: large messages come as such."""
-    return memoryview(data) if len(data) % 2 else data
-
-
 def assert_both_decide_alike(codec: Codec, theirs: Any, ours: Any, examples: int = 15) -> None:
     """Fail unless both take the same damaged bytes, and refuse the same."""
 
@@ -103,39 +98,3 @@ def assert_both_decide_alike(codec: Codec, theirs: Any, ours: Any, examples: int
             assert_same_decision(codec, mutated(first, second, chance), theirs, ours)
 
     agree()
-
-
-def assert_same_decision(codec: Codec, data: bytes, theirs: Any, ours: Any) -> None:
-    """Fail unless both read the same of `data`, down to what they do not know, or both refuse."""
-    accepted = official_message(theirs, data)
-    try:
-        received = codec.decode(either_form(data), ours)
-    except DecodeError as error:
-        # upb takes a field of number 0 in messages that have no fields, and nowhere else.
-        known_slip = error.message_type == "Empty" and "number 0" in str(error)
-        assert accepted is None or known_slip
-        return
-    assert accepted is not None
-    read = read_official(accepted)
-    assert read_ours(theirs.DESCRIPTOR, received) == read
-    if not holds_float_nan(read):
-        again = theirs.FromString(codec.encode(received))
-        expected = accepted.SerializeToString(deterministic=True)
-        assert again.SerializeToString(deterministic=True) == expected
-
-
-def official_message(theirs: Any, data: bytes) -> Any:
-    from google.protobuf.message import DecodeError as OfficialError
-
-    try:
-        return theirs.FromString(data)
-    except OfficialError:
-        return None
-
-
-def holds_float_nan(value: Any) -> bool:
-    """Tell whether there is a 32-bit NaN: as Python's float it does not keep all of its bits."""
-    if isinstance(value, dict | list):
-        return any(map(holds_float_nan, value.values() if isinstance(value, dict) else value))
-    is_float = isinstance(value, bytes) and len(value) == 4
-    return is_float and math.isnan(struct.unpack("<f", value)[0])

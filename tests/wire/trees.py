@@ -44,6 +44,7 @@ class Kind:
 
     def __init__(self, field: Any) -> None:
         self.name: str = field.name
+        self.number: int = field.number
         self.ours = f"{field.name}_" if keyword.iskeyword(field.name) else field.name
         self.message = field.message_type
         self.enum = field.enum_type

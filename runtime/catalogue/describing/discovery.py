@@ -6,7 +6,7 @@ from pathlib import Path
 from ...config import RuntimeConfig
 from ..lookup import NodeType
 from .open import ChildDescriber
-from .places import make_importable, node_files
+from .places import make_importable, module_names
 
 
 def discover(config: RuntimeConfig, describer: ChildDescriber) -> Iterable[NodeType]:
@@ -18,7 +18,7 @@ def discover(config: RuntimeConfig, describer: ChildDescriber) -> Iterable[NodeT
     found: list[NodeType] = []
     for text in config.catalogue.paths:
         path = Path(text)
-        node_files(path)
+        module_names(path)
         make_importable(path)
         found += _types(describer.scan(path=path.resolve()), str(path))
     for module in config.catalogue.modules:

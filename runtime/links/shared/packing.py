@@ -1,10 +1,11 @@
 """Taking items of every kind apart for shared memory, and putting them together again."""
 
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
@@ -61,6 +62,29 @@ _AUDIO_DTYPES: Final = tuple(np.dtype(scalar) for scalar in (np.float32, np.int1
 Metadata = Mapping[str, str]
 Attributes = Sequence[Any]
 
+# As numpy writes one type. Of other texts it would parse a whole grammar.
+_DTYPE: Final = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9]{0,9}[A-Za-z]{1,2}\])?")
+
+_Own = dict[str, str]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+# A broken node process may write anything. Nodes and the wire rely on these types.
+_ATTRIBUTES: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
+    kind_code(kind): msgspec.msgpack.Decoder(form)
+    for kind, form in {
+        Kind.AUDIO: tuple[_Own, bytes | None],
+        Kind.VIDEO: tuple[_Own, _Count, _Count, int, bool],
+        Kind.TENSOR: tuple[_Own, str, tuple[_Count, ...], str],
+        Kind.NUMPY: tuple[_Own, str, tuple[_Count, ...], str],
+        Kind.BINARY: tuple[_Own, str],
+        Kind.TEXT: tuple[_Own, str, str, str],
+        Kind.JSON: tuple[_Own, str],
+        Kind.FILE: tuple[_Own, str, str, str, _Count, _Count, _Count, str],
+        Kind.CONTROL: tuple[_Own, tuple[_Count, ...], str, _Count, str],
+        Kind.BUNDLE: tuple[_Own, tuple[str, ...]],
+    }.items()
+}
+
 
 def pack(data: Data) -> PackedItem:
     """Take an item apart; nothing is copied yet, but text is encoded."""
@@ -98,8 +122,8 @@ def _unpack(header: Header, memory: memoryview) -> Data:
     rest: Attributes = ()
     if header.attribute_bytes:
         end = header.total_bytes
-        attributes = msgspec.msgpack.decode(memory[end - header.attribute_bytes : end])
-        metadata, *rest = attributes
+        decoder = _ATTRIBUTES[header.kind_code]
+        metadata, *rest = decoder.decode(memory[end - header.attribute_bytes : end])
         metadata = MappingProxyType(metadata) if metadata else NO_METADATA
     return _UNPACKERS[header.kind_code](header, memory, metadata, rest)
 
@@ -142,6 +166,8 @@ def _unpack_audio(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Audio:
     samples = _elements(header, memory, _AUDIO_DTYPES[header.subtype]).reshape(-1, header.second)
+    if not header.first:
+        raise DataError("audio of 0 Hz")
     (metadata_json,) = rest or (None,)
     return _restore_audio(metadata, samples, header.first, metadata_json)
 
@@ -194,7 +220,7 @@ def _unpack_tensor(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Tensor:
     dtype_name, shape, layout = rest
-    array = _shaped(header, memory, np.dtype(dtype_name), shape)
+    array = _shaped(header, memory, _dtype(dtype_name), shape)
     return Tensor(array, layout, metadata=metadata)
 
 
@@ -202,10 +228,18 @@ def _unpack_numpy(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> NumpyArray:
     dtype_name, shape, _ = rest
-    return NumpyArray(_shaped(header, memory, np.dtype(dtype_name), shape), metadata=metadata)
+    return NumpyArray(_shaped(header, memory, _dtype(dtype_name), shape), metadata=metadata)
 
 
-def _shaped(header: Header, memory: memoryview, dtype: np.dtype[Any], shape: list[int]) -> Array:
+def _dtype(name: str) -> np.dtype[Any]:
+    if not _DTYPE.fullmatch(name):
+        raise DataError(f"an array of type {name[:40]!r}")
+    return np.dtype(name)
+
+
+def _shaped(
+    header: Header, memory: memoryview, dtype: np.dtype[Any], shape: Sequence[int]
+) -> Array:
     if dtype.hasobject:
         raise DataError("an array of Python objects")
     if math.prod(shape) * dtype.itemsize != header.payload_bytes:
@@ -298,7 +332,7 @@ def _pack_bundle(data: Bundle) -> PackedItem:
         kind_code(Kind.BUNDLE),
         members,
         sum(aligned(member.total_bytes) for member in members),
-        msgspec.msgpack.encode([dict(data.metadata), *data.members]),
+        msgspec.msgpack.encode([dict(data.metadata), list(data.members)]),
     )
 
 
@@ -306,7 +340,8 @@ def _unpack_bundle(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Bundle:
     memory, members = payload_of(header, memory), dict[str, Data]()
-    for port in rest:
+    (ports,) = rest
+    for port in ports:
         member = read_header(memory)
         members[port] = _unpack(member, memory)
         memory = memory[aligned(member.total_bytes) :]
