@@ -3,6 +3,8 @@
 from .differences import Difference, Tolerance, difference, differences
 from .errors import RecordingError
 from .items import RecordedItem, Side
+from .node_recording import NodeRecording, node_recording, recorded_node
+from .node_tests import write_node_test
 from .recorder import Recorder, RecordingLimits, record
 from .recording import Recording, open_recording
 from .replaying import NodeReplay, Replay, replay
@@ -10,7 +12,11 @@ from .replaying import NodeReplay, Replay, replay
 __all__ = [
     "Difference",
     "NodeReplay",
+    "NodeRecording",
     "RecordedItem",
+    "node_recording",
+    "recorded_node",
+    "write_node_test",
     "Recorder",
     "Recording",
     "RecordingError",

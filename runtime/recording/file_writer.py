@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 from ..wire import DataChunk, descriptor_set
 from ..wire.codec import Codec
 from .errors import RecordingError
-from .items import SCHEMA_ENCODING, SCHEMA_NAME, Side, topic_of
+from .items import SCHEMA_ENCODING, SCHEMA_NAME, RecordedItem, Side, topic_of
 from .mcap_library import mcap_module
 
 PROFILE: Final = "millrace"
@@ -71,6 +71,17 @@ class FileWriter:
         Raises:
             RecordingError: the disk is full, or the like.
         """
+        self._add(node_id, side, self._codec.encode(chunk), time_ns, entered_ns)
+
+    def add_encoded(self, node_id: str, side: Side, item: RecordedItem) -> None:
+        """Write an item of another recording.
+
+        Raises:
+            RecordingError: the disk is full, or the like.
+        """
+        self._add(node_id, side, item.body, item.time_ns, item.entered_ns)
+
+    def _add(self, node_id: str, side: Side, body: bytes, time_ns: int, entered_ns: int) -> None:
         channel = self._channel(node_id, side)
         count = self._counts[channel] = self._counts[channel] + 1
         try:
@@ -79,7 +90,7 @@ class FileWriter:
                 log_time=time_ns,
                 publish_time=entered_ns,
                 sequence=count % 2**32,
-                data=self._codec.encode(chunk),
+                data=body,
             )
             if time.monotonic() - self._flushed_at >= _FLUSH_SECONDS:
                 self._flush()

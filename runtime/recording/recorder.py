@@ -191,6 +191,7 @@ async def record(
         "session_id": session.id,
         "pipeline": plan.manifest.metadata.name,
         "manifest": json.dumps(manifest_value(manifest_message(plan.manifest))),
+        "executors": json.dumps({str(node.node_id): node.executor for node in plan.nodes}),
         "targets": json.dumps({str(node.node_id): node.node_type.target for node in plan.nodes}),
     }
     writer = await trio.to_thread.run_sync(FileWriter, path, metadata)

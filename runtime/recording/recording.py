@@ -30,6 +30,7 @@ class Recording:
         pipeline: the name of its manifest.
         manifest: the manifest, as a JSON object.
         targets: node id -> "module:Class" of its actor.
+        executors: node id -> the executor that ran it.
         end: how the session ended: "state", "items", "lost", "stopped", "error"; empty where the
             recording process was killed.
     """
@@ -39,6 +40,7 @@ class Recording:
     pipeline: str
     manifest: Mapping[str, Any]
     targets: Mapping[str, str]
+    executors: Mapping[str, str]
     end: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -122,6 +124,16 @@ class Recording:
         found: Mapping[str, Any] = nodes[node]
         return found
 
+    def metadata_with(self, manifest: Mapping[str, Any], node: str) -> dict[str, str]:
+        """Return the metadata of a recording of one node of this one."""
+        return {
+            "session_id": self.session_id,
+            "pipeline": self.pipeline,
+            "manifest": json.dumps(manifest),
+            "targets": json.dumps({node: self.targets[node]}),
+            "executors": json.dumps({node: self.executors.get(node, "native")}),
+        }
+
     def counts(self) -> Counter[tuple[str, Side]]:
         """Return how many items each node received from outside and emitted."""
         return Counter((item.node_id, item.side) for item in self)
@@ -144,8 +156,15 @@ def open_recording(path: str | os.PathLike[str]) -> Recording:
     if start is None:
         raise RecordingError(f"{path}: is no recording of a session: it has no manifest")
     try:
-        manifest, targets = json.loads(start["manifest"]), json.loads(start["targets"])
-        return Recording(Path(path), start["session_id"], start["pipeline"], manifest, targets, end)
+        return Recording(
+            Path(path),
+            start["session_id"],
+            start["pipeline"],
+            manifest=json.loads(start["manifest"]),
+            targets=json.loads(start["targets"]),
+            executors=json.loads(start["executors"]),
+            end=end,
+        )
     except (KeyError, ValueError, RecursionError) as error:
         raise RecordingError(f"{path}: its manifest cannot be read") from error
 

@@ -12,7 +12,6 @@ from ..errors import MillraceError, sole_error
 from ..manifest import ManifestSource
 from ..session import Runtime, Session, TappedOutput, TapQueue
 from .differences import EXACT, Difference, Tolerance, differences
-from .errors import RecordingError
 from .items import RecordedItem, Side
 from .recording import Recording
 
@@ -83,7 +82,7 @@ async def replay(
     source: ManifestSource = recording.manifest if manifest is None else manifest
     inputs = recording.inputs()
     if node is not None:
-        source = _manifest_of_node(recording, node)
+        source = manifest_of_node(recording, node)
         inputs = recording.received(node)
     plan = runtime.plan(source)
     known = [str(each.node_id) for each in plan.nodes]
@@ -148,13 +147,17 @@ async def _send(
     await session.close_input()
 
 
-def _manifest_of_node(recording: Recording, node: str) -> Mapping[str, Any]:
+def manifest_of_node(recording: Recording, node: str) -> Mapping[str, Any]:
+    """Return a manifest of just one node of a recorded pipeline.
+
+    Raises:
+        RecordingError: the pipeline has no such node.
+    """
     manifest = recording.manifest
-    if node not in {each["id"] for each in manifest["nodes"]}:
-        raise RecordingError(f"{recording.path}: the pipeline has no node {node!r}")
+    wanted = recording.node(node)
     metadata = dict(manifest["metadata"])
     multiprocess = dict(metadata.get("multiprocess", {}))
     overrides = multiprocess.get("executor_overrides", {})
     multiprocess["executor_overrides"] = {k: v for k, v in overrides.items() if k == node}
     metadata["multiprocess"] = multiprocess
-    return {**manifest, "metadata": metadata, "nodes": [recording.node(node)], "connections": []}
+    return {**manifest, "metadata": metadata, "nodes": [wanted], "connections": []}
