@@ -1,4 +1,4 @@
-"""The page of the node types, from what `millrace nodes --json` says of them."""
+"""One page per node type, and a list of them, from the output of `millrace nodes --json`."""
 
 import json
 import subprocess
@@ -13,19 +13,25 @@ from actors import Kind
 
 _INTRODUCTION: Final = """# Node types
 
-These come with Millrace. This page is made from the code; `millrace nodes NAME` says the same in a
-terminal, also of node types that you have added. Params are written in snake_case or camelCase.
+These node types come with Millrace. The pages are generated from the code; `millrace nodes NAME`
+prints the same in a terminal, also for node types that you have added.
 
 """
-_WITHOUT_PROCESS: Final = "native"
+_NATIVE: Final = "native"
+_PARAMS_NOTE: Final = (
+    "A manifest may write the names in snake_case or in camelCase. An unknown name, a wrong type "
+    "or a value out of range is an error before anything starts."
+)
 
 
-def node_types_page() -> str:
-    """Return the page, as Markdown."""
+def node_types_pages() -> dict[str, str]:
+    """Return the pages by file name, as Markdown; SUMMARY.md is their part of the navigation."""
     nodes = [node for node in described_nodes() if node["origin"] == "built in"]
-    overview = ["| type | takes, gives | what it does |", "|---|---|---|"]
-    overview += [_overview_row(node) for node in nodes]
-    return _INTRODUCTION + "\n".join([*overview, "", *map(_section, nodes)])
+    names = [str(node["name"]) for node in nodes]
+    summary = ["* [Node types](index.md)", *(f"* [{name}]({name}.md)" for name in names)]
+    pages = {f"{node['name']}.md": _page(node) for node in nodes}
+    index = _INTRODUCTION + "".join(map(_overview_entry, nodes))
+    return {"index.md": index, "SUMMARY.md": "\n".join(summary) + "\n", **pages}
 
 
 def described_nodes() -> list[dict[str, Any]]:
@@ -41,31 +47,55 @@ def described_nodes() -> list[dict[str, Any]]:
     return nodes
 
 
-def _overview_row(node: Mapping[str, Any]) -> str:
+# A definition list, not a table: three columns do not fit on a phone.
+def _overview_entry(node: Mapping[str, Any]) -> str:
     name = node["name"]
-    cells = [
-        f"[{name}](#{name.lower()})",
-        f"{_kinds(node['accepts'])} → {_kinds(node['produces'])}",
-        escaped(" ".join(node["doc"].partition("\n\n")[0].split())),
-    ]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    summary = escaped(" ".join(node["doc"].partition("\n\n")[0].split()))
+    kinds = f"{_kinds(node['accepts'])} → {_kinds(node['produces'])}"
+    return f"[{name}]({name}.md)\n:   {summary}\n    *{kinds}*\n\n"
 
 
-def _section(node: Mapping[str, Any]) -> str:
+def _page(node: Mapping[str, Any]) -> str:
     extra = node["extra"]
     facts = [
-        f"takes {_kinds(node['accepts'])}",
-        f"gives {_kinds(node['produces'])}",
-        f"runs {_place(node['executor'])}",
-        *([f'needs `pip install "millrace-runtime[{extra}]"`'] if extra else []),
+        f"**Accepts** {_kinds(node['accepts'])}",
+        f"**Produces** {_kinds(node['produces'])}",
+        f"**Runs** {_place(node['executor'])}",
+        *([f'**Needs** `pip install "millrace-runtime[{extra}]"`'] if extra else []),
     ]
-    params = "\n".join(map(_param, node["params"])) or "It takes no params."
-    parts = [f"## {node['name']}", escaped(node["doc"]), "- " + "\n- ".join(facts), params]
+    params = [*map(_param, node["params"])]
+    parts = [
+        f"# {node['name']}",
+        escaped(node["doc"]),
+        "- " + "\n- ".join(facts),
+        "## Params",
+        *([_PARAMS_NOTE, *params] if params else ["It has no params."]),
+        *_example(node),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
+def _example(node: Mapping[str, Any]) -> list[str]:
+    """Return a node of a manifest that gives every param its default."""
+    defaults = {
+        each["name"]: _value(each["default"]) for each in node["params"] if "default" in each
+    }
+    given = {name: value for name, value in defaults.items() if value is not None}
+    entries = {"id": node["name"].removesuffix("Node").lower(), "node_type": node["name"]}
+    text = json.dumps({**entries, **({"params": given} if given else {})}, indent=2)
+    return ["## In a manifest", "With the defaults of its params:", f"```json\n{text}\n```"]
+
+
+def _value(text: str) -> Any:
+    """Return the value of a default, which is JSON text, or else plain text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
 def _param(param: Mapping[str, Any]) -> str:
-    default = f"default `{param['default']}`" if "default" in param else "must be given"
+    default = f"default `{param['default']}`" if "default" in param else "required"
     return entry(param["name"], f"{escaped(param['accepted'])}; {default}", param["description"])
 
 
@@ -75,4 +105,4 @@ def _kinds(names: Iterable[str]) -> str:
 
 
 def _place(executor: str) -> str:
-    return "natively" if executor == _WITHOUT_PROCESS else f"in a process of its own ({executor})"
+    return "natively" if executor == _NATIVE else f"in a process of its own ({executor})"

@@ -4,15 +4,16 @@ import re
 
 
 def entry(name: str, facts: str, meaning: str) -> str:
-    """Return a key with what is known of it, as Markdown: a term and its definition.
+    """Return a key and its description, as Markdown: a term and its definition.
 
     Args:
         name: of the key.
-        facts: Markdown.
-        meaning: plain text.
+        facts: Markdown; may be empty.
+        meaning: plain text; may be empty.
     """
-    told = f"    {escaped(meaning[:1].upper() + meaning[1:])}.\n" if meaning else ""
-    return f"`{name}`\n:   {facts}\n\n{told}"
+    sentence = f"{escaped(meaning[:1].upper() + meaning[1:])}." if meaning else ""
+    paragraphs = [text for text in (facts, sentence) if text]
+    return f"`{name}`\n:   " + "\n\n    ".join(paragraphs) + "\n"
 
 
 def escaped(text: str) -> str:

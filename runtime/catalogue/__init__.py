@@ -1,7 +1,8 @@
 """Node types: where each is found, what it takes, and what it is."""
 
 from .accepted_kinds import Acceptance
-from .lookup import Catalogue, NodeType, build_catalogue, is_target, load_actor, target_of
+from .lookup import Catalogue, NodeType, build_catalogue, load_actor
+from .modules import is_target, target_of
 from .params import check_params
 
 __all__ = [

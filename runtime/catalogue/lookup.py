@@ -1,11 +1,9 @@
 """Node types by name: those that come along, installed ones, the operator's, an application's."""
 
-import importlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import Any, Final
 
 from actors import Actor
@@ -14,6 +12,15 @@ from actors.catalogue import CATALOGUE
 from ..config import RuntimeConfig
 from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
+from .modules import (
+    absolute_target,
+    attribute_of,
+    import_module,
+    is_importable,
+    is_target,
+    split_target,
+    target_of,
+)
 
 GROUP: Final = "millrace.nodes"
 """The entry point group in which a distribution offers node types: name = "module:Class"."""
@@ -21,12 +28,6 @@ GROUP: Final = "millrace.nodes"
 _BUILT_IN: Final = "built in"
 _OPERATOR: Final = "runtime.toml"
 _APPLICATION: Final = "application"
-_TARGET: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-def is_target(text: str) -> bool:
-    """Return whether a text is of the form "module:Class"."""
-    return _TARGET.fullmatch(text) is not None
 
 
 AnyActor = type[Actor[Any]]
@@ -38,7 +39,7 @@ class NodeType:
 
     Attributes:
         name: what a manifest calls it.
-        target: "module:Class" of its actor.
+        target: "module:Class" or "/folder/file.py:Class" of its actor.
         executor: the one that it is explicitly registered for, if any.
         extra: the extra of this distribution that its libraries come with, if any.
         origin: who offers it, for people.
@@ -49,6 +50,11 @@ class NodeType:
     executor: str | None = None
     extra: str | None = None
     origin: str = _APPLICATION
+
+    @property
+    def is_importable(self) -> bool:
+        """Whether another process can import the class: not one that a notebook defines."""
+        return is_importable(self.target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,10 @@ def build_catalogue(
         ConfigError: two offer the same name, and runtime.toml does not say which it is.
     """
     points = entry_points(group=GROUP) if installed is None else installed
-    mine = [NodeType(name, target, origin=_OPERATOR) for name, target in config.nodes.items()]
+    mine = [
+        NodeType(name, absolute_target(target), origin=_OPERATOR)
+        for name, target in config.nodes.items()
+    ]
     others = [
         *(
             NodeType(entry.name, entry.target, entry.executor, entry.extra, _BUILT_IN)
@@ -118,83 +127,36 @@ def build_catalogue(
 
 
 def load_actor(node_type: NodeType | str) -> AnyActor:
-    """Import the actor class of a node type, or of a "module:Class".
+    """Import the actor class of a node type, or of a target.
 
     Raises:
-        ConfigError: the module cannot be imported, has no such class, or it is not an actor; the
-            message says which, and what to install.
+        ConfigError: the module cannot be imported, has no such class, or the class is not an actor;
+            the message says which, and what to install.
     """
     known = NodeType("", node_type) if isinstance(node_type, str) else node_type
     target = known.target
-    if not _TARGET.fullmatch(target):
-        raise _fault(target, 'expected "module:Class"')
-    module_name, _, path = target.partition(":")
-    found: object = import_module_of_nodes(module_name, known)
-    for part in path.split("."):
-        if not hasattr(found, part):
-            names = [
-                name
-                for name, value in getattr(found, "__dict__", {}).items()
-                if isinstance(value, type)
-            ]
-            hint = did_you_mean(part, names, or_else="its classes")
-            raise _fault(target, f"{module_name} has no {part}; {hint}")
-        found = getattr(found, part)
+    module_name, path = split_target(target)
+    module = import_module(module_name, subject=target, extra=known.extra)
+    found = attribute_of(module, path, target)
     if not (isinstance(found, type) and issubclass(found, Actor)):
-        raise _fault(target, f"{path} is not a subclass of actors.Actor")
+        raise ConfigError([Fault(target, f"{path} is not a subclass of actors.Actor")])
     return found
-
-
-def import_module_of_nodes(module_name: str, node_type: NodeType | None = None) -> ModuleType:
-    """Import a module, for a node type of it or for all.
-
-    Raises:
-        ConfigError: it cannot be imported; the message says why.
-    """
-    node_type = node_type or NodeType("", module_name)
-    try:
-        return importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        missing = error.name or module_name
-        if missing == module_name or module_name.startswith(f"{missing}."):
-            message = f"there is no module {missing}; is it installed?"
-        else:
-            message = f"{module_name} needs the module {missing}, which is not installed"
-        if node_type.extra is not None:
-            message += f'; pip install "millrace-runtime[{node_type.extra}]"'
-        raise _fault(node_type.target, message) from error
-    except Exception as error:  # a module's top level is its author's code
-        message = f"importing {module_name} raised {type(error).__name__}: {error}"
-        raise _fault(node_type.target, message) from error
 
 
 def _named(name: str, kind: "str | AnyActor | NodeType") -> NodeType:
     if isinstance(kind, NodeType):
         return NodeType(name, kind.target, kind.executor, kind.extra, kind.origin)
     if isinstance(kind, str):
-        if not _TARGET.fullmatch(kind):
+        if not is_target(kind):
             raise ConfigError(
                 [Fault(f"node type {name!r}", f'got {shown(kind)}; expected "module:Class"')]
             )
-        return NodeType(name, kind)
+        return NodeType(name, absolute_target(kind))
     try:
         return NodeType(name, target_of(kind))
     except ConfigError as error:
         message = f"{error.faults[0].where} {error.faults[0].message}"
         raise ConfigError([Fault(f"node type {name!r}", message)]) from None
-
-
-def target_of(actor: AnyActor) -> str:
-    """Return "module:Class" of an actor class.
-
-    Raises:
-        ConfigError: it is defined inside a function, where nothing can import it.
-    """
-    target = f"{actor.__module__}:{actor.__qualname__}"
-    if "<" in actor.__qualname__:
-        message = "is defined inside a function, where no other process can import it"
-        raise ConfigError([Fault(target, message)])
-    return target
 
 
 def _installed(point: EntryPoint) -> NodeType:
@@ -217,7 +179,3 @@ def _merged(types: Iterable[NodeType]) -> Catalogue:
     if faults:
         raise ConfigError(faults)
     return Catalogue(MappingProxyType(merged))
-
-
-def _fault(target: str, message: str) -> ConfigError:
-    return ConfigError([Fault(target, message)])

@@ -1,4 +1,4 @@
-"""`millrace new`: a node of one's own to begin with, its test and a manifest that uses it."""
+"""`millrace new`: the files of a new node type: the class, its test and a manifest."""
 
 import re
 from pathlib import Path
@@ -10,17 +10,17 @@ _NAME: Final = re.compile(r"([A-Z][a-z0-9]*)+")
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the class, such as MyNode.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the class, such as MyNode.")],
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="FOLDER", help="Where the files go.")
+        Path, typer.Option("--folder", metavar="FOLDER", help="Folder for the files.")
     ] = Path(),
 ) -> None:
-    """Write a node to begin with, its test, and a manifest that uses it.
+    """Write a first version of a node, its test, and a manifest that uses it.
 
     Three files: my_node.py, test_my_node.py and my_node.json. Nothing is overwritten.
     """
     from .failures import CommandError, failures_said
-    from .new_files import files_of, module_name
+    from .new_files import files_of, module_name, name_fault
     from .screen import error_console
 
     console = error_console()
@@ -31,6 +31,9 @@ def new(
         for path in files:
             if path.exists():
                 raise CommandError(f"{path} is there already; nothing was written")
+        fault = name_fault(name)
+        if fault:
+            raise CommandError(f"{name}: {fault}; nothing was written")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for path, text in files.items():

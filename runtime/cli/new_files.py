@@ -1,9 +1,16 @@
-"""What `millrace new` writes."""
+"""The files that `millrace new` writes."""
 
+import importlib.util
 import json
+import keyword
 import re
+import sys
+from pathlib import Path
 from string import Template
 from typing import Final
+
+import actors
+from actors.catalogue import CATALOGUE
 
 
 def module_name(name: str) -> str:
@@ -13,6 +20,33 @@ def module_name(name: str) -> str:
     'my_tts_node'
     """
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def name_fault(name: str) -> str:
+    """Return why a class cannot have a name; empty if it can.
+
+    Millrace finds a node file by its path, but the test of a new node imports the file by name.
+    """
+    module = module_name(name)
+    instead = f"choose another name, such as {name}Node" if not name.endswith("Node") else ""
+    instead = instead or f"choose another name, such as My{name}"
+    if name in actors.__all__:
+        return f"the node imports {name} from actors; {instead}"
+    if any(entry.name == name for entry in CATALOGUE):
+        return f"a built-in node type has this name; {instead}"
+    if keyword.iskeyword(module):
+        return f"{module} is a keyword of Python; {instead}"
+    if module in sys.stdlib_module_names or _is_installed(module):
+        return f"a module {module} exists already, so that no test could import yours; {instead}"
+    return ""
+
+
+def _is_installed(module: str) -> bool:
+    found = importlib.util.find_spec(module)
+    if found is None:
+        return False
+    # `python -m runtime` has the current folder in sys.path, which a later test run may not have.
+    return found.origin is None or Path(found.origin).parent != Path.cwd()
 
 
 def files_of(name: str) -> dict[str, str]:

@@ -66,8 +66,10 @@ async def _run(  # noqa: ASYNC114 (its caller awaits its start)
     with trio.CancelScope() as scope:
         task_status.started(scope)
         await trio.run_process(
-            [sys.executable, "-m", "runtime", *arguments],
+            # -P: no file of the current folder is imported in place of a module of ours.
+            [sys.executable, "-P", "-m", "runtime", *arguments],
             stdin=None,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             check=False,
             deliver_cancel=_terminate,
         )
@@ -88,6 +90,6 @@ def _watched(manifest: Path, nodes: list[str], config: Path | None) -> Iterator[
     yield manifest.parent
     for each in (*sources, *nodes):
         name, separator, target = each.partition("=")
-        module = target.partition(":")[0].replace(".", os.sep)
+        module = target.rpartition(":")[0].removesuffix(".py").replace(".", os.sep)
         candidates = (Path(f"{module}.py"), Path(module)) if separator else (Path(name),)
         yield from (path for path in candidates if path.exists())

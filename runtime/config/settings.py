@@ -24,8 +24,10 @@ MOST_CONNECTIONS: Final = 10_000
 Target = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
-        json_schema_extra={ACCEPTED: '"module:Class" such as "my_nodes.gain:GainNode"'},
+        pattern=r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|.+\.py):[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+        json_schema_extra={
+            ACCEPTED: '"module:Class" such as "my_nodes.gain:GainNode", or "file.py:Class"'
+        },
     ),
 ]
 
@@ -212,6 +214,6 @@ class RuntimeConfig(Section):
     catalogue: CatalogueSources = CatalogueSources()
     nodes: Mapping[Text, Target] = Field(
         default_factory=dict,
-        description='more node types: name = "module:Class"; overrides an installed or built-in '
-        "type of the same name",
+        description='more node types: name = "module:Class" or "file.py:Class"; overrides an '
+        "installed or built-in type of the same name",
     )

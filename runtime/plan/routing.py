@@ -55,7 +55,8 @@ class Router:
             override: the executor that the manifest chooses for this node.
 
         Raises:
-            RoutingError: the executor does not exist, or the operator does not allow the override.
+            RoutingError: the executor does not exist, the operator does not allow the override, or
+                the executor cannot import the class.
             ConfigError: an installed executor cannot be imported.
         """
         assignment = self._assignment(node_type, override)
@@ -66,6 +67,14 @@ class Router:
             )
         if override is not None:
             self._check_override(override)
+        # Only a class of a notebook or of standard input is not importable.
+        if not node_type.is_importable and self.declaration(assignment.executor).uses_processes:
+            name = node_type.target.rpartition(":")[2]
+            raise RoutingError(
+                f"{name} is defined in __main__, which has no file that a node process could "
+                "import; move the class to a module of its own, or run it natively "
+                f"({assignment.reason})"
+            )
         return assignment
 
     def declaration(self, executor: str) -> ExecutorDeclaration:

@@ -73,14 +73,14 @@ def plan_with(catalogue: Catalogue, params: object):
 def test_a_file_and_a_folder_give_their_actors(folder: Path):
     for path in (folder, folder / "heavy.py"):
         node_type = found_in(path).find("HeavyNode")
-        assert node_type == NodeType("HeavyNode", "heavy:HeavyNode", origin=str(path))
+        assert node_type == NodeType("HeavyNode", f"{folder}/heavy.py:HeavyNode", origin=str(path))
 
 
-def test_a_package_gives_its_actors_under_its_own_name(folder: Path):
+def test_a_package_gives_its_actors(folder: Path):
     (folder / "__init__.py").write_text("")
     node_type = found_in(folder).find("HeavyNode")
     assert node_type is not None
-    assert node_type.target == "my_nodes.heavy:HeavyNode"
+    assert node_type.target == f"{folder}/heavy.py:HeavyNode"
 
 
 def test_a_module_gives_its_actors(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -139,10 +139,42 @@ def test_what_cannot_be_imported_says_why(folder: Path):
         found_in(folder / "broken.py")
 
 
-def test_a_file_with_the_name_of_another_module_is_refused(folder: Path):
-    (folder / "json.py").write_text(NODE)
-    with pytest.raises(ConfigError, match="another module is named json too .* another name"):
-        found_in(folder / "json.py")
+@pytest.mark.parametrize("name", ["json", "random", "actors", "numpy", "my-node", "class"])
+def test_a_file_may_have_the_name_of_any_other_module(folder: Path, name: str):
+    (folder / f"{name}.py").write_text(NODE)
+    catalogue = found_in(folder / f"{name}.py")
+    assert catalogue.types["HeavyNode"].target == f"{folder}/{name}.py:HeavyNode"
+    assert plan_with(catalogue, {"size": 2}).nodes[0].params == {"size": 2}
+
+
+def test_a_package_may_have_the_name_of_another_and_import_its_own_modules(folder: Path):
+    package = folder / "actors"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "sizes.py").write_text("LARGEST = 3")
+    limited = NODE.replace("ge=1,", "ge=1, le=LARGEST,")
+    (package / "limited.py").write_text(f"from .sizes import LARGEST\n{limited}")
+    catalogue = found_in(package)
+    assert plan_with(catalogue, {"size": 3}).nodes
+    with pytest.raises(ManifestError, match="an integer from 1 to 3"):
+        plan_with(catalogue, {"size": 4})
+
+
+def test_a_file_may_import_the_modules_beside_it(folder: Path):
+    (folder / "sizes_of_models.py").write_text("LARGEST = 3")
+    limited = NODE.replace("ge=1,", "ge=1, le=LARGEST,")
+    (folder / "heavy.py").write_text(f"from sizes_of_models import LARGEST\n{limited}")
+    with pytest.raises(ManifestError, match="an integer from 1 to 3"):
+        plan_with(found_in(folder / "heavy.py"), {"size": 4})
+
+
+def test_the_current_folder_hides_no_module_from_the_process_that_describes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("runtime", "actors", "types", "queue", "numpy"):
+        (folder.parent / f"{name}.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(folder.parent)
+    assert plan_with(found_in(folder), {"size": 2}).nodes
 
 
 @pytest.mark.parametrize(
@@ -151,27 +183,26 @@ def test_a_file_with_the_name_of_another_module_is_refused(folder: Path):
         ("nothing.py", "there is no such file"),
         ("text.txt", "expected a .py file or a folder"),
         ("empty", "has no modules"),
-        ("my-node.py", "'my-node' cannot be the name of a module"),
     ],
 )
 def test_a_path_that_cannot_be_is_refused_before_anything_starts(folder: Path, name, message):
     (folder / "empty").mkdir()
     (folder / "text.txt").touch()
-    (folder / "my-node.py").touch()
     with pytest.raises(ConfigError, match=message):
         found_in(folder / name)
 
 
 def test_two_files_with_one_type_are_refused_until_the_operator_chooses(folder: Path):
     (folder / "other.py").write_text(NODE.replace("HeavyNode", "EchoNode"))
-    with pytest.raises(ConfigError, match=r"offered twice: .*other:EchoNode .*runtime.toml"):
+    with pytest.raises(ConfigError, match=r"offered twice: .*other.py:EchoNode .*runtime.toml"):
         found_in(folder)
     config = RuntimeConfig(
-        nodes={"EchoNode": "other:EchoNode"}, catalogue=CatalogueSources(paths=(str(folder),))
+        nodes={"EchoNode": f"{folder}/other.py:EchoNode"},
+        catalogue=CatalogueSources(paths=(str(folder),)),
     )
     with open_describer() as describer:
         catalogue = build_catalogue(config, installed=[], found=discover(config, describer))
-    assert catalogue.types["EchoNode"].target == "other:EchoNode"
+    assert catalogue.types["EchoNode"].target == f"{folder}/other.py:EchoNode"
 
 
 def test_what_is_imported_already_needs_no_process():

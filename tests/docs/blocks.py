@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent.parent
-PAGES: Final = (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md")))
 
 _FENCE: Final = re.compile(r"(?P<indent> *)```(?P<language>[\w+-]*) *(?P<rest>.*)")
 _TITLE: Final = re.compile(r'title="([^"]+)"')

@@ -1,23 +1,27 @@
-"""The pages that are made from the code say what the code says."""
+"""The pages that are generated from the code agree with it."""
 
+import json
 import re
 
 import pytest
+from cli_page import cli_page
 from docstrings import with_fences
-from node_types_page import node_types_page
+from node_types_page import node_types_pages
 from plain_text import escaped
 from settings_page import settings_page
+from typer.main import get_command
 
 import runtime
 from actors.catalogue import CATALOGUE, CatalogueEntry
-from runtime import RuntimeConfig
+from runtime import RuntimeConfig, manifest_from
 from runtime.catalogue import load_actor
+from runtime.cli.app import app
 from tests.docs.blocks import ROOT
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> str:
-    return node_types_page()
+def catalogue() -> dict[str, str]:
+    return node_types_pages()
 
 
 def section(page: str, title: str) -> str:
@@ -27,25 +31,49 @@ def section(page: str, title: str) -> str:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
-def test_the_page_of_node_types_has_what_a_type_takes_and_gives(
-    entry: CatalogueEntry, catalogue: str
+def test_the_page_of_a_node_type_has_its_kinds_params_and_executor(
+    entry: CatalogueEntry, catalogue: dict[str, str]
 ) -> None:
     actor = load_actor(entry.target)
-    text = section(catalogue, entry.name)
+    text = catalogue[f"{entry.name}.md"]
     for param, field in actor.params_type.model_fields.items():
-        assert f"`{param}`\n: " in text
+        assert f"`{param}`\n:   " in text
         assert escaped(field.description or "")[1:] in text
-    for verb, kinds in (("takes", actor.accepts), ("gives", actor.produces)):
-        told = re.search(rf"^- {verb} (.*)$", text, re.MULTILINE)
+    for verb, kinds in (("Accepts", actor.accepts), ("Produces", actor.produces)):
+        told = re.search(rf"^- \*\*{verb}\*\* (.*)$", text, re.MULTILINE)
         assert told is not None
         if told[1] != "any kind":
             assert set(told[1].split(", ")) == {kind.value for kind in kinds}
-    assert ("natively" in text) == (entry.executor == "native")
+    assert ("**Runs** natively" in text) == (entry.executor == "native")
     assert (f"millrace-runtime[{entry.extra}]" in text) == (entry.extra is not None)
 
 
-def test_the_page_of_node_types_has_no_other(catalogue: str) -> None:
-    assert re.findall("^## (.*)$", catalogue, re.MULTILINE) == [entry.name for entry in CATALOGUE]
+def test_the_example_of_a_node_type_is_a_node_of_a_manifest(catalogue: dict[str, str]) -> None:
+    for entry in CATALOGUE:
+        example = re.search(r"```json\n(.*?)```", catalogue[f"{entry.name}.md"], re.DOTALL)
+        assert example is not None
+        node = json.loads(example[1])
+        manifest_from(
+            {"version": "v1", "metadata": {"name": "x"}, "nodes": [node], "connections": []}
+        )
+        params_type = load_actor(entry.target).params_type
+        if all(not field.is_required() for field in params_type.model_fields.values()):
+            params_type.model_validate(node.get("params", {}))
+
+
+def test_every_node_type_has_a_page_and_a_place_in_the_menu(catalogue: dict[str, str]) -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert set(catalogue) == {"index.md", "SUMMARY.md", *(f"{name}.md" for name in names)}
+    assert re.findall(r"^\* \[(\w+)\]", catalogue["SUMMARY.md"], re.MULTILINE) == names
+
+
+def test_the_page_of_the_command_line_has_every_command_and_option() -> None:
+    page = cli_page()
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        if not command.hidden:
+            text = section(page, f"millrace {name}")
+            for option in (each for param in command.params for each in param.opts):
+                assert not option.startswith("--") or option in text
 
 
 def test_the_page_of_settings_has_every_key() -> None:

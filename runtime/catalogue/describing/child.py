@@ -58,7 +58,7 @@ def _scanned(request: Scan) -> ScanReply:
     types = scan_path(Path(request.path)) if request.path else scan_module(request.module)
     files: dict[str, Stamp] = {}
     for target in types.values():
-        files |= _stamps_of_package(target.partition(":")[0])
+        files |= _stamps_of_package(load_actor(target).__module__)
     path = Path(request.path)
     if request.path:
         files[str(path)] = stamp(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...config import RuntimeConfig
 from ..lookup import NodeType
 from .open import ChildDescriber
-from .places import make_importable, module_names
+from .places import make_importable, node_files
 
 
 def discover(config: RuntimeConfig, describer: ChildDescriber) -> Iterable[NodeType]:
@@ -18,7 +18,7 @@ def discover(config: RuntimeConfig, describer: ChildDescriber) -> Iterable[NodeT
     found: list[NodeType] = []
     for text in config.catalogue.paths:
         path = Path(text)
-        module_names(path)
+        node_files(path)
         make_importable(path)
         found += _types(describer.scan(path=path.resolve()), str(path))
     for module in config.catalogue.modules:

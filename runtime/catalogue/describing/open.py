@@ -14,6 +14,7 @@ import msgspec
 
 from ...errors import ConfigError, Fault
 from ..lookup import NodeType
+from ..modules import is_loaded
 from ..params import ParamsCheck
 from .cache import DescriptionCache, Entry, params_key
 from .describer import ImportingDescriber
@@ -142,7 +143,7 @@ class ChildDescriber:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(  # noqa: S603 (this interpreter, and a module of ours)
-                [sys.executable, "-m", f"{__package__}.child"],
+                [sys.executable, "-P", "-m", f"{__package__}.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -151,8 +152,7 @@ class ChildDescriber:
 
 
 def _is_here(node_type: NodeType) -> bool:
-    module = node_type.target.partition(":")[0]
-    return module in sys.modules or module.startswith(_LIGHT)
+    return node_type.target.startswith(_LIGHT) or is_loaded(node_type.target)
 
 
 @contextmanager

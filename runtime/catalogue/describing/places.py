@@ -1,4 +1,4 @@
-"""Files and folders of node modules, and the names that these modules are imported by."""
+"""Files and folders of node types that the operator names."""
 
 import sys
 from pathlib import Path
@@ -6,43 +6,34 @@ from typing import Final
 
 from ...errors import ConfigError, Fault
 
-# What lies beside modules of nodes, and is none.
+# Python files beside the files of nodes that define no node types.
 _OTHERS: Final = ("test_", "_", "conftest.", "setup.", "noxfile.")
 
 
-def module_names(path: Path) -> dict[str, Path]:
-    """Return the modules of a .py file or of a folder: name -> file.
-
-    A folder with an __init__.py is a package; the modules of another are on their own.
+def node_files(path: Path) -> list[Path]:
+    """Return the files of node types that a path names: a .py file, or those of a folder.
 
     Raises:
-        ConfigError: there is no such file or folder, or a name cannot be that of a module.
+        ConfigError: there is no such file or folder, or the folder has none.
     """
     if path.is_dir():
-        package = f"{path.resolve().name}." if is_package(path) else ""
-        files = {
-            f"{package}{file.stem}": file
-            for file in sorted(path.glob("*.py"))
-            if not file.name.startswith(_OTHERS)
-        }
+        files = [file for file in sorted(path.glob("*.py")) if not file.name.startswith(_OTHERS)]
         if not files:
             raise ConfigError([Fault(str(path), "has no modules: expected .py files with actors")])
-    elif path.suffix == ".py" and path.is_file():
-        files = {path.stem: path}
-    else:
-        reason = "expected a .py file or a folder" if path.exists() else "there is no such file"
-        raise ConfigError([Fault(str(path), reason)])
-    for name, file in files.items():
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise ConfigError([Fault(str(file), f"{file.stem!r} cannot be the name of a module")])
-    return files
+        return files
+    if path.suffix == ".py" and path.is_file():
+        return [path]
+    reason = "expected a .py file or a folder" if path.exists() else "there is no such file"
+    raise ConfigError([Fault(str(path), reason)])
 
 
 def make_importable(path: Path) -> None:
-    """Let the modules of a file or a folder be found by this process, and by those of its nodes."""
+    """Let the files of nodes import the modules beside them, here and in node processes.
+
+    The folder comes last in sys.path, so that no file of it takes the place of another module.
+    """
     folder = path.resolve().parent if path.is_file() or is_package(path) else path.resolve()
     if str(folder) not in sys.path:
-        # Last, so that no file takes the place of an installed module.
         sys.path.append(str(folder))
 
 

@@ -1,6 +1,6 @@
 """Runs a node in another interpreter.
 
-`python -m runtime.execution.process.exec_main DESCRIPTOR`, started by the forkserver.
+`python -P -m runtime.execution.process.exec_main DESCRIPTOR`, started by the forkserver.
 """
 
 import os
@@ -9,5 +9,7 @@ import sys
 from .child import run_node_process
 
 if __name__ == "__main__":
+    # Last, so that node types of the current folder are found, and none replaces another module.
+    sys.path.append(os.getcwd())
     os.set_inheritable(int(sys.argv[1]), False)
     os._exit(run_node_process(int(sys.argv[1])))

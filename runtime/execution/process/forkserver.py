@@ -73,8 +73,11 @@ class Forkserver:
 
 
 def forkserver_command(descriptor: int) -> list[str]:
-    """Return the command that starts a forkserver on an inherited packet socket."""
-    return [sys.executable, "-m", f"{__package__}.forkserver_main", str(descriptor)]
+    """Return the command that starts a forkserver on an inherited packet socket.
+
+    With -P, so that no file of the current folder is imported in place of a module of ours.
+    """
+    return [sys.executable, "-P", "-m", f"{__package__}.forkserver_main", str(descriptor)]
 
 
 def forkserver_environment() -> dict[str, str]:

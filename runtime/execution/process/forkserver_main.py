@@ -72,7 +72,9 @@ def become_node(executable: str, control: int, output: int) -> None:
         if executable:
             os.set_inheritable(control, True)
             environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-            command = [executable, "-m", "runtime.execution.process.exec_main", str(control)]
+            # -P: no file of the current folder takes the place of a module of ours.
+            main = "runtime.execution.process.exec_main"
+            command = [executable, "-P", "-m", main, str(control)]
             os.execve(executable, command, environment)  # noqa: S606 (of the allow-list)
         from runtime.execution.process.child import run_node_process
 

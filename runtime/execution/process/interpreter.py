@@ -14,6 +14,8 @@ import sys
 if sys.version_info < (3, 11):
     print("it is Python %d.%d; nodes need 3.11 or later" % sys.version_info[:2])
 else:
+    # The current folder, which may have modules of the same names. Not by -P: 3.10 has no -P.
+    sys.path.remove("")
     try:
         import runtime.execution.process.exec_main
     except ImportError as error:
