@@ -4,11 +4,16 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
-    from .standard_streams import fill_closed_streams
+    """Run the command that the arguments name, and exit with its status."""
+    import sys
 
-    fill_closed_streams()
-    # Not before it is called: whoever imports this package need not wait for typer.
-    from .app import app
+    from .standard_streams import discard_unwritten, prepare_streams
 
-    app()
+    prepare_streams()
+    try:
+        # Imported here: importing this package does not load typer.
+        from .app import run_app
+
+        sys.exit(run_app())
+    finally:
+        discard_unwritten()

@@ -1,4 +1,4 @@
-"""What a command works with: the operator's settings and the node types, then a plan."""
+"""The settings and node types that a command works with, and the plans made with them."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from ..catalogue import Catalogue, build_catalogue, is_target
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import Origin, RuntimeConfig, Section, Source, load_config, with_value
 from ..plan import Plan, known_executors, plan_manifest
-from .failures import CommandError
+from .errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Workspace:
     """Settings and node types.
 
     Attributes:
-        config: has also what the command line names.
-        describer: knows the classes of the node types.
+        config: includes the node types of the command line.
+        describer: describes the classes of the node types.
     """
 
     config: RuntimeConfig
@@ -28,10 +28,10 @@ class Workspace:
     describer: Describer
 
     def plan(self, manifest: Path) -> Plan:
-        """Check a manifest's file, and return what would run where.
+        """Check a manifest file, and return its plan.
 
         Raises:
-            ManifestError: it is not valid.
+            ManifestError: the manifest is not valid.
         """
         return plan_manifest(
             manifest,
@@ -43,52 +43,51 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(config: Path | None, nodes: list[str] | None) -> Iterator[Workspace]:
-    """Read the settings, find the node types, and let modules be found in the current folder.
+def open_workspace(settings: Path | None, sources: Iterable[str] | None) -> Iterator[Workspace]:
+    """Read the settings, and find the node types; the current folder is searched for modules.
 
     Args:
-        config: the file of settings; None is the default one.
-        nodes: what the command line names: NAME=module:Class, or a file or folder of modules.
+        settings: the settings file; None for the default one.
+        sources: node types of the command line: NAME=module:Class, or a file or folder of modules.
 
     Raises:
-        ConfigError: the settings, or a node type, are not valid.
-        CommandError: a node type is given in neither form.
+        ConfigError: the settings or a node type are not valid.
+        CommandError: a source has neither form.
     """
     folder = os.getcwd()
     if folder not in sys.path:
-        # Last, so that no file of the user's takes the place of an installed module.
+        # Last, so that no file of the user's hides an installed module.
         sys.path.append(folder)
-    settings = _with_nodes(load_config(config), nodes or ())
+    config = _with_sources(load_config(settings), sources or ())
     with open_describer() as describer:
-        catalogue = build_catalogue(settings, found=discover(settings, describer))
-        yield Workspace(settings, catalogue, describer)
+        catalogue = build_catalogue(config, found=discover(config, describer))
+        yield Workspace(config, catalogue, describer)
 
 
-def _with_nodes(settings: RuntimeConfig, given: Iterable[str]) -> RuntimeConfig:
-    """Return settings with the node types that --nodes names, beside those of runtime.toml."""
-    named: dict[str, str] = {}
+def _with_sources(config: RuntimeConfig, sources: Iterable[str]) -> RuntimeConfig:
+    """Return the settings with the node types of --nodes, beside those of runtime.toml."""
+    nodes: dict[str, str] = {}
     paths: list[str] = []
-    for each in given:
-        name, separator, target = each.partition("=")
+    for source in sources:
+        name, separator, target = source.partition("=")
         if name and separator and is_target(target):
-            named[name] = target
-        elif not separator and Path(each).exists():
-            paths.append(each)
+            nodes[name] = target
+        elif not separator and Path(source).exists():
+            paths.append(source)
         else:
             raise CommandError(
-                f"--nodes {each}: expected NAME=module:Class, or a .py file or folder that exists"
+                f"--nodes {source}: expected NAME=module:Class, or a .py file or folder that exists"
             )
-    if named:
-        both = {**settings.nodes, **named}
-        settings = with_value(settings, "nodes", both, _added_to(settings, "nodes"))
+    if nodes:
+        all_nodes = {**config.nodes, **nodes}
+        config = with_value(config, "nodes", all_nodes, _added_to(config, "nodes"))
     if paths:
-        origin = _added_to(settings.catalogue, "paths")
-        both_paths = [*settings.catalogue.paths, *paths]
-        settings = with_value(settings, "catalogue.paths", both_paths, origin)
-    return settings
+        origin = _added_to(config.catalogue, "paths")
+        config = with_value(config, "catalogue.paths", [*config.catalogue.paths, *paths], origin)
+    return config
 
 
 def _added_to(section: Section, name: str) -> Origin:
-    """Return the origin of what --nodes adds to the values of a setting."""
+    """Return the origin of a setting to which --nodes adds values."""
     others = f", and {section.origin(name).name}" if getattr(section, name) else ""
     return Origin(Source.COMMAND_LINE, f"--nodes{others}")

@@ -7,6 +7,9 @@ from .text import (
     MAX_PROGRESS_CHARACTERS,
     MAX_TRACE_CHARACTERS,
     printable,
+    printable_entry,
+    printable_json,
+    printable_lines,
     shortened,
 )
 from .tree import (
@@ -70,6 +73,9 @@ __all__ = [
     "UnreachableError",
     "VersionMismatchError",
     "printable",
+    "printable_entry",
+    "printable_json",
+    "printable_lines",
     "shortened",
     "sole_error",
 ]

@@ -18,10 +18,14 @@ MAX_PROGRESS_CHARACTERS: Final = 1024
 
 # Room for the note of a cut, so that a text that was cut is not cut again.
 _NOTE_CHARACTERS: Final = 40
-# C0 and C1 control characters, line and paragraph separators, and the marks that reorder text.
-_UNPRINTABLE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+# C0 and C1 control characters, line and paragraph separators, the marks that reorder text, and
+# halves of surrogate pairs, as in the name of a file that is not UTF-8: no stream can encode them.
+_CONTROLS: Final = (
+    "\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
 )
+_UNPRINTABLE: Final = re.compile(f"[\x00-\x1f{_CONTROLS}]")
+_UNPRINTABLE_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f{_CONTROLS}]")
+_INDENT: Final = "    "
 
 
 def shortened(text: str, most: int) -> str:
@@ -52,6 +56,36 @@ def printable(text: str) -> str:
     '50%\\x1b[2J done\\nWARNING forged'
     """
     return _UNPRINTABLE.sub(_escaped, text)
+
+
+def printable_lines(text: str) -> str:
+    r"""Return `text` as `printable` does, but with its newlines and tabs.
+
+    >>> printable_lines("first\n\tsecond\a")
+    'first\n\tsecond\\x07'
+    """
+    return _UNPRINTABLE_IN_LINES.sub(_escaped, text.replace("\r\n", "\n"))
+
+
+def printable_entry(text: str) -> str:
+    r"""Return `text` as one entry of a log: every line but the first is indented.
+
+    None of its lines can be taken for an entry of its own.
+
+    >>> print(printable_entry("loaded\nERROR forged"))
+    loaded
+        ERROR forged
+    """
+    return printable_lines(text).replace("\n", f"\n{_INDENT}")
+
+
+def printable_json(text: str) -> str:
+    r"""Return JSON text with its control characters as JSON escapes: the same value.
+
+    >>> printable_json('"\x9b2J"')
+    '"\\u009b2J"'
+    """
+    return _UNPRINTABLE_IN_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -13,8 +13,8 @@ from rich.console import Console
 from actors import Audio, Text
 from runtime import open_runtime
 from runtime.cli.demo import run_demo
-from runtime.cli.demo.answers import COMMANDS, AnswerNode
-from runtime.cli.demo.pipeline import NODE_TYPES
+from runtime.cli.demo.answer_node import COMMANDS, AnswerNode
+from runtime.cli.demo.pipelines import NODE_TYPES
 from runtime.cli.demo.recording import write_recording
 from runtime.errors import CallerError
 
@@ -28,7 +28,7 @@ def consoles() -> tuple[Console, Console]:
 async def test_every_command_is_understood_and_answered_aloud(tmp_path: Path) -> None:
     out, err = consoles()
     output = tmp_path / "answers.wav"
-    assert await run_demo(output=output, real_time=False, out=out, err=err)
+    assert await run_demo(output=output, realtime=False, out=out, err=err)
     report = out.file.getvalue()  # type: ignore[attr-defined]
     progress = err.file.getvalue()  # type: ignore[attr-defined]
     assert f"{len(COMMANDS)} of {len(COMMANDS)} commands understood word for word" in report
@@ -47,7 +47,7 @@ async def test_a_recording_without_speech_fails_and_writes_nothing(tmp_path: Pat
     write_recording(silence, [Audio(np.zeros(48000, np.float32), 48000)])
     out, err = consoles()
     output = tmp_path / "answers.wav"
-    assert not await run_demo(recording=silence, output=output, real_time=False, out=out, err=err)
+    assert not await run_demo(recording=silence, output=output, realtime=False, out=out, err=err)
     assert not output.exists()
 
 
@@ -75,7 +75,7 @@ def test_the_house_remembers_its_lights() -> None:
 
 
 async def test_the_pipelines_of_the_demonstration_are_valid() -> None:
-    from runtime.cli.demo.pipeline import assistant_pipeline, speaking_pipeline
+    from runtime.cli.demo.pipelines import assistant_pipeline, speaking_pipeline
 
     async with open_runtime(node_types=NODE_TYPES) as runtime:
         assert runtime.plan(assistant_pipeline()).process_count == 2
@@ -98,7 +98,7 @@ async def test_an_output_that_cannot_be_written_is_told_before_anything_starts(
     out, err = consoles()
     output = tmp_path / "missing" / "answers.wav"
     with pytest.raises(CallerError, match="missing/answers.wav: cannot be written: No such file"):
-        await run_demo(output=output, real_time=False, out=out, err=err)
+        await run_demo(output=output, realtime=False, out=out, err=err)
     assert err.file.getvalue() == ""  # type: ignore[attr-defined]
 
 

@@ -158,7 +158,7 @@ def test_a_server_with_tls_is_reached_with_its_ca(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
-        (["--tls"], 2, "--tls, --ca and --certificate say how to reach a --server"),
+        (["--tls"], 2, "--tls, --ca and --certificate need --server"),
         (["--server", "everywhere"], 2, "--server: got 'everywhere'; expected \"host:port\""),
         (["--server", "127.0.0.1:1"], 1, "127.0.0.1:1 cannot be reached: Connection refused"),
         (["--server", "127.0.0.1:1", "--ca", "none.pem"], 2, "none.pem: cannot be used for TLS"),

@@ -1,4 +1,4 @@
-"""The microphone, where there is one."""
+"""Audio from the default microphone."""
 
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -12,16 +12,14 @@ from ...errors import InputError
 
 _SAMPLE_RATE_HZ: Final = 16000
 _CHUNK_FRAMES: Final = 320
-
-
 _FORMAT: Final = {"samplerate": _SAMPLE_RATE_HZ, "channels": 1, "dtype": "int16"}
 
 
 def check_microphone() -> None:
-    """Make sure that there is a microphone, and what it takes to hear it.
+    """Check that audio can be recorded.
 
     Raises:
-        InputError: the extra `microphone` is not installed, or there is no microphone.
+        InputError: sounddevice or PortAudio is not installed, or there is no microphone.
     """
     try:
         import sounddevice
@@ -33,14 +31,14 @@ def check_microphone() -> None:
     try:
         sounddevice.check_input_settings(**_FORMAT)
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise InputError(f"no microphone can be opened ({error}); give --input FILE") from error
+        raise _not_available(error) from error
 
 
-async def listen(seconds: float) -> AsyncGenerator[Audio, None]:
-    """Yield what the default microphone hears, in chunks of 20 ms.
+async def record(seconds: float) -> AsyncGenerator[Audio, None]:
+    """Yield audio of the default microphone, mono at 16 kHz, in chunks of 20 ms.
 
     Raises:
-        InputError: as `check_microphone`.
+        InputError: as `check_microphone`, or the microphone was removed.
     """
     check_microphone()
     import sounddevice
@@ -48,11 +46,17 @@ async def listen(seconds: float) -> AsyncGenerator[Audio, None]:
     try:
         stream = sounddevice.RawInputStream(blocksize=_CHUNK_FRAMES, **_FORMAT)
     except sounddevice.PortAudioError as error:
-        raise InputError(f"no microphone can be opened ({error}); give --input FILE") from error
+        raise _not_available(error) from error
     try:
         stream.start()
         for _ in range(round(seconds * _SAMPLE_RATE_HZ / _CHUNK_FRAMES)):
             data, _ = await trio.to_thread.run_sync(stream.read, _CHUNK_FRAMES)
             yield Audio(np.frombuffer(bytes(data), np.int16), _SAMPLE_RATE_HZ)
+    except sounddevice.PortAudioError as error:
+        raise _not_available(error) from error
     finally:
         stream.close()
+
+
+def _not_available(error: Exception) -> InputError:
+    return InputError(f"the microphone cannot be used ({error}); give --input FILE")

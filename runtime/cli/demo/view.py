@@ -1,8 +1,6 @@
-"""What the demonstration shows in the terminal, while it runs and at the end."""
+"""The live view of the demo."""
 
-from collections.abc import Sequence
-from difflib import SequenceMatcher
-from itertools import zip_longest
+from typing import Final
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -15,15 +13,19 @@ from rich.text import Text as Line
 from ...events import InitProgress
 from ...execution import NodeStatistics
 from ...plan import Plan
-from .assistant import Exchange, Outcome
+from .conversation import Conversation
+from .units import executor_or_process, milliseconds
 
-_METER_CELLS = 24
+_METER_CELLS: Final = 24
+_SHOWN_EXCHANGES: Final = 4
+# Of the last peak, what the meter keeps at each chunk: it falls slower than the level.
+_METER_DECAY: Final = 0.85
 
 
-class View:
-    """The live picture: every node with its state, the sound level, and what was said.
+class DemoView:
+    """Shows every node with its state, the audio level, and the last exchanges.
 
-    On something that is no terminal it prints a line per event instead.
+    On a terminal it is one picture that changes; elsewhere a line for each event.
     """
 
     def __init__(self, console: Console, plan: Plan) -> None:
@@ -31,12 +33,12 @@ class View:
         self._plan = plan
         self._progress: dict[str, InitProgress] = {}
         self._level = 0.0
-        self._heard_seconds = 0.0
-        self._outcome = Outcome(plan)
-        self._shown_exchanges = 0
+        self._sent_seconds = 0.0
+        self._conversation = Conversation(plan)
+        self._printed_exchanges = 0
         self._live = Live(self, console=console, refresh_per_second=8, transient=True)
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "DemoView":
         if self._console.is_terminal:
             self._live.__enter__()
         return self
@@ -51,41 +53,38 @@ class View:
         if not self._console.is_terminal:
             self._console.print(
                 f"{progress.node_id}: {progress.status} {progress.fraction:.0%} "
-                f"{progress.message}".rstrip(),
-                highlight=False,
+                f"{progress.message}".rstrip()
             )
 
-    def level(self, heard_seconds: float, peak: float) -> None:
-        """Show how loud it is."""
-        self._heard_seconds = heard_seconds
-        self._level = max(peak, self._level * 0.85)
+    def level(self, sent_seconds: float, peak: float) -> None:
+        """Show the level of the audio."""
+        self._sent_seconds = sent_seconds
+        self._level = max(peak, self._level * _METER_DECAY)
 
-    def refreshed(self, outcome: Outcome) -> None:
-        """Show the latest figures and exchanges."""
-        self._outcome = outcome
+    def refresh(self, conversation: Conversation) -> None:
+        """Show the latest statistics and exchanges."""
+        self._conversation = conversation
         if not self._console.is_terminal:
-            for exchange in outcome.exchanges[self._shown_exchanges :]:
-                self._console.print(
-                    f"heard: {exchange.understood} | answer: {exchange.answer}", highlight=False
-                )
-            self._shown_exchanges = len(outcome.exchanges)
+            for exchange in conversation.exchanges[self._printed_exchanges :]:
+                self._console.print(f"heard: {exchange.recognized} | answer: {exchange.answer}")
+            self._printed_exchanges = len(conversation.exchanges)
 
     def __rich__(self) -> RenderableType:
         cells = round(min(self._level, 1.0) * _METER_CELLS)
         meter = Line.assemble(
-            (f"{self._heard_seconds:5.1f} s  ", "dim"),
+            (f"{self._sent_seconds:5.1f} s  ", "dim"),
             ("▮" * cells, "green"),
             ("▯" * (_METER_CELLS - cells), "dim"),
         )
-        talk = [
+        exchanges = [
             Line.assemble(
-                ("you    ", "cyan"), each.understood, "\n", ("house  ", "magenta"), each.answer
+                ("you    ", "cyan"), each.recognized, "\n", ("house  ", "magenta"), each.answer
             )
-            for each in self._outcome.exchanges[-4:]
+            for each in self._conversation.exchanges[-_SHOWN_EXCHANGES:]
         ]
         return Panel(
-            Group(self._nodes(), "", meter, *talk),
-            title="[bold]Millrace[/]: a voice assistant for the home",
+            Group(self._nodes(), "", meter, *exchanges),
+            title=Line.assemble(("Millrace", "bold"), ": a voice assistant for the home"),
             border_style="blue",
             expand=False,
         )
@@ -97,16 +96,16 @@ class View:
         for name in ("in", "out", "p50 ms"):
             table.add_column(name, justify="right", no_wrap=True)
         for node in self._plan.nodes:
-            figures = self._outcome.nodes.get(node.node_id, NodeStatistics())
-            pid = self._outcome.pids.get(node.node_id)
+            statistics = self._conversation.nodes.get(node.node_id, NodeStatistics())
+            pid = self._conversation.pids.get(node.node_id)
             table.add_row(
                 node.node_id,
                 node.node_type.name,
-                _place(node.executor, pid),
+                executor_or_process(node.executor, pid),
                 self._state(node.node_id),
-                str(figures.items_in),
-                str(figures.items_out),
-                _milliseconds(figures.processing.quantile(0.5)),
+                str(statistics.items_in),
+                str(statistics.items_out),
+                milliseconds(statistics.processing.quantile(0.5)),
             )
         return table
 
@@ -117,102 +116,3 @@ class View:
         if progress.status == "ready":
             return Line("● ready", "green")
         return ProgressBar(total=1.0, completed=progress.fraction, width=16)
-
-
-def print_report(console: Console, said: Sequence[str] | None, outcome: Outcome) -> bool:
-    """Print what came out; return whether every command was understood word for word.
-
-    Args:
-        console: where to.
-        said: the commands; None where they are not known, as for a recording.
-        outcome: of the run.
-    """
-    console.print(_exchange_table(said, outcome))
-    console.print(_latency_table(outcome))
-    totals = outcome.totals
-    console.print(
-        f"{len(outcome.pids)} processes started, ready in {outcome.ready_seconds:.2f} s; "
-        f"{totals.shared_bytes / 1e6:.1f} MB through shared memory; {totals.copies} copies "
-        f"({totals.copied_bytes / 1e6:.1f} MB)",
-        highlight=False,
-    )
-    if said is None:
-        return bool(outcome.exchanges)
-    understood = [exchange.understood for exchange in outcome.exchanges]
-    right = sum(pair[0] == pair[1] for pair in align(said, understood))
-    style = "green" if right == len(said) == len(understood) else "red"
-    console.print(
-        f"[{style}]{right} of {len(said)} commands understood word for word[/]", highlight=False
-    )
-    return right == len(said) == len(understood)
-
-
-def align(said: Sequence[str], understood: Sequence[str]) -> list[tuple[str, str]]:
-    """Pair what was said with what was understood; a missing or extra one faces an empty text.
-
-    >>> align(["a", "b", "c"], ["a", "x", "c"])
-    [('a', 'a'), ('b', 'x'), ('c', 'c')]
-    >>> align(["a", "b"], ["b"])
-    [('a', ''), ('b', 'b')]
-    """
-    pairs: list[tuple[str, str]] = []
-    matcher = SequenceMatcher(None, said, understood, autojunk=False)
-    for _, left, left_end, right, right_end in matcher.get_opcodes():
-        pairs += zip_longest(said[left:left_end], understood[right:right_end], fillvalue="")
-    return pairs
-
-
-def _exchange_table(said: Sequence[str] | None, outcome: Outcome) -> Table:
-    table = Table(title="What was said, and what was understood", box=box.ROUNDED)
-    columns = ("understood", "answer") if said is None else ("said", "understood", "answer")
-    for name in columns:
-        table.add_column(name)
-    table.add_column("after", justify="right", no_wrap=True)
-    if said is None:
-        for each in outcome.exchanges:
-            table.add_row(each.understood, each.answer, _after(each.answered_after_seconds))
-        return table
-    heard = iter(outcome.exchanges)
-    for spoken, understood in align(said, [each.understood for each in outcome.exchanges]):
-        style = "green" if spoken == understood else "red"
-        exchange = next(heard) if understood else Exchange("")
-        table.add_row(
-            spoken or "[dim]nothing[/]",
-            f"[{style}]{understood or 'nothing'}[/]",
-            exchange.answer,
-            _after(exchange.answered_after_seconds),
-        )
-    return table
-
-
-def _latency_table(outcome: Outcome) -> Table:
-    table = Table(title="Time in each node's own code, per item", box=box.ROUNDED)
-    for name in ("node", "runs in"):
-        table.add_column(name, no_wrap=True)
-    for name in ("in", "out", "p50 ms", "p99 ms", "load ms", "copies"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for node in outcome.plan.nodes:
-        figures = outcome.nodes.get(node.node_id, NodeStatistics())
-        table.add_row(
-            node.node_id,
-            _place(node.executor, outcome.pids.get(node.node_id)),
-            str(figures.items_in),
-            str(figures.items_out),
-            _milliseconds(figures.processing.quantile(0.5)),
-            _milliseconds(figures.processing.quantile(0.99)),
-            _milliseconds(figures.initialize_seconds),
-            str(figures.sent.copies + figures.received.copies),
-        )
-    return table
-
-
-def _place(executor: str, pid: int | None) -> str:
-    return executor if pid is None else f"process {pid}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.2f}"
-
-
-def _after(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,25 @@
+"""The commands: their options, and imports of what each needs when it runs.
+
+Only the command that runs loads its libraries, so that `millrace --help` and shell completion are
+quick.
+"""
+
+from .config_command import config
+from .demo_command import demo
+from .new_command import new
+from .nodes_command import nodes
+from .profile_command import profile
+from .run_command import run
+from .serve_command import serve
+from .validate_command import validate
+
+__all__ = [
+    "config",
+    "demo",
+    "new",
+    "nodes",
+    "profile",
+    "run",
+    "serve",
+    "validate",
+]

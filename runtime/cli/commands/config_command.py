@@ -1,0 +1,116 @@
+"""`millrace config`: every effective setting, and its source."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..completion import complete_manifest
+from .options import ConfigOption, JsonOption, NodesOption, VerboseOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ...config import RuntimeConfig
+    from ...errors import Fault
+    from ...plan import SettingEntry
+
+
+def config(
+    manifest: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MANIFEST]",
+            help="Show the settings of a session of this manifest.",
+            show_default=False,
+            autocompletion=complete_manifest,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Print faults only; also check the files and interpreters that are set."
+        ),
+    ] = False,
+    settings: ConfigOption = None,
+    sources: NodesOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show every setting, its value, and its source.
+
+    A manifest overrides the environment and runtime.toml; these override the defaults. Exit status:
+    0 valid, 2 not valid.
+    """
+    import os
+
+    from ...config import server_access
+    from ...plan import check_executors, known_executors, setting_entries
+    from ..terminal import error_console, errors_reported, print_json, stdout_for_results
+    from ..workspace import open_workspace
+
+    with errors_reported(error_console(), verbose=verbose):
+        with stdout_for_results(), open_workspace(settings, sources) as workspace:
+            check_executors(workspace.config.routing, known_executors())
+            access = server_access(workspace.config.server, os.environ)
+            plan = workspace.plan(manifest) if manifest is not None else None
+        if check:
+            _check_environment(workspace.config)
+            return
+        effective = plan.settings if plan is not None else None
+        entries = list(setting_entries(workspace.config, effective, os.environ))
+        if as_json:
+            print_json(_as_json(entries))
+        else:
+            _print_table(entries, tokens=len(access.tokens))
+
+
+def _as_json(entries: "Iterable[SettingEntry]") -> dict[str, object]:
+    return {
+        entry.key: {"value": entry.value, "source": entry.source, "note": entry.note}
+        for entry in entries
+    }
+
+
+def _print_table(entries: "Iterable[SettingEntry]", *, tokens: int) -> None:
+    from ..tables import print_settings
+    from ..terminal import output_console
+
+    console = output_console()
+    print_settings(console, entries)
+    if tokens:
+        console.print(f"\nbearer tokens: {tokens} (not shown)", style="dim")
+
+
+def _check_environment(config: "RuntimeConfig") -> None:
+    from ...errors import ConfigError
+
+    faults = list(_environment_faults(config))
+    if faults:
+        raise ConfigError(faults)
+
+
+def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
+    """Yield the faults of the files and programs that the settings name."""
+    import trio
+
+    from ...errors import Fault
+    from ...execution.process import Interpreters
+
+    settings = config.multiprocess
+    programs = {"multiprocess.python_executable": settings.python_executable} | {
+        f"multiprocess.allowed_python_executables[{index}]": name
+        for index, name in enumerate(settings.allowed_python_executables)
+    }
+    interpreters = Interpreters()
+    for key, name in programs.items():
+        fault = trio.run(interpreters.fault, name) if name is not None else ""
+        if fault:
+            yield Fault(key, f"{name}: {fault}")
+    for index, root in enumerate(config.files.roots):
+        if not Path(root).is_dir():
+            yield Fault(f"files.roots[{index}]", f"{root}: there is no such folder")
+    for key in ("tls_certificate", "tls_key", "tls_client_ca"):
+        file = getattr(config.server, key)
+        if file is not None and not Path(file).is_file():
+            yield Fault(f"server.{key}", f"{file}: there is no such file")

@@ -1,0 +1,106 @@
+"""`millrace run`: a manifest on files."""
+
+from typing import Annotated
+
+import typer
+
+from ..file_kinds import OUTPUT_KINDS
+from .options import (
+    ChunkOption,
+    ConfigOption,
+    InputFormatOption,
+    InputKindOption,
+    ManifestArgument,
+    NodesOption,
+    RealtimeOption,
+    VerboseOption,
+)
+from .server_options import CaOption, CertificateOption, ServerOption, TlsOption
+
+
+def run(
+    manifest: ManifestArgument,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="[NODE=]FILE",
+            help="Input file: audio, text, JSON, an image or a video; - is stdin. Repeatable: the "
+            "files of one node are read in order, those of different nodes at the same time. "
+            "Default: stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="[NODE=]FILE",
+            help="Output file, its format by suffix: .wav .flac .mp3 .ogg .m4a .txt .srt .jsonl "
+            ".png .jpg; - is stdout, as lines. Repeatable. Default: stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    input_kind: InputKindOption = None,
+    input_format: InputFormatOption = None,
+    output_kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help=f"Format of all outputs: {OUTPUT_KINDS}.")
+    ] = None,
+    chunk_ms: ChunkOption = 20,
+    realtime: RealtimeOption = False,
+    server: ServerOption = None,
+    tls: TlsOption = False,
+    ca: CaOption = None,
+    certificate: CertificateOption = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Run again when the manifest or a file of --nodes changes."),
+    ] = False,
+    debug: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NODE",
+            help="Open a debugger on this terminal at breakpoint() in this node.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: ConfigOption = None,
+    sources: NodesOption = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress, only warnings and errors.")
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run a manifest on files.
+
+    Results go to stdout or files, all messages to stderr. Exit status: 0 success, 1 the pipeline
+    failed, 2 the command, an input or the manifest is not valid, 130 Ctrl-C.
+    """
+    from ..file_run import RunOptions, run_on_changes, run_on_files
+    from ..server_target import server_target
+    from ..terminal import error_console, errors_reported, logs_shown, stdout_for_results
+
+    console = error_console()
+    with errors_reported(console, verbose=verbose):
+        if watch:
+            run_on_changes(manifest, sources or [], settings, console)
+            return
+        options = RunOptions(
+            manifest=manifest,
+            inputs=inputs or [],
+            outputs=outputs or [],
+            input_kind=input_kind,
+            input_format=input_format,
+            output_kind=output_kind,
+            chunk_ms=chunk_ms,
+            realtime=realtime,
+            settings=settings,
+            sources=sources or [],
+            quiet=quiet,
+            debug=debug,
+            server=server_target(server, tls=tls, ca=ca, certificate=certificate),
+        )
+        with logs_shown(console, verbose=verbose), stdout_for_results() as stdout:
+            run_on_files(options, console, stdout)

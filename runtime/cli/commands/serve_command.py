@@ -1,0 +1,122 @@
+"""`millrace serve`: the gRPC server."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import ConfigOption, NodesOption, VerboseOption
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import trio
+    from rich.console import Console
+
+    from ...config import ServerAddress
+    from ...session import SweepReport
+    from ..workspace import Workspace
+
+
+def serve(
+    bind: Annotated[
+        str | None,
+        typer.Option(
+            "--bind",
+            metavar="HOST:PORT",
+            help="Address to listen on; port 0 takes any free one. Default: server.bind_address of "
+            "runtime.toml, or 127.0.0.1:50051.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: ConfigOption = None,
+    sources: NodesOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Serve pipelines over gRPC, until SIGTERM or Ctrl-C.
+
+    The first signal lets running sessions end, within server.drain_timeout_secs. The second signal
+    cancels them. Bearer tokens come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from
+    the command line.
+    """
+    import sys
+    from functools import partial
+
+    import trio
+
+    from ...logs import log_written
+    from ..terminal import error_console, errors_reported
+    from ..workspace import open_workspace
+
+    console = error_console()
+    with errors_reported(console, verbose=verbose), open_workspace(settings, sources) as workspace:
+        log = workspace.config.log
+        if verbose:
+            log = log.model_copy(update={"level": "debug"})
+        with log_written(log, sys.stderr):
+            trio.run(partial(_serve, workspace, console, bind))
+
+
+async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -> None:
+    import signal
+
+    import trio
+
+    from ...config import Origin, Source, with_value
+    from ...service import open_server
+    from ...session import open_runtime
+
+    config = workspace.config
+    if bind is not None:
+        origin = Origin(Source.COMMAND_LINE, "--bind")
+        config = with_value(config, "server.bind_address", bind, origin)
+    drain_seconds = config.server.drain_timeout_secs
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with (
+            open_runtime(config) as runtime,
+            open_server(runtime) as server,
+            trio.open_nursery() as nursery,
+        ):
+            announce = _announcer(workspace, console)
+            _announce_sweep(announce, runtime.swept)
+            await runtime.warm()
+            _announce_address(announce, server.address, is_open=not server.requires_token)
+            await anext(signals)
+            nursery.start_soon(_cancel_at_second_signal, signals, nursery.cancel_scope)
+            announce(f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end")
+            await server.drain(drain_seconds)
+            nursery.cancel_scope.cancel()
+
+
+async def _cancel_at_second_signal(
+    signals: "AsyncIterator[int]", scope: "trio.CancelScope"
+) -> None:
+    await anext(signals)
+    scope.cancel()
+
+
+def _announcer(workspace: "Workspace", console: "Console") -> "Callable[[str], None]":
+    """Return what prints the server's state: on the console, or where the log is JSON, as JSON."""
+    import logging
+
+    if workspace.config.log.format == "json":
+        return logging.getLogger("millrace.serve").info
+    return console.print
+
+
+def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> None:
+    if swept.instances:
+        announce(
+            f"removed the remains of {swept.instances} killed servers: {swept.segments} segments, "
+            f"{swept.segment_bytes} bytes"
+        )
+
+
+def _announce_address(
+    announce: "Callable[[str], None]", address: "ServerAddress", *, is_open: bool
+) -> None:
+    announce(f"listening on {address}; Ctrl-C ends it")
+    if is_open and not address.is_local:
+        announce(
+            "without tokens, any client that reaches this address can run pipelines: "
+            "set GRPC_AUTH_TOKENS"
+        )

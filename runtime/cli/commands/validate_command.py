@@ -1,0 +1,79 @@
+"""`millrace validate`: the faults of a manifest, or its plan."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import ConfigOption, ManifestArgument, NodesOption, VerboseOption
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...plan import Plan
+
+_STDOUT = "-"
+
+
+def validate(
+    manifest: ManifestArgument,
+    svg: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the graph as an SVG picture; - is stdout."),
+    ] = None,
+    dot: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the graph for Graphviz; - is stdout."),
+    ] = None,
+    settings: ConfigOption = None,
+    sources: NodesOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Check a manifest, and show which executor runs each node.
+
+    Prints every fault with its place, or the plan: the executor of each node, the reason, and the
+    graph. Exit status: 0 valid, 2 not valid.
+    """
+    from ...plan.drawing import to_dot, to_svg
+    from ..errors import CommandError
+    from ..output_file import write_file
+    from ..terminal import (
+        error_console,
+        errors_reported,
+        output_console,
+        print_text,
+        stdout_for_results,
+    )
+    from ..workspace import open_workspace
+
+    with errors_reported(error_console(), verbose=verbose):
+        if svg is not None and svg == dot:
+            raise CommandError(f"--svg {svg} and --dot {dot}: give each its own file")
+        with stdout_for_results(), open_workspace(settings, sources) as workspace:
+            plan = workspace.plan(manifest)
+        pictures = {path: draw(plan) for path, draw in ((svg, to_svg), (dot, to_dot)) if path}
+        for path, picture in pictures.items():
+            if path == _STDOUT:
+                print_text(picture)
+            else:
+                write_file(Path(path), picture)
+        # A picture on standard output is printed alone.
+        if _STDOUT not in pictures:
+            _print_plan(plan, output_console(), verbose=verbose)
+
+
+def _print_plan(plan: "Plan", console: "Console", *, verbose: bool) -> None:
+    from ...plan.drawing import draw
+    from ..tables import print_plan, print_session_settings
+
+    print_plan(console, plan)
+    console.print()
+    drawing = draw(plan)
+    widest = max(len(line) for line in drawing.splitlines())
+    if widest <= console.width:
+        console.print(drawing, soft_wrap=True)
+    else:
+        console.print(
+            f"The graph is {widest} columns wide. --svg FILE writes it as a picture.", style="dim"
+        )
+    print_session_settings(console, plan, everything=verbose)

@@ -1,0 +1,83 @@
+"""The nodes of a pipeline, as inputs and outputs are matched with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors import ANY_KIND, Kind
+
+from ...catalogue import Catalogue
+from ...catalogue.describing import Describer
+from ...errors import ConfigError
+
+if TYPE_CHECKING:
+    from ...manifest import Manifest
+    from ...plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineNode:
+    """A node: the kinds that it accepts and produces.
+
+    Attributes:
+        type_name: its node type, for messages.
+    """
+
+    type_name: str
+    accepts: frozenset[Kind]
+    produces: frozenset[Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineNodes:
+    """All nodes of a pipeline.
+
+    Attributes:
+        sources: the ids of nodes without a predecessor.
+        sinks: the ids of nodes without a successor.
+    """
+
+    by_id: Mapping[str, PipelineNode]
+    sources: tuple[str, ...]
+    sinks: tuple[str, ...]
+
+
+def nodes_of_plan(plan: "Plan") -> PipelineNodes:
+    """Return the nodes of a plan."""
+    nodes: dict[str, PipelineNode] = {
+        node.node_id: PipelineNode(node.node_type.name, node.accepts.kinds, node.produces)
+        for node in plan.nodes
+    }
+    return PipelineNodes(nodes, plan.sources, plan.sinks)
+
+
+def nodes_of_manifest(
+    manifest: "Manifest", catalogue: Catalogue, describer: Describer
+) -> PipelineNodes:
+    """Return the nodes of a manifest that runs on a server.
+
+    A node type that is unknown here, or that cannot be loaded here, may accept and produce any
+    kind.
+    """
+    nodes: dict[str, PipelineNode] = {
+        node.id: _remote_node(node.node_type, catalogue, describer) for node in manifest.nodes
+    }
+    read = {each.source for each in manifest.connections}
+    reading = {each.target for each in manifest.connections}
+    return PipelineNodes(
+        nodes,
+        tuple(node.id for node in manifest.nodes if node.id not in reading),
+        tuple(node.id for node in manifest.nodes if node.id not in read),
+    )
+
+
+def _remote_node(name: str, catalogue: Catalogue, describer: Describer) -> PipelineNode:
+    known = catalogue.find(name)
+    if known is not None:
+        try:
+            description = describer.describe(known)
+        except ConfigError:
+            pass
+        else:
+            return PipelineNode(name, description.takes, description.gives)
+    return PipelineNode(name, ANY_KIND, ANY_KIND)

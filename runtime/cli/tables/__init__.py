@@ -1,0 +1,20 @@
+"""Tables of what commands show: plans, settings, profiles and node types."""
+
+from .entries import NodeTypeEntry, node_type_entry
+from .node_types import print_node_type, print_node_types
+from .plan import print_plan
+from .profile import print_profile
+from .settings import print_session_settings, print_settings
+from .words import kinds_text
+
+__all__ = [
+    "NodeTypeEntry",
+    "kinds_text",
+    "node_type_entry",
+    "print_node_type",
+    "print_node_types",
+    "print_plan",
+    "print_profile",
+    "print_session_settings",
+    "print_settings",
+]
