@@ -59,7 +59,7 @@ def test_nodes_of_a_file_are_listed_beside_those_that_come_along(tmp_path: Path)
     )
     done = millrace("nodes", "--json", "--nodes", "mine.py", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert '"mine:MineNode"' in done.stdout
+    assert f'"{tmp_path / "mine.py"}:MineNode"' in done.stdout
     assert '"EchoNode"' in done.stdout
     done = millrace("nodes", "--nodes", "missing.py", folder=tmp_path)
     assert done.returncode == 2
