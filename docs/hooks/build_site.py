@@ -45,8 +45,17 @@ def _written() -> Iterator[Path]:
 def _generated() -> Iterator[tuple[str, str]]:
     for name, text in node_types_pages().items():
         yield f"reference/nodes/{name}", text
+    yield "decisions/SUMMARY.md", _decisions_menu()
     yield "reference/settings.md", settings_page()
     yield "reference/cli.md", cli_page()
+
+
+def _decisions_menu() -> str:
+    entries = ["* [Decisions](index.md)"]
+    for path in sorted((SOURCE / "decisions").glob("0*.md")):
+        title = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        entries.append(f"* [{title}]({path.name})")
+    return "\n".join(entries) + "\n"
 
 
 def _link(path: Path, source: Path) -> None:

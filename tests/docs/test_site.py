@@ -53,3 +53,9 @@ def test_signatures_in_the_reference_are_formatted(site: Path) -> None:
     page = (site / "reference" / "runtime" / "index.html").read_text("utf-8")
     signature = re.sub(r"<[^>]+>", "", page[page.index("doc-signature") :].partition("</pre>")[0])
     assert "open_session(\n    manifest" in signature
+
+
+def test_the_search_finds_what_a_page_is_about(site: Path) -> None:
+    index = (site / "search.json").read_text("utf-8").lower()
+    for word in ("prometheus", "kubernetes", "p99", "asyncio", "mp4", "barge-in"):
+        assert word in index, word
