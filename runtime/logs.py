@@ -1,39 +1,44 @@
-"""The log of a server: one line an event, for people or for machines, with session and node."""
+"""The log of a server: one entry per event, for people or for machines, with session and node."""
 
 import json
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from .config import Log
+from .errors import MAX_ERROR_CHARACTERS, printable_entry, shortened
 
-_OURS: Final = ("millrace", "runtime")
-# How the log of a node's own process begins a line.
+_OWN: Final = ("millrace", "runtime")
+# How the log of a node process begins a line.
 _OF_A_NODE: Final = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (\S+): (.*)", re.DOTALL)
 
 
 def log_output(logger: logging.Logger, line: str, *, session: str, node: str) -> None:
-    """Log a line that a node's process printed, at the level that it says, else INFO."""
+    """Log a line that a node process printed, at the level that it begins with, else INFO."""
     found = _OF_A_NODE.fullmatch(line)
     level, text = (logging.INFO, line) if found is None else (_number(found[1]), found[3])
     logger.log(level, "%s", text, extra={"session": session, "node": node})
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: time, level, logger, session and node where there are any, event."""
+    """One JSON object per entry: time, level, logger, session and node if there are any, event.
+
+    JSON escapes control characters, so an entry is always one line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the entry."""
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "session": getattr(record, "session", ""),
             "node": getattr(record, "node", ""),
-            "event": record.getMessage(),
+            "event": _event(record),
         }
         if record.exc_info is not None:
             fields["exception"] = self.formatException(record.exc_info)
@@ -41,29 +46,42 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Time, level, session/node, and the event."""
+    """Time, level, session/node, and the event; further lines of an event are indented.
+
+    Control characters are escaped, and only the first line of an entry begins with a time: text of
+    a node or client can neither command the terminal nor look like an entry of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, and the traceback below it if there is one."""
+        """Return the entry, with the traceback below it if there is one."""
         time = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="seconds")
         names = (getattr(record, "session", ""), getattr(record, "node", ""))
-        who = "/".join(filter(None, names)) or record.name
-        line = f"{time} {record.levelname:<8} {who} {record.getMessage()}"
+        origin = "/".join(filter(None, names)) or record.name
+        entry = f"{time} {record.levelname:<8} {origin} {_event(record)}"
         if record.exc_info is not None:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+            entry += "\n" + self.formatException(record.exc_info)
+        return printable_entry(entry)
 
 
 _FORMATTERS: Final = {"json": JsonFormatter, "console": ConsoleFormatter}
 
 
+class _LogHandler(logging.StreamHandler[TextIO]):
+    """Writes entries to a stream; an entry that a full disk does not take is lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (of logging)
+        """Ignore an error of the stream: it is where the error would be reported."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
 @contextmanager
 def log_written(settings: Log, stream: TextIO) -> Iterator[None]:
-    """Write what the runtime and the nodes log to a stream, as long as the block lasts."""
-    handler = logging.StreamHandler(stream)
-    handler.setLevel(settings.level.upper())  # also where a logger has a level of its own
+    """Write what the runtime and the nodes log to a stream, during the block."""
+    handler = _LogHandler(stream)
+    handler.setLevel(settings.level.upper())  # also for a logger that has its own level
     handler.setFormatter(_FORMATTERS[settings.format]())
-    loggers = [logging.getLogger(name) for name in _OURS]
+    loggers = [logging.getLogger(name) for name in _OWN]
     levels = [logger.level for logger in loggers]
     logging.getLogger().addHandler(handler)
     for logger in loggers:
@@ -74,6 +92,10 @@ def log_written(settings: Log, stream: TextIO) -> Iterator[None]:
         logging.getLogger().removeHandler(handler)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _event(record: logging.LogRecord) -> str:
+    return shortened(record.getMessage(), MAX_ERROR_CHARACTERS)
 
 
 def _number(level: str) -> int:

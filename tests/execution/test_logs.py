@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import re
 
 import pytest
@@ -54,3 +55,51 @@ async def test_the_level_is_the_operator_s(runtime: Runtime) -> None:
     with log_written(Log(level="error"), stream):
         await run_through(runtime, chain("Cautious", PLACES), [Text("x")])
     assert stream.getvalue() == ""
+
+
+class FullDisk(io.StringIO):
+    """A stream that takes nothing until it is emptied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_an_event_can_neither_command_a_terminal_nor_forge_an_entry(form: str) -> None:
+    stream = io.StringIO()
+    event = "loaded\x1b[2J\n2026-01-01T00:00:00+00:00 ERROR forged\r\u202e\x9b31m"
+    with log_written(Log.model_validate({"format": form}), stream):
+        extra = {"session": "s\x1b[0m\nforged", "node": "n\a"}
+        logging.getLogger("millrace.test").warning("%s", event, extra=extra)
+    text = stream.getvalue()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    first, *others = text.splitlines()
+    assert r"\x1b" in first or r"\u001b" in first
+    assert all(line.startswith("    ") for line in others)
+
+
+def test_a_long_event_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    stream = io.StringIO()
+    with log_written(Log(), stream):
+        logging.getLogger("millrace.test").warning("%s", "a" * 5_000_000)
+    assert len(stream.getvalue()) < 20_000
+    assert "characters cut" in stream.getvalue()
+
+
+def test_entries_that_a_full_disk_does_not_take_are_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream = FullDisk()
+    with log_written(Log(), stream):
+        logging.getLogger("millrace.test").warning("lost")
+        stream.is_full = False
+        logging.getLogger("millrace.test").warning("written")
+    assert stream.getvalue().endswith("written\n")
+    assert "lost" not in stream.getvalue()
+    assert capsys.readouterr().err == ""
