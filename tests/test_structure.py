@@ -26,6 +26,7 @@ ARROWS = {
         "manifest",
         "media",
         "plan",
+        "recording",
         "service",
         "session",
     },

@@ -5,7 +5,18 @@ from typing import Annotated, Final
 
 import typer
 
-from .commands import config, demo, new, nodes, profile, run, serve, validate
+from .commands import (
+    config,
+    demo,
+    inspect,
+    new,
+    nodes,
+    profile,
+    replay,
+    run,
+    serve,
+    validate,
+)
 
 _INTERRUPTED: Final = 130
 
@@ -18,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # In the order in which --help lists them.
-for command in (run, serve, validate, nodes, config, new, profile, demo):
+for command in (run, serve, validate, nodes, config, new, profile, replay, inspect, demo):
     app.command()(command)
 
 

@@ -4,6 +4,7 @@ A node without them pays nothing: its loop uses its own output, and looks at its
 control lane is not idle.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
 from typing import Protocol
@@ -28,8 +29,12 @@ class NodeState(Enum):
     """It is dropped, and the node emits nothing."""
 
 
-Tap = Callable[[Item, int], None]
-"""Receives every output, in order, and how many it has missed just before. It must not block."""
+Tap = Callable[[Item, int, int], None]
+"""Receives every output, in order. It must not block.
+
+Its arguments: the item, how many outputs it has missed just before, and when the node emitted the
+item, in nanoseconds of the monotonic clock, which all processes of a machine share.
+"""
 
 Intercept = Callable[[Item], Awaitable[Item | None]]
 """Decides on one output: returns the item to emit, or None to drop it."""
@@ -95,7 +100,7 @@ class InspectedOutput:
         # Control messages are the runtime's own traffic: to drop one would hold others up.
         if not isinstance(item.data, Control):
             if self.tap is not None:
-                self.tap(item, 0)
+                self.tap(item, 0, time.monotonic_ns())
             if self.intercept is not None:
                 passed = await self.intercept(item)
         if passed is None:

@@ -81,12 +81,12 @@ class Recorder:
     def put_input(self, item: Item, targets: Collection[str]) -> None:
         """Add an item that enters the session."""
         for target in targets:
-            self._put(target, Side.INPUT, item)
+            self._put(target, Side.INPUT, item, time.monotonic_ns())
 
-    def put(self, item: Item, missed: int) -> None:
+    def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Add an output of a node."""
         self.lost += missed
-        self._put(item.source, Side.OUTPUT, item)
+        self._put(item.source, Side.OUTPUT, item, time_ns)
 
     def put_progress(self, progress: InitProgress) -> None:
         """Do nothing: initialization is not recorded."""
@@ -123,7 +123,7 @@ class Recorder:
             "error": "" if error is None else msgspec.json.encode(ErrorRecord.of(error)).decode(),
         }
 
-    def _put(self, node_id: str, side: Side, item: Item) -> None:
+    def _put(self, node_id: str, side: Side, item: Item, time_ns: int) -> None:
         if self._closed or self.stopped:
             return
         weight = weight_bytes(item.data)
@@ -133,7 +133,7 @@ class Recorder:
         ):
             self.lost += 1
             return
-        now = time.time_ns()
+        now = time_ns + self._clock_offset_ns
         entered = item.entered_ns + self._clock_offset_ns if item.entered_ns else now
         data = unnamed(item.data)
         self._waiting.append(

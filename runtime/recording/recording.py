@@ -78,7 +78,7 @@ class Recording:
 
     def inputs(self) -> list[RecordedItem]:
         """Return what entered the session."""
-        return [item for item in self if item.side is Side.INPUT]
+        return sorted((item for item in self if item.side is Side.INPUT), key=_time_of)
 
     def outputs(self, node: str) -> list[RecordedItem]:
         """Return what a node emitted."""
@@ -101,6 +101,8 @@ class Recording:
             if (item.side is Side.INPUT and item.node_id == node)
             or (item.side is Side.OUTPUT and item.node_id in producers)
         ]
+        # Items of a node process come to the file later than those of the server.
+        items.sort(key=_time_of)
         recorded = {item.node_id for item in self if item.side is Side.OUTPUT}
         missing = sorted(producers - recorded)
         if missing and not items:
@@ -137,6 +139,10 @@ class Recording:
     def counts(self) -> Counter[tuple[str, Side]]:
         """Return how many items each node received from outside and emitted."""
         return Counter((item.node_id, item.side) for item in self)
+
+
+def _time_of(item: RecordedItem) -> int:
+    return item.time_ns
 
 
 def open_recording(path: str | os.PathLike[str]) -> Recording:

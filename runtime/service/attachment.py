@@ -112,7 +112,7 @@ class Attachment:
             with trio.move_on_after(_DETACH_SECONDS, shield=True):
                 await self._detach()
 
-    def put(self, item: Item, missed: int) -> None:
+    def put(self, item: Item, missed: int, _time_ns: int) -> None:
         """Add an output of a tapped node; count it as missed where the client reads too slowly."""
         node = item.source
         self._missed[node] += missed

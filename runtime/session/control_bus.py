@@ -18,7 +18,7 @@ from actors import ANY_KIND, Control, Data, Kind
 from ..catalogue import Acceptance
 from ..errors import InputError, MillraceError, UnknownNodeError
 from ..events import InitProgress
-from ..execution import NodeControl, NodeState
+from ..execution import NodeControl, NodeState, Tap
 from ..links import Item, barrier
 from ..plan import Plan
 from .taps import TapReceiver
@@ -303,13 +303,13 @@ class ControlBus:
         return decide
 
 
-def _tap_of(node: _Node) -> Callable[[Item, int], None]:
+def _tap_of(node: _Node) -> Tap:
     if len(node.taps) == 1:
         return node.taps[0].put
 
-    def put(item: Item, missed: int) -> None:
+    def put(item: Item, missed: int, time_ns: int) -> None:
         for tap in node.taps:
-            tap.put(item, missed)
+            tap.put(item, missed, time_ns)
 
     return put
 

@@ -1,6 +1,5 @@
 """Taps: who receives the outputs of a running session's nodes."""
 
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -23,7 +22,7 @@ class TappedOutput:
 
     Attributes:
         node_id: the node.
-        time_ns: when the tap got it, in nanoseconds of the monotonic clock.
+        time_ns: when the node emitted it, in nanoseconds of the monotonic clock.
         entered_ns: when the chunk that it came from entered the session, on the same clock.
         missed: outputs of this node before it that the tap had no room for.
     """
@@ -45,8 +44,8 @@ class TappedOutput:
 class TapReceiver(Protocol):
     """Receives outputs of tapped nodes, and the end of the session."""
 
-    def put(self, item: Item, missed: int) -> None:
-        """Take an output, and how many outputs of the node were missed before it."""
+    def put(self, item: Item, missed: int, time_ns: int) -> None:
+        """Take an output, as `runtime.execution.Tap` does."""
 
     def put_progress(self, progress: InitProgress) -> None:
         """Take a report of a node's initialization."""
@@ -72,7 +71,7 @@ class TapQueue:
         self._closed = False
         self._readers = trio.lowlevel.ParkingLot()
 
-    def put(self, item: Item, missed: int) -> None:
+    def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Add an output; count it as missed where there is no room."""
         node = item.source
         self._missed_of[node] = self._missed_of.get(node, 0) + missed
@@ -90,7 +89,7 @@ class TapQueue:
             item.sequence,
             item.timestamp_ms,
             item.entered_ns,
-            time.monotonic_ns(),
+            time_ns,
             self._missed_of.pop(node),
         )
         self._outputs.append((output, weight))

@@ -6,9 +6,11 @@ quick.
 
 from .config_command import config
 from .demo_command import demo
+from .inspect_command import inspect
 from .new_command import new
 from .nodes_command import nodes
 from .profile_command import profile
+from .replay_command import replay
 from .run_command import run
 from .serve_command import serve
 from .validate_command import validate
@@ -16,9 +18,11 @@ from .validate_command import validate
 __all__ = [
     "config",
     "demo",
+    "inspect",
     "new",
     "nodes",
     "profile",
+    "replay",
     "run",
     "serve",
     "validate",

@@ -1,5 +1,6 @@
 """`millrace run`: a manifest on files."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,6 +67,17 @@ def run(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Record what enters and leaves, as an .mcap file for replay and inspect.",
+            show_default=False,
+        ),
+    ] = None,
+    record_all: Annotated[
+        bool, typer.Option("--record-all", help="Record the outputs of every node.")
+    ] = False,
     settings: ConfigOption = None,
     sources: NodesOption = None,
     quiet: Annotated[
@@ -100,6 +112,8 @@ def run(
             sources=sources or [],
             quiet=quiet,
             debug=debug,
+            record=record,
+            record_all=record_all,
             server=server_target(server, tls=tls, ca=ca, certificate=certificate),
         )
         with logs_shown(console, verbose=verbose), stdout_for_results() as stdout:

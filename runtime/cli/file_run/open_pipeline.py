@@ -1,7 +1,7 @@
 """The running pipeline of a run: in a session of its own, or on a server."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol, Self
 
 from actors import Data
@@ -38,9 +38,16 @@ class Pipeline(Protocol):
         """Return the next result."""
 
 
+Recorded = Callable[["Session"], AbstractAsyncContextManager[object]]
+"""Records a session for as long as the context is open."""
+
+
 @asynccontextmanager
 async def open_local(
-    workspace: "Workspace", plan: "Plan", on_end: "Callable[[Session], None]"
+    workspace: "Workspace",
+    plan: "Plan",
+    on_end: "Callable[[Session], None]",
+    record: "Recorded | None" = None,
 ) -> AsyncIterator[Pipeline]:
     """Run a plan in this process and its node processes.
 
@@ -48,6 +55,7 @@ async def open_local(
         workspace: the settings and node types.
         plan: made with that workspace.
         on_end: is called with the session at its end, when its statistics are final.
+        record: records the session for as long as it runs; None does not.
 
     Raises:
         MillraceError: the pipeline failed.
@@ -57,6 +65,7 @@ async def open_local(
     async with (
         open_runtime(workspace.config) as runtime,
         runtime.open_session(plan) as session,
+        nullcontext() if record is None else record(session),
     ):
         yield session
         on_end(session)

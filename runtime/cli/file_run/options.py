@@ -13,6 +13,8 @@ class RunOptions:
     Attributes:
         settings: the settings file of --config.
         sources: the node types of --nodes.
+        record: the file of --record.
+        record_all: whether the outputs of every node are recorded.
     """
 
     manifest: Path
@@ -28,3 +30,5 @@ class RunOptions:
     quiet: bool = False
     debug: str | None = None
     server: ServerTarget | None = None
+    record: Path | None = None
+    record_all: bool = False

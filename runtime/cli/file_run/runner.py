@@ -30,7 +30,7 @@ from .file_options import (
     nodes_of,
     open_inputs,
 )
-from .open_pipeline import Pipeline, open_local, open_remote
+from .open_pipeline import Pipeline, Recorded, open_local, open_remote
 from .options import RunOptions
 from .pipeline_nodes import PipelineNodes, nodes_of_manifest, nodes_of_plan
 from .progress_view import LineView, LiveView, ProgressView, SilentView
@@ -106,7 +106,9 @@ def _pipeline(
         plan = workspace.plan(options.manifest)
         if options.debug is not None:
             _enable_debugger(options.debug, plan)
-        return nodes_of_plan(plan), open_local(workspace, plan, on_end)
+        return nodes_of_plan(plan), open_local(workspace, plan, on_end, _recorded(options))
+    if options.record is not None:
+        raise CommandError("--record works on local sessions only: leave --server out")
     if options.debug is not None:
         raise CommandError("--debug works on local nodes only: leave --server out")
     manifest = load_manifest(options.manifest)
@@ -115,6 +117,17 @@ def _pipeline(
     trio.run(server.check)
     nodes = nodes_of_manifest(manifest, workspace.catalogue, workspace.describer)
     return nodes, open_remote(server, manifest)
+
+
+def _recorded(options: RunOptions) -> Recorded | None:
+    """Return what records the session, if --record asks for it."""
+    if options.record is None:
+        if options.record_all:
+            raise CommandError("--record-all needs --record FILE")
+        return None
+    from ...recording import record
+
+    return partial(record, path=options.record, nodes=None if options.record_all else ())
 
 
 def _with_longest_init_timeout(workspace: Workspace) -> Workspace:

@@ -4,6 +4,7 @@ from .entries import NodeTypeEntry, node_type_entry
 from .node_types import print_node_type, print_node_types
 from .plan import print_plan
 from .profile import print_profile
+from .recording import print_chunk, print_recording, print_replay, recording_value
 from .settings import print_session_settings, print_settings
 from .words import kinds_text
 
@@ -15,6 +16,10 @@ __all__ = [
     "print_node_types",
     "print_plan",
     "print_profile",
+    "print_chunk",
+    "print_recording",
+    "print_replay",
     "print_session_settings",
     "print_settings",
+    "recording_value",
 ]

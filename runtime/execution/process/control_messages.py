@@ -46,10 +46,12 @@ class TappedItem(msgspec.Struct, tag=True, frozen=True):
     Attributes:
         copy: see `item_bytes`.
         missed: outputs before it that were not copied, because too many were waiting.
+        time_ns: when it was emitted, in nanoseconds of the monotonic clock.
     """
 
     copy: bytes
     missed: int
+    time_ns: int
 
 
 class InterceptQuestion(msgspec.Struct, tag=True, frozen=True):

@@ -42,7 +42,7 @@ class NodeEnd:
         self._loop = loop
         self._node_id = node_id
         self._send = send
-        self._tapped: deque[tuple[bytes, int]] = deque()
+        self._tapped: deque[TappedItem] = deque()
         self._tapped_bytes = 0
         self._missed = 0
         self._came = trio.Event()
@@ -97,19 +97,19 @@ class NodeEnd:
     async def _send_oldest(self) -> None:
         async with self._turn:
             if self._tapped:
-                copy, missed = self._tapped.popleft()
-                self._tapped_bytes -= len(copy)
-                await self._send(TappedItem(copy, missed))
+                tapped = self._tapped.popleft()
+                self._tapped_bytes -= len(tapped.copy)
+                await self._send(tapped)
 
     async def _report_barrier(self, number: int) -> None:
         await self._send(BarrierReached(number))
 
-    def _tap(self, item: Item, _missed: int) -> None:
+    def _tap(self, item: Item, _missed: int, time_ns: int) -> None:
         if len(self._tapped) >= _MOST_TAPPED_ITEMS or self._tapped_bytes >= _MOST_TAPPED_BYTES:
             self._missed += 1
             return
         copy = item_bytes(item)
-        self._tapped.append((copy, self._missed))
+        self._tapped.append(TappedItem(copy, self._missed, time_ns))
         self._tapped_bytes += len(copy)
         self._missed = 0
         self._came.set()
@@ -218,7 +218,7 @@ class ServerEnd:
         if isinstance(message, InterceptQuestion):
             self._start(self._decide, message.number, item)
         elif self._tap is not None:
-            self._tap(item, message.missed)
+            self._tap(item, message.missed, message.time_ns)
 
     def _set(self, message: ControlToNode) -> None:
         self._pending += 1
