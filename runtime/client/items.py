@@ -9,7 +9,7 @@ from actors import Array, Audio, Bundle, Data, NumpyArray, Text
 from ..documents import did_you_mean
 from ..errors import InputError, UnknownNodeError
 from ..manifest import Manifest, NodeId
-from ..wire import DataBuffer, DataChunk
+from ..wire import DataBuffer
 from ..wire.conversion import buffer_of
 
 Sendable = Data | Array | str
@@ -46,15 +46,6 @@ def item_of(value: Sendable, sample_rate: int | None = None) -> Data:
         f"got {type(value).__name__}; send an item of `actors` such as Audio, Text or Json, "
         "a numpy array, or text"
     )
-
-
-def fill_chunk(chunk: DataChunk, data: Data) -> DataChunk:
-    """Put an item into a chunk, a bundle's members by their names, and return the chunk."""
-    if isinstance(data, Bundle):
-        chunk.named_buffers = {port: buffer_of(each) for port, each in data.members.items()}
-    else:
-        chunk.buffer = buffer_of(data)
-    return chunk
 
 
 def input_buffers(

@@ -31,8 +31,7 @@ from ..wire import (
     VersionResponse,
     authorization_value,
 )
-from ..wire import ResourceLimits as LimitsMessage
-from ..wire.conversion import data_of, error_of, manifest_message
+from ..wire.conversion import data_of, error_of, limits_message, manifest_message
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
 from .bridge import Bridge, open_bridge
 from .http2_connection import Http2Connection
@@ -96,7 +95,7 @@ class RemoteRuntime:
         checked = read_manifest(manifest)
         init = StreamInit(
             manifest=manifest_message(checked),
-            resource_limits=_limits_message(resource_limits),
+            resource_limits=limits_message(resource_limits),
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
         )
@@ -131,7 +130,7 @@ class RemoteRuntime:
         request = ExecuteRequest(
             manifest=manifest_message(checked),
             data_inputs=input_buffers(inputs, checked),
-            resource_limits=_limits_message(resource_limits),
+            resource_limits=limits_message(resource_limits),
             client_version=PROTOCOL_VERSION,
         )
         response = await self._bridge.run(
@@ -229,13 +228,3 @@ async def connect(
             yield RemoteRuntime(connection, bridge)
         finally:
             await bridge.finish(connection.close)  # noqa: ASYNC102 (it shields itself)
-
-
-def _limits_message(limits: ResourceLimits) -> LimitsMessage | None:
-    if limits == _UNLIMITED:
-        return None
-    return LimitsMessage(
-        max_memory_bytes=limits.max_memory_bytes,
-        max_timeout_ms=limits.max_timeout_ms,
-        max_audio_samples=limits.max_audio_samples,
-    )

@@ -10,13 +10,12 @@ from ..events import InitProgress, Result
 from ..wire import (
     ChunkResult,
     ErrorResponse,
-    InitProgressUpdate,
     StreamClosed,
     StreamMetrics,
     StreamReady,
     StreamResponse,
 )
-from ..wire.conversion import data_of, error_of
+from ..wire.conversion import error_of, progress_of, results_of
 from .call import ClientCall
 
 T = TypeVar("T")
@@ -140,7 +139,7 @@ class ResponseReader:
         elif response.error is not None:
             self._take_error(response.error)
         elif response.init_progress is not None:
-            self._reports.append(_progress_of(response.init_progress))
+            self._reports.append(progress_of(response.init_progress))
         elif response.ready is not None:
             self.ready = response.ready
         elif response.closed is not None:
@@ -150,14 +149,10 @@ class ResponseReader:
     def _take_result(self, message: ChunkResult) -> None:
         # A server that gives results is ready, even if it does not say so.
         self.ready = self.ready or StreamReady()
-        latency_seconds = message.processing_time_ms / 1000
-        for node, buffer in message.data_outputs.items():
-            try:
-                data = data_of(buffer, f"data_outputs[{node!r}]")
-            except InputError as error:
-                self._fail(ServerError(f"the server sent what is no item: {error}"))
-                return
-            self._results.append(Result(node, data, message.sequence, 0, latency_seconds))
+        try:
+            self._results.extend(results_of(message))
+        except InputError as error:
+            self._fail(ServerError(f"the server sent an invalid result: {error}"))
 
     def _take_error(self, message: ErrorResponse) -> None:
         # Made anew for each task that it is raised in.
@@ -165,7 +160,3 @@ class ResponseReader:
 
     def _fail(self, error: MillraceError) -> None:
         self._failure = self._failure or (lambda: error)
-
-
-def _progress_of(message: InitProgressUpdate) -> InitProgress:
-    return InitProgress(message.node_id, message.status, message.progress, message.message)

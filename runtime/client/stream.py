@@ -7,7 +7,6 @@ from ..errors import InputError, ServerError, SessionClosedError
 from ..events import InitProgress, Result
 from ..manifest import Manifest
 from ..wire import (
-    DataChunk,
     StreamClosed,
     StreamControl,
     StreamControlCommand,
@@ -15,9 +14,10 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
+from ..wire.conversion import chunk_message
 from .bridge import Bridge
 from .call import CallEndedError, ClientCall
-from .items import Sendable, check_node, fill_chunk, item_of, source_nodes
+from .items import Sendable, check_node, item_of, source_nodes
 from .request_sender import RequestSender
 from .response_reader import ResponseReader
 
@@ -136,8 +136,8 @@ class RemoteStream:
             if not 0 <= number <= _MOST:
                 raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
         for target in self._sources if node is None else [node]:
-            chunk = DataChunk(node_id=target, sequence=sequence, timestamp_ms=timestamp_ms)
-            await self._send(StreamRequest(data_chunk=fill_chunk(chunk, item)))
+            chunk = chunk_message(item, target, sequence, timestamp_ms)
+            await self._send(StreamRequest(data_chunk=chunk))
         self._next_sequence = (sequence + 1) % 2**64
         return sequence
 

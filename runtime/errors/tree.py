@@ -119,15 +119,26 @@ class ConfigError(OperationalError):
 
 
 class InputError(CallerError):
-    """An item that cannot enter the session: no node takes an item of its kind or value."""
+    """An item that cannot enter the session.
+
+    Args:
+        message: without the node.
+        node_id: the node that the item is for, if it is known; the text begins with it.
+    """
+
+    def __init__(self, message: str = "", *, node_id: str = "") -> None:
+        super().__init__(f"node {node_id!r}: {message}" if node_id else message)
+        self.node_id = node_id
+
+
+class InputKindError(InputError):
+    """An item of a kind that its node does not take."""
 
     error_type = ErrorType.TYPE_VALIDATION
 
 
 class UnknownNodeError(InputError):
     """An item for a node that the pipeline does not have."""
-
-    error_type = ErrorType.VALIDATION
 
 
 class LimitError(CallerError):

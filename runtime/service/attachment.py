@@ -30,9 +30,8 @@ from ..wire import (
     TapEvent,
 )
 from ..wire import NodeState as NodeStateNumber
-from ..wire.conversion import buffer_of, data_of
+from ..wire.conversion import buffer_of, data_of, items_of
 from .node_statistics import statistics_value
-from .outputs import outputs_of
 from .server_call import ServerCall
 
 AttachCall = ServerCall[ControlFrame, ControlEvent]
@@ -357,7 +356,7 @@ def _is_reserved(node: str) -> bool:
 def _outputs_at(data: Data, port: str) -> list[Data]:
     """Return what an output is at a port: of a bundle, the member of that name."""
     if not port:
-        return list(outputs_of(data))
+        return list(items_of(data))
     if isinstance(data, Bundle) and port in data.members:
         return [data.members[port]]
     return []

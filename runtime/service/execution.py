@@ -14,7 +14,8 @@ from grpclib.const import Status
 
 from actors import Data
 
-from ..errors import MillraceError
+from ..errors import InputError, MillraceError
+from ..plan import Plan
 from ..session import Runtime, Session
 from ..wire import (
     PROTOCOL_VERSION,
@@ -28,11 +29,11 @@ from ..wire import (
     VersionRequest,
     VersionResponse,
 )
-from ..wire.conversion import buffer_of, error_message
+from ..wire.conversion import buffer_of, error_message, items_of, limits_of
 from .call_errors import CallError, ShutdownError, reportable_error
 from .inputs import send_inputs
-from .outputs import named_outputs, outputs_of
-from .planning import limits_of, plan_of
+from .outputs import named_outputs
+from .planning import plan_of
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
@@ -86,6 +87,7 @@ class ExecutionService:
     async def _execute(self, request: ExecuteRequest) -> ExecutionResult:
         assert request.manifest is not None
         plan = await plan_of(self._runtime, request.manifest)
+        _check_inputs(plan, request)
         limits = limits_of(request.resource_limits)
         metrics = SessionMetrics()
         outputs: defaultdict[str, list[Data]] = defaultdict(list)
@@ -97,7 +99,7 @@ class ExecutionService:
             nursery.start_soon(_feed, session, request, metrics)
             async for result in session:
                 metrics.count_out(result)
-                outputs[result.node_id] += outputs_of(result.data)
+                outputs[result.node_id] += items_of(result.data)
             nursery.cancel_scope.cancel()
         began = time.perf_counter()
         named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
@@ -116,6 +118,14 @@ class ExecutionService:
 
     def _failure(self, error: MillraceError) -> ExecuteResponse:
         return ExecuteResponse(error=error_message(error, traces=self._server_state.traces))
+
+
+def _check_inputs(plan: Plan, request: ExecuteRequest) -> None:
+    """Refuse a run without inputs, unless no source node takes any."""
+    sources = [node for node in plan.nodes if not node.inputs]
+    if not request.data_inputs and any(node.accepts.kinds for node in sources):
+        names = ", ".join(repr(str(node.node_id)) for node in sources if node.accepts.kinds)
+        raise InputError(f"data_inputs is empty; give an item to the source nodes: {names}")
 
 
 async def _feed(session: Session, request: ExecuteRequest, metrics: SessionMetrics) -> None:

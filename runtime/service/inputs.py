@@ -22,7 +22,10 @@ async def send_inputs(
     known = {node.node_id for node in session.plan.nodes}
     to_sources = len(inputs) == 1 and not known & inputs.keys()
     began = time.perf_counter()
-    items = [(key, data_of(buffer, f"data_inputs[{key!r}]")) for key, buffer in inputs.items()]
+    items = [
+        (key, data_of(buffer, f"data_inputs[{key!r}]", node_id=key if key in known else ""))
+        for key, buffer in inputs.items()
+    ]
     metrics.converted_in(began)
     if not to_sources:
         for key, _ in items:

@@ -1,20 +1,8 @@
 """Results as the contract carries them."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from actors import Audio, Bundle, Data, Json, Text
-
-PORT = "port"
-"""The metadata entry that names the port of an item that came out in a bundle."""
-
-
-def outputs_of(data: Data) -> Iterable[Data]:
-    """Return the items that a result is on the wire: a bundle's members are one each."""
-    if isinstance(data, Bundle):
-        return [member.with_metadata(**{PORT: port}) for port, member in data.members.items()]
-    return (data,)
+from actors import Audio, Data, Json, Text
 
 
 def named_outputs(node_id: str, outputs: list[Data]) -> dict[str, Data]:

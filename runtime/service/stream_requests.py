@@ -70,32 +70,36 @@ class StreamRequestReader:
                 break
             elif request.init is not None:
                 raise RequestError("init comes once, as the first message; open another stream")
-            else:
-                raise RequestError("a request carries nothing; expected a chunk or a control")
+            # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input()
         return False
 
     async def _take_chunk(self, chunk: DataChunk) -> None:
+        _check_node_id(chunk.node_id)
         began = time.perf_counter()
         data = chunk_data_of(chunk)
         self._metrics.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _take_audio(self, chunk: AudioChunk) -> None:
+        _check_node_id(chunk.node_id)
         began = time.perf_counter()
-        data = audio_of_chunk(chunk.buffer)
+        data = audio_of_chunk(chunk)
         self._metrics.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _enter(self, data: Data, node_id: str, sequence: int, timestamp_ms: int) -> None:
-        if not node_id:
-            raise InputError("a chunk names no node; set node_id to the node that it enters at")
         metrics = self._metrics
         await self._session.send(data, node=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
         metrics.count_in(data)
         metrics.chunks += 1
         if metrics.chunks % _CHUNKS_PER_METRICS == 0:
             self._note_metrics_due(sequence)
+
+
+def _check_node_id(node_id: str) -> None:
+    if not node_id:
+        raise InputError("the chunk has no node_id; set it to the node that the chunk enters at")
 
 
 def _is_cancel(control: StreamControl) -> bool:

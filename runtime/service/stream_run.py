@@ -10,8 +10,6 @@ from ..events import InitProgress, Result
 from ..links import weight_bytes
 from ..session import Session
 from ..wire import (
-    ChunkResult,
-    InitProgressUpdate,
     StreamClosed,
     StreamControl,
     StreamControlCommand,
@@ -20,9 +18,8 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
-from ..wire.conversion import buffer_of
+from ..wire.conversion import buffer_of, items_of, progress_message, result_message
 from .call_errors import ShutdownError
-from .outputs import outputs_of
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
@@ -151,7 +148,7 @@ class StreamRun:
             for update in updates:
                 said[update.node_id] = (trio.current_time(), update)
             if updates:
-                await self._call.send(*map(_progress_message, updates))
+                await self._call.send(*map(_progress_response, updates))
 
     async def _send_ready(self) -> None:
         await self._session.wait_ready()
@@ -193,18 +190,13 @@ class StreamRun:
         metrics = self._metrics
         metrics.count_out(result)
         weight = 0
-        for data in outputs_of(result.data):
+        for data in items_of(result.data):
             began = time.perf_counter()
             buffer = buffer_of(data)
             metrics.converted_out(began)
             weight += weight_bytes(data)
-            chunk = ChunkResult(
-                sequence=result.sequence,
-                data_outputs={result.node_id: buffer},
-                processing_time_ms=1000 * result.latency_seconds,
-                total_items_processed=metrics.items,
-            )
-            responses.append(StreamResponse(result=chunk))
+            message = result_message(result, buffer, metrics.items)
+            responses.append(StreamResponse(result=message))
         if self._due:
             responses += self._due_metrics(result.sequence)
         return weight
@@ -227,12 +219,5 @@ class StreamRun:
         return responses
 
 
-def _progress_message(update: InitProgress) -> StreamResponse:
-    return StreamResponse(
-        init_progress=InitProgressUpdate(
-            node_id=update.node_id,
-            status=update.status,
-            progress=update.fraction,
-            message=update.message,
-        )
-    )
+def _progress_response(progress: InitProgress) -> StreamResponse:
+    return StreamResponse(init_progress=progress_message(progress))

@@ -2,10 +2,10 @@
 
 from ..errors import MillraceError
 from ..session import Runtime
-from ..wire import StreamInit, StreamResponse
-from ..wire.conversion import error_message
+from ..wire import StreamInit, StreamRequest, StreamResponse
+from ..wire.conversion import error_message, limits_of
 from .call_errors import RequestError, progress_of_failure, reportable_error
-from .planning import limits_of, plan_of
+from .planning import plan_of
 from .server_state import ServerState
 from .stream_run import StreamCall, StreamRun
 
@@ -50,8 +50,16 @@ async def _send_failure(
     await call.send(*responses)
 
 
+def _is_empty(request: StreamRequest) -> bool:
+    """Whether a request has no member that this contract knows: a newer one may have more."""
+    members = request.init, request.data_chunk, request.audio_chunk, request.control
+    return all(member is None for member in members)
+
+
 async def _receive_init(call: StreamCall) -> StreamInit:
     request = await call.receive()
+    while request is not None and _is_empty(request):
+        request = await call.receive()
     if request is None:
         raise RequestError("the stream ended before its first message; send init first")
     if request.init is None:

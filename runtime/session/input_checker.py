@@ -1,14 +1,14 @@
 """What may enter a session, and where."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from actors import Audio, Bundle, Control, Data, File
 
 from ..config import ResourceLimits
 from ..documents import did_you_mean
-from ..errors import InputError, LimitError, UnknownNodeError
+from ..errors import InputError, InputKindError, LimitError, UnknownNodeError
 from ..plan import Plan
 
 _MOST = 2**64 - 1
@@ -50,13 +50,14 @@ class InputChecker:
         return (node,)
 
     def admit(
-        self, data: Data, targets: Iterable[str], *, sequence: int, timestamp_ms: int
+        self, data: Data, targets: Sequence[str], *, sequence: int, timestamp_ms: int
     ) -> Data:
         """Return what enters for a chunk.
 
         Raises:
-            InputError: not a data item, of a kind that a target does not take, a number out of
-                range, or a file that is not in a folder of the operator's.
+            InputError: not a data item, a number out of range, or a file that is not in a folder
+                of the operator's.
+            InputKindError: it is of a kind that a target does not take.
             LimitError: it has more audio samples than the session may still take. It takes none of
                 them, and goes on.
         """
@@ -70,29 +71,34 @@ class InputChecker:
                 break  # every node hears these, and passes them on
             accepts = self._accepts[target]
             if accepts.taken(data) is None:
-                raise InputError(f"node {target!r}: {accepts.refusal(data, '')}")
+                raise InputKindError(accepts.refusal(data, ""), node_id=target)
         self._count_samples(data)
-        return self._admitted(data)
+        return self._admitted(data, targets[0] if targets else "")
 
-    def _admitted(self, data: Data) -> Data:
+    def _admitted(self, data: Data, node_id: str) -> Data:
         if isinstance(data, File) and data.path:
-            return self._within_roots(data)
+            return self._within_roots(data, node_id)
         if isinstance(data, Bundle):
-            members = {port: self._admitted(member) for port, member in data.members.items()}
+            members = {
+                port: self._admitted(member, node_id) for port, member in data.members.items()
+            }
             if any(member is not data[port] for port, member in members.items()):
                 return replace(data, members=members)
         return data
 
-    def _within_roots(self, data: File) -> File:
+    def _within_roots(self, data: File, node_id: str) -> File:
         """Return a file whose path has no links and no `..`, so that it leads nowhere else."""
         try:
             path = os.path.realpath(data.path)
         except ValueError as error:  # a null character
-            raise InputError(f"the path {data.path!r} is not valid: {error}") from error
+            raise InputError(
+                f"the path {data.path!r} is not valid: {error}", node_id=node_id
+            ) from error
         if not any(os.path.commonpath([root, path]) == root for root in self._file_roots):
             raise InputError(
                 f"the file {data.path!r} is not in a folder that the operator opens to clients "
-                "(runtime.toml, files.roots)"
+                "(runtime.toml, files.roots)",
+                node_id=node_id,
             )
         return replace(data, path=path)
 

@@ -137,7 +137,6 @@ BUFFERS: dict[str, Any] = {
     "tensor I8": buffer("tensor", "TensorBuffer", data=b"\xff", shape=[1], dtype=4),
     "an empty tensor U8": buffer("tensor", "TensorBuffer", shape=[3, 0, 2], dtype=5),
     "json": buffer("json", "JsonData", json_payload=' {"a": [1, 2.50]}', schema_type="thing"),
-    "empty json": buffer("json", "JsonData"),
     "text": buffer(
         "text",
         "TextBuffer",
@@ -276,7 +275,6 @@ def numpy(**fields: Any) -> Any:
 
 BAD: dict[str, tuple[Any, str]] = {
     "a sample rate of 0": (audio(sample_rate=0), "sample_rate"),
-    "no channels": (audio(channels=0), "channels"),
     "half a sample": (audio(samples=b"\0" * 7), "7 bytes"),
     "channels that do not fit": (audio(channels=3), "3 channels"),
     "an unknown audio format": (audio(format=9), "format 9"),
@@ -324,6 +322,21 @@ BAD: dict[str, tuple[Any, str]] = {
     "a length that is negative for others": (numpy(shape=[2**64 - 1]), "shape"),
     "strides for other dimensions": (numpy(strides=[1, 1]), "strides"),
     "text that is not UTF-8": (buffer("text", "TextBuffer", text_data=b"\xff"), "UTF-8"),
+    "JSON that is empty": (buffer("json", "JsonData"), "empty"),
+    "JSON that is not JSON": (
+        buffer("json", "JsonData", json_payload='{"a": nothing}'),
+        "byte 7: 'othing}'",
+    ),
+    "JSON that ends too early": (buffer("json", "JsonData", json_payload="[1, 2"), "incomplete"),
+    "JSON with NaN": (buffer("json", "JsonData", json_payload="[NaN]"), "NaN"),
+    "JSON of half a surrogate pair": (
+        buffer("json", "JsonData", json_payload='"\\ud800"'),
+        "surrogate",
+    ),
+    "JSON that is nested too deeply": (
+        buffer("json", "JsonData", json_payload="[" * 100_000 + "]" * 100_000),
+        "nested",
+    ),
     "an encoding that is not UTF-8": (
         buffer("text", "TextBuffer", text_data=b"x", encoding="latin-1"),
         "latin-1",
@@ -338,7 +351,8 @@ def test_a_buffer_that_does_not_fit_together_is_refused(
     message, said = BAD[name]
     with client.pipeline(pipeline({"a": "PassThrough"}), chunk(message, 1)) as stream:
         error = stream.rest().error
-    assert error_name(error) == "TYPE_VALIDATION", error
+    assert error_name(error) == "VALIDATION", error
+    assert error.failing_node_id == "a"
     assert said in error.message, error.message
     assert caplog.records == []
 
@@ -373,8 +387,14 @@ def test_what_is_wrong_with_a_named_buffer_names_it(client: Client) -> None:
         named_chunk({"ok": json_buffer(1), "odd": make("DataBuffer")}, 1),
     ) as stream:
         error = stream.rest().error
-    assert error_name(error) == "TYPE_VALIDATION"
+    assert (error_name(error), error.failing_node_id) == ("VALIDATION", "a")
     assert "'odd'" in error.message
+
+
+def test_audio_without_channels_is_mono(client: Client) -> None:
+    message = audio(channels=0, num_samples=2)
+    (result,) = there_and_back(client, "native", [message])
+    assert (result.audio.channels, result.audio.samples) == (1, b"\0" * 8)
 
 
 def test_a_bundle_that_comes_out_is_one_result_per_port(client: Client) -> None:

@@ -158,11 +158,21 @@ def test_the_metrics_are_measured(client: Client, place: str) -> None:
     assert more["p50_ms"] >= 49
 
 
-def test_metrics_are_there_even_without_inputs(client: Client) -> None:
-    result = client.execute(pipeline({"a": "PassThrough"})).result
+def test_metrics_are_there_even_of_nodes_without_inputs(client: Client) -> None:
+    manifest = pipeline({"a": "PassThrough", "b": "PassThrough"})
+    result = client.execute(manifest, {"b": json_buffer(1)}).result
     assert result.status == SUCCESS
     assert result.HasField("metrics")
     assert result.metrics.node_metrics["a"].items_processed == 0
+
+
+def test_a_run_without_inputs_is_refused_and_names_the_source_nodes(client: Client) -> None:
+    manifest = pipeline({"a": "PassThrough", "b": "PassThrough", "c": "PassThrough"}, ["a > c"])
+    response = client.execute(manifest)
+    assert response.WhichOneof("outcome") == "error"
+    assert error_name(response.error) == "VALIDATION"
+    assert "data_inputs is empty" in response.error.message
+    assert "'a', 'b'" in response.error.message
 
 
 def test_a_missing_manifest_is_an_invalid_argument(client: Client) -> None:
@@ -205,7 +215,7 @@ FAULTS: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     "a buffer of nothing": (
         pipeline({"a": "PassThrough"}),
         {"a": make("DataBuffer")},
-        "TYPE_VALIDATION",
+        "VALIDATION",
         "data_inputs['a']",
     ),
     "a node on another host": (
@@ -234,6 +244,9 @@ FAULTS: dict[str, tuple[Any, dict[str, Any], str, str]] = {
 }
 
 
+INPUT_FAULTS = {"a wrong kind", "a wrong kind for the sources", "a buffer of nothing"}
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_the_client_s_is_the_outcome(
     client: Client, name: str, caplog: pytest.LogCaptureFixture
@@ -242,13 +255,16 @@ def test_a_fault_of_the_client_s_is_the_outcome(
     error = client.execute(manifest, inputs).error
     assert error_name(error) == kind, error
     assert said in error.message
+    assert error.failing_node_id == ("a" if name in INPUT_FAULTS else "")
     assert error.stack_trace == ""
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("version", ["", "v1", "0.1", "\N{SNOWMAN}"])
 def test_any_client_version_may_execute(client: Client, version: str) -> None:
-    response = client.execute(pipeline({"a": "PassThrough"}), client_version=version)
+    response = client.execute(
+        pipeline({"a": "PassThrough"}), {"a": json_buffer(1)}, client_version=version
+    )
     assert response.result.status == SUCCESS
 
 

@@ -22,10 +22,12 @@ from tests.service.messages import (
 PLACES = pytest.mark.parametrize("place", ["native", "multiprocess"])
 ECHO = pipeline({"echo": "PassThrough", "calc": "CalculatorNode"})
 NUMBER = json_buffer(1)
+NOT_JSON = make("DataBuffer", json=make("JsonData", json_payload="x = 1"))
+A_FILE = make("DataBuffer", file=make("FileBuffer", path="/etc/passwd"))
 
 # name: (error type, requests, what the message says)
 FAULTS: dict[str, tuple[str, Callable[[], list[Any]], list[str]]] = {
-    "an empty request first": ("VALIDATION", lambda: [make("StreamRequest")], ["init"]),
+    "an empty request and no init": ("VALIDATION", lambda: [make("StreamRequest")], ["init"]),
     "a chunk before init": ("VALIDATION", lambda: [chunk(NUMBER, 0, "echo")], ["init"]),
     "a control before init": ("VALIDATION", lambda: [control("CLOSE")], ["init"]),
     "nothing at all": ("VALIDATION", list, ["init"]),
@@ -40,11 +42,6 @@ FAULTS: dict[str, tuple[str, Callable[[], list[Any]], list[str]]] = {
         lambda: [init(ECHO, client_version="")],
         ["client_version"],
     ),
-    "an empty request later": (
-        "VALIDATION",
-        lambda: [init(ECHO), make("StreamRequest")],
-        ["carries nothing"],
-    ),
     "no command": ("VALIDATION", lambda: [init(ECHO), control(0)], ["CLOSE", "CANCEL"]),
     "an unknown command": ("VALIDATION", lambda: [init(ECHO), control(77)], ["77"]),
     "a node that is not there": (
@@ -52,36 +49,51 @@ FAULTS: dict[str, tuple[str, Callable[[], list[Any]], list[str]]] = {
         lambda: [init(ECHO), chunk(NUMBER, 0, "ecko")],
         ["'ecko'", "echo"],
     ),
-    "no node": ("TYPE_VALIDATION", lambda: [init(ECHO), chunk(NUMBER, 0, "")], ["node_id"]),
+    "no node": ("VALIDATION", lambda: [init(ECHO), chunk(NUMBER, 0, "")], ["node_id"]),
     "data_inputs for a node that is not there": (
         "VALIDATION",
         lambda: [init(ECHO, data_inputs={"echo": NUMBER, "calk": NUMBER})],
         ["'calk'", "calc"],
     ),
     "a chunk without a buffer": (
-        "TYPE_VALIDATION",
+        "VALIDATION",
         lambda: [init(ECHO), chunk(None, 0, "echo")],
         ["no data"],
     ),
     "a buffer of no kind": (
-        "TYPE_VALIDATION",
+        "VALIDATION",
         lambda: [init(ECHO), chunk(make("DataBuffer"), 0, "echo")],
         ["no data"],
     ),
     "buffer and named_buffers": (
-        "TYPE_VALIDATION",
+        "VALIDATION",
         lambda: [init(ECHO), chunk(NUMBER, 0, "echo", named_buffers={"x": NUMBER})],
         ["named_buffers"],
     ),
     "a named buffer without a name": (
-        "TYPE_VALIDATION",
+        "VALIDATION",
         lambda: [init(ECHO), named_chunk({"": NUMBER, "b": NUMBER}, 0, "echo")],
         ["name"],
     ),
     "a legacy chunk without a buffer": (
-        "TYPE_VALIDATION",
+        "VALIDATION",
         lambda: [init(ECHO), make("StreamRequest", audio_chunk=make("AudioChunk", node_id="echo"))],
         ["buffer"],
+    ),
+    "text that is not JSON": (
+        "VALIDATION",
+        lambda: [init(ECHO), chunk(NOT_JSON, 0, "echo")],
+        ["not JSON", "byte 0"],
+    ),
+    "data_inputs that are not JSON": (
+        "VALIDATION",
+        lambda: [init(ECHO, data_inputs={"echo": NUMBER, "calc": NOT_JSON})],
+        ["data_inputs['calc']", "not JSON"],
+    ),
+    "a file that is not open to clients": (
+        "VALIDATION",
+        lambda: [init(ECHO), chunk(A_FILE, 0, "echo")],
+        ["/etc/passwd", "files.roots"],
     ),
     "text for a node that takes JSON": (
         "TYPE_VALIDATION",
@@ -101,6 +113,22 @@ FAULTS: dict[str, tuple[str, Callable[[], list[Any]], list[str]]] = {
 }
 
 
+# Those that name a node; the others are faults of the whole stream, or name no node that there is.
+FAILING_NODES = {
+    "a chunk without a buffer": "echo",
+    "a buffer of no kind": "echo",
+    "buffer and named_buffers": "echo",
+    "a named buffer without a name": "echo",
+    "a legacy chunk without a buffer": "echo",
+    "text that is not JSON": "echo",
+    "data_inputs that are not JSON": "calc",
+    "a file that is not open to clients": "echo",
+    "text for a node that takes JSON": "calc",
+    "a bundle for a node that takes JSON": "calc",
+    "data_inputs of the wrong kind": "calc",
+}
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_the_client_s_is_told_in_the_stream(
     client: Client, name: str, caplog: pytest.LogCaptureFixture
@@ -111,9 +139,22 @@ def test_a_fault_of_the_client_s_is_told_in_the_stream(
         error = stream.rest().error
     assert error_name(error) == kind, error
     assert all(word in error.message for word in said), error.message
-    assert error.failing_node_id == ""
+    assert error.failing_node_id == FAILING_NODES.get(name, "")
     assert error.stack_trace == ""
     assert caplog.records == [], "a client's fault is no news for the server's log"
+
+
+@PLACES
+def test_a_request_with_nothing_set_is_ignored(client: Client, place: str) -> None:
+    # So arrives a member that a newer contract has and this one has not.
+    newer = make("StreamRequest")
+    newer.MergeFromString(b"\x9a\x06\x03new")
+    manifest = pipeline({"echo": "PassThrough"}, places={"echo": place})
+    requests = [newer, make("StreamRequest"), init(manifest), newer, chunk(NUMBER, 3, "echo")]
+    with client.stream(*requests, make("StreamRequest"), control("CLOSE")) as stream:
+        rest = stream.rest()
+    assert rest.sequences == [3]
+    assert "closed" in rest.kinds
 
 
 MANIFESTS = {

@@ -1,17 +1,33 @@
 """Between the messages of the contract and the values that the runtime works with."""
 
 from .errors import error_message, error_of
-from .incoming import audio_of_chunk, chunk_data_of, data_of
+from .incoming import data_of
 from .manifests import manifest_message, manifest_value
 from .outgoing import buffer_of
+from .requests import (
+    audio_of_chunk,
+    chunk_data_of,
+    chunk_message,
+    limits_message,
+    limits_of,
+)
+from .responses import items_of, progress_message, progress_of, result_message, results_of
 
 __all__ = [
     "audio_of_chunk",
     "buffer_of",
     "chunk_data_of",
+    "chunk_message",
     "data_of",
     "error_message",
     "error_of",
+    "items_of",
+    "limits_message",
+    "limits_of",
     "manifest_message",
     "manifest_value",
+    "progress_message",
+    "progress_of",
+    "result_message",
+    "results_of",
 ]

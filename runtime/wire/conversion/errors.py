@@ -22,7 +22,7 @@ _BY_NUMBER: Final[dict[int, type[MillraceError]]] = {
     errors.ErrorType.AUTHENTICATION: errors.AuthenticationError,
     errors.ErrorType.VERSION_MISMATCH: errors.VersionMismatchError,
     errors.ErrorType.INTERNAL: errors.PipelineError,
-    errors.ErrorType.TYPE_VALIDATION: errors.InputError,
+    errors.ErrorType.TYPE_VALIDATION: errors.InputKindError,
 }
 
 

@@ -12,7 +12,6 @@ from actors import (
     Audio,
     BatchHint,
     Binary,
-    Bundle,
     CancelSpeculation,
     Control,
     ControlMessage,
@@ -35,7 +34,6 @@ from .. import (
     AudioFormat,
     BinaryBuffer,
     DataBuffer,
-    DataChunk,
     FileBuffer,
     JsonData,
     NumpyBuffer,
@@ -45,6 +43,7 @@ from .. import (
     VideoFrame,
 )
 from .. import ControlMessage as ControlBuffer
+from .json_check import check_json
 
 AUDIO_DTYPES: Final[dict[int, np.dtype[Any]]] = {
     AudioFormat.UNSPECIFIED: np.dtype("<f4"),
@@ -65,15 +64,16 @@ _DTYPE_NAME: Final = re.compile(r"[<>|=]?[A-Za-z][A-Za-z0-9]{0,19}(\[[0-9]{0,9}[
 _UTF_8: Final = frozenset({"", "utf-8", "utf8"})
 
 
-def data_of(buffer: DataBuffer | None, what: str = "the chunk") -> Data:
-    """Return the item that a buffer carries.
+def data_of(buffer: DataBuffer | None, what: str = "the chunk", *, node_id: str = "") -> Data:
+    """Return the item of a buffer.
 
     Args:
-        buffer: a buffer of any kind; None or one of no kind is refused.
-        what: the buffer's name in messages.
+        buffer: of any kind; None and a buffer of no kind are refused.
+        what: the name of the buffer in error messages.
+        node_id: the node that the item is for, named by the error.
 
     Raises:
-        InputError: what it says does not fit together, or it is of no kind.
+        InputError: the buffer has no kind, or its fields contradict each other.
     """
     if buffer is not None:
         metadata = buffer.metadata
@@ -83,64 +83,31 @@ def data_of(buffer: DataBuffer | None, what: str = "the chunk") -> Data:
                 try:
                     return convert(member, metadata)
                 except DataError as error:
-                    raise InputError(f"{what}: {name}: {error}") from error
+                    raise InputError(f"{what}: {name}: {error}", node_id=node_id) from error
     kinds = ", ".join(name for name, _ in _CONVERTERS)
-    raise InputError(f"{what} carries no data; set one of {kinds} in its buffer")
+    raise InputError(f"{what} carries no data; set one of {kinds} in its buffer", node_id=node_id)
 
 
-def chunk_data_of(chunk: DataChunk) -> Data:
-    """Return the item of a DataChunk: that of its buffer, or one bundle of its named buffers.
-
-    Raises:
-        InputError: as `data_of`; or it has both, or neither.
-    """
-    if not chunk.named_buffers:
-        return data_of(chunk.buffer)
-    if chunk.buffer is not None:
-        raise InputError("the chunk has both buffer and named_buffers; set one of them")
-    members = {
-        name: data_of(buffer, f"named_buffers[{name!r}]")
-        for name, buffer in chunk.named_buffers.items()
-    }
-    try:
-        return Bundle(members)
-    except DataError as error:
-        raise InputError(f"named_buffers: {error}") from error
-
-
-def audio_of_chunk(buffer: AudioBuffer | None) -> Audio:
-    """Return the item of a legacy AudioChunk, its samples converted to float32.
+def audio_of(buffer: AudioBuffer, metadata: dict[str, str]) -> Audio:
+    """Return the item of an audio buffer; no channels means one, no format means F32.
 
     Raises:
-        InputError: as `data_of`.
+        DataError: its fields contradict each other.
     """
-    if buffer is None:
-        raise InputError("the audio chunk carries no buffer")
-    try:
-        audio = _audio(buffer, {})
-    except DataError as error:
-        raise InputError(f"the audio chunk: {error}") from error
-    return Audio(audio.as_float(), audio.sample_rate, audio.metadata_json)
-
-
-def _audio(buffer: AudioBuffer, metadata: dict[str, str]) -> Audio:
     dtype = AUDIO_DTYPES.get(buffer.format)
     if dtype is None:
         raise DataError(f"format {int(buffer.format)} is not known; expected F32, I16 or I32")
-    if buffer.channels == 0:
-        raise DataError("channels is 0; say how many are interleaved, 1 for mono")
+    channels = buffer.channels or 1  # unset, as existing clients send mono
     samples = _elements(buffer.samples, dtype, "samples")
     if buffer.num_samples not in (0, samples.size):
         raise DataError(
             f"num_samples is {buffer.num_samples}, but there are {samples.size} samples of "
             f"{dtype.itemsize} bytes in all channels together"
         )
-    if samples.size % buffer.channels:
-        raise DataError(
-            f"{samples.size} samples cannot be divided among {buffer.channels} channels"
-        )
+    if samples.size % channels:
+        raise DataError(f"{samples.size} samples cannot be divided among {channels} channels")
     return Audio(
-        samples.reshape(-1, buffer.channels),
+        samples.reshape(-1, channels),
         buffer.sample_rate,
         None if buffer.metadata_json is None else bytes(buffer.metadata_json),
         metadata=metadata,
@@ -222,6 +189,7 @@ def _splits(strides: list[int], elements: Array) -> bool:
 
 
 def _json(buffer: JsonData, metadata: dict[str, str]) -> Json:
+    check_json(buffer.json_payload)
     return Json.from_text(buffer.json_payload, buffer.schema_type, metadata=metadata)
 
 
@@ -308,7 +276,7 @@ def _member(kind: Any, value: int, what: str) -> Any:
 
 
 _CONVERTERS: Final[tuple[tuple[str, Callable[[Any, dict[str, str]], Data]], ...]] = (
-    ("audio", _audio),
+    ("audio", audio_of),
     ("text", _text),
     ("json", _json),
     ("video", _video),

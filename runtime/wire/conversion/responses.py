@@ -1,0 +1,63 @@
+"""Conversion of responses: results and progress, to messages of the contract and back."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from actors import Bundle, Data
+
+from ...events import InitProgress, Result
+from .. import ChunkResult, DataBuffer, InitProgressUpdate
+from .incoming import data_of
+
+MEMBER_KEY: Final = "port"
+"""The metadata entry with the name of an item in the bundle that it was part of."""
+
+
+def items_of(data: Data) -> Iterable[Data]:
+    """Return the items that an output is on the wire: the members of a bundle, one by one."""
+    if isinstance(data, Bundle):
+        return [member.with_metadata(**{MEMBER_KEY: name}) for name, member in data.members.items()]
+    return (data,)
+
+
+def result_message(result: Result, buffer: DataBuffer, total_items: int) -> ChunkResult:
+    """Return the message of a result.
+
+    Args:
+        result: the result; its data may be a bundle.
+        buffer: of the data, or of one of its members.
+        total_items: how many items the session has received.
+    """
+    return ChunkResult(
+        sequence=result.sequence,
+        data_outputs={result.node_id: buffer},
+        processing_time_ms=1000 * result.latency_seconds,
+        total_items_processed=total_items,
+    )
+
+
+def results_of(message: ChunkResult) -> Iterator[Result]:
+    """Yield the results of a message. Their timestamp is 0: the contract does not carry it.
+
+    Raises:
+        InputError: a buffer is not valid.
+    """
+    latency_seconds = message.processing_time_ms / 1000
+    for node_id, buffer in message.data_outputs.items():
+        data = data_of(buffer, f"data_outputs[{node_id!r}]")
+        yield Result(node_id, data, message.sequence, 0, latency_seconds)
+
+
+def progress_message(progress: InitProgress) -> InitProgressUpdate:
+    """Return the message of a node's progress."""
+    return InitProgressUpdate(
+        node_id=progress.node_id,
+        status=progress.status,
+        progress=progress.fraction,
+        message=progress.message,
+    )
+
+
+def progress_of(message: InitProgressUpdate) -> InitProgress:
+    """Return the progress of a message."""
+    return InitProgress(message.node_id, message.status, message.progress, message.message)
