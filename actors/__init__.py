@@ -23,7 +23,7 @@ from .data import (
     Video,
     VideoCodec,
 )
-from .errors import DataError
+from .errors import DataError, DefinitionError
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
 
@@ -43,6 +43,7 @@ __all__ = [
     "Data",
     "DataError",
     "DeadlineWarning",
+    "DefinitionError",
     "Field",
     "File",
     "Json",

@@ -1,11 +1,13 @@
 """The contract between an actor and whatever runs it."""
 
 from collections.abc import AsyncIterable, Awaitable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from .batch import Batch
 from .context import Context
 from .data import Control, Data
+from .definition import check_actor_class, params_type_of
+from .errors import DefinitionError
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
 
@@ -30,6 +32,7 @@ class Actor(Generic[P]):
     >>> class DoubleNode(Actor[Params]):
     ...     '''Double a number.'''
     ...     accepts = frozenset({Kind.JSON})
+    ...     produces = frozenset({Kind.JSON})
     ...     def process(self, item: Json) -> Json:
     ...         return Json(item.value * 2)
     >>> DoubleNode().process(Json(4)).value
@@ -57,14 +60,23 @@ class Actor(Generic[P]):
     context: Context
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Find the class of the parameters in `Actor[...]`."""
+        """Find the class of the params in `Actor[...]`, and check the declarations of the class.
+
+        Raises:
+            DefinitionError: kinds, params, a hook or another attribute are declared wrongly.
+        """
         super().__init_subclass__(**kwargs)
         for base in getattr(cls, "__orig_bases__", ()):
-            origin = get_origin(base)
-            if isinstance(origin, type) and issubclass(origin, Actor):
-                (argument,) = get_args(base) or (None,)
-                if isinstance(argument, type) and issubclass(argument, Params):
-                    cls.params_type = argument
+            params_type = params_type_of(cls, base)
+            if params_type is not None:
+                cls.params_type = params_type
+        check_actor_class(cls)
+        declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
+        if cls.accepts != ANY_KIND and not declares:
+            raise DefinitionError(
+                f"{cls.__qualname__}.produces is missing: declare the kinds that process() "
+                "returns, such as frozenset({Kind.TEXT}), frozenset() for none, or ANY_KIND"
+            )
 
     def __init__(self, params: P | None = None, *, context: Context | None = None) -> None:
         """Take the parameters; do the work of getting ready in `initialize`.

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from actors import Actor
 from actors.catalogue import CATALOGUE
+from actors.definition import faults_of_defaults
 
 from ..config import RuntimeConfig
 from ..documents import did_you_mean, shown
@@ -130,8 +131,8 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
     """Import the actor class of a node type, or of a target.
 
     Raises:
-        ConfigError: the module cannot be imported, has no such class, or the class is not an actor;
-            the message says which, and what to install.
+        ConfigError: the module cannot be imported, has no such class, or the class is not an actor
+            whose params have valid defaults; the message says which, and what to install.
     """
     known = NodeType("", node_type) if isinstance(node_type, str) else node_type
     target = known.target
@@ -140,6 +141,9 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
     found = attribute_of(module, path, target)
     if not (isinstance(found, type) and issubclass(found, Actor)):
         raise ConfigError([Fault(target, f"{path} is not a subclass of actors.Actor")])
+    faults = faults_of_defaults(found.params_type)
+    if faults:
+        raise ConfigError([Fault(target, fault) for fault in faults])
     return found
 
 

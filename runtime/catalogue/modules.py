@@ -10,9 +10,14 @@ import importlib
 import importlib.util
 import re
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Final
+
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
+from actors import DefinitionError
 
 from ..documents import did_you_mean
 from ..errors import ConfigError, Fault
@@ -108,9 +113,11 @@ def import_module(module: str, *, subject: str = "", extra: str | None = None) -
         if extra is not None:
             message += f'; pip install "millrace-runtime[{extra}]"'
         raise ConfigError([Fault(subject, message)]) from error
+    except DefinitionError as error:
+        raise ConfigError([Fault(subject, str(error))]) from error
     except Exception as error:  # a module's top level is its author's code
-        message = f"importing {name} raised {type(error).__name__}: {error}"
-        if is_file and isinstance(error, RuntimeError) and _runs_on_import(Path(module)):
+        message = _import_fault(name, error)
+        if is_file and type(error) is RuntimeError and _runs_on_import(Path(module)):
             message += '; put the code that runs a pipeline under if __name__ == "__main__":'
         raise ConfigError([Fault(subject, message)]) from error
 
@@ -163,6 +170,24 @@ def attribute_of(module: ModuleType, path: str, target: str) -> object:
             raise ConfigError([Fault(target, message)])
         found = getattr(found, part)
     return found
+
+
+def _import_fault(name: str, error: Exception) -> str:
+    """Return what went wrong in the code of a module, with the line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    stem = name.rpartition(".")[2]
+    lines = [frame.lineno for frame in frames if Path(frame.filename).stem == stem]
+    line = f"line {lines[-1]}" if lines else ""
+    if isinstance(error, PydanticSchemaGenerationError):
+        kind = error.message.removeprefix("Unable to generate pydantic-core schema for ")
+        reason = f"{kind.partition('. ')[0]} is no type of a param: JSON has no value of it"
+    elif isinstance(error, PydanticUserError):
+        # A declaration of params that pydantic refuses. The rest of its text is on pydantic's use.
+        reason = error.message.partition(". ")[0]
+    else:
+        reason = f"importing {name} raised {type(error).__name__}: {error}"
+        return f"{reason}, {line}" if line else reason
+    return f"{line}: {reason}" if line else reason
 
 
 def _load(name: str, file: Path, package: Path | None = None) -> ModuleType:

@@ -151,21 +151,21 @@ def test_a_package_may_have_the_name_of_another_and_import_its_own_modules(folde
     package = folder / "actors"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "sizes.py").write_text("LARGEST = 3")
+    (package / "sizes.py").write_text("LARGEST = 5")
     limited = NODE.replace("ge=1,", "ge=1, le=LARGEST,")
     (package / "limited.py").write_text(f"from .sizes import LARGEST\n{limited}")
     catalogue = found_in(package)
-    assert plan_with(catalogue, {"size": 3}).nodes
-    with pytest.raises(ManifestError, match="an integer from 1 to 3"):
-        plan_with(catalogue, {"size": 4})
+    assert plan_with(catalogue, {"size": 5}).nodes
+    with pytest.raises(ManifestError, match="an integer from 1 to 5"):
+        plan_with(catalogue, {"size": 6})
 
 
 def test_a_file_may_import_the_modules_beside_it(folder: Path):
-    (folder / "sizes_of_models.py").write_text("LARGEST = 3")
+    (folder / "sizes_of_models.py").write_text("LARGEST = 5")
     limited = NODE.replace("ge=1,", "ge=1, le=LARGEST,")
     (folder / "heavy.py").write_text(f"from sizes_of_models import LARGEST\n{limited}")
-    with pytest.raises(ManifestError, match="an integer from 1 to 3"):
-        plan_with(found_in(folder / "heavy.py"), {"size": 4})
+    with pytest.raises(ManifestError, match="an integer from 1 to 5"):
+        plan_with(found_in(folder / "heavy.py"), {"size": 6})
 
 
 def test_the_current_folder_hides_no_module_from_the_process_that_describes(

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import trio
 
-from actors import Actor, Bundle, Data, Field, Json, Kind, NumpyArray, Params
+from actors import ANY_KIND, Actor, Bundle, Data, Field, Json, Kind, NumpyArray, Params
 
 
 class SilentParams(Params):
@@ -44,6 +44,7 @@ class Blob(Actor[Params]):
     """Give an array of zeros of as many bytes as a number says."""
 
     accepts = frozenset({Kind.JSON})
+    produces = ANY_KIND
 
     def process(self, item: Json) -> NumpyArray:
         return NumpyArray(np.zeros(int(str(item.value)), np.uint8))

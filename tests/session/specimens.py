@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import trio
 
-from actors import Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
+from actors import ANY_KIND, Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
 
 
 class HookParams(Params):
@@ -262,6 +262,7 @@ class AudioOnly(Actor[Params]):
     """Take audio only."""
 
     accepts = frozenset({Kind.AUDIO})
+    produces = ANY_KIND
 
     def process(self, item: Audio) -> Audio:
         return item

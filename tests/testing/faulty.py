@@ -9,7 +9,7 @@ import numpy as np
 import trio
 from pydantic import ConfigDict
 
-from actors import Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
+from actors import ANY_KIND, Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
 
 AUDIO = frozenset({Kind.AUDIO})
 TEXT = frozenset({Kind.TEXT})
@@ -20,6 +20,7 @@ class WritesIntoInput(Actor[Params]):
     """Write into the samples that came in."""
 
     accepts = AUDIO
+    produces = ANY_KIND
 
     def process(self, item: Audio) -> Audio:
         item.samples[:] *= 2
@@ -30,6 +31,7 @@ class MutatesInput(Actor[Params]):
     """Write into an array behind its back."""
 
     accepts = NUMPY
+    produces = ANY_KIND
 
     def process(self, item: NumpyArray) -> NumpyArray:
         owner = item.array.base if item.array.base is not None else item.array
@@ -42,6 +44,7 @@ class ReusesOutput(Actor[Params]):
     """Fill one array for every output."""
 
     accepts = NUMPY
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         self._count = 0
@@ -57,6 +60,7 @@ class SwallowsCancellation(Actor[Params]):
     """Take a cancellation for a failed attempt."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     async def process(self, item: Text) -> Text:
         try:
@@ -70,6 +74,7 @@ class GoesOnForEver(Actor[Params]):
     """Try again for ever, whatever happens."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     async def process(self, item: Text) -> Text:
         while True:
@@ -83,6 +88,7 @@ class LeaksThread(Actor[Params]):
     """Start a thread for each session, and leave it."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         threading.Thread(target=threading.Event().wait, daemon=True).start()
@@ -95,6 +101,7 @@ class LeaksDescriptor(Actor[Params]):
     """Open a file for each session, and leave it."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         import os
@@ -112,6 +119,7 @@ class KeepsArrays(Actor[Params]):
     """Keep every array that came, for ever."""
 
     accepts = NUMPY
+    produces = ANY_KIND
 
     def process(self, item: NumpyArray) -> None:
         _kept[id(item)] = item
@@ -131,6 +139,7 @@ class BlocksLoop(Actor[Params]):
     """Sleep on the loop."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Text:
         if item.text == "a":
@@ -142,6 +151,7 @@ class BreaksOnSilence(Actor[Params]):
     """Divide by the level."""
 
     accepts = AUDIO
+    produces = ANY_KIND
 
     def process(self, item: Audio) -> Json:
         return Json(1 / len(set(item.samples[:, 0].tolist()) - {0.0}))
@@ -151,6 +161,7 @@ class RepeatsFlush(Actor[Params]):
     """Give what is held again and again."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         self._held: list[str] = []
@@ -166,6 +177,7 @@ class UncleanStart(Actor[Params]):
     """Let go of what it has only when it was initialized."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         self._file = open("/dev/null")  # noqa: SIM115
@@ -181,6 +193,7 @@ class SharesState(Actor[Params]):
     """Count in the class."""
 
     accepts = TEXT
+    produces = ANY_KIND
     seen: ClassVar[list[str]] = []
 
     def process(self, item: Text) -> Json:
@@ -200,6 +213,7 @@ class TakesAnyParams(Actor[LooseParams]):
     """Have params that refuse too little."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Text:
         return item
@@ -209,6 +223,7 @@ class IgnoresClose(Actor[Params]):
     """Go on when the generator is closed."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Iterator[Text]:
         try:
@@ -222,6 +237,7 @@ class Hangs(Actor[Params]):
     """Never come back on empty text."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Text:
         if not item.text:
@@ -233,6 +249,7 @@ class KnowsItsPlace(Actor[Params]):
     """Say whether it has the process for itself."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Text:
         return Text("other" if self.context.node_id == "checked" else "same")
@@ -242,6 +259,7 @@ class Dies(Actor[Params]):
     """End the process at the end of the stream."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> None:
         return None
@@ -253,9 +271,10 @@ class Dies(Actor[Params]):
 
 
 class Kinds(Actor[Params]):
-    """Declare kinds by their names."""
-
-    accepts = {"text"}  # type: ignore[assignment]  # noqa: RUF012
+    """Declare kinds by their names, after the definition of the class has been checked."""
 
     def process(self, item: Data) -> Data:
         return item
+
+
+Kinds.accepts = {"text"}  # type: ignore[assignment]

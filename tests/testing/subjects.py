@@ -7,6 +7,7 @@ import numpy as np
 import trio
 
 from actors import (
+    ANY_KIND,
     Actor,
     Audio,
     Batch,
@@ -108,6 +109,7 @@ class Collector(Actor[Params]):
     """Keep every array."""
 
     accepts = frozenset({Kind.NUMPY})
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         self._kept: list[NumpyArray] = []
@@ -150,6 +152,7 @@ class Stuck(Actor[Params]):
     """Work on a long text for ever; short ones come at once."""
 
     accepts = frozenset({Kind.TEXT})
+    produces = ANY_KIND
 
     async def process(self, item: Text) -> Text:
         if item.text == "long":
@@ -161,6 +164,7 @@ class Listener(Actor[Params]):
     """Say which control messages came, when the next text comes."""
 
     accepts = frozenset({Kind.TEXT})
+    produces = ANY_KIND
 
     def initialize(self) -> None:
         self._heard: list[str] = []
@@ -177,6 +181,7 @@ class Reader(Listener):
     """Take control messages among the items too."""
 
     accepts = frozenset({Kind.TEXT, Kind.CONTROL})
+    produces = ANY_KIND
 
     def process(self, item: Text | Control) -> Json:
         if isinstance(item, Control):

@@ -13,6 +13,7 @@ import msgspec
 
 from ...errors import ConfigError
 from ..lookup import NodeType, load_actor
+from ..modules import import_module, split_target
 from ..params import check_params
 from .description import StoredCheck, describe_class
 from .requests import Answer, Describe, DescribeReply, RefusalReply, Request, Scan, ScanReply, Stamp
@@ -58,7 +59,8 @@ def _scanned(request: Scan) -> ScanReply:
     types = scan_path(Path(request.path)) if request.path else scan_module(request.module)
     files: dict[str, Stamp] = {}
     for target in types.values():
-        files |= _stamps_of_package(load_actor(target).__module__)
+        module, _ = split_target(target)
+        files |= _stamps_of_package(import_module(module).__name__)
     path = Path(request.path)
     if request.path:
         files[str(path)] = stamp(path)

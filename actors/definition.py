@@ -1,0 +1,158 @@
+"""Checks of an actor class and of its params, when they are defined.
+
+What an author has declared wrongly is reported by class and attribute, as an error of the class and
+never of the manifest that uses it.
+"""
+
+import inspect
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from .batch import Batch
+from .errors import DefinitionError
+from .kinds import Kind
+from .params import Params
+
+# Hook -> how it is called, without self. Every hook may be `def` or `async def`.
+_HOOKS: Final = {
+    "initialize": (),
+    "process": ("item",),
+    "on_control": ("control",),
+    "flush": (),
+    "cleanup": (),
+}
+
+
+def check_actor_class(actor: type) -> None:
+    """Check the declarations in the body of an actor class.
+
+    Raises:
+        DefinitionError: one is wrong; the message names class and attribute.
+    """
+    declared = vars(actor)
+    for name in ("accepts", "produces"):
+        if name in declared:
+            setattr(actor, name, _kinds(actor, name, declared[name]))
+    if "batch" in declared and not isinstance(declared["batch"], Batch | None):
+        example = "Batch(items=8, seconds=0.02)"
+        raise _wrong(actor, "batch", f"got {declared['batch']!r}; expected {example} or None")
+    if not isinstance(declared.get("runs_in_thread", False), bool):
+        raise _wrong(actor, "runs_in_thread", "expected True or False")
+    for name, arguments in _HOOKS.items():
+        if name in declared:
+            _check_hook(actor, name, arguments)
+    _check_constructor(actor)
+
+
+def params_type_of(actor: type, base: object) -> type[Params] | None:
+    """Return the class of params in `Actor[...]`; None if the base has none.
+
+    Raises:
+        DefinitionError: it is not a subclass of Params.
+    """
+    origin = get_origin(base)
+    if not isinstance(origin, type) or not hasattr(origin, "params_type"):
+        return None
+    (argument, *_) = get_args(base)
+    if isinstance(argument, TypeVar):
+        return None
+    if isinstance(argument, type) and issubclass(argument, Params):
+        return argument
+    name = getattr(argument, "__name__", None) or getattr(argument, "__forward_arg__", argument)
+    raise DefinitionError(
+        f"{actor.__qualname__}: {origin.__name__}[{name}]: expected a class that is derived from "
+        f"Params, such as class {name}(Params)"
+    )
+
+
+def faults_of_defaults(params: type[Params]) -> list[str]:
+    """Return what is wrong with the defaults of params; each fault names class and param."""
+    values = {name: _default(field) for name, field in params.model_fields.items()}
+    given = {name: value for name, value in values.items() if value is not _NONE}
+    try:
+        params.model_validate(given)
+    except ValidationError as error:
+        details = {str(detail["loc"][0]): detail for detail in error.errors() if detail["loc"]}
+    except Exception as error:  # noqa: BLE001 (a validator is its author's code)
+        return [f"{params.__qualname__}: a validator raised {type(error).__name__}: {error}"]
+    else:
+        return []
+    names = {field.alias or name: name for name, field in params.model_fields.items()}
+    return [
+        f"{params.__qualname__}.{name}: the default {given[name]!r} is not a valid value: "
+        + _reason(detail["msg"], given[name])
+        for key, detail in details.items()
+        if (name := names.get(key, key)) in given
+    ]
+
+
+def _reason(message: str, value: object) -> str:
+    reason = message.removeprefix("Value error, ").replace("Input should", "it should")
+    if isinstance(value, float) and value - value != 0:
+        reason += "; JSON has no infinity and no NaN, use None for a missing value"
+    return reason
+
+
+_NONE: Final = object()
+
+
+def _default(field: FieldInfo) -> object:
+    if field.is_required():
+        return _NONE
+    if field.default_factory is None:
+        return field.default
+    try:
+        return field.get_default(call_default_factory=True, validated_data={})
+    except Exception:  # noqa: BLE001 (the factory is its author's code; it may need other params)
+        return _NONE
+
+
+def _kinds(actor: type, name: str, value: Any) -> frozenset[Kind]:
+    if isinstance(value, Kind):
+        hint = f"{name} = frozenset({{{value}}})"
+        raise _wrong(actor, name, f"got {value}; expected a set of kinds: {hint}")
+    if not isinstance(value, set | frozenset) or not all(isinstance(kind, Kind) for kind in value):
+        example = "frozenset({Kind.TEXT})"
+        raise _wrong(actor, name, f"got {value!r}; expected a set of kinds, such as {example}")
+    return frozenset(value)
+
+
+def _check_hook(actor: type, name: str, arguments: tuple[str, ...]) -> None:
+    hook = inspect.getattr_static(actor, name)
+    form = f"def {name}({', '.join(('self', *arguments))})"
+    function = hook.__func__ if isinstance(hook, staticmethod | classmethod) else hook
+    if not callable(function):
+        raise _wrong(actor, name, f"got {hook!r}; expected a method: {form}")
+    given = arguments if isinstance(hook, staticmethod) else ("self", *arguments)
+    _check_call(actor, name, function, form, given)
+
+
+def _check_constructor(actor: type) -> None:
+    if "__init__" in vars(actor):
+        form = "def __init__(self, params=None, *, context=None), or use initialize(self)"
+        names = {"context": None}
+        _check_call(actor, "__init__", vars(actor)["__init__"], form, ("self", "params"), names)
+
+
+def _check_call(
+    actor: type,
+    name: str,
+    function: Any,
+    form: str,
+    given: tuple[str, ...],
+    named: dict[str, None] | None = None,
+) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # a callable without a Python signature; calling it will show
+    try:
+        signature.bind(*given, **(named or {}))
+    except TypeError:
+        raise _wrong(actor, name, f"got {name}{signature}; expected {form}") from None
+
+
+def _wrong(actor: type, attribute: str, message: str) -> DefinitionError:
+    return DefinitionError(f"{actor.__qualname__}.{attribute}: {message}")
