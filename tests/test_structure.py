@@ -41,7 +41,7 @@ ARROWS = {
     "media": set(),
     "plan": {"catalogue", "config", "documents", "manifest"},
     "recording": {"links", "manifest", "session", "wire"},
-    "service": {"config", "execution", "links", "plan", "session", "wire"},
+    "service": {"config", "recording", "execution", "links", "plan", "session", "wire"},
     "session": {
         "catalogue",
         "config",

@@ -12,12 +12,14 @@ Example:
 """
 
 from ..wire.standard import ServingStatus
+from .attach import RemoteAttach
 from .remote import Execution, RemoteRuntime, connect
 from .stream import RemoteStream
 from .tls import client_tls
 
 __all__ = [
     "Execution",
+    "RemoteAttach",
     "RemoteRuntime",
     "RemoteStream",
     "ServingStatus",

@@ -1,9 +1,10 @@
 """A runtime on a server, as long as a block lasts."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -13,16 +14,23 @@ from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, ServerAddress,
 from ..errors import CallerError, ConfigError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
+    ATTACH,
     AUTHORIZATION,
     EXECUTE_PIPELINE,
     GET_VERSION,
     HEALTH_CHECK,
+    KILL_SESSION,
+    LIST_SESSIONS,
     PROTOCOL_VERSION,
     STREAM_PIPELINE,
+    WATCH_ITEMS,
+    ControlEvent,
+    ControlFrame,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
     ExecutionStatus,
+    Hello,
     NodeResult,
     StreamInit,
     StreamRequest,
@@ -32,7 +40,17 @@ from ..wire import (
     authorization_value,
 )
 from ..wire.conversion import data_of, error_of, limits_message, manifest_message
+from ..wire.operations import (
+    KillSessionRequest,
+    KillSessionResponse,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    SessionInfo,
+    WatchItemsRequest,
+    WatchItemsResponse,
+)
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
+from .attach import RemoteAttach
 from .bridge import Bridge, open_bridge
 from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
@@ -178,6 +196,70 @@ class RemoteRuntime:
             self._connection.call_unary, HEALTH_CHECK, request, HealthCheckResponse
         )
         return ServingStatus(response.status)
+
+    @asynccontextmanager
+    async def attach(self, session_id: str, attach_id: str = "") -> AsyncIterator[RemoteAttach]:
+        """Attach to a session, for as long as the block lasts; the session goes on after it.
+
+        The first event is `attached`.
+
+        Raises:
+            MillraceError: the call failed.
+        """
+        call = await self._bridge.run(self._connection.open_call, ATTACH, ControlEvent)
+        try:
+            attach = RemoteAttach(call, self._bridge)
+            hello = Hello(session_id=session_id, attach_id=attach_id)
+            await attach.send(ControlFrame(hello=hello))
+            yield attach
+        finally:
+            call.close()
+
+    async def sessions(self) -> Sequence[SessionInfo]:
+        """Return the sessions that are open on the server. This needs an admin token.
+
+        Raises:
+            MillraceError: the call failed.
+        """
+        response = await self._bridge.run(
+            self._connection.call_unary, LIST_SESSIONS, ListSessionsRequest(), ListSessionsResponse
+        )
+        return response.sessions
+
+    async def kill_session(self, session_id: str, reason: str = "") -> None:
+        """End a session. This needs an admin token.
+
+        Raises:
+            MillraceError: the call failed, or no such session is open.
+        """
+        request = KillSessionRequest(session_id=session_id, reason=reason)
+        await self._bridge.run(
+            self._connection.call_unary, KILL_SESSION, request, KillSessionResponse
+        )
+
+    async def watch_items(
+        self, session_id: str, nodes: Sequence[str] = ()
+    ) -> AsyncGenerator[WatchItemsResponse, None]:
+        """Yield what enters a session and what its nodes emit. This needs an admin token.
+
+        Close the generator, for example by `contextlib.aclosing`.
+
+        Args:
+            session_id: the session.
+            nodes: whose outputs are sent; none means all.
+
+        Raises:
+            MillraceError: the call failed, or no such session is open.
+        """
+        request = WatchItemsRequest(session_id=session_id, nodes=list(nodes))
+        call = await self._bridge.run(self._connection.open_call, WATCH_ITEMS, WatchItemsResponse)
+        try:
+            message = call.encode(request)
+            await self._bridge.run(partial(call.send, end=True), message)
+            while (response := await self._bridge.run(call.receive)) is not None:
+                yield response
+        finally:
+            call.close()
 
 
 @asynccontextmanager

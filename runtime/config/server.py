@@ -46,6 +46,14 @@ class Server(Section):
         detail="Tokens of the variable GRPC_AUTH_TOKENS, separated by commas, are accepted too.",
         example="/etc/millrace/tokens",
     )
+    admin_tokens_file: Text | None = setting(
+        None,
+        "file of the operator's own bearer tokens, one per line; not set: operations are off",
+        detail="They list, watch and end sessions of all clients (millrace sessions, record, "
+        "kill), and attach to them. Tokens of the variable MILLRACE_ADMIN_TOKENS, separated by "
+        "commas, are accepted too.",
+        example="/etc/millrace/admin-tokens",
+    )
     require_auth: bool | None = setting(
         None,
         "refuse calls without a token; not set: only if there are tokens",
@@ -115,18 +123,21 @@ class ServerAccess:
     Attributes:
         tokens: bearer tokens that are accepted. They are never shown.
         require_auth: whether a call needs one.
+        admin_tokens: the operator's own; without any, operations are off. They are never shown.
     """
 
     address: ServerAddress
     require_auth: bool
     tokens: frozenset[str] = field(repr=False)
+    admin_tokens: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def server_access(server: Server, environment: Mapping[str, str]) -> ServerAccess:
     """Return the address to listen on, and who may call.
 
     GRPC_BIND_ADDRESS and GRPC_REQUIRE_AUTH of the environment override runtime.toml. The tokens of
-    GRPC_AUTH_TOKENS, separated by commas, are added to those of the file.
+    GRPC_AUTH_TOKENS, separated by commas, are added to those of the file, and those of
+    MILLRACE_ADMIN_TOKENS to the admin tokens.
 
     Raises:
         ConfigError: a value is not valid, the file of tokens cannot be read, or tokens are required
@@ -137,12 +148,18 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
         server = with_environment(server, environment)
     except ConfigError as error:
         faults += error.faults
-    tokens = {each.strip() for each in environment.get("GRPC_AUTH_TOKENS", "").split(",")}
-    if server.auth_tokens_file is not None:
-        tokens |= _tokens_of_file(server.auth_tokens_file, faults)
-    tokens.discard("")
-    if not all(map(is_token, tokens)):
-        faults.append(Fault("auth tokens", TOKEN_RULE))
+    tokens = _tokens(
+        environment.get("GRPC_AUTH_TOKENS", ""),
+        "server.auth_tokens_file",
+        server.auth_tokens_file,
+        faults,
+    )
+    admin_tokens = _tokens(
+        environment.get("MILLRACE_ADMIN_TOKENS", ""),
+        "server.admin_tokens_file",
+        server.admin_tokens_file,
+        faults,
+    )
     required = bool(tokens) if server.require_auth is None else server.require_auth
     if required and not tokens:
         faults.append(
@@ -154,14 +171,26 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
         )
     if faults:
         raise ConfigError(faults)
-    return ServerAccess(ServerAddress.parse(server.bind_address), required, frozenset(tokens))
+    address = ServerAddress.parse(server.bind_address)
+    return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens))
 
 
-def _tokens_of_file(name: str, faults: list[Fault]) -> set[str]:
+def _tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> set[str]:
+    """Return the tokens of an environment variable and of a file."""
+    tokens = {each.strip() for each in listed.split(",")}
+    if file is not None:
+        tokens |= _tokens_of_file(key, file, faults)
+    tokens.discard("")
+    if not all(map(is_token, tokens)):
+        faults.append(Fault("auth tokens", TOKEN_RULE))
+    return tokens
+
+
+def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:
     try:
         lines = Path(name).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults.append(Fault(f"server.auth_tokens_file {name}", f"cannot be read: {reason}"))
+        faults.append(Fault(f"{key} {name}", f"cannot be read: {reason}"))
         return set()
     return {line.strip() for line in lines if not line.lstrip().startswith("#")}

@@ -208,6 +208,14 @@ class PipelineError(OperationalError):
     """A pipeline that could not be started, or that failed while it ran."""
 
 
+class SessionKilledError(PipelineError):
+    """The operator ended the session."""
+
+    def __init__(self, reason: str = "") -> None:
+        because = f": {reason}" if reason else ""
+        super().__init__(f"the operator of the server ended this session{because}")
+
+
 class NodeError(PipelineError):
     """A node that failed, which ends its session.
 

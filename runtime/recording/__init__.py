@@ -2,6 +2,7 @@
 
 from .differences import Difference, Tolerance, difference, differences
 from .errors import RecordingError
+from .item_feed import FeedItem, ItemFeed, open_feed
 from .items import RecordedItem, Side
 from .node_recording import NodeRecording, node_recording, recorded_node
 from .node_tests import write_node_test
@@ -12,6 +13,8 @@ from .replaying import NodeReplay, Replay, replay
 __all__ = [
     "Difference",
     "NodeReplay",
+    "FeedItem",
+    "ItemFeed",
     "NodeRecording",
     "RecordedItem",
     "node_recording",
@@ -26,6 +29,7 @@ __all__ = [
     "Tolerance",
     "difference",
     "differences",
+    "open_feed",
     "open_recording",
     "record",
     "replay",

@@ -30,6 +30,7 @@ from ..wire import (
     VersionResponse,
 )
 from ..wire.conversion import buffer_of, error_message, items_of, limits_of
+from .authentication import token_digest
 from .call_errors import CallError, ShutdownError, reportable_error
 from .inputs import send_inputs
 from .outputs import named_outputs
@@ -55,7 +56,7 @@ class ExecutionService:
         if request is None or request.manifest is None:
             raise CallError(Status.INVALID_ARGUMENT, "the request has no manifest")
         try:
-            response = ExecuteResponse(result=await self._execute(request))
+            response = ExecuteResponse(result=await self._execute(request, call))
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
             response = self._failure(reportable_error(failure))
         try:
@@ -84,7 +85,9 @@ class ExecutionService:
             )
         )
 
-    async def _execute(self, request: ExecuteRequest) -> ExecutionResult:
+    async def _execute(
+        self, request: ExecuteRequest, call: ServerCall[ExecuteRequest, ExecuteResponse]
+    ) -> ExecutionResult:
         assert request.manifest is not None
         plan = await plan_of(self._runtime, request.manifest)
         _check_inputs(plan, request)
@@ -92,7 +95,12 @@ class ExecutionService:
         metrics = SessionMetrics()
         outputs: defaultdict[str, list[Data]] = defaultdict(list)
         async with (
-            self._runtime.open_session(plan, resource_limits=limits) as session,
+            self._runtime.open_session(
+                plan,
+                resource_limits=limits,
+                peer=call.peer,
+                owner=token_digest(call.metadata),
+            ) as session,
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(self._stop_with_server)

@@ -6,6 +6,7 @@ from grpclib.const import Status
 from ..session import Runtime
 from ..wire import Attached, ControlEvent, ControlFrame, Hello
 from .attachment import AttachCall, Attachment
+from .authentication import Authentication
 from .call_errors import CallError
 from .server_state import ServerState
 
@@ -16,9 +17,12 @@ _MOST_SHOWN: int = 80
 class PipelineControlService:
     """Answers Attach."""
 
-    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
+    def __init__(
+        self, runtime: Runtime, server_state: ServerState, authentication: Authentication
+    ) -> None:
         self._runtime = runtime
         self._server_state = server_state
+        self._authentication = authentication
 
     async def attach(self, call: AttachCall) -> None:
         """Attach a client to a session until the client or the session ends.
@@ -29,7 +33,9 @@ class PipelineControlService:
         self._server_state.check_accepting()
         hello = _hello_of(await call.receive())
         session = self._runtime.sessions.get(hello.session_id)
-        if session is None:
+        # A client may attach to its own sessions, the operator to all. For others, a session that
+        # they did not open is none.
+        if session is None or not self._authentication.may_attach(session.owner, call.metadata):
             shown = repr(hello.session_id[:_MOST_SHOWN])
             raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
         attached = Attached(session_id=session.id, attach_id=hello.attach_id)

@@ -14,7 +14,7 @@ from grpclib.const import Cardinality, Handler
 from grpclib.events import RecvRequest, listen
 
 from ..config import Server as ServerSettings
-from ..config import ServerAccess, ServerAddress, server_access
+from ..config import ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
 from ..session import Runtime
 from ..wire import (
@@ -26,11 +26,14 @@ from ..wire import (
     HEALTH_CHECK,
     HEALTH_SERVICE,
     HEALTH_WATCH,
+    KILL_SESSION,
+    LIST_SESSIONS,
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
+    WATCH_ITEMS,
     ControlEvent,
     ControlFrame,
     ExecuteRequest,
@@ -41,6 +44,14 @@ from ..wire import (
     VersionResponse,
 )
 from ..wire.codec import Codec
+from ..wire.operations import (
+    KillSessionRequest,
+    KillSessionResponse,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    WatchItemsRequest,
+    WatchItemsResponse,
+)
 from ..wire.standard import (
     HealthCheckRequest,
     HealthCheckResponse,
@@ -52,6 +63,7 @@ from .call_runner import CallRunner
 from .execution import ExecutionService
 from .health import HealthService
 from .http2_server import Http2Server
+from .operations import OperationsService
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
 from .server_state import ServerState
@@ -154,9 +166,10 @@ async def open_server(
             codec = Codec(StreamRequest, StreamResponse)
             calls = CallRunner(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
-            handlers = _handlers(calls, runtime, server_state, health)
+            authentication = Authentication(access)
+            handlers = _handlers(calls, runtime, server_state, health, authentication)
             listener = await trio_asyncio.aio_as_trio(_make)(
-                handlers, connections, codec, settings, access, most_bytes
+                handlers, connections, codec, settings, authentication, most_bytes
             )
             await trio_asyncio.aio_as_trio(listener.start)(
                 sock=listening, backlog=_BACKLOG, ssl=tls
@@ -226,22 +239,26 @@ async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
     nursery: trio.Nursery,
     codec: Codec,
     settings: ServerSettings,
-    access: ServerAccess,
+    authentication: Authentication,
     most_bytes: int,
 ) -> Http2Server:
     server = Http2Server(handlers, nursery, codec, settings, most_bytes)
-    if access.require_auth:
-        listen(server, RecvRequest, Authentication(access.tokens).check)
+    listen(server, RecvRequest, authentication.check)
     return server
 
 
 def _handlers(
-    calls: CallRunner, runtime: Runtime, server_state: ServerState, health: HealthService
+    calls: CallRunner,
+    runtime: Runtime,
+    server_state: ServerState,
+    health: HealthService,
+    authentication: Authentication,
 ) -> dict[str, Handler]:
     """Return what answers each rpc, by its path."""
     execution = ExecutionService(runtime, server_state)
     streaming = StreamingService(runtime, server_state)
-    control = PipelineControlService(runtime, server_state)
+    control = PipelineControlService(runtime, server_state, authentication)
+    operations = OperationsService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
@@ -260,6 +277,19 @@ def _handlers(
         ),
         ATTACH: calls.grpclib_handler(
             control.attach, both, ControlFrame, ControlEvent, counts=False
+        ),
+        LIST_SESSIONS: calls.grpclib_handler(
+            operations.list_sessions, unary, ListSessionsRequest, ListSessionsResponse, counts=False
+        ),
+        KILL_SESSION: calls.grpclib_handler(
+            operations.kill_session, unary, KillSessionRequest, KillSessionResponse, counts=False
+        ),
+        WATCH_ITEMS: calls.grpclib_handler(
+            operations.watch_items,
+            Cardinality.UNARY_STREAM,
+            WatchItemsRequest,
+            WatchItemsResponse,
+            counts=False,
         ),
         HEALTH_CHECK: calls.grpclib_handler(health.check, unary, *check),
         HEALTH_WATCH: calls.grpclib_handler(

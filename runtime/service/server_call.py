@@ -30,6 +30,7 @@ class ServerCall(Generic[Request, Response]):
 
     Attributes:
         peer: the client's address, for the log.
+        metadata: that the client sent; it may hold a token.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ServerCall(Generic[Request, Response]):
     ) -> None:
         self._stream = ServerStream(stream)
         self.peer = self._stream.peer
+        self.metadata = self._stream.metadata
         self._request_type = request_type
         self._codec = codec
         self._loop = loop

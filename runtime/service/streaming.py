@@ -4,6 +4,7 @@ from ..errors import MillraceError
 from ..session import Runtime
 from ..wire import StreamInit, StreamRequest, StreamResponse
 from ..wire.conversion import error_message, limits_of
+from .authentication import token_digest
 from .call_errors import RequestError, progress_of_failure, reportable_error
 from .planning import plan_of
 from .server_state import ServerState
@@ -30,7 +31,10 @@ class StreamingService:
                 raise RequestError("init has no manifest; say the pipeline to run")
             plan = await plan_of(self._runtime, init.manifest)
             async with self._runtime.open_session(
-                plan, resource_limits=limits_of(init.resource_limits)
+                plan,
+                resource_limits=limits_of(init.resource_limits),
+                peer=call.peer,
+                owner=token_digest(call.metadata),
             ) as session:
                 run = StreamRun(call, session, init, self._server_state)
                 await run.run()

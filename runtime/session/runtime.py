@@ -95,11 +95,22 @@ class Runtime:
 
     @asynccontextmanager
     async def open_session(
-        self, manifest: ManifestSource | Plan, *, resource_limits: ResourceLimits = _UNLIMITED
+        self,
+        manifest: ManifestSource | Plan,
+        *,
+        resource_limits: ResourceLimits = _UNLIMITED,
+        peer: str = "",
+        owner: bytes | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan, a manifest, or what says one, as long as the block lasts.
 
         Leaving the block before the end of the stream cancels what still runs.
+
+        Args:
+            manifest: what to run.
+            resource_limits: what the session may use.
+            peer: the address of the client that it is for; empty for none.
+            owner: a digest of that client's token; None for none.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -121,6 +132,7 @@ class Runtime:
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
                 session = Session(session_id, plan, executors, domain, bounds)
+                session.peer, session.owner = peer, owner
                 self._sessions[session_id] = session
                 async with session.run():
                     yield session

@@ -1,5 +1,6 @@
 """A session: one nursery that holds every actor of a pipeline."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -14,6 +15,7 @@ from ..errors import (
     LimitError,
     MillraceError,
     NodeError,
+    SessionKilledError,
     sole_error,
 )
 from ..events import InitProgress, Result
@@ -49,6 +51,9 @@ class Session(SessionControl):
         plan: what runs where, and why.
         state: where the session is in its life.
         limits: what it may use.
+        peer: the address of the client that it is for; empty for none.
+        owner: a digest of that client's token; None for none.
+        opened_at: when it was opened, in seconds since 1970.
     """
 
     def __init__(
@@ -63,6 +68,9 @@ class Session(SessionControl):
         self.plan = plan
         self.limits = limits = bounds.limits
         self.state = SessionState.INITIALIZING
+        self.peer = ""
+        self.owner: bytes | None = None
+        self.opened_at = time.time()
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
@@ -318,6 +326,10 @@ class Session(SessionControl):
         self.state = SessionState.READY
         self._progress_in.close()
         self._ready.set()
+
+    def kill(self, reason: str) -> None:
+        """End the session with an error that its client receives."""
+        self._fail(SessionKilledError(reason))
 
     def _fail(self, error: MillraceError) -> None:
         if self._error is None and self.state is not SessionState.TERMINATED:

@@ -33,6 +33,9 @@ from .services import (
     HEALTH_CHECK,
     HEALTH_SERVICE,
     HEALTH_WATCH,
+    KILL_SESSION,
+    LIST_SESSIONS,
+    OPERATIONS_SERVICE,
     PROTOCOL_VERSION,
     REFLECTION_INFO,
     REFLECTION_SERVICE,
@@ -40,6 +43,7 @@ from .services import (
     REFLECTION_V1ALPHA_SERVICE,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
+    WATCH_ITEMS,
 )
 from .tokens import AUTHORIZATION, authorization_value, token_of
 
@@ -141,6 +145,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "WATCH_ITEMS",
+    "OPERATIONS_SERVICE",
+    "LIST_SESSIONS",
+    "KILL_SESSION",
     "ATTACH",
     "AUTHORIZATION",
     "Attached",

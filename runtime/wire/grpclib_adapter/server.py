@@ -152,6 +152,7 @@ class ServerStream:
 
     Attributes:
         peer: the client's address, for the log.
+        metadata: that the client sent.
         buffer: of `ServerProtocol.make_buffer`.
         writer: sends messages.
     """
@@ -160,6 +161,7 @@ class ServerStream:
         self._stream = stream
         self._http2_stream = stream._stream
         self.buffer: Any = self._http2_stream.buffer
+        self.metadata: Mapping[str, str | bytes] = stream.metadata or {}
         address = stream.peer.addr()
         self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
         self.writer = FrameWriter(self._http2_stream)

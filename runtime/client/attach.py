@@ -1,0 +1,37 @@
+"""An attach to a session on a server."""
+
+from ..wire import ControlEvent, ControlFrame
+from .bridge import Bridge
+from .call import ClientCall
+
+
+class RemoteAttach:
+    """An attach to a session: send frames and receive events, also at the same time."""
+
+    def __init__(self, call: ClientCall[ControlEvent], bridge: Bridge) -> None:
+        self._call = call
+        self._bridge = bridge
+
+    async def send(self, frame: ControlFrame) -> None:
+        """Send a frame; wait while the server takes none.
+
+        Raises:
+            MillraceError: the call has ended.
+        """
+        await self._bridge.run(self._call.send, self._call.encode(frame))
+
+    async def receive(self) -> ControlEvent | None:
+        """Return the next event; None at the end.
+
+        Raises:
+            MillraceError: the call failed; there is no such session, or no right to it.
+        """
+        return await self._bridge.run(self._call.receive)
+
+    async def close(self) -> None:
+        """Half-close: the server ends the attach, and leaves the session.
+
+        Raises:
+            MillraceError: the call has ended.
+        """
+        await self._bridge.run(self._call.end)

@@ -1,0 +1,139 @@
+"""Operations: what the server's operator sees and does."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import trio
+from grpclib.const import Status
+
+from ..errors import MillraceError
+from ..recording import FeedItem, Side, open_feed
+from ..session import Runtime, Session
+from ..wire.codec import Codec
+from ..wire.operations import (
+    KillSessionRequest,
+    KillSessionResponse,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    NodeInfo,
+    SessionInfo,
+    WatchedItem,
+    WatchItemsRequest,
+    WatchItemsResponse,
+    WatchMetadata,
+)
+from .call_errors import CallError
+from .server_call import ServerCall
+from .server_state import ServerState
+
+_BATCH: Final = 64
+_MOST_SHOWN: Final = 80
+
+
+class OperationsService:
+    """Answers ListSessions, KillSession and WatchItems; `Authentication` checks the tokens."""
+
+    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
+        self._runtime = runtime
+        self._server_state = server_state
+        self._codec = Codec()
+
+    async def list_sessions(
+        self, call: ServerCall[ListSessionsRequest, ListSessionsResponse]
+    ) -> None:
+        """List the sessions that are open, the oldest first."""
+        await call.receive()
+        sessions = sorted(self._runtime.sessions.values(), key=lambda each: each.opened_at)
+        for session in sessions:
+            session.refresh_statistics()
+        await call.send(ListSessionsResponse(sessions=list(map(_session_info, sessions))))
+
+    async def kill_session(self, call: ServerCall[KillSessionRequest, KillSessionResponse]) -> None:
+        """End a session.
+
+        Raises:
+            CallError: no such session is open.
+        """
+        request = await call.receive()
+        session = self._session(request.session_id if request else "")
+        session.kill(request.reason if request else "")
+        await call.send(KillSessionResponse())
+
+    async def watch_items(self, call: ServerCall[WatchItemsRequest, WatchItemsResponse]) -> None:
+        """Send the items of a session until it ends.
+
+        Raises:
+            CallError: no such session is open, or it has no such node.
+        """
+        request = await call.receive()
+        session = self._session(request.session_id if request else "")
+        nodes = list(request.nodes) if request and request.nodes else None
+        try:
+            async with self._stopped_with_server(), open_feed(session, nodes) as feed:
+                began = WatchMetadata(entries=feed.begin_metadata())
+                await call.send(WatchItemsResponse(began=began))
+                while batch := await feed.take(_BATCH):
+                    await call.send(*self._messages(batch))
+                ended = WatchMetadata(entries=feed.end_metadata())
+                await call.send(WatchItemsResponse(ended=ended))
+        except MillraceError as error:
+            raise CallError(Status.INVALID_ARGUMENT, str(error)) from error
+
+    def _messages(self, batch: Iterable[FeedItem]) -> Iterable[WatchItemsResponse]:
+        for item in batch:
+            watched = WatchedItem(
+                node_id=item.node_id,
+                is_input=item.side is Side.INPUT,
+                chunk=self._codec.encode(item.chunk()),
+                time_ns=item.time_ns,
+                entered_ns=item.entered_ns,
+            )
+            yield WatchItemsResponse(item=watched)
+
+    def _session(self, session_id: str) -> Session:
+        session = self._runtime.sessions.get(session_id)
+        if session is None:
+            shown = repr(session_id[:_MOST_SHOWN])
+            raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
+        return session
+
+    @asynccontextmanager
+    async def _stopped_with_server(self) -> AsyncIterator[None]:
+        async def stop(scope: trio.CancelScope) -> None:
+            await self._server_state.stopping.wait()
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop, nursery.cancel_scope)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+def _session_info(session: Session) -> SessionInfo:
+    statistics: Any = session.statistics()
+    processes = session.processes()
+    nodes = [
+        NodeInfo(
+            node_id=str(node.node_id),
+            node_type=node.node_type.name,
+            executor=node.executor,
+            process_id=processes.get(str(node.node_id), 0),
+            items_in=statistics[node.node_id].items_in,
+            items_out=statistics[node.node_id].items_out,
+            p50_ms=1000 * statistics[node.node_id].processing.quantile(0.5),
+            p99_ms=1000 * statistics[node.node_id].processing.quantile(0.99),
+            state=session.bus.state_of(str(node.node_id)).value,
+        )
+        for node in session.plan.nodes
+    ]
+    return SessionInfo(
+        session_id=session.id,
+        pipeline=session.plan.manifest.metadata.name,
+        state=session.state.value,
+        peer=session.peer,
+        opened_ms=round(1000 * session.opened_at),
+        nodes=nodes,
+        waiting_items=session.waiting(),
+        dropped_items=session.dropped(),
+    )
