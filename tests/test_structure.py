@@ -1,6 +1,7 @@
 """The structure of the source: arrows between rooms, public names, and seams of one room."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,15 @@ def test_rooms_import_only_the_rooms_that_they_may() -> None:
 def test_every_allowed_arrow_is_in_use() -> None:
     allowed = {(room, other) for room, others in ARROWS.items() for other in others}
     assert allowed - arrows() == set()
+
+
+def test_the_architecture_page_has_every_room_and_every_arrow() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .* \|(.*)\|$", page, re.MULTILINE)
+    assert {room: set(re.findall(r"\w+", arrows)) for room, arrows in rows} == {
+        **{room: set[str]() for room in FOR_EVERYBODY},
+        **ARROWS,
+    }, "docs/architecture.md: the table of the module map differs from ARROWS"
 
 
 def test_no_rooms_import_each_other_in_a_circle() -> None:

@@ -1,4 +1,4 @@
-"""What the written pages state of the repository is true: paths, the module map, their length."""
+"""What the written pages state of the repository is true: paths, links, length."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import PAGES, ROOT
-from tests.test_structure import ARROWS, FOR_EVERYBODY
 
 _PATH = re.compile(r"`((?:actors|docs|proto|runtime|tests)/[\w./-]*)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]+)?\)")
@@ -21,15 +20,6 @@ def test_paths_and_links_of_a_page_exist(page: Path) -> None:
     links = (link for link in _LINK.findall(text) if not link.endswith(_GENERATED))
     missing += [link for link in links if not (page.parent / link).exists()]
     assert missing == []
-
-
-def test_the_module_map_has_every_room_and_every_arrow() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| .* \|(.*)\|$", page, re.MULTILINE)
-    assert {room: set(re.findall(r"\w+", arrows)) for room, arrows in rows} == {
-        **{room: set[str]() for room in FOR_EVERYBODY},
-        **ARROWS,
-    }
 
 
 def test_the_readme_is_short() -> None:
