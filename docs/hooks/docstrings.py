@@ -1,4 +1,4 @@
-"""Show the examples of docstrings as code: `>>>` lines, and what follows `Example:`."""
+"""Marks the examples of docstrings as code: `>>>` lines, and the text below `Example:`."""
 
 import re
 import textwrap
@@ -11,7 +11,7 @@ _EXAMPLE: Final = re.compile(r"^Example:\n((?:    .*\n?|\n)+)", re.MULTILINE)
 
 
 class ExamplesAsCode(griffe.Extension):
-    """Fences the examples, which Markdown would take for quotations or paragraphs."""
+    """Puts fences around the examples, which Markdown would read as quotations or paragraphs."""
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Rewrite all docstrings of a package."""
@@ -19,7 +19,7 @@ class ExamplesAsCode(griffe.Extension):
 
 
 def rewrite(found: griffe.Object) -> None:
-    """Rewrite the docstrings of an object and of everything in it."""
+    """Rewrite the docstrings of an object and of its members."""
     if found.docstring is not None:
         found.docstring.value = with_fences(found.docstring.value)
     for member in found.members.values():

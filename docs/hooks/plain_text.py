@@ -17,7 +17,7 @@ def entry(name: str, facts: str, meaning: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return plain text as Markdown that shows it as it is; indented lines are code already."""
+    """Return Markdown that shows plain text unchanged; indented lines are code already."""
     lines = text.split("\n")
     return "\n".join(line if line.startswith("    ") else _escaped_line(line) for line in lines)
 

@@ -1,1 +1,1 @@
-"""Measurements, run on demand: `python -m tests.benchmarks [NAME]`. None is part of the tests."""
+"""Benchmarks, run by hand: `python -m tests.benchmarks [NAME]`. The tests do not run them."""

@@ -1,5 +1,6 @@
 """`python -m tests.benchmarks [NAME ...]`: run the named measurements, or all."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -20,18 +21,24 @@ NAMES: Final = (
     "time_to_error",
 )
 
-# They take minutes, or need packages of their own: run by name only.
+# These take minutes or need further packages, so they are run by name only.
 OTHERS: Final = ("peers", "plots")
 
 
 def main() -> int:
-    """Run what was asked for; return the exit status."""
-    asked, known = sys.argv[1:] or list(NAMES), (*NAMES, *OTHERS)
-    for name in asked:
-        if name not in known:
-            print(f"no benchmark {name!r}; there are {', '.join(known)}", file=sys.stderr)
-            return 2
-    for name in asked:
+    """Run the named measurements, or all; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__package__}",
+        description="Measure, print tables, and write JSON files to build/benchmarks.",
+    )
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        choices=[*NAMES, *OTHERS],
+        help=f"by default all of: {', '.join(NAMES)}; by name only: {', '.join(OTHERS)}",
+    )
+    for name in parser.parse_args().names or NAMES:
         run: Callable[[], None] = import_module(f"{__package__}.{name}").main
         run()
     return 0

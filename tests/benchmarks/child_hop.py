@@ -1,8 +1,8 @@
-"""One hop from child to child, against two processes that block on the doorbell.
+"""One hop between two node processes, against two processes that block on the doorbell.
 
-Where both share a core, a hop is a change of processes; else it is a core that has to be woken from
-its sleep, which takes twice as long. The kernel changes its mind between runs, so producer and
-consumer are kept on two cores, in the pipeline as well as in the floor.
+If both share a core, a hop is a switch of processes; otherwise a sleeping core must wake up, which
+takes twice as long. The kernel decides differently between runs, so producer and consumer are
+pinned to two cores, in the pipeline as well as in the floor.
 """
 
 import os
@@ -30,7 +30,7 @@ CASES: dict[str, dict[str, int]] = {
     "1 MB": {"size": 2**20},
     "10 MB": {"size": LARGE},
     "10 MB, loaned": {"size": LARGE, "loan": True},
-    # Filling 10 MB leaves nothing else in the caches: the same work of the actor, a small payload.
+    # Filling 10 MB evicts the caches, so the small payload is measured after the same work.
     "1 KB, loaned, after 10 MB of scratch": {"size": 1024, "loan": True, "scratch": LARGE},
 }
 FLOOR = "floor, 640 B"
@@ -41,7 +41,7 @@ LEFT = "640 B, left to the kernel"
 async def open_hop(
     runtime: Runtime, stack: AsyncExitStack, params: Mapping[str, object]
 ) -> Session:
-    """Open a pipeline of two children."""
+    """Open a pipeline of two node processes."""
     pipeline = manifest(
         {"stamp": ("Stamp", params), "age": "Age"},
         ["stamp > age"],
@@ -100,7 +100,7 @@ async def measure() -> None:
             LEFT: hops(session, ROUNDS, os.sched_getaffinity(0)),
         }
         times = await in_turns(pinned | left, TURNS)
-    title = "Child to child, from one core to another, synchronous actors"
+    title = "Node process to node process, from one core to another, synchronous actors"
     report = Report("child_hop", title, COLUMNS)
     add_rows(report, {name: times[name] for name in pinned}, FLOOR)
     add_rows(report, {name: times[name] for name in left}, LEFT_FLOOR)

@@ -1,4 +1,4 @@
-"""Server to child to server, against iceoryx2 and a doorbell in trio at both ends."""
+"""Server to node process to server, against iceoryx2 and a doorbell with trio at both ends."""
 
 import time
 from contextlib import AsyncExitStack
@@ -22,7 +22,7 @@ PIPELINES = {"synchronous actor": "PassThrough", "async actor": "AsyncPassThroug
 
 
 def round_trips(session: Session, size: int, rounds: int, warm: int = 0) -> Batch:
-    """Return a batch of round trips, one at a time, after some that do not count."""
+    """Return a batch of round trips, one at a time, after some warm-up rounds."""
     item = Binary(np.zeros(size, np.uint8))
 
     async def run() -> list[float]:
@@ -48,7 +48,7 @@ async def measure() -> None:
             await session.wait_ready()
             batches[name] = round_trips(session, SIZE, ROUNDS)
         times = await in_turns(batches, TURNS)
-    report = Report("child_round_trip", "Server to child to server, 1 KB", COLUMNS)
+    report = Report("child_round_trip", "Server to node process to server, 1 KB", COLUMNS)
     add_rows(report, times, FLOOR)
     report.show()
 

@@ -25,7 +25,7 @@ from .report import print_table
 SIZES: Final = {"640 B": 640, "64 KB": 64 * 1024, "1 MB": 1024 * 1024}
 ROUNDS: Final = 100
 CALLS_PER_TURN: Final = 20
-"""So that neither the clock counts, nor what the contender before has left in the caches."""
+"""Long enough that neither the clock nor the caches of the previous codec matter."""
 
 Operation = Callable[[], object]
 
@@ -44,7 +44,7 @@ def audio(size: int) -> DataBuffer:
 
 
 def messages(size: int) -> dict[str, StreamRequest | StreamResponse]:
-    """Return what a client sends for one chunk, and what it gets."""
+    """Return the request and the response of one chunk."""
     chunk = DataChunk(
         node_id="echo", buffer=audio(size), sequence=300, timestamp_ms=1_700_000_000_000
     )
@@ -71,7 +71,7 @@ def official_classes() -> dict[str, Any]:
 
 
 def contenders(name: str, message: Any) -> Iterator[tuple[str, dict[str, Operation]]]:
-    """Give each measurement of a message, and who does it how."""
+    """Yield each measurement of a message, with one function per codec."""
     codec = Codec(StreamRequest, StreamResponse)
     ours, theirs, data = type(message), official_classes()[name], bytes(message)
     official = theirs.FromString(data)
@@ -96,7 +96,7 @@ def contenders(name: str, message: Any) -> Iterator[tuple[str, dict[str, Operati
 
 
 def seconds_per_call(operation: Operation) -> float:
-    """Return what one call takes, of a turn of several."""
+    """Return the duration of one call, averaged over a turn."""
     began = time.perf_counter()
     for _ in range(CALLS_PER_TURN):
         operation()
@@ -104,7 +104,7 @@ def seconds_per_call(operation: Operation) -> float:
 
 
 def measure(operations: dict[str, Operation]) -> dict[str, float]:
-    """Return each contender's median in microseconds; they take turns."""
+    """Return each codec's median in microseconds; they take turns."""
     times: dict[str, list[float]] = {name: [] for name in operations}
     for _ in range(ROUNDS):
         for name, operation in operations.items():
@@ -113,7 +113,7 @@ def measure(operations: dict[str, Operation]) -> dict[str, float]:
 
 
 def row(what: str, size: str, median: dict[str, float]) -> tuple[str, ...]:
-    """Return a line of the table: times, and how much faster the codec's are."""
+    """Return a row of the table: times, and the speed-up of our codec."""
 
     def against(name: str) -> str:
         if name not in median:

@@ -1,4 +1,4 @@
-"""C-core clients of raw bytes, the same for our server and for its floor."""
+"""Clients with grpcio that send raw bytes, the same for our server and for its floor."""
 
 import queue
 import subprocess
@@ -29,7 +29,7 @@ UNBOUNDED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 
 
 def init(executor: str) -> bytes:
-    """Return a first request that asks for one PassThrough."""
+    """Return a first request for a pipeline of one PassThrough."""
     settings = MultiprocessConfig(executor_overrides={"echo": executor})
     manifest = PipelineManifest(
         version="v1",
@@ -65,7 +65,7 @@ def audio_chunk(size: int) -> bytes:
 
 
 class EchoStream:
-    """One stream; what comes back is counted, not looked into."""
+    """One stream; responses are counted, not decoded."""
 
     def __init__(self, port: int, path: str) -> None:
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -99,6 +99,6 @@ class EchoStream:
         self._channel.close()
 
     def _wait(self, count: int, size: int) -> None:
-        # Anything shorter is no echo, but figures that the server sends in between.
+        # A shorter message is not an echo but metrics.
         while count:
             count -= len(next(self._responses)) >= size

@@ -1,7 +1,7 @@
 """A client that keeps a server busy: `python -m ... PORT PATH [EXECUTOR]`.
 
-It echoes 10 MB chunks one after the other until its standard input ends. It says "running" when
-the first came back, and at the end how many did a second.
+It echoes 10 MB chunks one after the other until its standard input ends. It prints "running" after
+the first echo, and at the end the number of echoes per second.
 """
 
 import select
@@ -14,7 +14,7 @@ SIZE = 10 * 2**20
 
 
 def is_over() -> bool:
-    """Tell whether the standard input ended."""
+    """Return whether the standard input has ended."""
     return bool(select.select([sys.stdin], [], [], 0)[0])
 
 

@@ -31,7 +31,7 @@ async def opened(start: Any) -> Any:
 
 
 async def cpu_per_chunk(process: psutil.Process, calls: Sequence[Any], message: bytes) -> float:
-    """Send chunks at a steady rate over all streams in turn; return the server's CPU us a chunk."""
+    """Send chunks at a steady rate over all streams in turn; return the server's us per chunk."""
     before, began = process.cpu_times(), time.monotonic()
     count = CHUNKS_A_SECOND * SECONDS
     for number in range(count):

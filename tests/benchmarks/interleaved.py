@@ -1,4 +1,4 @@
-"""Measuring two things in turns, so that what the machine does meanwhile meets both."""
+"""Measures several things in turns, so that other load on the machine affects all of them."""
 
 import json
 import sys
@@ -9,11 +9,11 @@ import trio
 from .report import Report, median, p99
 
 Batch = Callable[[], Awaitable[list[float]]]
-"""Measures once more; returns times in microseconds."""
+"""Measures one batch; returns times in microseconds."""
 
 
 async def in_turns(batches: Mapping[str, Batch], turns: int) -> dict[str, list[list[float]]]:
-    """Run every batch, one after the other, so many times; return the times of each turn."""
+    """Run all batches in turns, this many times; return the times of each turn."""
     times: dict[str, list[list[float]]] = {name: [] for name in batches}
     for _ in range(turns):
         for name, batch in batches.items():

@@ -1,10 +1,9 @@
-"""What one session's 10 MB chunks add to another's chunks of 640 B, in the same server.
+"""The latency that one session's 10 MB chunks add to another session's 640 B chunks.
 
-A stream sends a small chunk every 20 ms and waits for it to come back, through a native node:
-alone, and beside a client in another process that echoes 10 MB, one after the other. That client
-takes its share of the cores and of the memory bus, whoever serves it. What that alone costs is what
-the small stream pays while the 10 MB go through another such server, in a process of its own. The
-last rows are what neighbours do to each other in a grpclib server that only echoes bytes.
+A stream sends a small chunk every 20 ms through a native node and waits for the echo: alone, and
+beside a client in another process that echoes 10 MB chunks one after the other. That client also
+uses cores and memory bandwidth, whichever server it uses; the rows with a second server show this
+share alone. The last rows are the same for a grpclib server that only echoes bytes.
 """
 
 import subprocess
@@ -23,7 +22,7 @@ SIZE = 640
 
 
 class Turn(NamedTuple):
-    """What was measured once.
+    """The result of one turn.
 
     Attributes:
         times: of the small chunks, in milliseconds.

@@ -1,7 +1,7 @@
-"""A pipeline of three processes, against what a user would take instead.
+"""A pipeline of three processes, against alternatives that a user would choose.
 
-Each process hands on what it gets. Here, with Ray and with dora, whoever sends copies it into
-shared memory, four times in a round trip, and whoever receives has a view of it. The queues of
+Each process forwards the payload. Here, with Ray and with dora, every sender copies it into shared
+memory, four times in a round trip, and every receiver has a view of it. The queues of
 multiprocessing pickle it into a pipe and out of it. Ray and dora are measured where they are
 installed: `pip install ray dora-rs dora-rs-cli`.
 """
@@ -19,10 +19,10 @@ from .interleaved import Batch, in_turns, script
 from .report import Report, median
 
 TURNS = 3
-# The processes of ours have slept meanwhile; those of the others are new, and warm up themselves.
+# Our processes were idle in the meantime; those of the others are new and warm up by themselves.
 WARM_ROUNDS = 20
 SIZES = {"1 KB": 1024, "1 MB": 2**20, "10 MB": 10 * 2**20}
-# A script of rivals, and the packages that it imports.
+# Scripts in rivals/, and the packages that each imports.
 PEERS: Mapping[str, tuple[str, Sequence[str]]] = {
     "multiprocessing queues": ("multiprocessing_queues", ()),
     "Ray actors": ("ray_actors", ("ray",)),
@@ -51,7 +51,7 @@ async def measure_size(runtime: Runtime, size: int) -> dict[str, float]:
 
 
 async def measure() -> None:
-    """Measure, and report the times and how many times as long the others take."""
+    """Measure, and report the times and the ratio of the others to ours."""
     figures = {}
     async with open_runtime() as runtime:
         for label, size in SIZES.items():

@@ -1,6 +1,6 @@
-"""What a hop costs against payload size, pipeline length, fan-out and sessions, as pictures.
+"""Pictures of the cost of a hop by payload size, pipeline length, fan-out and sessions.
 
-They need matplotlib: `pip install -e ".[benchmarks]"`. The pictures go to docs/benchmarks.
+They need matplotlib: `pip install -e ".[benchmarks]"`. The pictures are written to docs/benchmarks.
 """
 
 import time
@@ -87,7 +87,7 @@ async def by_length(runtime: Runtime) -> Lines:
 
 
 async def by_readers(runtime: Runtime) -> Lines:
-    """One producer and many readers: until the last has told that it has the item."""
+    """One producer and many readers: until the last reader has reported the item."""
     lines: dict[str, list[float]] = {}
     for place in ("native", "multiprocess"):
         for label, size in {"640 B": FRAME, "10 MB": 10 * 2**20}.items():
@@ -137,7 +137,7 @@ async def one_session(
 
 
 async def pass_through(session: Session, chunks: int) -> None:
-    """Send and receive so many chunks."""
+    """Send and receive this many chunks."""
     item = Binary(np.zeros(FRAME, np.uint8))
     for _ in range(chunks):
         await session.send(item)
@@ -181,7 +181,7 @@ def draw(name: str, title: str, axis: Sequence[int], labels: tuple[str, str], li
 
 
 def least(passes: Sequence[Lines]) -> Lines:
-    """Return for each place the least of several passes: what disturbs only ever adds."""
+    """Return the minimum of several passes for each place, since other load only adds time."""
     return {
         label: [min(figures) for figures in zip(*(lines[label] for lines in passes), strict=True)]
         for label in passes[0]

@@ -1,4 +1,4 @@
-"""What a measurement says: a table for people, and a JSON file with every figure."""
+"""Results of a measurement: a table for people, and a JSON file with every figure."""
 
 import json
 import os
@@ -17,12 +17,12 @@ FOLDER: Final = Path("build/benchmarks")
 
 
 def median(times: Iterable[float]) -> float:
-    """Return the middle one."""
+    """Return the median."""
     return statistics.median(times)
 
 
 def p99(times: Sequence[float]) -> float:
-    """Return what 99 of 100 stay below."""
+    """Return the 99th percentile."""
     return statistics.quantiles(times, n=100)[98]
 
 
@@ -43,7 +43,7 @@ class Report:
     figures: dict[str, object] = field(default_factory=dict)
 
     def add(self, label: str, **figures: float) -> None:
-        """Add a row; each figure stands below the column of its place."""
+        """Add a row; each figure belongs to the column at its position."""
         self.rows.append((label, *(_shown(figure) for figure in figures.values())))
         self.figures[label] = figures
 
@@ -72,7 +72,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 
 def machine() -> str:
-    """Return what the figures were taken on."""
+    """Return a description of the machine and the date."""
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

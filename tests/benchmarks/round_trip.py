@@ -1,4 +1,4 @@
-"""The round trip of one item through native nodes and children, by size."""
+"""The round trip of one item through native nodes and node processes, by size."""
 
 import time
 

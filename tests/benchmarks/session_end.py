@@ -1,4 +1,4 @@
-"""From the end of a session's input to its last process gone."""
+"""Time from the end of a session's input until its last process is gone."""
 
 import time
 
@@ -16,7 +16,7 @@ TARGET_MS = 250
 
 
 async def measure() -> None:
-    """End sessions of 8 children in both ways, and print how long it takes."""
+    """End sessions of 8 node processes in both ways, and print how long it takes."""
     ways: dict[str, list[float]] = {"end of stream": [], "cancelled": []}
     async with open_runtime() as runtime:
         await runtime.warm()
@@ -34,7 +34,7 @@ async def measure() -> None:
                 assert len(psutil.Process().children(recursive=True)) == 1  # the forkserver
     report = Report(
         "session_end",
-        f"A session of 8 children, {ROUNDS} times: its end to the last process gone, in ms",
+        f"A session of 8 node processes, {ROUNDS} times: its end to the last process gone, in ms",
         ("", "median", "longest", "target"),
     )
     for way, times in ways.items():

@@ -1,4 +1,4 @@
-"""A session of 8 child nodes, from opening to ready, against one cold interpreter."""
+"""A session of 8 node processes, from opening to ready, against one cold interpreter."""
 
 import sys
 import time
@@ -31,7 +31,7 @@ async def measure() -> None:
     floor = median(cold)
     report = Report(
         "session_start",
-        f"A session of 8 child nodes, median of {ROUNDS}",
+        f"A session of 8 node processes, median of {ROUNDS}",
         ("", "milliseconds", "ratio"),
     )
     for label, times in (

@@ -1,4 +1,4 @@
-"""Sessions in a row, a third crashed and a third cancelled: what the server has must stay flat.
+"""Sessions in a row, a third crashed and a third cancelled: the server's resources stay constant.
 
 `python -m tests.benchmarks.soak [SESSIONS]` can run for hours; exit status 1 if something grew.
 """
@@ -27,13 +27,13 @@ from .report import print_table
 SESSIONS = 1000
 WARM_UP = 100
 SEED = 7
-# What an allocator keeps for later; a leak of 10 kB a session would be far beyond.
+# Memory that an allocator keeps; a leak of 10 kB per session would exceed it by far.
 SPARE_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the server has, and its forkserver."""
+    """Resources of the server and its forkserver."""
 
     descriptors: int
     threads: int
@@ -44,7 +44,7 @@ class Holdings:
 
 
 def holdings() -> Holdings:
-    """Return what there is now, when everything unused is let go of."""
+    """Return the resources in use after a garbage collection."""
     gc.collect()
     own = psutil.Process()
     (forkserver,) = own.children()
@@ -85,7 +85,7 @@ async def one_session(runtime: Runtime, number: int, chance: random.Random) -> N
 
 
 def grown(before: Holdings, after: Holdings) -> list[str]:
-    """Return the names of what did not stay flat."""
+    """Return the names of the resources that grew."""
     bytes_grown = [
         name
         for name in ("server_bytes", "forkserver_bytes")
@@ -96,7 +96,7 @@ def grown(before: Holdings, after: Holdings) -> list[str]:
 
 
 async def soak(sessions: int) -> list[str]:
-    """Run the sessions; return what did not stay flat."""
+    """Run the sessions; return the names of the resources that grew."""
     chance = random.Random(SEED)
     async with open_runtime(RuntimeConfig(), node_types=SPECIMENS) as runtime:
         for number in range(WARM_UP):
@@ -117,7 +117,7 @@ async def soak(sessions: int) -> list[str]:
 
 
 def main() -> None:
-    """Run as many sessions as the argument says, and exit with what was found."""
+    """Run the number of sessions in the argument, and exit with status 1 if something grew."""
     found = trio.run(soak, int(sys.argv[1]) if len(sys.argv) > 1 else SESSIONS)
     Path(f"/tmp/soak-{os.getpid()}").unlink(missing_ok=True)
     if found:

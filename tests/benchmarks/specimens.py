@@ -1,4 +1,4 @@
-"""Actors that measurements are made with."""
+"""Actors for the measurements."""
 
 import time
 from typing import Any
@@ -9,7 +9,7 @@ from actors import Actor, Binary, Data, Field, Json, Kind, Params
 
 
 class StampParams(Params):
-    """What is sent."""
+    """The payload."""
 
     size: int = Field(640, ge=8, description="in bytes")
     loan: bool = Field(False, description="fill a loaned array, rather than a private one")
@@ -17,7 +17,7 @@ class StampParams(Params):
 
 
 class Stamp(Actor[StampParams]):
-    """Give a payload that begins with the time at which it was finished, for every item."""
+    """Return for every item a payload that begins with the time at which it was complete."""
 
     produces = frozenset({Kind.BINARY})
 
@@ -37,7 +37,7 @@ class Stamp(Actor[StampParams]):
 
 
 class Age(Actor[Params]):
-    """Tell how old each payload is, in nanoseconds, and read none of the rest of it."""
+    """Return the age of each payload in nanoseconds, without reading the rest of it."""
 
     accepts = frozenset({Kind.BINARY})
     produces = frozenset({Kind.JSON})
@@ -48,7 +48,7 @@ class Age(Actor[Params]):
 
 
 class AsyncPassThrough(Actor[Params]):
-    """Hand everything on, from an async hook."""
+    """Return every item unchanged, from an async hook."""
 
     async def process(self, item: Data) -> Data:
         return item

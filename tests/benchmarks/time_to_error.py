@@ -1,4 +1,4 @@
-"""From SIGKILL of a child to the error in the hands of the session's owner."""
+"""Time from SIGKILL of a node process until the session's owner has the error."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ ROUNDS = 20
 
 
 async def measure() -> None:
-    """Kill the middle one of three children, again and again."""
+    """Kill the middle one of three node processes, repeatedly."""
     times = []
     async with open_runtime() as runtime:
         for _ in range(ROUNDS):
@@ -32,7 +32,7 @@ async def measure() -> None:
                 times.append((time.perf_counter() - began) * 1e3)
     report = Report(
         "time_to_error",
-        f"SIGKILL of one of three children, {ROUNDS} times: all gone and the error raised",
+        f"SIGKILL of one of three node processes, {ROUNDS} times: all gone and the error raised",
         ("", "milliseconds"),
     )
     report.add("median", milliseconds=median(times))

@@ -1,13 +1,13 @@
-"""The fenced code blocks of a Markdown page, in their order.
+"""The fenced code blocks of a Markdown page, in order.
 
-A comment on the line before a block says what is special about it:
+A comment on the line before a block marks it:
 
     <!-- background -->       a server: it runs until the end of the page
     <!-- fails: 2 -->         a command that ends with this exit status
-    <!-- output -->           what the block before printed; "..." stands for anything
-    <!-- file: NAME -->       the content of a file, as does `title="NAME"` beside the language
-    <!-- needs: MODULE -->    a command that is left out where this module of JavaScript is missing
-    <!-- elsewhere: WHERE --> not run here, but there
+    <!-- output -->           the output of the previous block; "..." matches anything
+    <!-- file: NAME -->       the content of a file, as `title="NAME"` beside the language
+    <!-- needs: MODULE -->    a command that is skipped if this JavaScript module is not installed
+    <!-- elsewhere: WHERE --> run by the named test instead
 """
 
 import re
@@ -22,7 +22,7 @@ PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob(
 _FENCE: Final = re.compile(r"(?P<indent> *)```(?P<language>[\w+-]*) *(?P<rest>.*)")
 _TITLE: Final = re.compile(r'title="([^"]+)"')
 _MARKER: Final = re.compile(r"\s*<!-- *(\w+)(?:: *(.*?))? *-->\s*")
-# The README's first two blocks, marked for those who run them as a whole.
+# The markers of the README's first two blocks, which other scripts find and run.
 _MARKERS: Final = {"background", "fails", "output", "file", "needs", "elsewhere"}
 _README: Final = {"demo": "tests/demo", "tests": ".ci/run"}
 
@@ -32,11 +32,11 @@ class Block:
     """A code block.
 
     Attributes:
-        place: page and line, for people.
-        language: as the fence says.
-        title: the name of the file that it is the content of; empty if it is none.
-        marker: what is special about it; empty if nothing.
-        detail: what the marker says more.
+        place: page and line, for messages.
+        language: of the fence.
+        title: the name of the file whose content it is; empty if it is not a file.
+        marker: empty if there is none.
+        detail: the text after the marker's colon.
     """
 
     place: str
@@ -53,7 +53,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
 
 
 def blocks_in(lines: list[str], name: str) -> Iterator[Block]:
-    """Yield the code blocks of Markdown text that has a name."""
+    """Yield the code blocks of the lines of a page with this name."""
     number = 0
     while number < len(lines):
         opening = _FENCE.fullmatch(lines[number])

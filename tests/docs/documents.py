@@ -1,4 +1,4 @@
-"""Checks of the blocks that are no program: what they configure must exist."""
+"""Checks of blocks that are not programs: the things that they configure must exist."""
 
 import configparser
 import json
@@ -30,11 +30,11 @@ _UNIT_KEYS: Final = {
 
 
 def check_document(value: object) -> None:
-    """Check a manifest as a server would; other JSON and YAML is what it is."""
+    """Check a manifest as a server would; other JSON and YAML is not checked further."""
     if not isinstance(value, Mapping) or "nodes" not in value:
         return
     manifest = manifest_from(value)
-    # Node types that the page itself defines are checked where it runs them.
+    # Node types that the page itself defines are checked when the page runs them.
     if {node.node_type for node in manifest.nodes} <= {entry.name for entry in CATALOGUE}:
         trio.run(_plan, manifest)
 
@@ -45,12 +45,12 @@ async def _plan(manifest: Manifest) -> None:
 
 
 def check_python(text: str) -> None:
-    """Check a file that something else of the page imports or runs."""
+    """Check a file that another block of the page imports or runs."""
     compile(text, "a file of the page", "exec")
 
 
 def check_script(text: str) -> None:
-    """Check JavaScript that something else of the page runs."""
+    """Check JavaScript that another block of the page runs."""
     node = shutil.which("node")
     if node is not None:
         done = subprocess.run([node, "--check", "-"], input=text, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Someone who follows a page: writes its files, types its commands, in one folder."""
+"""A reader who follows a page: writes its files and runs its commands, in one folder."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.docs.documents import CHECKS
 HERE: Final = Path(__file__).parent
 _PORT: Final = "50051"
 _SECONDS: Final = 120.0
-# The tests' own environment takes the place of the one that a reader makes.
+# The environment of the tests replaces the one that a reader makes.
 _MAKES_ENVIRONMENT: Final = re.compile(
     r"python3 -m venv [^&\n]*?(?= *(&&|$))|(\. |source )\S*bin/activate|(\S*/)?pip install [^&\n]*"
     r"|npm install [^&\n]*",
@@ -28,7 +28,7 @@ _MAKES_ENVIRONMENT: Final = re.compile(
 
 
 class Reader:
-    """Follows one page; a context manager that ends what the page has started.
+    """Follows one page; a context manager that ends the servers of the page.
 
     Attributes:
         folder: where the page's files are written and its commands run, at first.
@@ -55,10 +55,10 @@ class Reader:
         assert not any(statuses), f"a server ended with {statuses}"
 
     def follow(self, block: Block) -> None:
-        """Do what a block says."""
+        """Follow one block."""
         text = block.text.replace(_PORT, str(self._port))
         if block.marker == "elsewhere":
-            assert block.detail, "say where it is run"
+            assert block.detail, "the marker needs the place where the block is run"
         elif block.marker == "output":
             self._compare(text)
         elif block.marker == "needs" and not self._has_module(block.detail):
@@ -76,7 +76,7 @@ class Reader:
             CHECKS[block.language](text)
 
     def finish(self) -> None:
-        """Run the page's tests, all at once: starting pytest is what takes long."""
+        """Run the page's tests, all at once, because starting pytest takes most of the time."""
         tests, self._tests = self._tests, []
         if tests:
             self._type(f"pytest -q {' '.join(tests)}")
@@ -121,7 +121,7 @@ class Reader:
         assert shell.returncode == expected, f"exit status {shell.returncode}\n{self._printed}"
 
     def _remembering(self, command: str) -> str:
-        """Return a command that goes on where the one before has left its shell."""
+        """Return a command that continues in the folder and variables of the previous one."""
         folder, variables = self._state / "folder", self._state / "variables"
         return (
             f"[ ! -f {variables} ] || . {variables}\n"
@@ -168,7 +168,7 @@ class Reader:
         }
 
     def _has_module(self, name: str) -> bool:
-        """Return whether JavaScript can be run that needs a module."""
+        """Return whether JavaScript that needs this module can be run."""
         find = ["node", "-e", f"require.resolve({name!r})"]
         with suppress(FileNotFoundError):
             return subprocess.run(find, capture_output=True).returncode == 0
@@ -183,10 +183,10 @@ class Reader:
 
 
 def _output_of(process: "subprocess.Popen[str]") -> str:
-    """Wait for a command, and return what it prints; one that never ends is killed with all of its.
+    """Wait for a command, and return its output; after a time limit, kill its process group.
 
     Raises:
-        AssertionError: it never ends.
+        AssertionError: it did not end in time.
     """
     try:
         return process.communicate(timeout=_SECONDS)[0] or ""
@@ -197,7 +197,7 @@ def _output_of(process: "subprocess.Popen[str]") -> str:
 
 
 def write_recording(path: Path) -> None:
-    """Write half a second of a tone, for a page that uses a recording of the reader's."""
+    """Write half a second of a tone, for pages that use a recording of the reader's own."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -207,7 +207,7 @@ def write_recording(path: Path) -> None:
 
 
 def _squeezed(text: str) -> str:
-    """Return text with one blank for any number: tables are as wide as the terminal."""
+    """Return text with single blanks, because tables are as wide as the terminal."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""Every code block of the README and of docs/ does what it says."""
+"""Every code block of the README, CONTRIBUTING and docs/ works as shown."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PAGES_WITH_CODE = [page for page in PAGES if any(blocks_of(page))]
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_reader_who_follows_a_page_gets_what_it_says(page: Path, tmp_path: Path) -> None:
+def test_following_a_page_gives_the_output_that_it_shows(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     with Reader(folder) as reader:
@@ -57,7 +57,7 @@ def follow(folder: Path, *blocks: tuple[str, str, str]) -> None:
 def test_a_block_that_does_not_work_is_found(
     blocks: list[tuple[str, str, str]], tmp_path: Path
 ) -> None:
-    with pytest.raises(Exception):  # noqa: B017, PT011 (whatever it is, the test would fail)
+    with pytest.raises(Exception):  # noqa: B017, PT011 (any exception would fail the test)
         follow(tmp_path / "folder", *blocks)
 
 
@@ -66,11 +66,11 @@ def test_a_marker_that_does_not_exist_is_found() -> None:
         list(blocks_in(["<!-- outptu -->", "```text", "```"], "here"))
 
 
-def test_a_page_goes_on_where_its_last_block_has_left_the_shell(tmp_path: Path) -> None:
+def test_a_block_continues_in_the_shell_of_the_previous_one(tmp_path: Path) -> None:
     follow(
         tmp_path / "folder",
         ("sh", "", "mkdir a && cd a && export WORD=hello"),
-        ("python", "file: said.py", "print(1 + 1)\n"),
-        ("sh", "", "echo $WORD from ${PWD##*/}; python said.py"),
+        ("python", "file: sum.py", "print(1 + 1)\n"),
+        ("sh", "", "echo $WORD from ${PWD##*/}; python sum.py"),
         ("text", "output", "hello from a\n2"),
     )

@@ -1,1 +1,1 @@
-"""Floors: what the parts alone cost. Each is a little script that uses nothing of the product."""
+"""Floors: the cost of the parts alone. Each is a small script that uses nothing of Millrace."""

@@ -1,4 +1,4 @@
-"""The few lines of iceoryx2 that a script needs."""
+"""The calls of iceoryx2 that a script needs."""
 
 import ctypes
 import shutil

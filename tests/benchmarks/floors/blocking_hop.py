@@ -1,12 +1,11 @@
 """Two processes that block on the doorbell, without an event loop: one way, from one to the other.
 
 `python -m ... [BYTES] [ROUNDS] [CORE CORE]` prints the time of every hop in microseconds, as JSON:
-from the
-moment the first process has its payload to the moment the second can read it.
+from the moment the first process has its payload to the moment the second can read it.
 
-A third process, this one, is what the inlet and the outlet are in a pipeline: it sends an item to
+A third process, this one, takes the part of inlet and outlet of a pipeline: it sends an item to
 the first, and waits in trio for the answer of the second. So both sleep as long between two hops,
-and find the processor's caches as much in use by others, as the nodes of a pipeline do.
+and share the processor's caches as much, as the nodes of a pipeline do.
 
 With two cores given, the first process and this one stay on the one, the second on the other.
 """
@@ -27,7 +26,7 @@ WARM_ROUNDS = 100
 
 
 def produce(prefix: str, size: int, ear: socket.socket, bell: socket.socket) -> None:
-    """Be the first process: for every item, publish a payload with the time in it."""
+    """Run the first process: for every item, publish a payload with the time in it."""
     ends = Ends(prefix, publish="hop", subscribe="ask")
     payload = np.zeros(max(size, 8), np.uint8)
     stamp = payload[:8].view(np.uint64)
@@ -40,7 +39,7 @@ def produce(prefix: str, size: int, ear: socket.socket, bell: socket.socket) -> 
 
 
 def consume(prefix: str, ear: socket.socket, bell: socket.socket) -> None:
-    """Be the second process: publish how old each payload is."""
+    """Run the second process: publish how old each payload is."""
     ends = Ends(prefix, publish="tell", subscribe="hop")
     bell.send(b".")
     answer = np.zeros(8, np.uint8)
@@ -53,7 +52,7 @@ def consume(prefix: str, ear: socket.socket, bell: socket.socket) -> None:
 
 
 async def pace(prefix: str, bell: socket.socket, ear: socket.socket, rounds: int) -> list[float]:
-    """Be the third: ask for one hop after the other; return the microseconds of each."""
+    """Run the third process: request one hop after the other; return the microseconds of each."""
     ends = Ends(prefix, publish="ask", subscribe="tell")
     times = []
     question = np.zeros(8, np.uint8)

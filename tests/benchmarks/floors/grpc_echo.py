@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 
 class RawCodec(CodecBase):
-    """Bytes as they are."""
+    """Passes bytes unchanged."""
 
     __content_subtype__ = "proto"
 
@@ -29,7 +29,7 @@ class RawCodec(CodecBase):
 
 
 class Echo:
-    """Sends back what comes."""
+    """Echoes every message."""
 
     async def echo(self, stream: "Stream[bytes, bytes]") -> None:
         """Send each message back."""

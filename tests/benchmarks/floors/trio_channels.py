@@ -23,7 +23,7 @@ class Chain:
         self.outlet = receiving
 
     async def round_trip(self, item: object) -> float:
-        """Return the seconds that one item takes."""
+        """Return the seconds of one round trip."""
         began = time.perf_counter()
         await self.inlet.send(item)
         await self.outlet.receive()
@@ -33,7 +33,7 @@ class Chain:
 async def pass_on(
     receiving: trio.MemoryReceiveChannel[object], sending: trio.MemorySendChannel[object]
 ) -> None:
-    """Be one task of the chain."""
+    """Run one task of the chain."""
     async for item in receiving:
         await sending.send(item)
 

@@ -18,7 +18,7 @@ WARM_ROUNDS = 100
 
 
 async def receive(ends: Ends, bell: socket.socket) -> object:
-    """Wait for the bell until there is a sample."""
+    """Wait on the doorbell until there is a sample."""
     while True:
         array = ends.receive()
         if array is not None:
@@ -33,7 +33,7 @@ async def receive(ends: Ends, bell: socket.socket) -> object:
 
 
 async def echo(prefix: str, bell: socket.socket) -> None:
-    """Be the child."""
+    """Run the child process."""
     ends = Ends(prefix, publish="back", subscribe="there")
     bell.send(b".")
     try:
@@ -45,7 +45,7 @@ async def echo(prefix: str, bell: socket.socket) -> None:
 
 
 async def ask(prefix: str, bell: socket.socket, size: int, rounds: int) -> list[float]:
-    """Be the server; return the microseconds of every round."""
+    """Run the server process; return the microseconds of every round."""
     ends = Ends(prefix, publish="there", subscribe="back")
     payload = np.zeros(size, np.uint8)
     await trio.lowlevel.wait_readable(bell)

@@ -14,19 +14,19 @@ WARM_ROUNDS = 5
 
 
 def hand_on(node: Node) -> None:
-    """Send on whatever comes, until the input ends."""
+    """Forward every message until the input ends."""
     for event in node:
         if event["type"] == "INPUT":
             node.send_output("out", event["value"])
 
 
 def received(node: Node) -> Any:
-    """Return what comes next."""
+    """Return the next message."""
     return next(event["value"] for event in node if event["type"] == "INPUT")
 
 
 def measure(node: Node, size: int, rounds: int, file: Path) -> None:
-    """Send and wait for it to come back, again and again; write the microseconds to a file."""
+    """Send and wait for the echo, repeatedly; write the microseconds to a file."""
     payload = pa.array(np.zeros(size, np.uint8))
     times = []
     for _ in range(WARM_ROUNDS + rounds):
@@ -40,7 +40,7 @@ def measure(node: Node, size: int, rounds: int, file: Path) -> None:
 
 
 def main(role: str, *arguments: str) -> None:
-    """Be one node."""
+    """Run one node."""
     node = Node()
     if role == "hand_on":
         hand_on(node)

@@ -1,4 +1,4 @@
-"""A Ray of its own, with actors that hand on what they get."""
+"""A Ray instance of its own, with actors that return their payload."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# Before ray is imported, which reads it then.
+# Ray reads this when it is imported.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 import psutil
@@ -22,7 +22,7 @@ class HandOn:
     """One actor."""
 
     def call(self, array: Any) -> Any:
-        """Return what came."""
+        """Return the payload."""
         return array
 
 

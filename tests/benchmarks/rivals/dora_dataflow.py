@@ -1,9 +1,9 @@
 """Three nodes of a dora dataflow, between a node that sends and the same node, which receives.
 
-From 4 KiB up, dora's nodes publish through shared memory. The payload is copied into a node's own
-pool by the sender and by every node for the one after it; whoever gets it has a view. What finds
-no place in the pool takes a way through the daemon, twenty times as slow at 10 MB: hence the pools
-below are larger than dora's default.
+From 4 KiB up, dora's nodes publish through shared memory. The sender and every node copy the
+payload into their own pool for the next node, which has a view. A message that does not fit into
+the pool goes through the daemon, twenty times as slow at 10 MB: hence the pools below are larger
+than dora's default.
 """
 
 import json

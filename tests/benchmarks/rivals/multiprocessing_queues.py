@@ -14,7 +14,7 @@ WARM_ROUNDS = 5
 
 
 def hand_on(incoming: "Queue[Any]", outgoing: "Queue[Any]") -> None:
-    """Be one process."""
+    """Run one process."""
     while (array := incoming.get()) is not None:
         outgoing.put(array)
 

@@ -1,7 +1,7 @@
 """Three actors of Ray, called one after the other.
 
-The payload stays in the object store. It is copied in by the caller and by every actor for the
-one after it; whoever gets it has a view of the store.
+The payload stays in the object store. The caller and every actor copy it in for the next one,
+which has a view of the store.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Three actors of Ray in a compiled graph, whose channels are made once.
 
 A channel is a few slots of shared memory. The payload is copied into one by the caller and by
-every actor; whoever gets it has a view. A slot is written again only when no view of it is left.
+every actor; the receiver has a view. A slot is written again only when no view of it is left.
 """
 
 import json
@@ -15,9 +15,9 @@ from ray.dag.context import DAGContext
 
 from ._ray_node import actors
 
-# So many that every slot was written once.
+# Enough to write every slot once.
 WARM_ROUNDS = 20
-# Of a slot, beside the payload. What does not fit makes every channel anew, in the first rounds.
+# Bytes of a slot beside the payload. A message that does not fit recreates every channel.
 HEADROOM_BYTES = 64 * 1024
 # Ray 2.60 does not always wake an actor to say that its channels are closed; it then kills it.
 TEARDOWN_SECONDS = 1
