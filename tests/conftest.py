@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
-from runtime.config import Files
+from runtime.config import Files, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
@@ -63,13 +63,18 @@ def runtime_with(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
 
 
 def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
-    """Return a function that opens a runtime on a warm forkserver, with the specimens."""
+    """Return a function that opens a runtime on a warm forkserver, with the specimens.
+
+    Manifests may run any node type natively, so that tests can compare both places.
+    """
 
     @asynccontextmanager
     async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:
+        tests = Origin(Source.CODE, "tests")
+        config = with_value(config, "routing.native_override_types", ["*"], tests)
         factory = ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
         return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": factory})
 

@@ -53,6 +53,11 @@ class NodeType:
     origin: str = _APPLICATION
 
     @property
+    def is_of_application(self) -> bool:
+        """Whether the application brings the type, as in `open_runtime(node_types=...)`."""
+        return self.origin == _APPLICATION
+
+    @property
     def is_importable(self) -> bool:
         """Whether another process can import the class: not one that a notebook defines."""
         return is_importable(self.target)

@@ -1,10 +1,11 @@
 """The settings and node types that a command works with, and the plans made with them."""
 
+import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..catalogue import Catalogue, build_catalogue, is_target
@@ -41,6 +42,12 @@ class Workspace:
             describer=self.describer,
         )
 
+    def with_any_override(self) -> "Workspace":
+        """Return the same, with permission to run any node natively: the manifest is local."""
+        origin = Origin(Source.COMMAND_LINE, "a manifest of a local command")
+        config = with_value(self.config, "routing.native_override_types", ["*"], origin)
+        return replace(self, config=config)
+
 
 @contextmanager
 def open_workspace(settings: Path | None, sources: Iterable[str] | None) -> Iterator[Workspace]:
@@ -61,6 +68,7 @@ def open_workspace(settings: Path | None, sources: Iterable[str] | None) -> Iter
     config = _with_sources(load_config(settings), sources or ())
     with open_describer() as describer:
         catalogue = build_catalogue(config, found=discover(config, describer))
+        config = _with_native_overrides(config, catalogue, tuple(sources or ()))
         yield Workspace(config, catalogue, describer)
 
 
@@ -85,6 +93,24 @@ def _with_sources(config: RuntimeConfig, sources: Iterable[str]) -> RuntimeConfi
         origin = _added_to(config.catalogue, "paths")
         config = with_value(config, "catalogue.paths", [*config.catalogue.paths, *paths], origin)
     return config
+
+
+def _with_native_overrides(
+    config: RuntimeConfig, catalogue: Catalogue, sources: Collection[str]
+) -> RuntimeConfig:
+    """Return settings that let a manifest run natively the node types that --nodes names.
+
+    The person who types the command brings these types, and so decides about them.
+    """
+    # The origin of a type is the path in which it was found.
+    origins = {str(Path(source)) for source in sources}
+    names = [node_type.name for node_type in catalogue if node_type.origin in origins]
+    names += [source.partition("=")[0] for source in sources if "=" in source]
+    if not names:
+        return config
+    key = "native_override_types"
+    types = [*config.routing.native_override_types, *map(glob.escape, names)]
+    return with_value(config, f"routing.{key}", types, _added_to(config.routing, key))
 
 
 def _added_to(section: Section, name: str) -> Origin:

@@ -156,6 +156,12 @@ class Routing(Section):
         ("*",),
         "patterns of the executors that a manifest may choose in executor_overrides; []: none",
     )
+    native_override_types: tuple[Text, ...] = setting(
+        (),
+        "patterns of node types that a manifest may move out of a process of their own; []: none",
+        detail="A node in the server's process shares its memory and can stop it for everybody. "
+        "Overrides towards a process need no permission here.",
+    )
     registry: Mapping[str, Text] = Field(
         default_factory=dict,
         description="executor of a node type by its name; overrides every pattern",

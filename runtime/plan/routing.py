@@ -66,7 +66,7 @@ class Router:
                 f"no executor {shown(assignment.executor)} ({assignment.reason}); {hint}"
             )
         if override is not None:
-            self._check_override(override)
+            self._check_override(node_type, override)
         # Only a class of a notebook or of standard input is not importable.
         if not node_type.is_importable and self.declaration(assignment.executor).uses_processes:
             name = node_type.target.rpartition(":")[2]
@@ -85,12 +85,30 @@ class Router:
         """
         return declaration_of(self._executors[executor])
 
-    def _check_override(self, override: str) -> None:
+    def _check_override(self, node_type: NodeType, override: str) -> None:
         allowed = self._routing.override_executors
         if not _matches_any(override, allowed):
             raise RoutingError(
                 f"the operator does not let a manifest choose {shown(override)}; runtime.toml, "
                 f"routing.override_executors: {', '.join(allowed) or 'none'}"
+            )
+        # A client must not be able to put any type into the server's process, where one node can
+        # stop everything. More isolation than the operator chose harms nobody. An application that
+        # brings its own types has decided about them.
+        movable = self._routing.native_override_types
+        assigned = self._without_override(node_type)
+        if (
+            not node_type.is_of_application
+            and assigned.executor in self._executors
+            and self.declaration(assigned.executor).uses_processes
+            and not self.declaration(override).uses_processes
+            and not _matches_any(node_type.name, movable)
+        ):
+            raise RoutingError(
+                f"{node_type.name} runs in a process of its own ({assigned.reason}), and the "
+                f"operator does not let a manifest move it out of there to {shown(override)}; "
+                "runtime.toml, routing.native_override_types: "
+                f"{', '.join(movable) or 'none'}"
             )
 
     def _assignment(self, node_type: NodeType, override: str | None) -> Assignment:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from .commands import millrace, write_manifest
 
 NODE: dict[str, object] = {"id": "a", "node_type": "PassThrough"}
@@ -78,3 +80,33 @@ def test_node_types_of_the_command_line_are_not_said_to_be_in_runtime_toml(tmp_p
     shown = json.loads(millrace("config", *options, "--json", folder=tmp_path).stdout)
     for key in ("nodes", "catalogue.paths"):
         assert (shown[key]["source"], shown[key]["note"]) == ("command line", "--nodes")
+
+
+OWN_NODE = """
+from actors import Actor, Kind, Params, Text
+class OwnNode(Actor[Params]):
+    accepts = produces = frozenset({Kind.TEXT})
+    def process(self, item: Text) -> Text:
+        return item
+"""
+
+
+@pytest.mark.parametrize("form", ["own_nodes.py", "OwnNode=own_nodes:OwnNode"])
+def test_a_manifest_may_run_natively_what_the_command_line_names(tmp_path: Path, form: str) -> None:
+    (tmp_path / "own_nodes.py").write_text(OWN_NODE)
+    for kind, status in (("OwnNode", 0), ("EchoNode", 2)):
+        manifest = {
+            "version": "v1",
+            "metadata": {"name": "x", "multiprocess": {"executor_overrides": {"n": "native"}}},
+            "nodes": [{"id": "n", "node_type": kind}],
+            "connections": [],
+        }
+        (tmp_path / "m.json").write_text(json.dumps(manifest))
+        done = millrace("validate", "m.json", "--nodes", form, folder=tmp_path)
+        assert done.returncode == status
+        assert ("routing.native_override_types" in done.stderr) == bool(status)
+        done = millrace("run", "m.json", "-q", "--nodes", form, folder=tmp_path, given="hi\n")
+        assert (done.returncode, done.stdout.strip()) == (
+            0,
+            "hi" if kind == "OwnNode" else "Echo #1: hi",
+        )

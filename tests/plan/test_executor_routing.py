@@ -152,3 +152,52 @@ def test_executors_that_runtime_toml_names_can_be_checked_at_the_start():
         'routing.default_executor: no executor "nativ"; did you mean "native"?',
         'routing.registry.X: no executor "gpu"; known: native, multiprocess',
     ]
+
+
+SUFFIXED = NodeType("WhisperNode", "nodes:WhisperNode", origin="built in")
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        Routing(),
+        Routing(registry={"WhisperNode": "multiprocess"}),
+        Routing(patterns=(), default_executor="multiprocess"),
+        Routing(native_override_types=("Whisper", "Kokoro*")),
+    ],
+)
+def test_a_manifest_cannot_move_a_type_out_of_its_process(routing: Routing):
+    with pytest.raises(RoutingError, match=r"does not let a manifest move it") as caught:
+        Router(routing).route(SUFFIXED, "native")
+    assert "WhisperNode runs in a process of its own" in str(caught.value)
+    assert "routing.native_override_types" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("routing", "node_type", "override"),
+    [
+        (Routing(), NodeType("PassThrough", "n:P", "native", origin="built in"), "multiprocess"),
+        (Routing(), NodeType("PassThrough", "n:P", "native", origin="built in"), "native"),
+        (Routing(), SUFFIXED, "multiprocess"),
+        (Routing(native_override_types=("Whisper*",)), SUFFIXED, "native"),
+        (Routing(registry={"WhisperNode": "native"}), SUFFIXED, "native"),
+        (Routing(), NodeType("OwnNode", "n:OwnNode"), "native"),
+    ],
+    ids=["isolate", "same-native", "same-process", "allowed", "registered", "application"],
+)
+def test_a_manifest_may_isolate_a_node_and_move_what_the_operator_allows(
+    routing: Routing, node_type: NodeType, override: str
+):
+    assert Router(routing).route(node_type, override).executor == override
+
+
+def test_what_an_outside_executor_declares_decides_which_way_an_override_goes():
+    executors = {
+        **BUILT_IN_EXECUTORS,
+        "sandbox": ExecutorDeclaration(uses_processes=True),
+        "shared": ExecutorDeclaration(uses_processes=False),
+    }
+    router = Router(Routing(), executors=executors)
+    assert router.route(SUFFIXED, "sandbox").executor == "sandbox"
+    with pytest.raises(RoutingError, match="native_override_types"):
+        router.route(SUFFIXED, "shared")

@@ -31,6 +31,7 @@ OPERATOR: Mapping[str, tuple[str, str]] = {
     "limits.max_message_bytes": ("20971520", "5"),
     "limits.max_manifest_nodes": ("12", "1001"),
     "limits.max_manifest_connections": ("0", "-1"),
+    "routing.native_override_types": ('["*"]', '"*"'),
     "routing.default_executor": ('"multiprocess"', '""'),
     "routing.override_executors": ("[]", '"*"'),
     "routing.registry": ('{X = "native"}', "{X = 3}"),

@@ -7,7 +7,7 @@ import pytest
 from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
-from runtime import HookError, InputError, ManifestError
+from runtime import ConfigError, HookError, InputError, ManifestError
 
 from .subjects import (
     BadStart,
@@ -187,7 +187,7 @@ def test_a_class_of_a_function_says_why_it_cannot_run(run_actor):
     class Local(GainNode):
         pass
 
-    with pytest.raises(ManifestError, match="defined inside a function"):
+    with pytest.raises(ConfigError, match="defined inside a function"):
         run_actor(Local)
 
 

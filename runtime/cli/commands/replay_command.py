@@ -71,7 +71,12 @@ def replay(
             return
         with logs_shown(console, verbose=verbose), open_workspace(settings, sources) as workspace:
             result = run_replay(
-                workspace, opened, manifest, node=node, speed=factor, tolerance=tolerance
+                workspace.with_any_override(),
+                opened,
+                manifest,
+                node=node,
+                speed=factor,
+                tolerance=tolerance,
             )
         print_replay(output_console(), result)
         if result.error is not None:

@@ -65,6 +65,7 @@ def run_on_files(
         writes = _kind("--output-kind", options.output_kind, OUTPUT_KINDS)
         _check_manifest_name(options.manifest)
         workspace = stack.enter_context(open_workspace(options.settings, options.sources))
+        workspace = workspace.with_any_override()
         if options.debug is not None:
             workspace = _with_longest_init_timeout(workspace)
         quiet = options.quiet or options.debug is not None
