@@ -7,12 +7,16 @@ from .errors import CommandError
 
 
 def check_writable(path: Path) -> None:
-    """Check that a file can be written, and leave it as it is; one that is new is not created.
+    """Check that a file can be written, without any change: a new one does not exist afterwards.
+
+    Pipes and devices are not checked: opening one may wait for its reader.
 
     Raises:
         CommandError: it cannot be written.
     """
     is_new = not os.path.lexists(path)
+    if path.exists() and not path.is_file():
+        return
     try:
         path.open("ab").close()
         if is_new:

@@ -19,6 +19,8 @@ from actors import (
     Video,
 )
 
+from ..errors import printable_json
+
 
 def as_record(
     data: Data, *, node_id: str, sequence: int, timestamp_ms: int = 0
@@ -45,8 +47,8 @@ def as_record(
 
 
 def json_line(value: object) -> str:
-    """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a value as JSON on one line, without characters that a terminal would obey."""
+    return printable_json(json.dumps(value, ensure_ascii=False))
 
 
 def one_line(item: Json) -> str:

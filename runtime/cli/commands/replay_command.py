@@ -1,10 +1,11 @@
-"""`millrace replay`: the inputs of a recording through a pipeline again."""
+"""`millrace replay`: sends the inputs of a recording through a pipeline again."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..completion import complete_manifest
 from .inspect_command import RecordingArgument
 from .options import ConfigOption, NodesOption, VerboseOption
 
@@ -14,7 +15,10 @@ def replay(
     manifest: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MANIFEST]", help="Another pipeline for the inputs.", show_default=False
+            metavar="[MANIFEST]",
+            help="Another pipeline for the inputs.",
+            show_default=False,
+            autocompletion=complete_manifest,
         ),
     ] = None,
     node: Annotated[
@@ -56,7 +60,13 @@ def replay(
     from ..errors import CommandError
     from ..replay_run import replay_factor, run_replay
     from ..tables import print_replay
-    from ..terminal import error_console, errors_reported, logs_shown, output_console
+    from ..terminal import (
+        error_console,
+        errors_reported,
+        logs_shown,
+        output_console,
+        stdout_for_results,
+    )
     from ..workspace import open_workspace
 
     console = error_console()
@@ -69,7 +79,11 @@ def replay(
             path = write_node_test(opened, node, write_test)
             output_console().print(f"wrote {path}")
             return
-        with logs_shown(console, verbose=verbose), open_workspace(settings, sources) as workspace:
+        with (
+            logs_shown(console, verbose=verbose),
+            stdout_for_results(),
+            open_workspace(settings, sources) as workspace,
+        ):
             result = run_replay(
                 workspace.with_any_override(),
                 opened,

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from actors import ANY_KIND, Kind
@@ -11,6 +12,7 @@ from actors import ANY_KIND, Kind
 from ...documents import did_you_mean
 from ...media import FileKind, RawFormat, Source, kinds_written, open_source
 from ..errors import CommandError
+from ..output_file import check_writable
 from ..tables import kinds_text
 
 if TYPE_CHECKING:
@@ -118,7 +120,8 @@ def check_outputs(
 
     Raises:
         MediaError: the name of a file does not determine a format that can be written.
-        CommandError: a file is named twice, or can hold nothing that its nodes produce.
+        CommandError: a file is named twice, cannot be written, or can hold nothing that its nodes
+            produce.
     """
     files = [os.path.realpath(each.path) for each in outputs if each.path != STANDARD_STREAM]
     sources = {os.path.realpath(each.path) for each in inputs if each.path != STANDARD_STREAM}
@@ -130,6 +133,8 @@ def check_outputs(
         if files.count(path) > 1 or (is_stdout and len(outputs) - len(files) > 1):
             raise CommandError(f"--output {each.path}: is given twice")
         _check_producers(each, outputs, nodes, kind)
+        if not is_stdout:
+            check_writable(Path(each.path))
 
 
 def nodes_of(

@@ -4,9 +4,9 @@ import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 
-from actors import Data, Kind, Text
+from actors import Data, Json, Kind, Text
 
-from ...errors import printable_lines
+from ...errors import printable_json, printable_lines
 from ...media import MediaError, Sink
 from ..tables import kinds_text
 
@@ -17,7 +17,8 @@ class ResultWriter:
 
     Attributes:
         nodes: the ids of the nodes.
-        is_terminal: whether the file is a terminal, which control characters could command.
+        is_terminal: whether the file is a terminal that shows text and JSON as it is; JSON lines
+            escape control characters themselves.
         written: the number of results written.
         rejected: number of results that the file cannot hold, by kind and node.
     """
@@ -42,9 +43,8 @@ class ResultWriter:
         if data.kind not in self.sink.accepts:
             self.rejected[data.kind, node_id] += 1
             return False
-        if self.is_terminal and isinstance(data, Text):
-            data = dataclasses.replace(data, text=printable_lines(data.text))
-        self.sink.write(data, node_id=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
+        shown = _for_terminal(data) if self.is_terminal else data
+        self.sink.write(shown, node_id=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
         self.written += 1
         return True
 
@@ -116,6 +116,18 @@ class ResultWriters:
     def unwritten(self) -> str:
         """Return the results that were written to no file, counted in words; empty if none."""
         return _counted(self._unwritten)
+
+
+def _for_terminal(data: Data) -> Data:
+    """Return text and JSON with control characters escaped; other data is written as JSON."""
+    match data:
+        case Text():
+            return dataclasses.replace(data, text=printable_lines(data.text))
+        case Json():
+            text = printable_json(data.text)
+            return Json.from_text(text, data.schema_type, metadata=data.metadata)
+        case _:
+            return data
 
 
 def _counted(results: Counter[tuple[Kind, str]]) -> str:

@@ -187,7 +187,7 @@ def _open_writers(
             sink = open_sink(each.path, kind=kind, stdout=stdout)
             if is_new and os.path.isfile(each.path):
                 created.append(each.path)
-            is_terminal = _is_terminal(each.path, stdout)
+            is_terminal = kind is not FileKind.JSON_LINES and _is_terminal(each.path, stdout)
             writers.add(ResultWriter(sink, nodes_of(each, outputs, nodes), is_terminal))
     except BaseException:
         writers.close()
