@@ -61,6 +61,13 @@ CATALOGUE: Final = (
     _entry("HFPipelineNode", "hf_pipeline", extra="transformers"),
 )
 
+ALIASES: Final = {
+    "Echo": "EchoNode",
+    "RustResampleNode": "FastResampleNode",
+    "RustVADNode": "SileroVADNode",
+}
+"""Node types of manifests for the older service: another name -> the type that does the same."""
+
 CONVERTERS: Final = {
     (Kind.TEXT, Kind.JSON): "TextToJson",
     (Kind.JSON, Kind.TEXT): "JsonToText",

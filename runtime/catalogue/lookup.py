@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from actors import Actor
-from actors.catalogue import CATALOGUE
+from actors.catalogue import ALIASES, CATALOGUE
 from actors.definition import faults_of_defaults
 
 from ..config import RuntimeConfig
@@ -58,6 +58,13 @@ class NodeType:
         return self.origin == _APPLICATION
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names of a built-in type, from manifests of the older service."""
+        if self.origin != _BUILT_IN:
+            return ()
+        return tuple(alias for alias, name in ALIASES.items() if name == self.name)
+
+    @property
     def is_importable(self) -> bool:
         """Whether another process can import the class: not one that a notebook defines."""
         return is_importable(self.target)
@@ -79,8 +86,8 @@ class Catalogue:
         return name in self.types
 
     def find(self, name: str) -> NodeType | None:
-        """Return the type of that name, if there is one."""
-        return self.types.get(name)
+        """Return the type of a name or of an alias; None if there is none."""
+        return self.types.get(name) or self.types.get(ALIASES.get(name, ""))
 
     def unknown(self, name: str) -> str:
         """Return the message about a name that is not in the catalogue, with the nearest one."""

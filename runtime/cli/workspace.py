@@ -28,8 +28,12 @@ class Workspace:
     catalogue: Catalogue
     describer: Describer
 
-    def plan(self, manifest: Path) -> Plan:
+    def plan(self, manifest: Path, *, lenient: bool = False) -> Plan:
         """Check a manifest file, and return its plan.
+
+        Args:
+            manifest: the file.
+            lenient: as in `load_manifest`.
 
         Raises:
             ManifestError: the manifest is not valid.
@@ -40,6 +44,7 @@ class Workspace:
             catalogue=self.catalogue,
             executors=known_executors(),
             describer=self.describer,
+            lenient=lenient,
         )
 
     def with_any_override(self) -> "Workspace":

@@ -20,6 +20,11 @@ class FaultList:
         return len(self._faults) + self._more
 
     @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults that were kept."""
+        return tuple(self._faults)
+
+    @property
     def full(self) -> bool:
         """Whether words for another fault would be lost."""
         return len(self._faults) >= MOST_FAULTS

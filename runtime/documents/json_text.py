@@ -17,6 +17,7 @@ from .text import is_unicode, shown_character
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _STRING: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_WRONG_ESCAPE: Final = re.compile(r'(?<!\\)(?:\\\\)*(\\u.{0,4}|\\[^"\\/bfnrtu])')
 _WORD: Final = re.compile(r"[-+A-Za-z0-9_.]+")
 _NAMES: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
 
@@ -117,7 +118,11 @@ class _Parser:
         try:
             value: str = json.loads(token[0])
         except ValueError as error:
-            raise self._fault(f"text that is not JSON: {error}") from error
+            escape = _WRONG_ESCAPE.search(token[0])
+            shown = escape[0] if escape is not None else "a character"
+            raise self._fault(
+                f"{shown} is no escape of JSON; write \\\\ for a backslash"
+            ) from error
         if not is_unicode(value):
             raise self._fault("text with half of a surrogate pair, which UTF-8 cannot carry")
         self._at = token.end()

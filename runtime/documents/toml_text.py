@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ..errors import ConfigError, Fault
 from .document import Document
+from .parser_messages import toml_message
 
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _KEY: Final = rf"{_PART}(?:\s*\.\s*{_PART})*"
@@ -13,13 +14,14 @@ _TABLE: Final = re.compile(rf"\s*\[\s*({_KEY})\s*\]")
 _ITEM: Final = re.compile(rf"\s*\[\[\s*({_KEY})\s*\]\]")
 _ENTRY: Final = re.compile(rf"\s*({_KEY})\s*=")
 _PARTS: Final = re.compile(_PART)
+_AT: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 def parse_toml(text: str, name: str = "") -> Document:
     """Read TOML text.
 
-    tomllib says no places, so a look at each line finds the keys. What a line inside a text of
-    several lines looks like may mislead it: then a message names a wrong line, no more.
+    tomllib gives values without places, so a scan of the lines finds the keys. A line inside a text
+    of several lines may look like a key: then a message has a wrong line number.
 
     Raises:
         ConfigError: the text is not TOML.
@@ -28,9 +30,10 @@ def parse_toml(text: str, name: str = "") -> Document:
         value = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         # ValueError: a number of more digits than int() takes, or a date that does not exist.
-        found = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-        place = f"{name}:{found[1]}" if found and name else name
-        what = str(error) if not found else str(error)[: found.start()].strip()
+        found = _AT.search(str(error))
+        line = found[1] if found and found[1] else str(text.count("\n") + 1) if found else ""
+        place = f"{name}:{line}" if line and name else name
+        what = toml_message(_AT.sub("", str(error)))
         raise ConfigError([Fault(place, f"is not TOML: {what}")]) from error
     return Document(value, name, _lines_of(value, text))
 

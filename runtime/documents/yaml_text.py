@@ -15,6 +15,7 @@ import yaml
 from ..errors import Fault, ManifestError
 from .bounds import DEEPEST_NESTING, LONGEST_NUMBER, MOST_VALUES
 from .document import Document
+from .parser_messages import yaml_message
 from .text import is_unicode
 
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+")
@@ -49,12 +50,11 @@ def parse_yaml(text: str, name: str = "") -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = name if mark is None else _place(name, mark.line + 1)
-        what = ", ".join(part for part in (error.context, error.problem) if part)
+        what = yaml_message(error.problem or error.context or str(error))
         raise ManifestError([Fault(place, f"is not YAML: {what}")]) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # The scanner lets ValueError through, for an escape like \U00110000.
-        what = " ".join(str(error).split())
-        raise ManifestError([Fault(name, f"is not YAML: {what}")]) from error
+        raise ManifestError([Fault(name, f"is not YAML: {yaml_message(str(error))}")]) from error
 
 
 class _Builder:

@@ -1,4 +1,4 @@
-"""A checked document to the manifest that it says."""
+"""Builds a manifest from a document, and collects the faults of all its checks."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -19,21 +19,30 @@ from .model import (
     NodeManifest,
     RuntimeHint,
 )
+from .older_service import without_older_keys
 from .places import where
 from .structure import structure_problems
 
 
-def build_manifest(document: Document) -> Manifest:
-    """Return the manifest that a document says.
+def build_manifest(document: Document, *, lenient: bool = False) -> Manifest:
+    """Return the manifest of a document.
+
+    Args:
+        document: as it was parsed.
+        lenient: make the keys of the older service warnings of the manifest instead of faults.
 
     Raises:
         ManifestError: with every fault of the document, each with its place.
     """
     faults = FaultList()
     faults.extend(document.faults)
-    checked = check(ManifestForm, document.value)
+    value, older = without_older_keys(document.value)
+    warnings = FaultList()
+    for problem in older:
+        (warnings if lenient else faults).add(where(document, problem.path), problem.message)
+    checked = check(ManifestForm, value)
     params, params_problems = params_of_nodes(document.value)
-    # Each of these may have looked for the nearest of a thousand names: no more than are shown.
+    # Each problem may have taken a search for the nearest of a thousand names: no more than shown.
     across = islice(structure_problems(document), MOST_FAULTS + 1)
     problems = [*checked.problems, *params_problems, *across]
     for problem in sorted(problems, key=lambda problem: document.line(problem.path) or 0):
@@ -61,6 +70,7 @@ def build_manifest(document: Document) -> Manifest:
             for connection in form.connections
         ),
         document,
+        warnings.faults,
     )
 
 
@@ -99,6 +109,7 @@ def _node(form: NodeForm, params: Mapping[str, Any] | str | None) -> NodeManifes
         RuntimeHint.UNSPECIFIED if form.runtime_hint is None else form.runtime_hint,
         form.input_types or (),
         form.output_types or (),
+        form.is_output_node or False,
     )
 
 

@@ -23,6 +23,9 @@ from .model import DataTypeHint, RuntimeHint
 # Ids and type names stand in every message, log line and metric: nobody needs longer ones, and
 # the contract's own bound for a name is the same.
 LONGEST_NAME: Final = 255
+# Beyond any machine: a larger number is a mistake of units.
+MOST_GIGABYTES: Final = 1_000_000
+MOST_CORES: Final = 100_000
 
 _NODE_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _HOST: Final = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
@@ -105,14 +108,14 @@ class GpuForm(_Form):
     """`capabilities.gpu`."""
 
     type: Literal["cuda", "rocm", "metal", "vulkan", "any"] = "any"
-    min_memory_gb: float | None = Field(default=None, ge=0)
+    min_memory_gb: float | None = Field(default=None, ge=0, le=MOST_GIGABYTES)
     required: bool = True
 
 
 class CpuForm(_Form):
     """`capabilities.cpu`."""
 
-    cores: int | None = Field(default=None, ge=1)
+    cores: int | None = Field(default=None, ge=1, le=MOST_CORES)
     arch: Literal["x86_64", "aarch64", "arm", "any"] | None = None
 
 
@@ -121,7 +124,7 @@ class CapabilitiesForm(_Form):
 
     gpu: GpuForm | None = None
     cpu: CpuForm | None = None
-    memory_gb: float | None = Field(default=None, ge=0)
+    memory_gb: float | None = Field(default=None, ge=0, le=MOST_GIGABYTES)
 
 
 class NodeForm(_Form):
@@ -134,6 +137,7 @@ class NodeForm(_Form):
         Field(json_schema_extra=_says("an object, or an object as JSON text")),
     ] = None
     is_streaming: bool | None = None
+    is_output_node: bool | None = None
     capabilities: CapabilitiesForm | None = None
     host: Host | None = None
     runtime_hint: Runtime | None = None

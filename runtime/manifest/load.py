@@ -1,4 +1,4 @@
-"""Manifests from files, text, and values that were parsed elsewhere."""
+"""Reads manifests from files, from text, and from values that were parsed elsewhere."""
 
 import os
 from collections.abc import Mapping
@@ -20,11 +20,15 @@ from .model import Manifest
 from .places import where
 
 ManifestSource = Manifest | Mapping[str, Any] | str | os.PathLike[str]
-"""A manifest, an object that says one, or the path of a file that does."""
+"""A manifest, an object with the content of one, or the path of a manifest file."""
 
 
-def read_manifest(source: ManifestSource) -> Manifest:
-    """Return what a source says.
+def read_manifest(source: ManifestSource, *, lenient: bool = False) -> Manifest:
+    """Return the manifest of a source.
+
+    Args:
+        source: a manifest is returned as it is.
+        lenient: as in `load_manifest`.
 
     Raises:
         ManifestError: as `load_manifest`.
@@ -32,17 +36,22 @@ def read_manifest(source: ManifestSource) -> Manifest:
     if isinstance(source, Manifest):
         return source
     if isinstance(source, Mapping):
-        return manifest_from(source)
-    return load_manifest(source)
+        return manifest_from(source, lenient=lenient)
+    return load_manifest(source, lenient=lenient)
 
 
-def load_manifest(path: str | os.PathLike[str]) -> Manifest:
+def load_manifest(path: str | os.PathLike[str], *, lenient: bool = False) -> Manifest:
     """Read a manifest from a file: `.json` is JSON, `.yaml` and `.yml` are YAML.
 
     A file of another name is JSON if it begins with "{", else YAML.
 
+    Args:
+        path: of the file.
+        lenient: leave out keys of the older service, with a warning in the manifest for each,
+            instead of refusing them.
+
     Raises:
-        ManifestError: the file cannot be read, or what it says is not valid; `faults` lists
+        ManifestError: the file cannot be read, or its content is not valid; `faults` lists
             everything that is wrong, each with file, line and node.
     """
     name = os.fspath(path)
@@ -56,15 +65,16 @@ def load_manifest(path: str | os.PathLike[str]) -> Manifest:
         raise ManifestError([Fault(ascii(name), f"cannot be read: {error}")]) from error
     if len(raw) > MOST_BYTES:
         raise _too_large(name)
-    return parse_manifest(decoded(raw, name, ManifestError), name)
+    return parse_manifest(decoded(raw, name, ManifestError), name, lenient=lenient)
 
 
-def parse_manifest(text: str, name: str = "manifest") -> Manifest:
+def parse_manifest(text: str, name: str = "manifest", *, lenient: bool = False) -> Manifest:
     """Read a manifest from text.
 
     Args:
         text: JSON or YAML.
-        name: for messages; its suffix, `.json` or `.yaml`, says what the text is.
+        name: for messages; its suffix, `.json` or `.yaml`, tells the form of the text.
+        lenient: as in `load_manifest`.
 
     Raises:
         ManifestError: as `load_manifest`.
@@ -77,14 +87,15 @@ def parse_manifest(text: str, name: str = "manifest") -> Manifest:
     is_json = suffix == ".json" or (
         suffix not in (".yaml", ".yml") and text.lstrip().startswith("{")
     )
-    return build_manifest(parse_json(text, name) if is_json else parse_yaml(text, name))
+    document = parse_json(text, name) if is_json else parse_yaml(text, name)
+    return build_manifest(document, lenient=lenient)
 
 
-def manifest_from(value: Mapping[str, Any], name: str = "") -> Manifest:
-    """Return the manifest that an already parsed object says.
+def manifest_from(value: Mapping[str, Any], name: str = "", *, lenient: bool = False) -> Manifest:
+    """Return the manifest of an object that is already parsed.
 
-    `params` of a node may be JSON text, as in the proto message; other keys of a message that are
-    not set must be left out, where their empty value is not what the manifest takes.
+    `params` of a node may be JSON text, as in the contract's message. Leave out other fields of a
+    message that are not set, where the manifest does not accept their empty value.
 
     Raises:
         ManifestError: as `load_manifest`, without lines.
@@ -104,7 +115,7 @@ def manifest_from(value: Mapping[str, Any], name: str = "") -> Manifest:
     for problem in problems:
         faults.add(where(document, problem.path), problem.message)
     faults.raise_any()
-    return build_manifest(document)
+    return build_manifest(document, lenient=lenient)
 
 
 def _too_large(name: str) -> ManifestError:

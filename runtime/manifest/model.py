@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, NewType
 
 from ..documents import Document, Path
+from ..errors import Fault
 from .places import where
 
 NodeId = NewType("NodeId", str)
@@ -102,7 +103,9 @@ class NodeManifest:
     """One node.
 
     Attributes:
-        params: as the manifest has them, not yet checked.
+        params: as in the manifest, not yet checked.
+        is_output_node: whether the node's output is a result, also if other nodes read it. Only a
+            JSON or YAML manifest can set it; the contract's message has no such field.
         host: "name:port" of the runtime that is to execute it; empty means this one.
     """
 
@@ -115,6 +118,7 @@ class NodeManifest:
     runtime_hint: RuntimeHint = RuntimeHint.UNSPECIFIED
     input_types: tuple[DataTypeHint, ...] = ()
     output_types: tuple[DataTypeHint, ...] = ()
+    is_output_node: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,10 @@ class Connection:
 class Manifest:
     """A manifest that is well-formed: every key, every type, every connection.
 
-    Whether its node types exist and take their parameters, `runtime.plan` finds out.
+    Whether its node types exist and accept their params, `runtime.plan` finds out.
+
+    Attributes:
+        warnings: keys that a lenient reading has left out.
     """
 
     version: str
@@ -137,6 +144,7 @@ class Manifest:
     nodes: tuple[NodeManifest, ...]
     connections: tuple[Connection, ...] = ()
     document: Document = field(default_factory=lambda: Document({}), repr=False, compare=False)
+    warnings: tuple[Fault, ...] = field(default=(), compare=False)
 
     def where(self, path: Path) -> str:
         """Return the place of a value for a message: file, line, node, key."""

@@ -39,6 +39,7 @@ class NodePlan:
         outputs: the nodes that read it.
         accepts: what it takes.
         produces: the kinds of data that it gives.
+        is_output: whether its output is a result also if other nodes read it.
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
     """
@@ -54,6 +55,7 @@ class NodePlan:
     produces: frozenset[Kind]
     uses_process: bool
     uses_shared_memory: bool
+    is_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,8 @@ class Plan:
 
     @property
     def sinks(self) -> tuple[NodeId, ...]:
-        """The nodes that no other reads: their outputs are the session's."""
-        return tuple(node.node_id for node in self.nodes if not node.outputs)
+        """The nodes whose outputs are results: those that no other reads, and is_output_node."""
+        return tuple(node.node_id for node in self.nodes if not node.outputs or node.is_output)
 
     @property
     def successors(self) -> dict[NodeId, tuple[NodeId, ...]]:
@@ -143,15 +145,18 @@ def plan_manifest(
     catalogue: Catalogue,
     executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
     describer: Describer = _IMPORTING,
+    lenient: bool = False,
 ) -> Plan:
     """Read a manifest where it is not read yet, and decide what a session will run.
+
+    `lenient` is that of `load_manifest`.
 
     Raises:
         ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
         LimitError: as `make_plan`.
     """
     try:
-        manifest = read_manifest(source)
+        manifest = read_manifest(source, lenient=lenient)
     except ManifestError as error:
         faults = FaultList()
         faults.extend(error.faults)
@@ -209,6 +214,7 @@ class _Planner:
                         *kinds,
                         uses_process=declared.uses_processes,
                         uses_shared_memory=declared.uses_shared_memory,
+                        is_output=node.is_output_node,
                     )
                 )
         for index, connection in enumerate(manifest.connections):

@@ -18,7 +18,7 @@ from ..events import InitProgress
 from ..links import Item, unnamed, weight_bytes
 from ..session import Session
 from ..wire import DataChunk
-from ..wire.conversion import manifest_message, manifest_value
+from ..wire.conversion import manifest_json
 from .items import Side, chunk_of
 
 # What may wait for a disk or a network. More is lost and counted: the session never waits.
@@ -100,7 +100,7 @@ class ItemFeed:
         return {
             "session_id": session.id,
             "pipeline": plan.manifest.metadata.name,
-            "manifest": json.dumps(manifest_value(manifest_message(plan.manifest))),
+            "manifest": json.dumps(manifest_json(plan.manifest)),
             "executors": json.dumps({name: node.executor for name, node in nodes.items()}),
             "targets": json.dumps(
                 {str(node.node_id): node.node_type.target for node in plan.nodes}

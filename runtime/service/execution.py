@@ -73,7 +73,9 @@ class ExecutionService:
         info = VersionInfo(
             protocol_version=PROTOCOL_VERSION,
             runtime_version=version("millrace-runtime"),
-            supported_node_types=sorted(each.name for each in self._runtime.catalogue),
+            supported_node_types=sorted(
+                name for each in self._runtime.catalogue for name in (each.name, *each.aliases)
+            ),
             supported_protocols=[PROTOCOL_VERSION],
             build_timestamp=_build_timestamp(),
         )

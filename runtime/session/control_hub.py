@@ -10,6 +10,7 @@ from actors import Control
 from ..executors import NodeTask
 from ..links import INLET, ControlLane, Item, Notice, name_of, named
 from ..plan import Plan
+from .readers import readers_of_nodes
 
 
 class ControlHub:
@@ -17,7 +18,7 @@ class ControlHub:
 
     def __init__(self, plan: Plan, tasks: Mapping[str, NodeTask]) -> None:
         self._outlet = ControlLane()
-        self._readers = {str(node): list(map(str, to)) for node, to in plan.successors.items()}
+        self._readers = readers_of_nodes(plan)
         self._order = [str(node.node_id) for node in plan.nodes]
         self._tasks = tasks
         self._count = 0

@@ -27,6 +27,7 @@ from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .input_checker import InputChecker, SessionBounds
+from .readers import readers_of_nodes
 from .results import result_of
 from .session_control import SessionControl
 from .session_input import SessionInput
@@ -74,7 +75,7 @@ class Session(SessionControl):
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
-            {str(node): readers for node, readers in plan.successors.items()},
+            readers_of_nodes(plan),
             in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
             bounds=Bounds(
                 settings.channel_capacity,

@@ -18,7 +18,9 @@ def dropped(wiring: Wiring, nodes: Nodes) -> int:
 def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
     """Return how many items wait on the links."""
     put = sum(inlet.statistics().items for inlet in wiring.inlets.values())
-    put += sum(nodes[n.node_id].items_out * max(len(n.outputs), 1) for n in plan.nodes)
+    for node in plan.nodes:
+        is_result = node.is_output or not node.outputs
+        put += nodes[node.node_id].items_out * (len(node.outputs) + is_result)
     taken = wiring.outlet.statistics().items - wiring.outlet.waiting()
     taken += sum(node.items_in for node in nodes.values())
     return max(put - taken - dropped(wiring, nodes), 0)

@@ -64,3 +64,21 @@ def test_nodes_of_a_file_are_listed_beside_those_that_come_along(tmp_path: Path)
     done = millrace("nodes", "--nodes", "missing.py", folder=tmp_path)
     assert done.returncode == 2
     assert "expected NAME=module:Class, or a .py file or folder that exists" in done.stderr
+
+
+def test_validate_lenient_lists_keys_of_the_older_service_as_warnings(tmp_path: Path) -> None:
+    manifest = write_manifest(tmp_path, {**TWICE, "python_deps": ["numpy"]})
+    strict = millrace("validate", manifest, folder=tmp_path)
+    assert strict.returncode == 2
+    assert "python_deps: is a key of the older service; install the packages" in strict.stderr
+    lenient = millrace("validate", "--lenient", manifest, folder=tmp_path)
+    assert lenient.returncode == 0
+    assert "warning: " in lenient.stderr
+    assert "python_deps" in lenient.stderr
+    assert "MultiplyNode" in lenient.stdout
+
+
+def test_nodes_shows_the_aliases_of_a_type(tmp_path: Path) -> None:
+    assert "Alias: Echo" in millrace("nodes", folder=tmp_path).stdout
+    shown = json.loads(millrace("nodes", "Echo", "--json", folder=tmp_path).stdout)
+    assert (shown["name"], shown["aliases"]) == ("EchoNode", ["Echo"])

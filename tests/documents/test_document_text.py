@@ -74,7 +74,8 @@ JSON_FAULTS = {
     "{} {}": "1: expected the end of the text",
     '"\\ud800"': "1: text with half of a surrogate pair",
     '"a\nb"': "1: text without its closing double quote",
-    '"\\q"': "1: text that is not JSON",
+    '"\\q"': "1: \\q is no escape of JSON; write",
+    '"a\\u12"': '1: \\u12" is no escape of JSON',
     "[" * 100: "1: nested more than 64 levels deep",
     '{"a":' * 100: "1: nested more than 64 levels deep",
     "[" + "1," * 100_001: "1: more than 100000 values",
@@ -99,8 +100,17 @@ YAML_FAULTS = {
     "a: 1e999": "1: the number 1e999 is too large",
     "a: " + "9" * 401: "1: a number of 401 characters",
     "a: [1,\nb": "is not YAML",
-    "a: b: c": "1: is not YAML: mapping values are not allowed here",
-    "\ta: 1": "1: is not YAML",
+    "a: b: c": '1: is not YAML: a ":" or "?" where no key can be; put text that has',
+    "\ta: 1": "1: is not YAML: a tab; indent with spaces",
+    "a: @x": "1: is not YAML: a value cannot start with '@'; put it into quotes",
+    "a:\n  b: 1\n c: 2": "3: is not YAML: the indentation does not fit the lines above",
+    "a: [1, 2": 'is not YAML: a list or mapping without "," between its values',
+    "a: {b: 1": 'is not YAML: a list or mapping without "," between its values',
+    "a: 'x": "is not YAML: text without its closing quote",
+    'a: "\\q"': "1: is not YAML: \\q is no escape of YAML; write",
+    'a: "\\x1"': "1: is not YAML: an escape without its hexadecimal digits",
+    "? a\nb\n": 'is not YAML: a key without ":" after it',
+    "a: - b": '1: is not YAML: a "-" where no list can be',
     "a: *b": "1: the alias *b has no anchor before it",
     "&a [*a]": "1: the alias *a stands inside what it stands for",
     "a: 1\n---\nb: 1": "2: a second document",
@@ -111,13 +121,13 @@ YAML_FAULTS = {
     "!local {a: 1}": "1: the tag !local is not known",
     "a: !!int x": "1: the tag tag:yaml.org,2002:int does not fit 'x'",
     "a: !local x": "1: the tag !local does not fit 'x'",
-    '"\\U0011FFFF"': "is not YAML",
+    '"\\U0011FFFF"': "is not YAML: an escape of a character that does not exist",
     '"\\ud800"': "1: text with half of a surrogate pair",
-    "a\x00b": "is not YAML",
+    "a\x00b": "is not YAML: the character U+0000, which text cannot have",
     "[" * 100: "1: nested more than 64 levels deep",
     "- " * 100: "1: nested more than 64 levels deep",
     "# only a comment": "is empty",
-    "%YAML 3.0\n---\na": "1: is not YAML",
+    "%YAML 3.0\n---\na": "1: is not YAML: a version of YAML that is not known",
 }
 
 
@@ -135,6 +145,21 @@ def test_a_thousand_laughs_are_counted_and_not_written_out():
         lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
     with pytest.raises(ManifestError, match="more than 100000 values, with every alias"):
         parse_yaml("\n".join(lines))
+
+
+WORDS_OF_PARSERS = ("<block", "recursion", "sys.", "token", "scan", "codec", "namespace", "#x")
+
+
+@given(st.text(alphabet="ab:-?|>&*!%@`{}[],'\"#= \n\t\\.0u", max_size=30))
+def test_messages_of_the_parsers_are_translated(text):
+    for parse, error in ((parse_yaml, ManifestError), (parse_toml, ConfigError)):
+        try:
+            parse(text, "f")
+        except error as caught:
+            (fault,) = caught.faults
+            shown = fault.message.partition(": ")[2]
+            assert not any(word in shown for word in WORDS_OF_PARSERS), shown
+            assert not shown[:1].isupper(), shown
 
 
 def test_an_alias_stands_for_its_value():
@@ -207,11 +232,22 @@ def test_toml_knows_the_lines_of_tables_and_keys():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a = 1\na = 2\nb = 3", "t:2: is not TOML: Cannot overwrite a value"),
-        ("a = ", "is not TOML"),
-        ("a = 2026-13-01", "is not TOML"),
-        ("a = " + "[" * 5000, "is not TOML"),
-        ("a = " + "9" * 5000, "is not TOML"),
+        ("a = 1\na = 2\nb = 3", "t:2: is not TOML: a key is there twice; keep one"),
+        ("a = ", "t:1: is not TOML: no value; text is in quotes"),
+        ("a = yes", "t:1: is not TOML: no value; text is in quotes"),
+        ("a = 2026-13-01", "t:1: is not TOML: more text after the value"),
+        ("a = " + "[" * 5000, "t: is not TOML: nested too deeply"),
+        ("a = " + "9" * 5000, "t: is not TOML: a number of more than 4300 digits"),
+        ("[a]\nb = 1\n[a]", "t:3: is not TOML: the table [a] is there twice; join the two"),
+        ("[a", 't:1: is not TOML: a table without "]" at its end'),
+        ("b = 1\na = 'x", "t:2: is not TOML: text without its closing quote"),
+        ('a = "x\nb = 1', "t:1: is not TOML: text without its closing quote on the same line"),
+        ('a = "\\q"', "t:1: is not TOML: an escape that TOML does not have"),
+        ("a 1", 't:1: is not TOML: a key without "=" after it'),
+        ("= 1", "t:1: is not TOML: neither a key nor a [table]"),
+        ("a = [1 2]", 't:1: is not TOML: a list without "," between its values'),
+        ("a = {b = 1", 't:1: is not TOML: a table without "," between its keys'),
+        ("a.b = 1\n[a]", "t:2: is not TOML: the table [a] is there twice"),
     ],
 )
 def test_a_fault_in_toml_says_line_and_reason(text, message):

@@ -25,6 +25,12 @@ def validate(
         str | None,
         typer.Option(metavar="FILE", help="Write the graph for Graphviz; - is stdout."),
     ] = None,
+    lenient: Annotated[
+        bool,
+        typer.Option(
+            "--lenient", help="List keys of the older service as warnings, not as faults."
+        ),
+    ] = False,
     settings: ConfigOption = None,
     sources: NodesOption = None,
     verbose: VerboseOption = False,
@@ -50,7 +56,9 @@ def validate(
         if svg is not None and svg == dot:
             raise CommandError(f"--svg {svg} and --dot {dot}: give each its own file")
         with stdout_for_results(), open_workspace(settings, sources) as workspace:
-            plan = workspace.plan(manifest)
+            plan = workspace.plan(manifest, lenient=lenient)
+            for warning in plan.manifest.warnings:
+                error_console().print(f"warning: {warning}", style="yellow", markup=False)
         pictures = {path: draw(plan) for path, draw in ((svg, to_svg), (dot, to_dot)) if path}
         for path, picture in pictures.items():
             if path == _STDOUT:

@@ -34,7 +34,7 @@ class PipelineNodes:
 
     Attributes:
         sources: the ids of nodes without a predecessor.
-        sinks: the ids of nodes without a successor.
+        sinks: the ids of nodes whose outputs are results.
     """
 
     by_id: Mapping[str, PipelineNode]
@@ -67,7 +67,7 @@ def nodes_of_manifest(
     return PipelineNodes(
         nodes,
         tuple(node.id for node in manifest.nodes if node.id not in reading),
-        tuple(node.id for node in manifest.nodes if node.id not in read),
+        tuple(node.id for node in manifest.nodes if node.id not in read or node.is_output_node),
     )
 
 

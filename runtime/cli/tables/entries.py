@@ -49,6 +49,7 @@ class NodeTypeEntry:
         """Return the entry as values for JSON."""
         return {
             "name": self.node_type.name,
+            "aliases": list(self.node_type.aliases),
             "target": self.node_type.target,
             "origin": self.node_type.origin,
             "executor": self.executor,

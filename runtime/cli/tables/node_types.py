@@ -26,7 +26,7 @@ def print_node_types(console: Console, entries: Sequence[NodeTypeEntry]) -> None
             Text(f"{kinds_text(entry.accepts)} → {kinds_text(entry.produces)}")
             if not entry.fault
             else Text(),
-            Text(entry.summary, "red" if entry.fault else "dim"),
+            Text(_summary(entry), "red" if entry.fault else "dim"),
         )
         for entry in entries
     ]
@@ -63,6 +63,11 @@ def print_node_type(console: Console, entry: NodeTypeEntry) -> None:
     print_rows(console, (Column("param"),), "accepted value, and its meaning", rows)
 
 
+def _summary(entry: NodeTypeEntry) -> str:
+    aliases = ", ".join(entry.node_type.aliases)
+    return f"{entry.summary} Alias: {aliases}." if aliases else entry.summary
+
+
 def _facts(entry: NodeTypeEntry) -> Table:
     """Return a row for each fact about a node type."""
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -72,6 +77,8 @@ def _facts(entry: NodeTypeEntry) -> Table:
     if not entry.fault:
         table.add_row("in", Text(kinds_text(entry.accepts)))
         table.add_row("out", Text(kinds_text(entry.produces)))
+    if node_type.aliases:
+        table.add_row("alias", Text(", ".join(node_type.aliases)))
     table.add_row("executor", Text.assemble(executor_text(entry.executor), f", {entry.reason}"))
     table.add_row("class", Text(f"{node_type.target} ({node_type.origin})"))
     if node_type.extra is not None:

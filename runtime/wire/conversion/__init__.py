@@ -2,7 +2,7 @@
 
 from .errors import error_message, error_of
 from .incoming import data_of
-from .manifests import manifest_message, manifest_value
+from .manifests import manifest_json, manifest_message, manifest_value
 from .outgoing import buffer_of
 from .requests import (
     audio_of_chunk,
@@ -24,6 +24,7 @@ __all__ = [
     "items_of",
     "limits_message",
     "limits_of",
+    "manifest_json",
     "manifest_message",
     "manifest_value",
     "progress_message",

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 from typing import Any, Final
 
+from ...errors import CallerError
 from ...manifest import Capabilities, Manifest, MultiprocessSettings, NodeManifest
 from .. import (
     CapabilityRequirements,
@@ -80,8 +81,31 @@ def _capabilities_value(message: CapabilityRequirements) -> dict[str, Any]:
     return value
 
 
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """Return the object of a JSON manifest with all that a manifest has."""
+    value = manifest_value(_message(manifest))
+    for node, node_value in zip(manifest.nodes, value["nodes"], strict=True):
+        if node.is_output_node:
+            node_value["is_output_node"] = True
+    return value
+
+
 def manifest_message(manifest: Manifest) -> PipelineManifest:
-    """Return the message that says a manifest; keys that are not the contract's are left out."""
+    """Return the message of a manifest; keys that the contract does not have are left out.
+
+    Raises:
+        CallerError: a node has is_output_node, which a message cannot carry.
+    """
+    for node in manifest.nodes:
+        if node.is_output_node:
+            raise CallerError(
+                f"node {node.id!r}: is_output_node cannot be sent to a server, whose contract has "
+                "no such field; connect a PassThrough node behind it instead"
+            )
+    return _message(manifest)
+
+
+def _message(manifest: Manifest) -> PipelineManifest:
     metadata = manifest.metadata
     return PipelineManifest(
         version=manifest.version,
