@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from actors import CancelSpeculation, Control, Json
-from runtime import open_runtime
+from runtime import RuntimeConfig, open_runtime
+from runtime.config import Routing
 
 COUNT = 20
 
@@ -39,7 +40,8 @@ def manifest(**overrides: str) -> dict[str, Any]:
 )
 async def test_it_goes_to_the_client_and_on(again: str, last: str) -> None:
     results: dict[str, list[object]] = {"again": [], "last": []}
-    async with open_runtime() as runtime:
+    config = RuntimeConfig(routing=Routing(native_override_types=("*",)))
+    async with open_runtime(config) as runtime:
         chosen = manifest(double="native", again=again, last=last)
         async with runtime.open_session(chosen) as session:
             for number in range(COUNT):
