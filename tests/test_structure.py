@@ -30,6 +30,7 @@ ARROWS = {
         "recording",
         "service",
         "session",
+        "wire",
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},

@@ -6,15 +6,23 @@ from typing import Annotated, Final
 import typer
 
 from .commands import (
+    bypass,
     config,
     demo,
+    disable,
+    enable,
     inspect,
+    kill,
     new,
     nodes,
     profile,
+    record,
     replay,
     run,
+    send,
     serve,
+    sessions,
+    tap,
     validate,
 )
 
@@ -29,7 +37,26 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # In the order in which --help lists them.
-for command in (run, serve, validate, nodes, config, new, profile, replay, inspect, demo):
+for command in (
+    run,
+    serve,
+    validate,
+    nodes,
+    config,
+    new,
+    profile,
+    replay,
+    inspect,
+    sessions,
+    tap,
+    send,
+    bypass,
+    disable,
+    enable,
+    record,
+    kill,
+    demo,
+):
     app.command()(command)
 
 

@@ -70,6 +70,21 @@ def server_target(
     return ServerTarget(address, context, os.environ.get(TOKEN_VARIABLE) or None)
 
 
+def live_server(
+    server: str | None, *, tls: bool, ca: Path | None, certificate: Path | None
+) -> ServerTarget:
+    """Return the running server that a command works on; the default address if none is given.
+
+    Raises:
+        CallerError: a file or the address cannot be used.
+    """
+    from ..config import DEFAULT_ADDRESS
+
+    target = server_target(server or DEFAULT_ADDRESS, tls=tls, ca=ca, certificate=certificate)
+    assert target is not None
+    return target
+
+
 def parsed_address(option: str, text: str) -> "ServerAddress":
     """Return the address that an option gives.
 

@@ -2,6 +2,7 @@
 
 from .differences import Difference, Tolerance, difference, differences
 from .errors import RecordingError
+from .file_writer import RecordingWriter
 from .item_feed import FeedItem, ItemFeed, open_feed
 from .items import RecordedItem, Side
 from .node_recording import NodeRecording, node_recording, recorded_node
@@ -24,6 +25,7 @@ __all__ = [
     "Recording",
     "RecordingError",
     "RecordingLimits",
+    "RecordingWriter",
     "Replay",
     "Side",
     "Tolerance",

@@ -25,7 +25,7 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _FLUSH_SECONDS: Final = 1.0
 
 
-class FileWriter:
+class RecordingWriter:
     """One MCAP file.
 
     Attributes:
@@ -71,7 +71,7 @@ class FileWriter:
         Raises:
             RecordingError: the disk is full, or the like.
         """
-        self._add(node_id, side, self._codec.encode(chunk), time_ns, entered_ns)
+        self.add_body(node_id, side, self._codec.encode(chunk), time_ns, entered_ns)
 
     def add_encoded(self, node_id: str, side: Side, item: RecordedItem) -> None:
         """Write an item of another recording.
@@ -79,9 +79,16 @@ class FileWriter:
         Raises:
             RecordingError: the disk is full, or the like.
         """
-        self._add(node_id, side, item.body, item.time_ns, item.entered_ns)
+        self.add_body(node_id, side, item.body, item.time_ns, item.entered_ns)
 
-    def _add(self, node_id: str, side: Side, body: bytes, time_ns: int, entered_ns: int) -> None:
+    def add_body(
+        self, node_id: str, side: Side, body: bytes, time_ns: int, entered_ns: int
+    ) -> None:
+        """Write an item that is an encoded DataChunk.
+
+        Raises:
+            RecordingError: the disk is full, or the like.
+        """
         channel = self._channel(node_id, side)
         count = self._counts[channel] = self._counts[channel] + 1
         try:

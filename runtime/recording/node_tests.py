@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import RecordingError
-from .file_writer import FileWriter
+from .file_writer import RecordingWriter
 from .items import Side
 from .recording import Recording
 from .replaying import manifest_of_node
@@ -106,7 +106,7 @@ def write_node_test(recording: Recording, node: str, folder: Path) -> Path:
 
 def _write_fixture(recording: Recording, node: str, path: Path, *, failed: bool) -> None:
     metadata = recording.metadata_with(manifest_of_node(recording, node), node)
-    writer = FileWriter(path, metadata)
+    writer = RecordingWriter(path, metadata)
     try:
         for item in recording.received(node):
             writer.add_encoded(node, Side.INPUT, item)

@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from ..session import Session
-from .file_writer import FileWriter
+from .file_writer import RecordingWriter
 from .item_feed import FeedItem, ItemFeed, open_feed
 
 _BATCH: Final = 256
@@ -38,7 +38,7 @@ class Recorder:
         stopped: why the recording stopped before the session; empty if it did not.
     """
 
-    def __init__(self, feed: ItemFeed, writer: FileWriter, limits: RecordingLimits) -> None:
+    def __init__(self, feed: ItemFeed, writer: RecordingWriter, limits: RecordingLimits) -> None:
         self.items = 0
         self.stopped = ""
         self._feed = feed
@@ -118,7 +118,7 @@ async def record(
                 await session.send(audio)
     """
     metadata = ItemFeed(session).begin_metadata()
-    writer = await trio.to_thread.run_sync(FileWriter, path, metadata)
+    writer = await trio.to_thread.run_sync(RecordingWriter, path, metadata)
     recorder: Recorder | None = None
     try:
         async with trio.open_nursery() as nursery:

@@ -15,6 +15,7 @@ from ..execution import NodeState
 from ..links import Item, weight_bytes
 from ..session import DEFAULT_DEADLINE_SECONDS, Session
 from ..wire import (
+    EMPTY_FRAME_MESSAGE,
     CloseReasonCode,
     ControlAddress,
     ControlDirection,
@@ -180,7 +181,7 @@ class Attachment:
         elif frame.hello is not None:
             raise _FrameError(ControlErrorCode.PROTOCOL, "hello comes once, as the first frame")
         else:
-            raise _FrameError(ControlErrorCode.PROTOCOL, "a frame carries nothing")
+            raise _FrameError(ControlErrorCode.PROTOCOL, EMPTY_FRAME_MESSAGE)
 
     async def _subscribe(self, node: str, port: str) -> None:
         ports = self._ports.setdefault(node, [])

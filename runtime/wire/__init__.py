@@ -27,6 +27,7 @@ from .http2_limits import (
 from .services import (
     ATTACH,
     CONTROL_SERVICE,
+    EMPTY_FRAME_MESSAGE,
     EXECUTE_PIPELINE,
     EXECUTION_SERVICE,
     GET_VERSION,
@@ -145,6 +146,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "EMPTY_FRAME_MESSAGE",
     "WATCH_ITEMS",
     "OPERATIONS_SERVICE",
     "LIST_SESSIONS",

@@ -25,3 +25,7 @@ HEALTH_CHECK: Final = f"/{HEALTH_SERVICE}/Check"
 HEALTH_WATCH: Final = f"/{HEALTH_SERVICE}/Watch"
 REFLECTION_INFO: Final = f"/{REFLECTION_SERVICE}/ServerReflectionInfo"
 REFLECTION_V1ALPHA_INFO: Final = f"/{REFLECTION_V1ALPHA_SERVICE}/ServerReflectionInfo"
+
+# The server answers a control frame without a member so; a client that sends one as a marker knows
+# by it that all frames before were carried out.
+EMPTY_FRAME_MESSAGE: Final = "a frame carries nothing"

@@ -8,14 +8,26 @@ from .config_command import config
 from .demo_command import demo
 from .inspect_command import inspect
 from .new_command import new
+from .node_commands import bypass, disable, enable, send
 from .nodes_command import nodes
 from .profile_command import profile
+from .record_command import record
 from .replay_command import replay
 from .run_command import run
 from .serve_command import serve
+from .sessions_command import kill, sessions
+from .tap_command import tap
 from .validate_command import validate
 
 __all__ = [
+    "bypass",
+    "disable",
+    "enable",
+    "kill",
+    "record",
+    "send",
+    "sessions",
+    "tap",
     "config",
     "demo",
     "inspect",

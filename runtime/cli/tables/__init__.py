@@ -5,6 +5,7 @@ from .node_types import print_node_type, print_node_types
 from .plan import print_plan
 from .profile import print_profile
 from .recording import print_chunk, print_recording, print_replay, recording_value
+from .sessions import print_sessions
 from .settings import print_session_settings, print_settings
 from .words import kinds_text
 
@@ -20,6 +21,7 @@ __all__ = [
     "print_recording",
     "print_replay",
     "print_session_settings",
+    "print_sessions",
     "print_settings",
     "recording_value",
 ]

@@ -1,0 +1,16 @@
+"""Commands for a running server: its sessions, and what flows through one of them."""
+
+from .control import publish_file, set_state
+from .recording import record_session
+from .sessions import kill_session, list_sessions, session_value
+from .tapping import tap_node
+
+__all__ = [
+    "kill_session",
+    "list_sessions",
+    "publish_file",
+    "record_session",
+    "session_value",
+    "set_state",
+    "tap_node",
+]
