@@ -111,12 +111,12 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 class AudioFormat(betterproto2.Enum):
     """
-    How one audio sample is encoded, little-endian.
+    The encoding of one audio sample, little-endian.
     """
 
     UNSPECIFIED = 0
     """
-    Taken as F32.
+    Read as F32.
     """
 
     F32 = 1
@@ -155,7 +155,7 @@ class AudioFormat(betterproto2.Enum):
 
 class CloseReasonCode(betterproto2.Enum):
     """
-    Why a session is over.
+    Why a session ended.
     """
 
     UNSPECIFIED = 0
@@ -183,19 +183,19 @@ class CloseReasonCode(betterproto2.Enum):
 
 class ControlDirection(betterproto2.Enum):
     """
-    Which side of a node is meant.
+    Input or output of a node.
     """
 
     UNSPECIFIED = 0
 
     IN = 1
     """
-    What the node takes.
+    The input.
     """
 
     OUT = 2
     """
-    What the node gives.
+    The output.
     """
 
     @classmethod
@@ -217,7 +217,7 @@ class ControlDirection(betterproto2.Enum):
 
 class ControlErrorCode(betterproto2.Enum):
     """
-    Why a frame could not be carried out.
+    Why a ControlFrame failed.
     """
 
     UNSPECIFIED = 0
@@ -230,7 +230,7 @@ class ControlErrorCode(betterproto2.Enum):
 
     PROTOCOL = 4
     """
-    A frame out of order, or one without an operation.
+    A frame in the wrong order, or without an operation.
     """
 
     UNAUTHORIZED = 5
@@ -264,7 +264,7 @@ class ControlErrorCode(betterproto2.Enum):
 
 class DataTypeHint(betterproto2.Enum):
     """
-    A kind of data that a node takes or gives.
+    A kind of data that a node accepts or produces.
     """
 
     UNSPECIFIED = 0
@@ -326,37 +326,37 @@ class ErrorType(betterproto2.Enum):
 
     VALIDATION = 1
     """
-    What was asked cannot be done as it was asked: the manifest, an input, the order of messages.
+    The request is not valid: the manifest, an input, the order of messages.
     """
 
     NODE_EXECUTION = 2
     """
-    A node raised, crashed, or did not become ready in time.
+    A node raised an exception, crashed, or was not ready in time.
     """
 
     RESOURCE_LIMIT = 3
     """
-    A limit of the operator's or the client's own is reached.
+    A limit of the operator, the request or the machine is reached.
     """
 
     AUTHENTICATION = 4
     """
-    The caller may not do this.
+    The call has no valid token.
     """
 
     VERSION_MISMATCH = 5
     """
-    The server does not speak the client's version of the contract.
+    The server does not support the client's version of the contract.
     """
 
     INTERNAL = 6
     """
-    A fault of the server.
+    A failure of the server: its configuration, its machine, or a defect.
     """
 
     TYPE_VALIDATION = 7
     """
-    An item is of a kind, or of a form, that cannot be taken.
+    An item is of a kind that its node does not accept.
     """
 
     @classmethod
@@ -388,7 +388,7 @@ class ErrorType(betterproto2.Enum):
 
 class ExecutionStatus(betterproto2.Enum):
     """
-    How a whole run ended.
+    The outcome of a run.
     """
 
     UNSPECIFIED = 0
@@ -397,7 +397,7 @@ class ExecutionStatus(betterproto2.Enum):
 
     PARTIAL_SUCCESS = 2
     """
-    Part of the contract, but never sent: this runtime fails a run with its first failing node.
+    Never sent: the first node that fails ends the run.
     """
 
     FAILED = 3
@@ -423,19 +423,19 @@ class ExecutionStatus(betterproto2.Enum):
 
 class NodeState(betterproto2.Enum):
     """
-    What a node does with what it gets.
+    What a node does with its input.
     """
 
     UNSPECIFIED = 0
 
     ENABLED = 1
     """
-    Process it, as always.
+    Process it.
     """
 
     BYPASS = 2
     """
-    Pass it on as it is.
+    Pass it on unchanged.
     """
 
     DISABLED = 3
@@ -464,7 +464,7 @@ class NodeState(betterproto2.Enum):
 
 class NodeStatus(betterproto2.Enum):
     """
-    How one node's run ended.
+    The outcome of a node's run.
     """
 
     UNSPECIFIED = 0
@@ -473,7 +473,7 @@ class NodeStatus(betterproto2.Enum):
 
     SKIPPED = 2
     """
-    It took no item.
+    The node received no item.
     """
 
     FAILED = 3
@@ -499,7 +499,7 @@ class NodeStatus(betterproto2.Enum):
 
 class PixelFormat(betterproto2.Enum):
     """
-    How pixels lie in memory.
+    The memory layout of pixels.
     """
 
     UNSPECIFIED = 0
@@ -536,7 +536,7 @@ class PixelFormat(betterproto2.Enum):
 
     ENCODED = 255
     """
-    A compressed frame; VideoFrame.codec says how.
+    A compressed video frame; VideoFrame.codec is its codec.
     """
 
     @classmethod
@@ -568,7 +568,7 @@ class PixelFormat(betterproto2.Enum):
 
 class RuntimeHint(betterproto2.Enum):
     """
-    What an older runtime should run a node with.
+    The interpreter that an older runtime uses for a node.
     """
 
     UNSPECIFIED = 0
@@ -604,19 +604,19 @@ class RuntimeHint(betterproto2.Enum):
 
 class StreamControlCommand(betterproto2.Enum):
     """
-    What to do.
+    How the stream ends.
     """
 
     UNSPECIFIED = 0
 
     CLOSE = 1
     """
-    Process everything that was sent, flush every node, then send `closed`.
+    Process all chunks, flush every node, then send `closed`.
     """
 
     CANCEL = 2
     """
-    Drop what is still waiting, then send `closed`.
+    Drop the waiting items, then send `closed`.
     """
 
     @classmethod
@@ -638,7 +638,7 @@ class StreamControlCommand(betterproto2.Enum):
 
 class StreamErrorType(betterproto2.Enum):
     """
-    What went wrong with a stream. Part of the contract, but used by no rpc.
+    The kind of a stream's error. No rpc uses it.
     """
 
     STREAM_ERROR_UNSPECIFIED = 0
@@ -761,26 +761,29 @@ class AudioBuffer(betterproto2.Message):
 
     sample_rate: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
     """
-    Frames per second, in Hz.
+    Samples per second of each channel, in Hz.
     """
 
     channels: "int" = betterproto2.field(3, betterproto2.TYPE_UINT32)
+    """
+    The number of interleaved channels. 0 means 1.
+    """
 
     format: "AudioFormat" = betterproto2.field(
         4, betterproto2.TYPE_ENUM, default_factory=lambda: AudioFormat(0)
     )
     """
-    How one sample is encoded. Unspecified means F32.
+    The encoding of one sample. Unspecified means F32.
     """
 
     num_samples: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    The number of samples of all channels together: 480 stereo frames are 960 samples.
+    The number of samples of all channels together: 10 ms of stereo at 48 kHz are 960.
     """
 
     metadata_json: "bytes | None" = betterproto2.field(6, betterproto2.TYPE_BYTES, optional=True)
     """
-    UTF-8 JSON that travels with the samples. Not set is not the same as empty.
+    UTF-8 JSON that stays with the samples. Not set is not the same as empty.
     """
 
 
@@ -790,9 +793,7 @@ default_message_pool.register_message("remotemedia.v1", "AudioBuffer", AudioBuff
 @dataclass(eq=False, repr=False)
 class AudioChunk(betterproto2.Message):
     """
-    Deprecated: a DataChunk can carry audio too.
-
-    It is converted to F32 and then takes the same way.
+    Deprecated: send a DataChunk with audio. The samples are converted to F32.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -804,12 +805,12 @@ class AudioChunk(betterproto2.Message):
 
     sequence: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    The client's own count, as in DataChunk.
+    As in DataChunk.
     """
 
     timestamp_ms: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
-    When the chunk was taken, in milliseconds.
+    The time of recording, in milliseconds.
     """
 
 
@@ -819,7 +820,7 @@ default_message_pool.register_message("remotemedia.v1", "AudioChunk", AudioChunk
 @dataclass(eq=False, repr=False)
 class BatchHint(betterproto2.Message):
     """
-    A suggestion to process several items at once.
+    Suggests a batch size to nodes that process several items at once.
     """
 
     suggested_batch_size: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
@@ -834,14 +835,14 @@ default_message_pool.register_message("remotemedia.v1", "BatchHint", BatchHint)
 @dataclass(eq=False, repr=False)
 class BinaryBuffer(betterproto2.Message):
     """
-    Bytes that the runtime passes on as they are.
+    Bytes that the runtime passes on unchanged.
     """
 
     data: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
 
     mime_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    "image/png" for example.
+    The media type, such as "image/png".
     """
 
 
@@ -851,17 +852,17 @@ default_message_pool.register_message("remotemedia.v1", "BinaryBuffer", BinaryBu
 @dataclass(eq=False, repr=False)
 class CancelSpeculation(betterproto2.Message):
     """
-    What was produced for a span of time is no longer wanted.
+    Cancels the output for a span of time (barge-in).
     """
 
     from_timestamp: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
     """
-    Where the span begins, in milliseconds.
+    The start of the span, in milliseconds.
     """
 
     to_timestamp: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
     """
-    Where the span ends, in milliseconds.
+    The end of the span, in milliseconds.
     """
 
 
@@ -871,22 +872,22 @@ default_message_pool.register_message("remotemedia.v1", "CancelSpeculation", Can
 @dataclass(eq=False, repr=False)
 class CapabilityRequirements(betterproto2.Message):
     """
-    What a node wants of the machine it runs on.
+    Requirements of the machine that runs a node.
     """
 
     gpu: "GpuRequirement | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Not set means no GPU is wanted.
+    Not set means no GPU.
     """
 
     cpu: "CpuRequirement | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    Not set means any CPU will do.
+    Not set means any CPU.
     """
 
     memory_gb: "float" = betterproto2.field(3, betterproto2.TYPE_DOUBLE)
     """
-    Memory in GB. 0 means not said.
+    Memory in GB. 0 means any.
     """
 
 
@@ -898,14 +899,12 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ChunkResult(betterproto2.Message):
     """
-    One output of one node that is connected to no other.
-
-    One chunk may give none, one or many. Results of one node keep their order.
+    One output of a sink node. A chunk has any number of results. Results of one node keep their order.
     """
 
     sequence: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
     """
-    The number of the chunk that it came from.
+    The sequence of the chunk that it came from.
     """
 
     data_outputs: "dict[str, DataBuffer]" = betterproto2.field(
@@ -914,17 +913,17 @@ class ChunkResult(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE),
     )
     """
-    One entry, by the id of the node that gave it.
+    One entry, by the id of the sink node.
     """
 
     processing_time_ms: "float" = betterproto2.field(3, betterproto2.TYPE_DOUBLE)
     """
-    From the chunk's arrival to this result, in milliseconds.
+    Time from the chunk's arrival to this result, in milliseconds.
     """
 
     total_items_processed: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
-    Items that the session has processed so far.
+    The number of items that the session has received so far.
     """
 
 
@@ -934,7 +933,7 @@ default_message_pool.register_message("remotemedia.v1", "ChunkResult", ChunkResu
 @dataclass(eq=False, repr=False)
 class ClearNodeState(betterproto2.Message):
     """
-    Undo what SetNodeState did.
+    Set a node to ENABLED.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -946,17 +945,17 @@ default_message_pool.register_message("remotemedia.v1", "ClearNodeState", ClearN
 @dataclass(eq=False, repr=False)
 class Connection(betterproto2.Message):
     """
-    What goes out of one node goes into another.
+    An edge of the pipeline: the outputs of one node are the inputs of another.
     """
 
     from_: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The id of the node that sends.
+    The id of the producing node.
     """
 
     to: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The id of the node that receives.
+    The id of the reading node.
     """
 
 
@@ -966,7 +965,7 @@ default_message_pool.register_message("remotemedia.v1", "Connection", Connection
 @dataclass(eq=False, repr=False)
 class ControlAddress(betterproto2.Message):
     """
-    One side of a node, where items pass.
+    The input or output of a node.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -987,7 +986,7 @@ default_message_pool.register_message("remotemedia.v1", "ControlAddress", Contro
 @dataclass(eq=False, repr=False)
 class ControlEvent(betterproto2.Message):
     """
-    What the server sends.
+    A message of the server.
 
     Oneofs:
         - event: Exactly one is set.
@@ -1023,7 +1022,7 @@ default_message_pool.register_message("remotemedia.v1", "ControlEvent", ControlE
 @dataclass(eq=False, repr=False)
 class ControlFrame(betterproto2.Message):
     """
-    What a client sends.
+    A message of the client.
 
     Oneofs:
         - op: Exactly one is set.
@@ -1075,10 +1074,10 @@ default_message_pool.register_message("remotemedia.v1", "ControlFrame", ControlF
 @dataclass(eq=False, repr=False)
 class ControlMessage(betterproto2.Message):
     """
-    A message about the stream instead of data in it.
+    A message to nodes about the stream. It overtakes the items.
 
     Oneofs:
-        - message_type: What is asked.
+        - message_type: The request.
     """
 
     cancel_speculation: "CancelSpeculation | None" = betterproto2.field(
@@ -1095,12 +1094,12 @@ class ControlMessage(betterproto2.Message):
 
     segment_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    The part of the stream that is meant. Empty means all of it.
+    The part of the stream that it is about. Empty means the whole stream.
     """
 
     timestamp_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    When it was sent, in milliseconds.
+    The time of sending, in milliseconds.
     """
 
     metadata: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
@@ -1115,7 +1114,7 @@ default_message_pool.register_message("remotemedia.v1", "ControlMessage", Contro
 @dataclass(eq=False, repr=False)
 class CpuRequirement(betterproto2.Message):
     """
-    What a node wants of a CPU.
+    Requirements of a CPU.
     """
 
     cores: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
@@ -1138,7 +1137,7 @@ class DataBuffer(betterproto2.Message):
     One item of data, of exactly one kind.
 
     Oneofs:
-        - data_type: The kind. A buffer without any is refused.
+        - data_type: The kind of the item. A buffer without one is refused.
     """
 
     audio: "AudioBuffer | None" = betterproto2.field(
@@ -1183,7 +1182,7 @@ class DataBuffer(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
     )
     """
-    Notes that travel with the item. The runtime does not interpret them.
+    Stays with the item. The runtime does not interpret it.
     """
 
 
@@ -1193,7 +1192,7 @@ default_message_pool.register_message("remotemedia.v1", "DataBuffer", DataBuffer
 @dataclass(eq=False, repr=False)
 class DataChunk(betterproto2.Message):
     """
-    One item that goes into the pipeline, at any of its nodes.
+    One item for a node of the pipeline.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1203,7 +1202,7 @@ class DataChunk(betterproto2.Message):
 
     buffer: "DataBuffer | None" = betterproto2.field(2, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The item, for a node with one input.
+    The item.
     """
 
     named_buffers: "dict[str, DataBuffer]" = betterproto2.field(
@@ -1212,17 +1211,17 @@ class DataChunk(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE),
     )
     """
-    The item's parts by input name, for a node with several inputs; instead of `buffer`.
+    The members of a bundle by their names; instead of `buffer`.
     """
 
     sequence: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
-    The client's own count. Results carry the number of the chunk that they came from.
+    The client's number of the chunk. Its results have the same.
     """
 
     timestamp_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    When the chunk was taken, in milliseconds.
+    The time of recording, in milliseconds.
     """
 
 
@@ -1232,12 +1231,12 @@ default_message_pool.register_message("remotemedia.v1", "DataChunk", DataChunk)
 @dataclass(eq=False, repr=False)
 class DeadlineWarning(betterproto2.Message):
     """
-    Results are wanted soon.
+    Warns that results are due soon.
     """
 
     deadline_us: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
     """
-    How soon, in microseconds.
+    The time that is left, in microseconds.
     """
 
 
@@ -1247,7 +1246,7 @@ default_message_pool.register_message("remotemedia.v1", "DeadlineWarning", Deadl
 @dataclass(eq=False, repr=False)
 class Empty(betterproto2.Message):
     """
-    Nothing but the fact that it is set.
+    A member without fields.
     """
 
     pass
@@ -1259,7 +1258,7 @@ default_message_pool.register_message("remotemedia.v1", "Empty", Empty)
 @dataclass(eq=False, repr=False)
 class ErrorEvent(betterproto2.Message):
     """
-    A frame that could not be carried out.
+    A ControlFrame that failed. The attach continues.
     """
 
     code: "ControlErrorCode" = betterproto2.field(
@@ -1273,7 +1272,7 @@ class ErrorEvent(betterproto2.Message):
 
     addr: "ControlAddress | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The address of the frame at fault, if it had one.
+    The address of that frame, if it had one.
     """
 
 
@@ -1283,7 +1282,7 @@ default_message_pool.register_message("remotemedia.v1", "ErrorEvent", ErrorEvent
 @dataclass(eq=False, repr=False)
 class ErrorResponse(betterproto2.Message):
     """
-    Why a call or a stream failed.
+    The error that ended a call or a stream.
     """
 
     error_type: "ErrorType" = betterproto2.field(
@@ -1292,12 +1291,12 @@ class ErrorResponse(betterproto2.Message):
 
     message: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    What was wrong, where, and what to do about it; for people.
+    What was wrong, where, and what to do; for people.
     """
 
     failing_node_id: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    The node at fault. Empty if it is none.
+    The node that failed, or that an invalid input was for. Empty if there is none.
     """
 
     context: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -1307,7 +1306,7 @@ class ErrorResponse(betterproto2.Message):
 
     stack_trace: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
     """
-    The node's own traceback, for faults of nodes. May be empty.
+    The node's traceback, if a node failed. May be empty.
     """
 
 
@@ -1317,7 +1316,7 @@ default_message_pool.register_message("remotemedia.v1", "ErrorResponse", ErrorRe
 @dataclass(eq=False, repr=False)
 class ExecuteRequest(betterproto2.Message):
     """
-    What to run, and on what.
+    A pipeline and its inputs.
     """
 
     manifest: "PipelineManifest | None" = betterproto2.field(
@@ -1333,15 +1332,15 @@ class ExecuteRequest(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE),
     )
     """
-    By the id of the node that an item goes to. A single entry whose key names no node goes to every
-    node that nothing is connected to.
+    One item per node, by node id. A single entry whose key is no node id goes to all source nodes.
+    Required, unless no source node takes input.
     """
 
     resource_limits: "ResourceLimits | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What the run may use. Not set means no bounds but the operator's.
+    Limits of the run. Not set means the operator's limits only.
     """
 
     client_version: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -1356,7 +1355,7 @@ default_message_pool.register_message("remotemedia.v1", "ExecuteRequest", Execut
 @dataclass(eq=False, repr=False)
 class ExecuteResponse(betterproto2.Message):
     """
-    What came of it.
+    The outcome of a run.
 
     Oneofs:
         - outcome: Exactly one is set.
@@ -1377,17 +1376,17 @@ default_message_pool.register_message("remotemedia.v1", "ExecuteResponse", Execu
 @dataclass(eq=False, repr=False)
 class ExecutionMetrics(betterproto2.Message):
     """
-    What a run has cost, as measured.
+    The measured cost of a run.
     """
 
     wall_time_ms: "float" = betterproto2.field(1, betterproto2.TYPE_DOUBLE)
     """
-    From start to end, in milliseconds.
+    Time from start to end, in milliseconds.
     """
 
     cpu_time_ms: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
     """
-    Processor time of all its nodes, in milliseconds; more than the wall time if they ran in parallel.
+    Processor time of all nodes, in milliseconds. More than the wall time if nodes ran in parallel.
     """
 
     memory_used_bytes: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
@@ -1406,17 +1405,17 @@ class ExecutionMetrics(betterproto2.Message):
 
     serialization_time_ms: "float" = betterproto2.field(5, betterproto2.TYPE_DOUBLE)
     """
-    Both conversions together, in milliseconds.
+    Time of both conversions below, in milliseconds.
     """
 
     proto_to_runtime_ms: "float" = betterproto2.field(6, betterproto2.TYPE_DOUBLE)
     """
-    Converting what came in, in milliseconds.
+    Time of converting the input, in milliseconds.
     """
 
     runtime_to_proto_ms: "float" = betterproto2.field(7, betterproto2.TYPE_DOUBLE)
     """
-    Converting what went out, in milliseconds.
+    Time of converting the output, in milliseconds.
     """
 
     data_type_breakdown: "dict[str, int]" = betterproto2.field(
@@ -1425,7 +1424,7 @@ class ExecutionMetrics(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_UINT64),
     )
     """
-    How many items of each kind went through, by the kind's name ("audio").
+    The number of input items of each kind, by the kind's name, such as "audio".
     """
 
 
@@ -1435,7 +1434,7 @@ default_message_pool.register_message("remotemedia.v1", "ExecutionMetrics", Exec
 @dataclass(eq=False, repr=False)
 class ExecutionResult(betterproto2.Message):
     """
-    What a run has produced.
+    The outputs and metrics of a run.
     """
 
     data_outputs: "dict[str, DataBuffer]" = betterproto2.field(
@@ -1444,7 +1443,7 @@ class ExecutionResult(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE),
     )
     """
-    By the id of the node that gave them: every node that is connected to no other.
+    By the id of the sink node.
     """
 
     metrics: "ExecutionMetrics | None" = betterproto2.field(
@@ -1472,42 +1471,42 @@ default_message_pool.register_message("remotemedia.v1", "ExecutionResult", Execu
 @dataclass(eq=False, repr=False)
 class FileBuffer(betterproto2.Message):
     """
-    A reference to a file that the server can read, or to a part of it.
+    A reference to a file on the server's machine, or to a part of one.
     """
 
     path: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The path on the server's machine. The operator decides which folders may be read.
+    The path. It must be in a folder that the operator opens to clients.
     """
 
     filename: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    The name to show, without folders.
+    The name for display, without folders.
     """
 
     mime_type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    "audio/wav" for example.
+    The media type, such as "audio/wav".
     """
 
     size: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
-    The whole file's size in bytes.
+    The size of the whole file, in bytes.
     """
 
     offset: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    Where the part begins, in bytes from the start of the file.
+    The first byte of the part.
     """
 
     length: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
     """
-    The part's length in bytes. 0 means up to the end of the file.
+    The length of the part, in bytes. 0 means up to the end of the file.
     """
 
     stream_id: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
     """
-    Tells the parts of one transfer from those of another.
+    The id of the transfer that the part belongs to.
     """
 
 
@@ -1517,7 +1516,7 @@ default_message_pool.register_message("remotemedia.v1", "FileBuffer", FileBuffer
 @dataclass(eq=False, repr=False)
 class GpuRequirement(betterproto2.Message):
     """
-    What a node wants of a GPU.
+    Requirements of a GPU.
     """
 
     type: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1532,7 +1531,7 @@ class GpuRequirement(betterproto2.Message):
 
     required: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
     """
-    Whether the node cannot do without.
+    Whether the node cannot run without it.
     """
 
 
@@ -1542,7 +1541,7 @@ default_message_pool.register_message("remotemedia.v1", "GpuRequirement", GpuReq
 @dataclass(eq=False, repr=False)
 class Hello(betterproto2.Message):
     """
-    Which session to attach to.
+    The session to attach to.
     """
 
     session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1562,7 +1561,7 @@ default_message_pool.register_message("remotemedia.v1", "Hello", Hello)
 @dataclass(eq=False, repr=False)
 class InitProgressUpdate(betterproto2.Message):
     """
-    How far a node is with its initialization.
+    The progress of a node's initialization.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1579,7 +1578,7 @@ class InitProgressUpdate(betterproto2.Message):
 
     message: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    What the node is doing, for people. May be empty.
+    The current step, for people. May be empty.
     """
 
 
@@ -1589,14 +1588,14 @@ default_message_pool.register_message("remotemedia.v1", "InitProgressUpdate", In
 @dataclass(eq=False, repr=False)
 class Intercept(betterproto2.Message):
     """
-    Hold every item that passes an address until the client has decided about it.
+    Hold each item at an address until the client decides about it.
     """
 
     addr: "ControlAddress | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
 
     deadline_ms: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
     """
-    How long an item waits for the decision at most, in milliseconds.
+    The longest time that an item waits for the decision, in milliseconds. Then it passes.
     """
 
 
@@ -1606,7 +1605,7 @@ default_message_pool.register_message("remotemedia.v1", "Intercept", Intercept)
 @dataclass(eq=False, repr=False)
 class InterceptDecision(betterproto2.Message):
     """
-    What is to become of an intercepted item.
+    The decision about an intercepted item.
 
     Oneofs:
         - decision: Exactly one is set.
@@ -1616,21 +1615,21 @@ class InterceptDecision(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True, group="decision"
     )
     """
-    Let it through as it is.
+    Pass the item unchanged.
     """
 
     replace: "DataBuffer | None" = betterproto2.field(
         2, betterproto2.TYPE_MESSAGE, optional=True, group="decision"
     )
     """
-    Let this through in its place.
+    Pass this item instead.
     """
 
     drop: "Empty | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True, group="decision"
     )
     """
-    Let nothing through.
+    Pass nothing.
     """
 
 
@@ -1666,7 +1665,7 @@ class InterceptRequest(betterproto2.Message):
 
     correlation_id: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
     """
-    To be repeated in the reply.
+    Repeated in the reply.
     """
 
     data: "DataBuffer | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
@@ -1683,12 +1682,12 @@ class JsonData(betterproto2.Message):
 
     json_payload: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The value as JSON text.
+    The value as JSON text (RFC 8259). Empty text is refused.
     """
 
     schema_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    A name for the value's form. The runtime does not interpret it.
+    The name of the value's schema. The runtime does not interpret it.
     """
 
 
@@ -1698,7 +1697,7 @@ default_message_pool.register_message("remotemedia.v1", "JsonData", JsonData)
 @dataclass(eq=False, repr=False)
 class ManifestMetadata(betterproto2.Message):
     """
-    What a manifest says about itself.
+    The name and the settings of a pipeline.
     """
 
     name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1717,7 +1716,7 @@ class ManifestMetadata(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    How nodes in processes of their own are run. Not set means as the server is configured.
+    Settings of node processes. Not set means the server's settings.
     """
 
 
@@ -1727,22 +1726,22 @@ default_message_pool.register_message("remotemedia.v1", "ManifestMetadata", Mani
 @dataclass(eq=False, repr=False)
 class MultiprocessConfig(betterproto2.Message):
     """
-    How nodes in processes of their own are run.
+    Settings of node processes.
 
-    A field that is not set falls through to the server's runtime.toml, and from there to the built-in
-    default. A field that is set counts even at zero, and the operator's limits cap it.
+    A field that is not set has the value of the server's runtime.toml, or else the built-in default.
+    A field that is set counts even if it is zero. The operator's limits are its upper bounds.
     """
 
     max_processes_per_session: "int | None" = betterproto2.field(
         1, betterproto2.TYPE_UINT32, optional=True
     )
     """
-    Processes that the session may have, at least 1. Built-in default: 10.
+    The most node processes of the session, at least 1. Built-in default: 10.
     """
 
     channel_capacity: "int | None" = betterproto2.field(2, betterproto2.TYPE_UINT32, optional=True)
     """
-    Items that may wait on each connection, 1 to 10000. Built-in default: 100.
+    The most items that wait on a connection, 1 to 10000. Built-in default: 100.
     """
 
     init_timeout_secs: "float | None" = betterproto2.field(
@@ -1754,16 +1753,16 @@ class MultiprocessConfig(betterproto2.Message):
 
     python_executable: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
     """
-    The Python interpreter to run the processes with. It has to be on the operator's list. Built-in
-    default: the server's own.
+    The Python interpreter of the node processes. The operator must allow it. Built-in default: the
+    server's own.
     """
 
     enable_backpressure: "bool | None" = betterproto2.field(
         5, betterproto2.TYPE_BOOL, optional=True
     )
     """
-    Whether a full connection makes its sender wait. If false, the oldest waiting item is dropped and
-    counted. Built-in default: true.
+    Whether a full connection makes its producer wait. If false, it drops and counts its oldest item.
+    Built-in default: true.
     """
 
     executor_overrides: "dict[str, str]" = betterproto2.field(
@@ -1772,8 +1771,8 @@ class MultiprocessConfig(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
     )
     """
-    Executors ("native", "multiprocess") by node id, instead of those that the server would choose,
-    as far as the operator allows.
+    The executor of a node ("native", "multiprocess") by node id. It overrides the server's choice, as
+    far as the operator allows.
     """
 
 
@@ -1803,26 +1802,26 @@ class NodeManifest(betterproto2.Message):
 
     is_streaming: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
     """
-    Kept, and not needed: every node of this runtime can stream.
+    Not used: every node of this runtime can stream.
     """
 
     capabilities: "CapabilityRequirements | None" = betterproto2.field(
         5, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What the node wants of the machine it runs on.
+    Requirements of the machine.
     """
 
     host: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
     """
-    "name:port" of a remote runtime that is to execute the node. Empty means this one.
+    "name:port" of a remote runtime that executes the node. Empty means this runtime.
     """
 
     runtime_hint: "RuntimeHint" = betterproto2.field(
         7, betterproto2.TYPE_ENUM, default_factory=lambda: RuntimeHint(0)
     )
     """
-    What an older runtime should run the node with. Kept, and not needed.
+    Not used: the interpreter that an older runtime uses for the node.
     """
 
     input_types: "list[DataTypeHint]" = betterproto2.field(8, betterproto2.TYPE_ENUM, repeated=True)
@@ -1838,12 +1837,12 @@ default_message_pool.register_message("remotemedia.v1", "NodeManifest", NodeMani
 @dataclass(eq=False, repr=False)
 class NodeMetrics(betterproto2.Message):
     """
-    What one node has cost.
+    The measured cost of one node.
     """
 
     execution_time_ms: "float" = betterproto2.field(1, betterproto2.TYPE_DOUBLE)
     """
-    Time spent processing, in milliseconds.
+    Time of processing, in milliseconds.
     """
 
     memory_bytes: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
@@ -1853,12 +1852,12 @@ class NodeMetrics(betterproto2.Message):
 
     items_processed: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    The number of items that it took.
+    The number of items that it received.
     """
 
     custom_metrics: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Figures of the node's own, as JSON text. May be empty.
+    More statistics as JSON text. May be empty.
     """
 
 
@@ -1868,7 +1867,7 @@ default_message_pool.register_message("remotemedia.v1", "NodeMetrics", NodeMetri
 @dataclass(eq=False, repr=False)
 class NodeResult(betterproto2.Message):
     """
-    How one node fared.
+    The outcome of one node.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1894,7 +1893,7 @@ default_message_pool.register_message("remotemedia.v1", "NodeResult", NodeResult
 @dataclass(eq=False, repr=False)
 class NumpyBuffer(betterproto2.Message):
     """
-    A numpy array as it lies in memory.
+    A numpy array in its memory layout.
     """
 
     data: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
@@ -1909,22 +1908,22 @@ class NumpyBuffer(betterproto2.Message):
 
     dtype: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    The numpy name of the element type, "float32" for example.
+    The numpy name of the element type, such as "float32".
     """
 
     strides: "list[int]" = betterproto2.field(4, betterproto2.TYPE_INT64, repeated=True)
     """
-    The bytes to step per dimension; negative steps are possible. Empty means contiguous.
+    The step of each dimension in bytes; it can be negative. Empty means contiguous.
     """
 
     c_contiguous: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
     """
-    Whether the elements lie in C order, the last dimension moving fastest.
+    Whether the elements are in C order: the last index changes fastest.
     """
 
     f_contiguous: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
     """
-    Whether the elements lie in Fortran order, the first dimension moving fastest.
+    Whether the elements are in Fortran order: the first index changes fastest.
     """
 
 
@@ -1934,7 +1933,7 @@ default_message_pool.register_message("remotemedia.v1", "NumpyBuffer", NumpyBuff
 @dataclass(eq=False, repr=False)
 class PipelineManifest(betterproto2.Message):
     """
-    A pipeline: nodes, and what flows between them.
+    A pipeline: nodes and the connections between them.
     """
 
     version: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -1946,7 +1945,7 @@ class PipelineManifest(betterproto2.Message):
         2, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    Required: the pipeline has to have a name.
+    Required, with a name.
     """
 
     nodes: "list[NodeManifest]" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, repeated=True)
@@ -1958,7 +1957,7 @@ class PipelineManifest(betterproto2.Message):
         4, betterproto2.TYPE_MESSAGE, repeated=True
     )
     """
-    No cycle, and no pair twice.
+    Without a cycle, and each pair at most once.
     """
 
 
@@ -1994,23 +1993,22 @@ default_message_pool.register_message("remotemedia.v1", "RemoveIntercept", Remov
 @dataclass(eq=False, repr=False)
 class ResourceLimits(betterproto2.Message):
     """
-    What a client allows its own run to use. 0 means no bound but the operator's; the operator's
-    bounds hold in any case.
+    Limits of one session. 0 means no limit beside the operator's, which always apply.
     """
 
     max_memory_bytes: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
     """
-    Memory per node process, in bytes.
+    Memory of each node process, in bytes.
     """
 
     max_timeout_ms: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
     """
-    Time for the whole run, in milliseconds.
+    Time of the whole session, in milliseconds.
     """
 
     max_audio_samples: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    Samples that may come in, all channels together.
+    Audio samples of the input, all channels together.
     """
 
 
@@ -2020,7 +2018,7 @@ default_message_pool.register_message("remotemedia.v1", "ResourceLimits", Resour
 @dataclass(eq=False, repr=False)
 class SessionClosed(betterproto2.Message):
     """
-    The session is over.
+    The session has ended. The last event.
     """
 
     reason: "CloseReasonCode" = betterproto2.field(
@@ -2029,7 +2027,7 @@ class SessionClosed(betterproto2.Message):
 
     detail: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
     """
-    Why, for people. May be empty.
+    The reason, for people. May be empty.
     """
 
 
@@ -2039,7 +2037,7 @@ default_message_pool.register_message("remotemedia.v1", "SessionClosed", Session
 @dataclass(eq=False, repr=False)
 class SetNodeState(betterproto2.Message):
     """
-    Switch a node.
+    Set the state of a node.
     """
 
     node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2055,7 +2053,7 @@ default_message_pool.register_message("remotemedia.v1", "SetNodeState", SetNodeS
 @dataclass(eq=False, repr=False)
 class StreamClosed(betterproto2.Message):
     """
-    The session is over. The last message of a stream.
+    The end of a session, after CLOSE or CANCEL. The last message of a stream.
     """
 
     session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2066,7 +2064,7 @@ class StreamClosed(betterproto2.Message):
 
     reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Why, for people.
+    The reason, for people.
     """
 
 
@@ -2076,7 +2074,7 @@ default_message_pool.register_message("remotemedia.v1", "StreamClosed", StreamCl
 @dataclass(eq=False, repr=False)
 class StreamControl(betterproto2.Message):
     """
-    How to end the stream.
+    Ends the stream.
     """
 
     command: "StreamControlCommand" = betterproto2.field(
@@ -2090,7 +2088,7 @@ default_message_pool.register_message("remotemedia.v1", "StreamControl", StreamC
 @dataclass(eq=False, repr=False)
 class StreamErrorResponse(betterproto2.Message):
     """
-    An error with its place in the stream. Part of the contract, but used by no rpc.
+    An error with its place in the stream. No rpc uses it.
     """
 
     base_error: "ErrorResponse | None" = betterproto2.field(
@@ -2103,7 +2101,7 @@ class StreamErrorResponse(betterproto2.Message):
 
     failing_sequence: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    The number of the chunk at fault.
+    The sequence of the invalid chunk.
     """
 
     session_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -2115,7 +2113,7 @@ default_message_pool.register_message("remotemedia.v1", "StreamErrorResponse", S
 @dataclass(eq=False, repr=False)
 class StreamInit(betterproto2.Message):
     """
-    What to run.
+    The pipeline of a stream.
     """
 
     manifest: "PipelineManifest | None" = betterproto2.field(
@@ -2131,24 +2129,24 @@ class StreamInit(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_MESSAGE),
     )
     """
-    Items that enter before the first chunk, by the id of the node they go to.
+    Items that enter before the first chunk, by node id.
     """
 
     resource_limits: "ResourceLimits | None" = betterproto2.field(
         3, betterproto2.TYPE_MESSAGE, optional=True
     )
     """
-    What the session may use. Not set means no bounds but the operator's.
+    Limits of the session. Not set means the operator's limits only.
     """
 
     client_version: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Any text but the empty one, for the server's log.
+    Any text, for the server's log. Required.
     """
 
     expected_chunk_size: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    The size of the chunks to come, in samples for audio. A hint; 0 asks for a recommendation.
+    The size of the later chunks, in samples for audio. A hint; 0 asks for a recommendation.
     """
 
 
@@ -2158,39 +2156,39 @@ default_message_pool.register_message("remotemedia.v1", "StreamInit", StreamInit
 @dataclass(eq=False, repr=False)
 class StreamMetrics(betterproto2.Message):
     """
-    How a session is doing. Sent after every 10th chunk.
+    Metrics of a running session. Sent after every 10th chunk.
     """
 
     session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
     chunks_processed: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
     """
-    Chunks that came in.
+    The number of chunks received.
     """
 
     average_latency_ms: "float" = betterproto2.field(3, betterproto2.TYPE_DOUBLE)
     """
-    From a chunk's arrival to its result, in milliseconds.
+    The average time from a chunk's arrival to its result, in milliseconds.
     """
 
     total_items: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
-    Items that were processed.
+    The number of items received.
     """
 
     buffer_items: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    Items that wait inside the pipeline.
+    The number of items that wait in the pipeline.
     """
 
     chunks_dropped: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
     """
-    Items that were dropped; only with MultiprocessConfig.enable_backpressure false.
+    The number of dropped items; 0 unless MultiprocessConfig.enable_backpressure is false.
     """
 
     peak_memory_bytes: "int" = betterproto2.field(7, betterproto2.TYPE_UINT64)
     """
-    In bytes.
+    The peak memory of the server and the session's processes, in bytes.
     """
 
     data_type_breakdown: "dict[str, int]" = betterproto2.field(
@@ -2199,12 +2197,12 @@ class StreamMetrics(betterproto2.Message):
         map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_UINT64),
     )
     """
-    How many items of each kind came in, by the kind's name ("audio").
+    The number of input items of each kind, by the kind's name, such as "audio".
     """
 
     cache_hits: "int" = betterproto2.field(9, betterproto2.TYPE_UINT64)
     """
-    For servers that keep nodes from one session to the next. This one does not: always 0.
+    Of servers that reuse nodes between sessions. This one does not: always 0.
     """
 
     cache_misses: "int" = betterproto2.field(10, betterproto2.TYPE_UINT64)
@@ -2234,7 +2232,7 @@ class StreamReady(betterproto2.Message):
 
     session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Names the session in the server's log and in PipelineControl.
+    The session's id in the server's log and in PipelineControl.
     """
 
     recommended_chunk_size: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
@@ -2244,7 +2242,7 @@ class StreamReady(betterproto2.Message):
 
     max_buffer_latency_ms: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    How long the server holds back an item at most, in milliseconds.
+    The longest time for which the server holds back an item, in milliseconds.
     """
 
 
@@ -2254,7 +2252,7 @@ default_message_pool.register_message("remotemedia.v1", "StreamReady", StreamRea
 @dataclass(eq=False, repr=False)
 class StreamRequest(betterproto2.Message):
     """
-    What a client sends.
+    A message of the client. One with nothing set is ignored.
 
     Oneofs:
         - request: Exactly one is set.
@@ -2264,7 +2262,7 @@ class StreamRequest(betterproto2.Message):
         1, betterproto2.TYPE_MESSAGE, optional=True, group="request"
     )
     """
-    The first message, and only the first.
+    The first message; it is sent once.
     """
 
     data_chunk: "DataChunk | None" = betterproto2.field(
@@ -2289,7 +2287,7 @@ default_message_pool.register_message("remotemedia.v1", "StreamRequest", StreamR
 @dataclass(eq=False, repr=False)
 class StreamResponse(betterproto2.Message):
     """
-    What the server sends.
+    A message of the server.
 
     Oneofs:
         - response: Exactly one is set.
@@ -2319,7 +2317,7 @@ class StreamResponse(betterproto2.Message):
         6, betterproto2.TYPE_MESSAGE, optional=True, group="response"
     )
     """
-    Only before `ready`. A client that does not know it sees an empty response, to be ignored.
+    Only before `ready`. A client without this member ignores the response, which is empty to it.
     """
 
 
@@ -2341,7 +2339,7 @@ default_message_pool.register_message("remotemedia.v1", "Subscribe", Subscribe)
 @dataclass(eq=False, repr=False)
 class TapEvent(betterproto2.Message):
     """
-    An item that passed a subscribed address.
+    An item at a subscribed address.
     """
 
     addr: "ControlAddress | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
@@ -2355,7 +2353,7 @@ default_message_pool.register_message("remotemedia.v1", "TapEvent", TapEvent)
 @dataclass(eq=False, repr=False)
 class TensorBuffer(betterproto2.Message):
     """
-    A dense array of a machine-learning type, in row-major order.
+    A dense array with an element type of machine learning, in row-major order.
     """
 
     data: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
@@ -2374,7 +2372,7 @@ class TensorBuffer(betterproto2.Message):
 
     layout: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    What the dimensions mean, "NCHW" for example. The runtime does not interpret it.
+    The meaning of the dimensions, such as "NCHW". The runtime does not interpret it.
     """
 
 
@@ -2399,12 +2397,12 @@ class TextBuffer(betterproto2.Message):
 
     language: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    A language tag such as "en-US". Empty if not said.
+    A language tag such as "en-US". Empty if unknown.
     """
 
     channel: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
-    Where the text is meant to go: "tts" to be spoken, "ui" to be shown. Empty means "tts".
+    The use of the text: "tts" to speak it, "ui" to show it. Empty means "tts".
     """
 
 
@@ -2426,7 +2424,7 @@ default_message_pool.register_message("remotemedia.v1", "Unsubscribe", Unsubscri
 @dataclass(eq=False, repr=False)
 class VersionInfo(betterproto2.Message):
     """
-    What the server is, and what it can run.
+    The versions and node types of a server.
     """
 
     protocol_version: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -2443,7 +2441,7 @@ class VersionInfo(betterproto2.Message):
         3, betterproto2.TYPE_STRING, repeated=True
     )
     """
-    Every node type that a manifest may name.
+    The node types that a manifest can use.
     """
 
     supported_protocols: "list[str]" = betterproto2.field(
@@ -2465,12 +2463,12 @@ default_message_pool.register_message("remotemedia.v1", "VersionInfo", VersionIn
 @dataclass(eq=False, repr=False)
 class VersionRequest(betterproto2.Message):
     """
-    Who asks.
+    The client's version.
     """
 
     client_version: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    The version of the contract that the client speaks, or any text.
+    The client's version of the contract, or any text.
     """
 
 
@@ -2480,7 +2478,7 @@ default_message_pool.register_message("remotemedia.v1", "VersionRequest", Versio
 @dataclass(eq=False, repr=False)
 class VersionResponse(betterproto2.Message):
     """
-    What the server is.
+    The server's versions.
     """
 
     version_info: "VersionInfo | None" = betterproto2.field(
@@ -2489,12 +2487,12 @@ class VersionResponse(betterproto2.Message):
 
     compatible: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
     """
-    Whether the server speaks the client's version of the contract.
+    Whether the server supports the client's version of the contract.
     """
 
     compatibility_message: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    The reason, if it does not.
+    The reason.
     """
 
 
@@ -2509,7 +2507,7 @@ class VideoFrame(betterproto2.Message):
 
     pixel_data: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
     """
-    The planes one after the other, or the encoded frame if `format` is ENCODED.
+    The planes in sequence, or the encoded video frame if `format` is ENCODED.
     """
 
     width: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
@@ -2528,7 +2526,7 @@ class VideoFrame(betterproto2.Message):
 
     frame_number: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
-    Counts the frames of a stream.
+    The number of the video frame in its stream.
     """
 
     timestamp_us: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
@@ -2540,12 +2538,12 @@ class VideoFrame(betterproto2.Message):
         7, betterproto2.TYPE_ENUM, default_factory=lambda: VideoCodec(0)
     )
     """
-    The codec of an encoded frame; unspecified for a raw one.
+    The codec of an encoded video frame; unspecified for a raw one.
     """
 
     is_keyframe: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
     """
-    Whether an encoded frame can be decoded without the ones before it.
+    Whether an encoded video frame can be decoded without earlier ones.
     """
 
 
@@ -2554,7 +2552,7 @@ default_message_pool.register_message("remotemedia.v1", "VideoFrame", VideoFrame
 
 class PipelineControlStub(betterproto2_grpclib.ServiceStub):
     """
-    Attaches to a session that a StreamPipeline call has opened.
+    Attaches clients to running sessions.
     """
 
     async def attach(
@@ -2597,7 +2595,7 @@ class PipelineExecutionServiceStub(betterproto2_grpclib.ServiceStub):
         """
         Run a manifest on the inputs of the request and return every output.
 
-        Faults of the manifest, the inputs or a node come back as ExecuteResponse.error with status OK.
+        An error of the manifest, the inputs or a node is returned as ExecuteResponse.error with status OK.
         A request without a manifest is refused with status INVALID_ARGUMENT.
         """
 
@@ -2619,7 +2617,7 @@ class PipelineExecutionServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "VersionResponse":
         """
-        Say what the server is and which node types it has.
+        Return the versions and node types of the server.
         """
 
         return await self._unary_unary(
@@ -2634,7 +2632,7 @@ class PipelineExecutionServiceStub(betterproto2_grpclib.ServiceStub):
 
 class StreamingPipelineServiceStub(betterproto2_grpclib.ServiceStub):
     """
-    Runs a pipeline for as long as the client's stream lasts.
+    Runs a pipeline as long as the client's stream is open.
     """
 
     async def stream_pipeline(
@@ -2646,13 +2644,13 @@ class StreamingPipelineServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AsyncIterator[StreamResponse]":
         """
-        Open a session, feed it, and read its results. One stream is one session.
+        Open a session, send it chunks, and receive its results. One stream is one session.
 
-        The client sends `init`, then any number of chunks, and ends with CLOSE, with CANCEL, or by closing
-        its side of the stream, which flushes the pipeline like CLOSE. The server answers with any number
-        of `init_progress` and one `ready`; nothing else comes before `ready`, and chunks sent before it
-        wait. Then come results, and `metrics` after every 10th chunk. `closed` is the last message after
-        CLOSE or CANCEL. A fault is one `error`, after which the stream ends with status OK.
+        The client sends `init`, then any number of chunks, and ends with CLOSE, with CANCEL, or with a
+        half-close, which flushes the pipeline as CLOSE does. The server sends any number of
+        `init_progress` and one `ready`, and nothing else before `ready`. Chunks that arrive earlier wait.
+        Then it sends results, and `metrics` after every 10th chunk. `closed` is the last message after
+        CLOSE or CANCEL. An error is one `error` message, and the stream ends with status OK.
         """
 
         async for response in self._stream_stream(
@@ -2669,7 +2667,7 @@ class StreamingPipelineServiceStub(betterproto2_grpclib.ServiceStub):
 
 class PipelineControlBase(betterproto2_grpclib.ServiceBase):
     """
-    Attaches to a session that a StreamPipeline call has opened.
+    Attaches clients to running sessions.
     """
 
     async def attach(
@@ -2712,7 +2710,7 @@ class PipelineExecutionServiceBase(betterproto2_grpclib.ServiceBase):
         """
         Run a manifest on the inputs of the request and return every output.
 
-        Faults of the manifest, the inputs or a node come back as ExecuteResponse.error with status OK.
+        An error of the manifest, the inputs or a node is returned as ExecuteResponse.error with status OK.
         A request without a manifest is refused with status INVALID_ARGUMENT.
         """
 
@@ -2720,7 +2718,7 @@ class PipelineExecutionServiceBase(betterproto2_grpclib.ServiceBase):
 
     async def get_version(self, message: "VersionRequest") -> "VersionResponse":
         """
-        Say what the server is and which node types it has.
+        Return the versions and node types of the server.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
@@ -2760,20 +2758,20 @@ class PipelineExecutionServiceBase(betterproto2_grpclib.ServiceBase):
 
 class StreamingPipelineServiceBase(betterproto2_grpclib.ServiceBase):
     """
-    Runs a pipeline for as long as the client's stream lasts.
+    Runs a pipeline as long as the client's stream is open.
     """
 
     async def stream_pipeline(
         self, messages: "AsyncIterator[StreamRequest]"
     ) -> "AsyncIterator[StreamResponse]":
         """
-        Open a session, feed it, and read its results. One stream is one session.
+        Open a session, send it chunks, and receive its results. One stream is one session.
 
-        The client sends `init`, then any number of chunks, and ends with CLOSE, with CANCEL, or by closing
-        its side of the stream, which flushes the pipeline like CLOSE. The server answers with any number
-        of `init_progress` and one `ready`; nothing else comes before `ready`, and chunks sent before it
-        wait. Then come results, and `metrics` after every 10th chunk. `closed` is the last message after
-        CLOSE or CANCEL. A fault is one `error`, after which the stream ends with status OK.
+        The client sends `init`, then any number of chunks, and ends with CLOSE, with CANCEL, or with a
+        half-close, which flushes the pipeline as CLOSE does. The server sends any number of
+        `init_progress` and one `ready`, and nothing else before `ready`. Chunks that arrive earlier wait.
+        Then it sends results, and `metrics` after every 10th chunk. `closed` is the last message after
+        CLOSE or CANCEL. An error is one `error` message, and the stream ends with status OK.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

@@ -32,7 +32,7 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 class HealthCheckResponseServingStatus(betterproto2.Enum):
     """
-    Whether a service takes calls.
+    Whether the service accepts calls.
     """
 
     UNKNOWN = 0
@@ -43,14 +43,14 @@ class HealthCheckResponseServingStatus(betterproto2.Enum):
 
     SERVICE_UNKNOWN = 3
     """
-    Only in answer to Watch: the server has no such service.
+    For Watch only: the server has no such service.
     """
 
 
 @dataclass(eq=False, repr=False)
 class HealthCheckRequest(betterproto2.Message):
     """
-    Whose health is asked for.
+    The service in question.
     """
 
     service: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -65,7 +65,7 @@ default_message_pool.register_message("grpc.health.v1", "HealthCheckRequest", He
 @dataclass(eq=False, repr=False)
 class HealthCheckResponse(betterproto2.Message):
     """
-    How a service is.
+    The status of a service.
     """
 
     status: "HealthCheckResponseServingStatus" = betterproto2.field(
@@ -78,7 +78,7 @@ default_message_pool.register_message("grpc.health.v1", "HealthCheckResponse", H
 
 class HealthStub(betterproto2_grpclib.ServiceStub):
     """
-    Tells whether services take calls.
+    Reports whether services accept calls.
     """
 
     async def check(
@@ -90,7 +90,7 @@ class HealthStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "HealthCheckResponse":
         """
-        Tell it once.
+        Return the status of a service.
         """
 
         return await self._unary_unary(
@@ -111,7 +111,7 @@ class HealthStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "AsyncIterator[HealthCheckResponse]":
         """
-        Tell it now, and again whenever it changes.
+        Return the status now, and again after each change.
         """
 
         async for response in self._unary_stream(
@@ -127,19 +127,19 @@ class HealthStub(betterproto2_grpclib.ServiceStub):
 
 class HealthBase(betterproto2_grpclib.ServiceBase):
     """
-    Tells whether services take calls.
+    Reports whether services accept calls.
     """
 
     async def check(self, message: "HealthCheckRequest") -> "HealthCheckResponse":
         """
-        Tell it once.
+        Return the status of a service.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def watch(self, message: "HealthCheckRequest") -> "AsyncIterator[HealthCheckResponse]":
         """
-        Tell it now, and again whenever it changes.
+        Return the status now, and again after each change.
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)

@@ -38,12 +38,12 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 @dataclass(eq=False, repr=False)
 class ErrorResponse(betterproto2.Message):
     """
-    Why there is no answer.
+    The reason of a failed request.
     """
 
     error_code: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
     """
-    A status code of gRPC, NOT_FOUND for example.
+    A status code of gRPC, such as NOT_FOUND.
     """
 
     error_message: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -71,7 +71,7 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ExtensionRequest(betterproto2.Message):
     """
-    An extension by the message it extends and its number.
+    An extension: the message that it extends, and its number.
     """
 
     containing_type: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -85,7 +85,7 @@ default_message_pool.register_message("grpc.reflection.v1", "ExtensionRequest", 
 @dataclass(eq=False, repr=False)
 class FileDescriptorResponse(betterproto2.Message):
     """
-    Files, the one that was asked for and those that it imports.
+    The requested file and the files that it imports.
     """
 
     file_descriptor_proto: "list[bytes]" = betterproto2.field(
@@ -120,15 +120,15 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ServerReflectionRequest(betterproto2.Message):
     """
-    A question.
+    A request.
 
     Oneofs:
-        - message_request: What is asked for.
+        - message_request: The requested information.
     """
 
     host: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    As the client called it; not needed.
+    The host that the client called. Not used.
     """
 
     file_by_filename: "str | None" = betterproto2.field(
@@ -163,7 +163,7 @@ class ServerReflectionRequest(betterproto2.Message):
         7, betterproto2.TYPE_STRING, optional=True, group="message_request"
     )
     """
-    All services; the text is not needed.
+    All services. The text is not used.
     """
 
 
@@ -175,10 +175,10 @@ default_message_pool.register_message(
 @dataclass(eq=False, repr=False)
 class ServerReflectionResponse(betterproto2.Message):
     """
-    The answer to one question.
+    The response to one request.
 
     Oneofs:
-        - message_response: What was asked for.
+        - message_response: The information, or an error.
     """
 
     valid_host: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
@@ -232,7 +232,7 @@ default_message_pool.register_message("grpc.reflection.v1", "ServiceResponse", S
 
 class ServerReflectionStub(betterproto2_grpclib.ServiceStub):
     """
-    Shows what the server serves.
+    Describes the services of the server.
     """
 
     async def server_reflection_info(
@@ -261,7 +261,7 @@ class ServerReflectionStub(betterproto2_grpclib.ServiceStub):
 
 class ServerReflectionBase(betterproto2_grpclib.ServiceBase):
     """
-    Shows what the server serves.
+    Describes the services of the server.
     """
 
     async def server_reflection_info(
