@@ -1,4 +1,4 @@
-"""The contract as data, for server reflection: with it, clients such as grpcurl need no files."""
+"""The contract as data, for server reflection: clients such as grpcurl need no .proto files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DESCRIPTOR_SET: Final = "descriptors.binpb"
 
 
 def descriptor_set() -> bytes:
-    """Return a serialized google.protobuf.FileDescriptorSet, each file after those it imports."""
+    """Return a serialized google.protobuf.FileDescriptorSet; each file follows its imports."""
     return (Path(__file__).parent / "generated" / DESCRIPTOR_SET).read_bytes()
 
 
@@ -20,9 +20,10 @@ class DescribedFile:
     """One .proto file.
 
     Attributes:
+        name: its path in proto/.
         serialized: a google.protobuf.FileDescriptorProto.
-        imports: the names of the files that it imports.
-        symbols: the full name of everything that it declares.
+        imports: the names of the imported files.
+        symbols: the full names of all declarations.
     """
 
     name: str
@@ -63,7 +64,7 @@ def _message_symbols(message: "_Message", scope: str) -> Iterator[str]:
         yield from _message_symbols(nested, name)
 
 
-# As much of google/protobuf/descriptor.proto as is needed here, by its field numbers.
+# The fields of google/protobuf/descriptor.proto that are needed here.
 
 
 @dataclass(eq=False, repr=False)
@@ -100,5 +101,5 @@ class _File(betterproto2.Message):
 
 @dataclass(eq=False, repr=False)
 class _FileSet(betterproto2.Message):
-    # Each file as its bytes: a message looks the same on the wire.
+    # Declared as bytes, which look like a message on the wire: the serialized file is what we need.
     file: "list[bytes]" = betterproto2.field(1, betterproto2.TYPE_BYTES, repeated=True)

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-# What the peer may send ahead of what is read, per call. Several messages of a usual size fit, so
-# that the peer does not wait for a round trip, and it cannot fill the memory either. With chunks of
-# 64 KB and 1 MB, 256 KiB and 16 MiB are as fast (25 November 2026, as the figures below).
+# What the peer can send before it is read, per call. Several messages of a usual size fit, so the
+# peer does not wait for a round trip, and the memory of a call is bounded. With chunks of 64 KB and
+# 1 MB, 256 KiB and 16 MiB are as fast (25 November 2026, as the measurements below).
 STREAM_WINDOW_BYTES: Final = 4 * 1024 * 1024
 # Per HTTP/2 connection: the maximum. A call that is not read would otherwise block the calls beside
 # it, from 512 full streams on.

@@ -1,7 +1,7 @@
 """One call's incoming messages: data of HTTP/2 on one side, whole gRPC messages on the other.
 
-Both ends use it. It takes the place of grpclib's own buffer: that one loses what was read of a
-message when its reader is cancelled, and wakes the reader for each frame.
+Both ends use it. It replaces grpclib's own buffer, which loses a part of a message when its reader
+is cancelled, and wakes the reader for each frame.
 """
 
 from collections import deque
@@ -101,14 +101,14 @@ class MessageBuffer:
         self._most_bytes = most_bytes
         self._on_end = on_end
         self._pieces: deque[Piece] = deque()
-        self._offset = 0  # what is read of the first piece
+        self._offset = 0  # bytes of the first piece that are read
         self._available = 0
         self._due = 0  # to be acknowledged
-        self._early = 0  # of `_available`, what is in `_due` already
+        self._early = 0  # bytes of `_available` that `_due` counts already
         self._needed = 0
         self._has_reader = False
         self._watch: MessageWatch | None = None
-        # Of the current message. They outlive a receive that is cancelled.
+        # The state of the current message, which survives a cancelled receive.
         self._prefix: bytes | None = None
         self._gathered: memoryview | None = None
         self._gathered_size = 0
@@ -127,7 +127,7 @@ class MessageBuffer:
     # Called by grpclib.
 
     def add(self, data: bytes | memoryview, ack_size: int) -> None:
-        """Take in the data of a frame; the rest of `ack_size` is padding."""
+        """Add the data of a frame; the rest of `ack_size` is padding."""
         size = len(data)
         self._due += ack_size - size  # padding is not read, so it is acknowledged at once
         if size:  # a flood of empty frames must leave nothing behind
@@ -138,7 +138,7 @@ class MessageBuffer:
             self._watch.feed(data)
 
     def eof(self) -> None:
-        """Take note that the peer sends no more."""
+        """Mark the end: the peer sends no more."""
         self.ended = True
         self._wake()
         if self._on_end is not None:

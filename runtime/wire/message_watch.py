@@ -21,11 +21,11 @@ class MessageWatch:
         self._found = found
         self._prefix = bytearray()
         self._body = bytearray()
-        self._left = 0  # bytes of the current message that are still to come
+        self._left = 0  # bytes of the current message that are missing
         self._collects = False
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take in the next bytes of the stream."""
+        """Check the next bytes of the stream."""
         position, end = 0, len(data)
         while position < end:
             if self._left:

@@ -1,7 +1,7 @@
-"""Generate the message classes anew from proto/: `python -m runtime.wire.regenerate`.
+"""Generate the message classes from proto/: `python -m runtime.wire.regenerate`.
 
-Needs a checkout with the dev extra installed. What it writes depends on proto/ and on the versions
-of the tools alone: not on the machine, the folder it runs in, or ruff's settings there.
+It needs a checkout with the dev extra installed. The result depends only on proto/ and the versions
+of the tools, not on the machine, the current folder, or the ruff settings there.
 """
 
 import os
@@ -24,31 +24,31 @@ from .descriptors import DESCRIPTOR_SET
 GENERATED: Final = Path(__file__).parent / "generated"
 PROTO: Final = Path(__file__).parents[2] / "proto"
 
-# Clients and servers of grpclib; synchronous clients would need grpcio.
+# Classes for grpclib clients and servers. Synchronous clients would need grpcio.
 _OPTIONS: Final = "client_generation=async,server_generation=async"
 _RUFF_SETTINGS: Final = 'line-length = 100\ntarget-version = "py311"\n'
 
 
 def generate(proto: Path = PROTO) -> dict[str, bytes]:
-    """Return every file that belongs into `generated/`, by its path there.
+    """Return the content of every file of `generated/`, by its path there.
 
     Raises:
-        FileNotFoundError: `proto` holds no .proto file.
-        subprocess.CalledProcessError: a tool refused; it has said why on stderr.
+        FileNotFoundError: `proto` has no .proto file.
+        subprocess.CalledProcessError: a tool failed; its message is on stderr.
     """
     described = FileDescriptorSet.parse(_describe(proto, "--include_source_info"))
-    # A server uses them too, and what it takes from old clients is no misuse to warn of.
+    # The classes of deprecated messages would warn. The server must accept them from old clients.
     for file in described.file:
         for message in file.message_type:
             _drop_deprecations(message)
-    # The contract itself stays as proto/ has it, without comments.
+    # The descriptors for reflection keep the deprecations, and have no comments.
     files = _classes(described)
     files[DESCRIPTOR_SET] = _describe(proto)
     return files
 
 
 def write(files: dict[str, bytes], folder: Path = GENERATED) -> None:
-    """Make `folder` hold `files` and nothing else."""
+    """Replace the content of `folder` by `files`."""
     shutil.rmtree(folder, ignore_errors=True)
     for name, content in files.items():
         path = folder / name
@@ -83,7 +83,7 @@ def _classes(described: FileDescriptorSet) -> dict[str, bytes]:
         proto_file=described.file,
     )
     scripts = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
-    # The plugin looks for ruff in PATH, and ruff for its settings in the folder it runs in.
+    # The plugin finds ruff in PATH, and ruff finds its settings in the current folder.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ruff.toml").write_text(_RUFF_SETTINGS)
         answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""Between the messages of the contract and the values that the runtime works with."""
+"""Conversion between messages of the contract and values of the runtime, in both directions."""
 
 from .errors import error_message, error_of
 from .incoming import data_of

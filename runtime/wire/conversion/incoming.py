@@ -1,4 +1,4 @@
-"""Buffers of the contract to data items. Arrays are views of the message's bytes, never copies."""
+"""Conversion of buffers to data items. Arrays are views of the message's bytes, not copies."""
 
 import math
 import re
@@ -159,11 +159,11 @@ def _dtype(name: str) -> np.dtype[Any]:
 
 
 def _strided(elements: Array, buffer: NumpyBuffer) -> Array:
-    """Lay the elements out as the strides say.
+    """Return the elements as an array with the buffer's shape and strides.
 
     A client that made its bytes with `tobytes()` has packed them in C order, whatever the strides
-    of its array were: so it is where the strides do not lead just to the end of the data, and there
-    are as many elements as the shape says.
+    of its array were. This is the case if the strides do not end exactly at the end of the data,
+    and the number of elements fits the shape.
     """
     shape, strides = _checked_dimensions(buffer.shape), buffer.strides
     if len(strides) != len(shape):
@@ -174,17 +174,17 @@ def _strided(elements: Array, buffer: NumpyBuffer) -> Array:
     extent = first + sum(step for step in reach if step > 0) + elements.itemsize
     if not count or (extent != elements.nbytes and count == elements.size):
         return _shaped(elements, buffer.shape)
-    # More elements than there are, one behind several indices, would take memory without bounds.
+    # An array whose elements overlap would need unbounded memory once it is copied.
     if count > elements.size or extent > elements.nbytes or _splits(strides, elements):
         raise DataError(
             f"shape {list(shape)} with strides {list(strides)} does not fit {elements.nbytes} bytes"
         )
-    # Not as_strided: this constructor checks that nothing outside of the bytes is reached.
+    # Unlike as_strided, this constructor checks that the array stays within the bytes.
     return np.ndarray(shape, elements.dtype, elements.view(np.uint8).data, first, tuple(strides))
 
 
 def _splits(strides: list[int], elements: Array) -> bool:
-    """Whether strides lead into the middle of an element."""
+    """Return whether a stride leads into the middle of an element."""
     return any(stride % elements.itemsize for stride in strides)
 
 
@@ -243,7 +243,7 @@ def _control_message(buffer: ControlBuffer) -> ControlMessage | None:
 def _elements(data: bytes, dtype: np.dtype[Any], what: str) -> Array:
     if len(data) % dtype.itemsize:
         raise DataError(
-            f"{what} has {len(data)} bytes, no multiple of the {dtype.itemsize} of one {dtype}"
+            f"{what} has {len(data)} bytes, no multiple of {dtype.itemsize}, the size of {dtype}"
         )
     return np.frombuffer(data, dtype)
 
@@ -259,12 +259,12 @@ def _shaped(elements: Array, shape: list[int], order: Any = "C") -> Array:
 
 
 def _checked_dimensions(shape: list[int]) -> tuple[int, ...]:
-    # 64 is what numpy can do; 32 is what it could until its version 2.
+    # numpy supports 64 dimensions since version 2, and 32 before.
     if len(shape) > 32:
-        raise DataError(f"a shape of {len(shape)} dimensions; at most 32 are taken")
-    # Beyond that numpy would take a length for one that it is to find out.
+        raise DataError(f"a shape of {len(shape)} dimensions; at most 32 are possible")
+    # numpy would read a longer length as -1, which means "calculate it".
     if any(length > _MOST_LENGTH for length in shape):
-        raise DataError(f"shape {list(shape)} is beyond all bounds")
+        raise DataError(f"shape {list(shape)} has a length of more than 2**62")
     return tuple(shape)
 
 

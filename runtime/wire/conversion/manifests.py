@@ -1,4 +1,4 @@
-"""Manifests of the contract to JSON ones, and back."""
+"""Conversion of manifests: messages to the form of JSON manifests, and back."""
 
 import json
 from dataclasses import fields
@@ -27,7 +27,7 @@ _SETTINGS: Final = tuple(
 
 
 def manifest_value(message: PipelineManifest) -> dict[str, Any]:
-    """Return the object of a JSON manifest that says the same as a message; nothing is checked."""
+    """Return the JSON form of a manifest message. Nothing is checked."""
     value: dict[str, Any] = {
         "version": message.version,
         "nodes": [_node_value(node) for node in message.nodes],
@@ -68,7 +68,7 @@ def _node_value(message: NodeMessage) -> dict[str, Any]:
 
 
 def _capabilities_value(message: CapabilityRequirements) -> dict[str, Any]:
-    # A proto3 scalar cannot tell "not set" from its zero, so the zero values are left out.
+    # A proto3 scalar that is not set reads as zero, so zeros are left out.
     value: dict[str, Any] = {"memory_gb": message.memory_gb} if message.memory_gb else {}
     if (gpu := message.gpu) is not None:
         value["gpu"] = {
@@ -91,7 +91,7 @@ def manifest_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def manifest_message(manifest: Manifest) -> PipelineManifest:
-    """Return the message of a manifest; keys that the contract does not have are left out.
+    """Return the message of a manifest, without the keys that the contract does not have.
 
     Raises:
         CallerError: a node has is_output_node, which a message cannot carry.

@@ -1,4 +1,4 @@
-"""Data items to buffers of the contract."""
+"""Conversion of data items to buffers."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -45,10 +45,10 @@ _TENSOR_DTYPES: Final = {dtype: protocol.TensorDtype(n) for n, dtype in TENSOR_D
 
 
 def buffer_of(data: Data) -> DataBuffer:
-    """Return the buffer that carries an item; its bytes are views of the item's arrays.
+    """Return the buffer of an item; its bytes are views of the item's arrays.
 
     Raises:
-        KeyError: the contract has no such kind.
+        KeyError: the contract has no such kind: a bundle.
     """
     name, convert = _CONVERTERS[data.kind]
     return DataBuffer(**{name: convert(data)}, metadata=dict(data.metadata))
@@ -92,7 +92,7 @@ def _tensor(data: Tensor) -> TensorBuffer:
 def _numpy(data: NumpyArray) -> NumpyBuffer:
     array = _little_endian(data.array)
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-    # In the order in which it lies, where it has one; the transpose of an F array is a C array.
+    # An array in Fortran order is packed without a copy: its transpose is in C order.
     packed = array.T if fortran else np.ascontiguousarray(array).reshape(array.shape)
     has_name = array.dtype.isnative and array.dtype.kind in "biufc"
     return NumpyBuffer(
@@ -156,7 +156,7 @@ def _little_endian(array: Array) -> Array:
 
 def _payload(array: Array) -> bytes:
     contiguous = np.ascontiguousarray(array)
-    if contiguous.dtype.kind in "mM":  # times, which numpy shows to nobody but itself
+    if contiguous.dtype.kind in "mM":  # times, for which numpy exports no buffer
         contiguous = contiguous.view(np.int64)
     return as_payload(contiguous)
 

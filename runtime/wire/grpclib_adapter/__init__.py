@@ -1,9 +1,8 @@
 """The one place that knows private names of grpclib and h2.
 
-Client and server need more of these two libraries than their public names give: bounds of their
-own, an orderly end of a connection, frames that are read and written without h2's copies. Each
-private name in use here is listed in `private_names`, and a test compares the list with the
-installed releases.
+Client and server need more than the public names of the two libraries offer: limits, an orderly end
+of a connection, frames that are read and written without h2's copies. `private_names` lists each
+private name in use, and a test compares the list with the installed releases.
 """
 
 from .client import ClientProtocol, ClientStream, GrpclibChannel

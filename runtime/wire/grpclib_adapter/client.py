@@ -32,16 +32,16 @@ class ClientProtocol(Http2Protocol):
         self.closed = asyncio.Event()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Take note that the socket is closed."""
+        """Set `closed`."""
         super().connection_lost(exc)
         self.closed.set()
 
 
 class GrpclibChannel(Channel):
-    """grpclib's channel, with connections of our own. Make it on asyncio.
+    """grpclib's channel with its own class of connections. Create it on asyncio.
 
     Attributes:
-        protocols: the connections that are not closed; usually one.
+        protocols: the connections that are not closed, usually one.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class GrpclibChannel(Channel):
         configuration: Configuration,
         protocol_type: type[ClientProtocol],
     ) -> None:
-        # The codec has what grpclib needs of one, without the base class.
+        # Codec has the methods of CodecBase, but the room of the codec does not know grpclib.
         super().__init__(host, port, codec=cast("CodecBase", codec), ssl=tls, config=configuration)
         self.protocols: list[ClientProtocol] = []
         self._protocol_type = protocol_type
 
     async def connect(self) -> ClientProtocol:
-        """Return the connection; make one where there is none.
+        """Return the open connection, or open one.
 
         Raises:
             OSError: the server cannot be reached.
@@ -67,7 +67,7 @@ class GrpclibChannel(Channel):
         return cast("ClientProtocol", await self.__connect__())
 
     def request_headers(self, path: str, metadata: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Return the headers that begin a call."""
+        """Return the headers of a call's request."""
         return [
             (":method", "POST"),
             (":scheme", self._scheme),
@@ -87,10 +87,10 @@ class GrpclibChannel(Channel):
 
 
 class CallWrapper(Protocol):
-    """What grpclib notifies when a stream is cut off."""
+    """The object that grpclib notifies when a stream ends without a status."""
 
     def cancel(self, error: Exception) -> None:
-        """Take note that the call is cut off."""
+        """Note that the stream has ended without a status."""
 
 
 class ClientStream:
@@ -101,7 +101,7 @@ class ClientStream:
 
     Args:
         protocol: the connection.
-        wrapper: notified when the call is cut off.
+        wrapper: is notified if the stream ends without a status.
 
     Raises:
         StreamEndedError: the connection is lost.
@@ -117,15 +117,15 @@ class ClientStream:
 
     @property
     def is_connection_lost(self) -> bool:
-        """Whether the connection is closed or about to be."""
+        """Whether the connection is closed or closes."""
         return self._connection.is_closing()
 
     async def open(self, headers: list[tuple[str, str]], buffer: StreamBuffer) -> None:
-        """Begin the call.
+        """Send the headers of the request.
 
         Args:
-            headers: of `GrpclibChannel.request_headers`.
-            buffer: takes in the server's messages.
+            headers: made by `GrpclibChannel.request_headers`.
+            buffer: receives the server's messages.
 
         Raises:
             StreamEndedError: the connection is lost.
@@ -140,7 +140,7 @@ class ClientStream:
         """Half-close the call.
 
         Raises:
-            StreamEndedError: it has ended.
+            StreamEndedError: the call has ended.
         """
         assert self._stream.id is not None
         try:
@@ -151,27 +151,27 @@ class ClientStream:
             self._connection.flush()
 
     def reset(self) -> None:
-        """Cancel the call, if it has not ended."""
+        """Reset the stream, if it has not ended."""
         if not self._connection.is_closing() and self._stream.closable:
             self._stream.reset_nowait(ErrorCodes.CANCEL)
             self._connection.flush()
 
     def release(self) -> None:
-        """Forget the call."""
+        """Remove the stream from the connection."""
         with suppress(ProtocolError):
             self._release()
 
     def acknowledge(self, size: int) -> None:
-        """Let the server send as many bytes more; nothing happens where the call has ended."""
+        """Let the server send this many bytes more; do nothing if the call has ended."""
         if size and not self._connection.is_closing():
             assert self._stream.id is not None
             with suppress(ProtocolError):
                 self._connection.ack(self._stream.id, size)
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of the response; empty until they come."""
+        """Return the headers of the response; empty until they arrive."""
         return dict(self._stream.headers or ())
 
     def trailers(self) -> dict[str, str] | None:
-        """Return the trailers of the response; None until they come."""
+        """Return the trailers of the response; None until they arrive."""
         return None if self._stream.trailers is None else dict(self._stream.trailers)

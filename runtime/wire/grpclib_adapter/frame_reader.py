@@ -1,9 +1,9 @@
-"""A connection's bytes, frame by frame: the frames of running streams are read here, past h2.
+"""Reads a connection frame by frame, and handles the frames of running streams without h2.
 
-Nearly all that comes in are DATA and WINDOW_UPDATE frames without flags. h2 makes three copies of
-each, several objects, and a text for a log that nobody reads (its bytes in hexadecimal), which took
-more than half the time that the server spent on 20 ms of audio. So where such a frame can have one
-meaning only, it is carried out on h2's own state; everything else is h2's, in its order.
+Nearly all frames are DATA and WINDOW_UPDATE without flags. For each, h2 makes three copies, several
+objects and an unused log text with the bytes in hexadecimal. That took more than half of the time
+that the server spent on 20 ms of audio. So a frame that can have one meaning only is applied to
+h2's state here. h2 gets all other frames, in their order.
 """
 
 import time
@@ -23,29 +23,29 @@ _WINDOW_UPDATE: Final = 8
 _CONTINUATION: Final = 9
 _END_HEADERS: Final = 4
 _MOST_WINDOW: Final = 2**31 - 1
-# h2 takes itself for a client where the first that comes is a frame of RFC 7838.
+# h2 enters the state CLIENT_OPEN if the first frame is one of RFC 7838.
 OPEN_CONNECTION: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN})
 _RECEIVING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL})
 _LIVING: Final = _RECEIVING | {StreamState.HALF_CLOSED_REMOTE}
-# Larger pieces are views of what was read; smaller ones are copied, so that none that waits for its
-# reader keeps more than four times its size alive.
+# Larger pieces are views of the bytes that were read. Smaller ones are copied, so that a piece that
+# waits for its reader keeps at most four times its size in memory.
 _VIEWED_BYTES: Final = 64 * 1024
 
 
 class FrameTooLongError(Exception):
-    """A frame is longer than allowed."""
+    """A frame that is longer than allowed."""
 
 
 class FrameReader:
     """Reads one connection.
 
     Attributes:
-        is_last: whether the client begins no more calls, and closes when those that run have ended.
+        is_last: whether the client has announced that it starts no more calls.
 
     Args:
-        protocol: grpclib's end of the connection, made.
-        pass_on: takes whole frames for h2.
-        most_bytes: of one frame.
+        protocol: grpclib's protocol of the connection, after `connection_made`.
+        pass_on: receives whole frames for h2.
+        most_bytes: the most bytes of a frame.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class FrameReader:
         self._preamble_left = _PREAMBLE_BYTES
         self._rest = b""
         self._in_headers = False
-        # Of a DATA frame that has begun: whose it is, and how much of it is still to come.
+        # The stream of the current DATA frame, and how many of its bytes are missing.
         self._stream_id = 0
         self._left = 0
 
     def feed(self, data: bytes) -> None:
-        """Take in what came.
+        """Handle the next bytes.
 
         Raises:
-            FrameTooLongError: one is longer than allowed.
+            FrameTooLongError: a frame is longer than allowed.
         """
         self._connection.last_data_received = time.monotonic()
         position = self._take_payload(data, 0) if self._left else 0
@@ -94,7 +94,7 @@ class FrameReader:
                     self._pass_on(data[passed:position])
                     passed = position
                 stream_id = int.from_bytes(data[position + 5 : begin], "big")
-                if kind == _DATA and self._begins_data(stream_id, length):
+                if kind == _DATA and self._starts_data(stream_id, length):
                     position = passed = self._take_payload(data, begin)
                     continue
                 if kind == _WINDOW_UPDATE and begin + length <= end and length == 4:
@@ -106,7 +106,7 @@ class FrameReader:
                 break
             if kind in {_HEADERS, _CONTINUATION}:
                 self._in_headers = not flags & _END_HEADERS
-            elif kind == _GOAWAY and self._lets_calls_end(data[position : begin + length]):
+            elif kind == _GOAWAY and self._is_graceful_goaway(data[position : begin + length]):
                 if passed < position:
                     self._pass_on(data[passed:position])
                 passed = begin + length
@@ -115,8 +115,8 @@ class FrameReader:
             self._pass_on(data[passed:position])
         self._rest = data[position:]
 
-    def _lets_calls_end(self, frame: bytes) -> bool:
-        """Take note of a goodbye after which calls go on (RFC 9113, 6.8); h2 would cut them off."""
+    def _is_graceful_goaway(self, frame: bytes) -> bool:
+        """Handle a GOAWAY after which calls go on (RFC 9113, 6.8); h2 would end them."""
         error_code = frame[_HEADER_BYTES + 4 : _HEADER_BYTES + 8]
         on_connection = frame[5:_HEADER_BYTES] == bytes(4) and not self._in_headers
         if not (on_connection and error_code == bytes(4) and self._streams):
@@ -124,8 +124,8 @@ class FrameReader:
         self.is_last = True
         return True
 
-    def _begins_data(self, stream_id: int, length: int) -> bool:
-        """Enter a frame of DATA into h2's books, if it can only be what it looks like."""
+    def _starts_data(self, stream_id: int, length: int) -> bool:
+        """Apply the start of a DATA frame to h2's state; return False if h2 must handle it."""
         h2, stream = self._h2, self._h2.streams.get(stream_id)
         if (
             stream is None
@@ -135,17 +135,17 @@ class FrameReader:
             or stream._expected_content_length is not None
         ):
             return False
-        ours = stream._inbound_window_manager
-        everyone_s = h2._inbound_flow_control_window_manager
-        if length > min(ours.current_window_size, everyone_s.current_window_size):
+        own = stream._inbound_window_manager
+        shared = h2._inbound_flow_control_window_manager
+        if length > min(own.current_window_size, shared.current_window_size):
             return False
-        ours.window_consumed(length)
-        everyone_s.window_consumed(length)
+        own.window_consumed(length)
+        shared.window_consumed(length)
         self._stream_id, self._left = stream_id, length
         return True
 
     def _take_payload(self, data: bytes, begin: int) -> int:
-        """Hand on what there is of the DATA frame that has begun; return where it stops."""
+        """Add the available payload of the current DATA frame to its call; return its end."""
         stop = min(begin + self._left, len(data))
         size = stop - begin
         if not size:
@@ -157,11 +157,11 @@ class FrameReader:
         else:
             is_large = size >= _VIEWED_BYTES
             piece = memoryview(data)[begin:stop] if is_large else data[begin:stop]
-            stream.buffer.add(piece, size)  # type: ignore[arg-type]  # ours takes views too
+            stream.buffer.add(piece, size)  # type: ignore[arg-type]  # our buffer takes views too
         return stop
 
     def _opens_window(self, stream_id: int, increment: int) -> bool:
-        """Enter a WINDOW_UPDATE into h2's books, if it can only be what it looks like."""
+        """Apply a WINDOW_UPDATE to h2's state; return False if h2 must handle it."""
         h2 = self._h2
         if h2.state_machine.state not in OPEN_CONNECTION:
             return False
@@ -170,7 +170,7 @@ class FrameReader:
             if not 0 < increment <= _MOST_WINDOW - max(before, 0):
                 return False
             h2.outbound_flow_control_window = before + increment
-            if before <= 0:  # else nobody waits for this window
+            if before <= 0:  # otherwise no call waits for this window
                 for each in self._streams.values():
                     each.window_updated.set()
             return True

@@ -1,7 +1,7 @@
-"""One call's messages on their way out, as frames that are made here, past h2.
+"""Writes the messages of a call as DATA frames, without h2.
 
-h2 copies a payload three times on the way to the socket, and takes half the time of the codec for
-each frame. These frames are headers of nine bytes and the payload, which are copied once.
+h2 copies a payload three times on its way to the socket, and needs half the codec's time for each
+frame. Here, the payload is copied once, together with the frame headers of nine bytes.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from ..codec import Buffer
 from .frame_reader import OPEN_CONNECTION
 
 _SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
-# What is handed to the socket at a time. What that does not take at once is copied again.
+# Bytes of one write. asyncio copies again what the socket does not take at once.
 _WRITTEN_BYTES: Final = 256 * 1024
-# Then everybody else has a turn.
+# Then other tasks get a turn.
 _AT_ONCE_BYTES: Final = 2 * 1024 * 1024
 
 
 class StreamEndedError(Exception):
-    """A stream of HTTP/2 has ended, or its connection is closed."""
+    """An HTTP/2 stream that has ended, or whose connection is closed."""
 
 
 class FrameWriter:
@@ -34,16 +34,16 @@ class FrameWriter:
         self._closed = False
         self._h2: Any = stream._h2_connection
         self._buffers: deque[Buffer] = deque()
-        self._offset = 0  # what is sent of the first buffer
+        self._offset = 0  # bytes of the first buffer that are sent
         self._left = 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything was sent."""
+        """Whether everything is sent."""
         return not self._left
 
     def add(self, buffers: Iterable[Buffer]) -> None:
-        """Add what is to be sent behind what is left. It may not change until it is."""
+        """Add buffers to the end of the queue. They must not change until they are sent."""
         for buffer in buffers:
             self._buffers.append(buffer)
             self._left += len(buffer)
@@ -54,12 +54,12 @@ class FrameWriter:
         return self._left
 
     def clear(self) -> None:
-        """Drop what is not sent yet."""
+        """Drop everything that is not sent yet."""
         self._buffers.clear()
         self._offset = self._left = 0
 
     def close(self) -> None:
-        """Send no more: what waits to send raises StreamEndedError."""
+        """End the writer: a task that waits to send raises StreamEndedError."""
         self._closed = True
         self._stream.window_updated.set()
 
@@ -124,7 +124,7 @@ class FrameWriter:
         connection.data_send_process()
 
     def _frames(self, size: int) -> Iterable[Buffer]:
-        """Give the next frames, with `size` bytes of payload in all."""
+        """Yield the pieces of the next frames, with `size` bytes of payload."""
         most = self._h2.max_outbound_frame_size
         stream_id = self._stream.id
         assert stream_id is not None
@@ -132,10 +132,10 @@ class FrameWriter:
         while size:
             length = min(size, most)
             yield length.to_bytes(3, "big") + end_of_header
-            yield from self._taken(length)
+            yield from self._take(length)
             size -= length
 
-    def _taken(self, size: int) -> Iterable[Buffer]:
+    def _take(self, size: int) -> Iterable[Buffer]:
         self._left -= size
         while size:
             first, offset = self._buffers[0], self._offset

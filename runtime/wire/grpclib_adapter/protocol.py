@@ -11,31 +11,31 @@ from .. import MAX_FRAME_BYTES
 
 
 class StreamBuffer(Protocol):
-    """Takes in what comes on one stream."""
+    """Receives the data of one stream."""
 
     def add(self, data: bytes, ack_size: int) -> None:
-        """Take in the data of a frame; `ack_size` is its length with padding."""
+        """Add the data of a frame; `ack_size` is its length with padding."""
 
     def eof(self) -> None:
-        """Take note that the peer sends no more."""
+        """Mark the end: the peer sends no more."""
 
     def unacked_size(self) -> int:
-        """Return how many bytes were not acknowledged, once: the call is over."""
+        """Return how many bytes are not acknowledged, and forget them: the call is over."""
 
 
 class Http2Protocol(H2Protocol):
-    """grpclib's protocol with the frame size of the wire.
+    """grpclib's protocol with the frame size of both ends.
 
     Attributes:
-        transport: of the socket; None until it is connected.
-        settings: what this end announces beside its windows.
+        transport: the transport of the socket; None before `connection_made`.
+        settings: HTTP/2 settings that this end announces, beside its windows.
     """
 
     transport: asyncio.Transport | None = None
     settings: ClassVar[Mapping[SettingCodes, int]] = {SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Announce the settings."""
+        """Send the settings."""
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", transport)
         h2 = self.connection._connection
@@ -46,7 +46,7 @@ class Http2Protocol(H2Protocol):
         self.connection.flush()
 
     def resume_writing(self) -> None:
-        """Wake the calls that wait for the socket: they wait for one event, their window's."""
+        """Wake the calls that wait for the socket: a call waits for one event, its window's."""
         super().resume_writing()
         for stream in self.processor.streams.values():
             stream.window_updated.set()

@@ -28,7 +28,7 @@ _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 class ServerProtocol(Http2Protocol):
     """One client's connection.
 
-    What it reads goes through a `FrameReader`; a subclass decides when to read, and how to close.
+    A `FrameReader` handles its bytes. A subclass decides when to read and how to close.
     """
 
     settings: ClassVar[Mapping[SettingCodes, int]] = {
@@ -40,27 +40,27 @@ class ServerProtocol(Http2Protocol):
         super().__init__(template.handler, template.config, template.h2_config)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over what grpclib would do otherwise: reading, accepting calls, closing."""
+        """Replace how grpclib reads, accepts calls and closes."""
         super().connection_made(transport)
         self._close_gracefully = self.connection.close
-        # grpclib closes it in many places, and would wait without a limit until all is sent.
+        # grpclib closes it in many places, and then waits without a limit until all is sent.
         self.connection.close = self.close  # type: ignore[method-assign]
-        # RFC 9113, 5.5: what is not known is ignored. grpclib would raise.
+        # RFC 9113, 5.5: unknown frames are ignored. grpclib would raise an exception.
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
         self.processor.processors[RequestReceived] = self._accept
         self._reader = FrameReader(self, super().data_received, most_bytes=MAX_FRAME_BYTES)
 
     def feed(self, data: bytes) -> None:
-        """Carry out what came.
+        """Handle the next bytes.
 
         Raises:
             FrameTooLongError: a frame is longer than allowed.
-            Exception: of h2 or grpclib, for bytes that are no HTTP/2.
+            Exception: the bytes are not HTTP/2, in the words of h2 or grpclib.
         """
         self._reader.feed(data)
 
     def make_buffer(self, acknowledge: Callable[[int], None]) -> StreamBuffer:
-        """Return what takes in the messages of a new call.
+        """Return the buffer for the messages of a new call.
 
         Args:
             acknowledge: lets the client send this many bytes more.
@@ -68,11 +68,11 @@ class ServerProtocol(Http2Protocol):
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close the connection once all is sent; grpclib calls this too."""
+        """Close the connection once everything is sent; grpclib calls this too."""
         self._close_gracefully()
 
     def send_goaway(self) -> None:
-        """Ask the client to close the connection: no more calls are answered."""
+        """Ask the client to close the connection: the server answers no more calls."""
         if not self.connection.is_closing():
             with suppress(ProtocolError):
                 self.connection._connection.close_connection()
@@ -81,9 +81,9 @@ class ServerProtocol(Http2Protocol):
     def _accept(self, event: RequestReceived) -> None:
         """Start a call, and release its stream when the call's task has ended.
 
-        grpclib leaves the release to the task. One that is cancelled before its first step, as when
-        the client resets the stream at once, does nothing: what came with it would be held, and
-        never acknowledged.
+        grpclib leaves the release to the task. A task that is cancelled before its first step,
+        since the client reset the stream at once, does not release it: the buffer would keep its
+        bytes, and they would never be acknowledged.
         """
         self.processor.process_request_received(event)
         stream = self.processor.streams[event.stream_id]
@@ -93,7 +93,7 @@ class ServerProtocol(Http2Protocol):
         task.add_done_callback(lambda _: self._release(stream))
 
     def _acknowledge(self, stream_id: int, size: int) -> None:
-        """Let the client send as many bytes more; do nothing where the call has ended."""
+        """Let the client send this many bytes more; do nothing if the call has ended."""
         if size and not self.connection.is_closing():
             with suppress(ProtocolError):
                 self.connection.ack(stream_id, size)
@@ -108,13 +108,13 @@ class ServerProtocol(Http2Protocol):
 
 
 class GrpclibServer(Server):
-    """grpclib's server, with connections of our own. Make it on asyncio.
+    """grpclib's server with its own class of connections. Create it on asyncio.
 
     Args:
-        handlers: rpc path to what answers it.
-        codec: of the messages.
-        configuration: of `http2_configuration`.
-        make_protocol: makes a connection from the one that grpclib would use.
+        handlers: the handler of each rpc, by its path.
+        codec: encodes and decodes the messages.
+        configuration: made by `http2_configuration`.
+        make_protocol: returns the connection to use in place of grpclib's.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class GrpclibServer(Server):
         configuration: Configuration,
         make_protocol: Callable[[H2Protocol], H2Protocol],
     ) -> None:
-        # The codec has what grpclib needs of one, without the base class.
+        # Codec has the methods of CodecBase, but the room of the codec does not know grpclib.
         super().__init__([_Mapping(handlers)], codec=cast("CodecBase", codec), config=configuration)
         self._make_protocol = make_protocol
 
@@ -132,13 +132,13 @@ class GrpclibServer(Server):
         return self._make_protocol(super()._protocol_factory())
 
     def stop_listening(self) -> None:
-        """Accept no more connections; those that are open stay."""
+        """Accept no more connections; open ones stay."""
         if self._server is not None:
             self._server.close()
 
 
 class _Mapping:
-    """Handlers, as grpclib asks for them."""
+    """The handlers in the form that grpclib expects."""
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = dict(handlers)
@@ -153,7 +153,7 @@ class ServerStream:
     Attributes:
         peer: the client's address, for the log.
         metadata: that the client sent.
-        buffer: of `ServerProtocol.make_buffer`.
+        buffer: made by `ServerProtocol.make_buffer`.
         writer: sends messages.
     """
 
@@ -171,11 +171,11 @@ class ServerStream:
         await self._stream.send_initial_metadata()
 
     async def send_status(self, status: Status, message: str | None) -> None:
-        """End the call, if the client has not."""
+        """End the call with a status; do nothing if the client has reset it."""
         self._stream._send_message_done = True  # the messages did not go through grpclib
         with suppress(ProtocolError):
             await self._stream.send_trailing_metadata(status=status, status_message=message)
 
 
 def _ignore(_event: object) -> None:
-    """Do nothing for an event that needs no answer."""
+    """Ignore an event."""
