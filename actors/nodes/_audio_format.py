@@ -1,4 +1,4 @@
-"""What has to stay the same for two chunks to belong to one stream of audio."""
+"""The format of a stream of audio: chunks of different formats cannot be joined."""
 
 from typing import NamedTuple, Self
 

@@ -1,4 +1,4 @@
-"""Audio that is held back: a queue of frames that copies nothing until it must."""
+"""A queue of audio frames that copies samples only where it must."""
 
 from collections import deque
 
@@ -10,7 +10,7 @@ from ..data import Array
 class HeldFrames:
     """Blocks of frames in order, taken out again in other portions.
 
-    Blocks are kept as they are, and what lies within one is a view of it.
+    Blocks are not copied, and a portion that lies within one block is a view of it.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class HeldFrames:
         return parts
 
     def take_joined(self, frames: int) -> Array:
-        """Do as `take`, and return one array: a view where one block has it all, else a copy.
+        """Do as `take`, and return one array: a view of a block that has all of it, else a copy.
 
         There must be a frame to take.
         """

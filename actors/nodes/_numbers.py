@@ -1,14 +1,16 @@
-"""Numbers in JSON items: what counts as one, and the errors for what does not."""
+"""Numbers in JSON items, and the errors for what is none."""
 
 import json
 import math
 
 from ..data import Json
 from ..errors import DataError
+from ._small_json import small_value
 
 Number = int | float
 
 _VALUE_FORM = '{"value": <number>} or a bare number'
+_MOST_SHOWN = 80
 
 
 def read_number(value: object, what: str) -> Number:
@@ -29,12 +31,12 @@ def read_number(value: object, what: str) -> Number:
 
 
 def read_value(item: Json) -> Number:
-    """Return the number that `item` carries, as {"value": v} or bare.
+    """Return the number in `item`, which is {"value": v} or bare.
 
     Raises:
-        DataError: it carries none.
+        DataError: there is none.
     """
-    payload = item.value
+    payload = small_value(item)
     if isinstance(payload, dict):
         if "value" not in payload:
             raise DataError(f"the input must be {_VALUE_FORM}, got {show(payload)}")
@@ -46,8 +48,24 @@ def read_value(item: Json) -> Number:
 
 def show(value: object) -> str:
     """Return `value` as JSON text for a message, cut where it is long."""
+    text = ""
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        # Written piece by piece, since the value may be long.
+        for piece in json.JSONEncoder(ensure_ascii=False).iterencode(_short(value)):
+            text += piece
+            if len(text) > _MOST_SHOWN:
+                return text[: _MOST_SHOWN - 3] + "..."
     except ValueError:  # an integer too long to be written in decimal
-        text = f"{type(value).__name__} of many digits"
-    return text if len(text) <= 80 else text[:77] + "..."
+        return f"{type(value).__name__} of many digits"
+    return text
+
+
+def _short(value: object) -> object:
+    """Return a value without long texts, as far as a message shows it."""
+    if isinstance(value, str):
+        return value[: _MOST_SHOWN + 1]
+    if isinstance(value, list):
+        return [_short(each) for each in value[:_MOST_SHOWN]]
+    if isinstance(value, dict):
+        return {key[:_MOST_SHOWN]: _short(value[key]) for key in list(value)[:_MOST_SHOWN]}
+    return value

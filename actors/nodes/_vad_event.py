@@ -1,10 +1,11 @@
-"""What a SileroVADNode says about the audio that comes after it."""
+"""The event that a SileroVADNode gives for the chunk of audio after it."""
 
 from typing import Final, NamedTuple, Self
 
 from ..data import Json
 from ..errors import DataError
 from ._numbers import show
+from ._small_json import small_value
 
 _FLAGS: Final = ("has_speech", "is_speech_start", "is_speech_end")
 
@@ -28,7 +29,7 @@ class VadEvent(NamedTuple):
         Raises:
             DataError: the item is none.
         """
-        event = item.value
+        event = small_value(item)
         if not isinstance(event, dict) or not isinstance(event.get(_FLAGS[0]), bool):
             raise DataError(
                 'JSON for this node must be an event of SileroVADNode, {"has_speech": true or '

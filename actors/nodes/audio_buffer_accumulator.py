@@ -1,27 +1,27 @@
 """AudioBufferAccumulatorNode."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from typing import Final, Self
 
-import numpy as np
 from pydantic import model_validator
 
 from ..actor import Actor
-from ..data import Audio, Json
+from ..data import Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
 from ._audio_format import AudioFormat
 from ._held_frames import HeldFrames
+from ._slices import PAUSE, SLICE_SAMPLES, Steps, outputs_of
 from ._vad_event import VadEvent
 
-# Who tells speech from silence is some windows of 32 ms late: the first sound would be cut off.
+# Speech is detected some windows of 32 ms late: its first sound would be cut off.
 _PRE_ROLL_MS: Final = 200
 
 
 class AudioBufferAccumulatorParams(Params):
-    """How long AudioBufferAccumulatorNode's utterances are."""
+    """The duration of AudioBufferAccumulatorNode's utterances."""
 
     min_utterance_duration_ms: int = Field(
         250,
@@ -75,7 +75,7 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
         self._is_continued = False
         self._pre_roll = 0
 
-    def process(self, item: Audio | Json) -> Iterator[Audio]:
+    def process(self, item: Audio | Json) -> Iterable[Data] | AsyncIterator[Data]:
         """Yield the utterance that a chunk ends.
 
         Raises:
@@ -83,7 +83,33 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
         """
         if isinstance(item, Json):
             self._event = VadEvent.read(item)
-            return
+            return ()
+        held = (len(self._held) + item.frames) * item.channels
+        return outputs_of(self._utterances(item), is_large=held > SLICE_SAMPLES)
+
+    def flush(self) -> Iterable[Data] | AsyncIterator[Data]:
+        """Yield the utterance that is open at the end of the stream.
+
+        Raises:
+            DataError: audio came, but not one VAD event.
+        """
+        last = self._last
+        if last is None:
+            return ()
+        if self._event is None:
+            raise DataError(
+                "audio came without a single VAD event, so it is not known where speech is; "
+                "put a SileroVADNode before this node"
+            )
+        is_large = len(self._held) * last.channels > SLICE_SAMPLES
+        return outputs_of(self._close(), is_large=is_large)
+
+    def cleanup(self) -> None:
+        """Release the audio that is held."""
+        self._held = HeldFrames()
+        self._last = None
+
+    def _utterances(self, item: Audio) -> Iterator[Audio | None]:
         if self._last is not None and AudioFormat.of(item) != AudioFormat.of(self._last):
             yield from self._close()
             self._held.clear()
@@ -95,25 +121,7 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
             # A start or an end is that of the first chunk after the event.
             self._event = VadEvent(event.has_speech)
 
-    def flush(self) -> Iterator[Audio]:
-        """Yield the utterance that is open at the end of the stream.
-
-        Raises:
-            DataError: audio came, but not one VAD event.
-        """
-        if self._last is not None and self._event is None:
-            raise DataError(
-                "audio came without a single VAD event, so there is no telling where speech is; "
-                "put a SileroVADNode before this node"
-            )
-        yield from self._close()
-
-    def cleanup(self) -> None:
-        """Let go of the audio that is held."""
-        self._held = HeldFrames()
-        self._last = None
-
-    def _add(self, item: Audio, event: VadEvent) -> Iterator[Audio]:
+    def _add(self, item: Audio, event: VadEvent) -> Iterator[Audio | None]:
         if event.is_speech and not self._is_open:
             self._held.keep_last(_frames(_PRE_ROLL_MS, item))
             self._is_open, self._is_continued = True, False
@@ -125,12 +133,12 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
             return
         longest = max(_frames(self.params.max_utterance_duration_ms, item), 1)
         while len(self._held) >= longest:
-            yield self._take(longest)
+            yield (yield from self._take(longest))
             self._is_continued, self._pre_roll = True, 0
         if event.is_end or not event.is_speech:
             yield from self._close()
 
-    def _close(self) -> Iterator[Audio]:
+    def _close(self) -> Iterator[Audio | None]:
         """End the utterance that is open, if one is."""
         if not self._is_open or self._last is None:
             return
@@ -139,15 +147,22 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
         is_long_enough = self._is_continued or len(self._held) - self._pre_roll >= shortest
         # One that is dropped stays held: it may be the pre-roll of the next one.
         if is_long_enough and len(self._held):
-            yield self._take(len(self._held))
+            yield (yield from self._take(len(self._held)))
 
-    def _take(self, frames: int) -> Audio:
+    def _take(self, frames: int) -> Steps[Audio]:
         """Remove the first `frames` frames from what is held, as an item."""
         assert self._last is not None
         last, rate = self._last, self._last.sample_rate
         start_ms = self._position_ms - len(self._held) * 1000 / rate
         samples = self.context.loan((frames, last.channels), last.samples.dtype)
-        np.concatenate(self._held.take(frames), out=samples)
+        begin = 0
+        slice_frames = max(SLICE_SAMPLES // last.channels, 1)
+        for start in range(0, frames, slice_frames):
+            if start:
+                yield PAUSE
+            for part in self._held.take(min(slice_frames, frames - start)):
+                samples[begin : begin + len(part)] = part
+                begin += len(part)
         return replace(last, samples=samples).with_metadata(
             start_ms=str(round(start_ms)), end_ms=str(round(start_ms + frames * 1000 / rate))
         )

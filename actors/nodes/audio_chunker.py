@@ -13,11 +13,13 @@ from ._held_frames import HeldFrames
 
 
 class AudioChunkerParams(Params):
-    """How long AudioChunkerNode's chunks are."""
+    """The size of AudioChunkerNode's chunks."""
 
     chunk_size: int = Field(
         512,
         ge=1,
+        # 16 MiB of float32, 87 s of mono at 48 kHz: a chunk is held until it is complete.
+        le=4_194_304,
         description="samples in a chunk, counted over all channels; a multiple of their number",
     )
 
@@ -26,10 +28,10 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
     """Regroup audio into chunks of exactly chunk_size samples.
 
     In: audio in chunks of any length. Out: audio in chunks of chunk_size samples, counted over all
-    channels; what is left at the end of the stream comes as a shorter chunk. When the sample rate,
-    the number of channels or the sample type changes, what is held comes out first, as a shorter
-    chunk. A chunk that lies within one input shares its memory; one that does not is copied once.
-    Metadata is that of the input with which a chunk became complete.
+    channels; the rest at the end of the stream is a shorter chunk. When the sample rate, the number
+    of channels or the sample type changes, the samples that are held come out first, as a shorter
+    chunk. A chunk that lies within one input shares its memory; any other is copied once. Metadata
+    is that of the input with which a chunk became complete.
     """
 
     accepts = frozenset({Kind.AUDIO})
@@ -60,11 +62,11 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
             yield replace(item, samples=self._held.take_joined(chunk_frames))
 
     def flush(self) -> Iterator[Audio]:
-        """Yield what is held as one shorter chunk."""
+        """Yield the samples that are held as one shorter chunk."""
         if self._last is not None and len(self._held):
             yield replace(self._last, samples=self._held.take_joined(len(self._held)))
 
     def cleanup(self) -> None:
-        """Let go of the inputs that are held."""
+        """Release the inputs that are held."""
         self._held = HeldFrames()
         self._last = None

@@ -1,5 +1,6 @@
 """AudioFormatNode."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -9,13 +10,14 @@ from ..actor import Actor
 from ..data import Array, Audio
 from ..kinds import Kind
 from ..params import Field, Params
+from ._slices import PAUSE, SLICE_SAMPLES, Steps, audio_slices, result_of
 
 _DTYPES: Final = {"f32": np.float32, "i16": np.int16, "i32": np.int32}
 _FULL_SCALE: Final = {"i16": 2.0**15, "i32": 2.0**31}
 
 
 class AudioFormatParams(Params):
-    """What the audio becomes."""
+    """The format that the audio becomes."""
 
     sample_format: Literal["keep", "f32", "i16", "i32"] = Field(
         "keep", description="type of a sample; integers are full scale, and clip"
@@ -28,27 +30,48 @@ class AudioFormatParams(Params):
 class AudioFormatNode(Actor[AudioFormatParams]):
     """Change audio's sample format and its number of channels.
 
-    In: audio. Out: the same audio in another form; untouched where nothing is to be changed. Stereo
-    from more than two channels is the mean of all on both sides. FastResampleNode changes the rate.
+    In: audio. Out: the same audio in another format; the same buffer where nothing is to be
+    changed. Stereo from more than two channels is the mean of all on both sides. As an integer, NaN
+    becomes 0 and infinity full scale. FastResampleNode changes the rate.
     """
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.AUDIO})
 
-    def process(self, item: Audio) -> Audio:
-        """Return the audio in its new form."""
-        samples = self._with_channels(item)
-        wanted = self.params.sample_format
-        if wanted != "keep" and samples.dtype != _DTYPES[wanted]:
-            samples = _converted(Audio(samples, item.sample_rate).as_float(), wanted)
-        return item if samples is item.samples else replace(item, samples=samples)
+    def process(self, item: Audio) -> Audio | Awaitable[Audio]:
+        """Return the audio in its new format."""
+        return result_of(self._changed(item))
 
-    def _with_channels(self, item: Audio) -> Array:
-        wanted = {"keep": item.channels, "mono": 1, "stereo": 2}[self.params.channels]
-        if wanted == item.channels:
-            return item.samples
-        mono = item.samples if item.channels == 1 else _mean(item)
-        return np.repeat(mono, wanted, axis=1)
+    def _changed(self, item: Audio) -> Steps[Audio]:
+        wanted = self.params.sample_format
+        dtype = item.samples.dtype if wanted == "keep" else np.dtype(_DTYPES[wanted])
+        channels = {"keep": item.channels, "mono": 1, "stereo": 2}[self.params.channels]
+        if (dtype, channels) == (item.samples.dtype, item.channels):
+            return item
+        changed = self.context.loan((item.frames, channels), dtype)
+        begin = 0
+        for part in audio_slices(item, SLICE_SAMPLES // max(channels, 1)):
+            if begin:
+                yield PAUSE
+            changed[begin : begin + part.frames] = _converted(part, channels, wanted)
+            begin += part.frames
+        return replace(item, samples=changed)
+
+
+def _converted(part: Audio, channels: int, wanted: str) -> Array:
+    samples = part.samples
+    if channels != part.channels:
+        mono = samples if part.channels == 1 else _mean(part)
+        samples = np.repeat(mono, channels, axis=1)
+    if wanted == "keep" or samples.dtype == _DTYPES[wanted]:
+        return samples
+    floats = Audio(samples, part.sample_rate).as_float()
+    if wanted == "f32":
+        return floats
+    scale = _FULL_SCALE[wanted]
+    # NaN has no integer; a listener expects silence of it.
+    numbers = np.nan_to_num(floats.astype(np.float64), nan=0.0)
+    return np.clip(np.rint(numbers * scale), -scale, scale - 1).astype(_DTYPES[wanted])
 
 
 def _mean(item: Audio) -> Array:
@@ -58,12 +81,3 @@ def _mean(item: Audio) -> Array:
         mean = np.rint(mean)
     as_before: Array = mean.astype(item.samples.dtype)
     return as_before
-
-
-def _converted(samples: Array, wanted: str) -> Array:
-    if wanted == "f32":
-        return samples
-    scale = _FULL_SCALE[wanted]
-    # What is not a number has no integer; silence is what a listener expects of it.
-    numbers = np.nan_to_num(samples.astype(np.float64), nan=0.0)
-    return np.clip(np.rint(numbers * scale), -scale, scale - 1).astype(_DTYPES[wanted])

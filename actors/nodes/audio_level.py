@@ -1,5 +1,6 @@
 """AudioLevelNode."""
 
+from collections.abc import Awaitable
 from typing import Self
 
 from pydantic import model_validator
@@ -8,13 +9,14 @@ from ..actor import Actor
 from ..data import Audio, Json
 from ..kinds import Kind
 from ..params import Field, Params
-from ._levels import SILENCE_DB, decibels, peak, rms
+from ._levels import SILENCE_DB, decibels, levels_of
+from ._slices import Steps, result_of
 
 _SCHEMA = "audio_level_event"
 
 
 class AudioLevelParams(Params):
-    """Where AudioLevelNode draws its lines."""
+    """Thresholds of AudioLevelNode."""
 
     low_volume_threshold_db: float = Field(
         -20.0,
@@ -49,23 +51,28 @@ class AudioLevelNode(Actor[AudioLevelParams]):
         is_silence        rms_db <= silence_threshold_db
         is_low_volume     not silent, and rms_db <= low_volume_threshold_db
         health            0 at silence_threshold_db, 1 at low_volume_threshold_db, linear between
+        non_finite_samples  how many samples are NaN or infinite, if any; they are left out
         _schema           "audio_level_event"
     """
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
 
-    def process(self, item: Audio) -> Json:
+    def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; an empty chunk is silent."""
-        samples = item.as_float()
-        rms_db = decibels(rms(samples))
+        return result_of(self._measure(item))
+
+    def _measure(self, item: Audio) -> Steps[Json]:
+        levels = yield from levels_of(item)
+        rms_db = levels.rms_db
         silence, low = self.params.silence_threshold_db, self.params.low_volume_threshold_db
         event = {
             "rms_db": rms_db,
-            "peak_db": decibels(peak(samples)),
+            "peak_db": decibels(levels.peak),
             "is_silence": rms_db <= silence,
             "is_low_volume": silence < rms_db <= low,
             "health": min(max((rms_db - silence) / (low - silence), 0.0), 1.0),
+            **levels.event_fields(),
             "_schema": _SCHEMA,
         }
         return Json(event, _SCHEMA, metadata=item.metadata)

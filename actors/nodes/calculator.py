@@ -10,6 +10,7 @@ from ..errors import DataError
 from ..kinds import Kind
 from ..params import NoParams
 from ._numbers import Number, read_number, show
+from ._small_json import small_value
 
 _OPERATIONS: Final[dict[str, Callable[[Number, Number], Number]]] = {
     "add": operator.add,
@@ -41,7 +42,7 @@ class CalculatorNode(Actor[NoParams]):
         Raises:
             DataError: the input is no calculation, or its result is no finite number.
         """
-        operation, left, right = _read(item.value)
+        operation, left, right = _read(small_value(item))
         try:
             result = read_number(_OPERATIONS[operation](left, right), "the result")
         except ZeroDivisionError as error:

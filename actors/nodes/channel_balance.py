@@ -1,12 +1,14 @@
 """ChannelBalanceNode."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from ..actor import Actor
 from ..data import Audio, Json
 from ..kinds import Kind
 from ..params import Field, Params
-from ._levels import SILENCE_DB, decibels, rms
+from ._levels import SILENCE_DB, Levels, float_blocks
+from ._slices import PAUSE, Steps, result_of
 
 _SCHEMA: Final = "channel_balance_event"
 
@@ -24,7 +26,7 @@ _NEUTRAL: Final = {
 
 
 class ChannelBalanceParams(Params):
-    """What ChannelBalanceNode takes for imbalance."""
+    """Thresholds of ChannelBalanceNode."""
 
     imbalance_threshold_db: float = Field(
         10.0,
@@ -55,6 +57,7 @@ class ChannelBalanceNode(Actor[ChannelBalanceParams]):
         is_imbalanced               a dead channel, or abs(imbalance_db) >= imbalance_threshold_db
         health                      0 with a dead channel; else 1 at equal levels, 0 at
                                     imbalance_threshold_db and above, linear between
+        non_finite_samples          how many samples are NaN or infinite, if any; they are left out
         _schema                     "channel_balance_event"
 
     Audio that is not stereo gets a neutral event: levels and imbalance 0, ratio and health 1.
@@ -63,27 +66,37 @@ class ChannelBalanceNode(Actor[ChannelBalanceParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
 
-    def process(self, item: Audio) -> Json:
+    def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; the channels of an empty chunk are silent."""
-        event = self._compare(item) if item.channels == 2 else _NEUTRAL
-        return Json(event, _SCHEMA, metadata=item.metadata)
+        if item.channels != 2:
+            return Json(_NEUTRAL, _SCHEMA, metadata=item.metadata)
+        return result_of(self._measure(item))
 
-    def _compare(self, item: Audio) -> dict[str, object]:
-        samples = item.as_float()
-        left, right = rms(samples[:, 0]), rms(samples[:, 1])
-        left_db, right_db = decibels(left), decibels(right)
+    def _measure(self, item: Audio) -> Steps[Json]:
+        left, right = Levels(), Levels()
+        for block in float_blocks(item):
+            if block is PAUSE:
+                yield PAUSE
+            else:
+                left.add(block[:, 0])
+                right.add(block[:, 1])
+        return Json(self._event(left, right), _SCHEMA, metadata=item.metadata)
+
+    def _event(self, left: Levels, right: Levels) -> dict[str, object]:
+        left_db, right_db = left.rms_db, right.rms_db
         imbalance_db = left_db - right_db
         dead = self._dead_channel(left_db, right_db)
         share = min(abs(imbalance_db) / self.params.imbalance_threshold_db, 1.0)
         return {
             "left_rms_db": left_db,
             "right_rms_db": right_db,
-            "balance_ratio": _ratio(left, right),
+            "balance_ratio": _ratio(left.rms, right.rms),
             "imbalance_db": imbalance_db,
             "has_dead_channel": dead != "none",
             "dead_channel": dead,
             "is_imbalanced": dead != "none" or share >= 1.0,
             "health": 0.0 if dead != "none" else 1.0 - share,
+            **Levels(non_finite=left.non_finite + right.non_finite).event_fields(),
             "_schema": _SCHEMA,
         }
 

@@ -1,23 +1,25 @@
 """ClippingDetectorNode."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 import numpy as np
 
 from ..actor import Actor
-from ..data import Array, Audio, Json
+from ..data import Audio, Json
 from ..kinds import Kind
 from ..params import Field, Params
-from ._levels import decibels, peak, rms
+from ._levels import Levels, decibels, float_blocks
+from ._slices import PAUSE, Steps, result_of
 
 _SCHEMA: Final = "clipping_event"
 
-# What silence has, which has no crest: far from clipping.
+# Silence has no crest; this is far from clipping.
 _CREST_OF_SILENCE_DB: Final = 20.0
 
 
 class ClippingDetectorParams(Params):
-    """What ClippingDetectorNode takes for clipping."""
+    """Thresholds of ClippingDetectorNode."""
 
     saturation_threshold: float = Field(
         0.99,
@@ -40,7 +42,7 @@ class ClippingDetectorParams(Params):
 
 
 class ClippingDetectorNode(Actor[ClippingDetectorParams]):
-    """Tell whether each chunk of audio is clipped.
+    """Detect chunks of audio that are clipped.
 
     In: audio. Out: one JSON event a chunk, over all its samples, channels together, with
 
@@ -52,6 +54,7 @@ class ClippingDetectorNode(Actor[ClippingDetectorParams]):
                            crest_factor_db <= crest_factor_threshold_db
         health             1 without saturated samples, 0 at saturation_ratio_threshold and above,
                            linear between
+        non_finite_samples  how many samples are NaN or infinite, if any; they are left out
         _schema            "clipping_event"
 
     A pure sine has a crest factor of 3.01 dB, which is just above the default threshold: a loud
@@ -61,28 +64,28 @@ class ClippingDetectorNode(Actor[ClippingDetectorParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
 
-    def process(self, item: Audio) -> Json:
+    def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; an empty chunk is silent."""
-        samples, params = item.as_float(), self.params
-        ratio = _saturation_percent(samples, params.saturation_threshold)
-        crest_db = _crest_factor_db(samples)
+        return result_of(self._measure(item))
+
+    def _measure(self, item: Audio) -> Steps[Json]:
+        params, levels, saturated = self.params, Levels(), 0
+        for block in float_blocks(item):
+            if block is PAUSE:
+                yield PAUSE
+            else:
+                finite = levels.add(block)
+                saturated += int(np.count_nonzero(np.abs(finite) >= params.saturation_threshold))
+        ratio = 100.0 * saturated / levels.count if levels.count else 0.0
+        level = levels.rms
+        crest_db = decibels(levels.peak / level) if level > 0 else _CREST_OF_SILENCE_DB
         event = {
             "saturation_ratio": ratio,
             "crest_factor_db": crest_db,
             "is_clipping": ratio >= params.saturation_ratio_threshold
             or crest_db <= params.crest_factor_threshold_db,
             "health": 1.0 - min(ratio / params.saturation_ratio_threshold, 1.0),
+            **levels.event_fields(),
             "_schema": _SCHEMA,
         }
         return Json(event, _SCHEMA, metadata=item.metadata)
-
-
-def _saturation_percent(samples: Array, threshold: float) -> float:
-    if samples.size == 0:
-        return 0.0
-    return 100.0 * int(np.count_nonzero(np.abs(samples) >= threshold)) / samples.size
-
-
-def _crest_factor_db(samples: Array) -> float:
-    level = rms(samples)
-    return decibels(peak(samples) / level) if level > 0 else _CREST_OF_SILENCE_DB

@@ -5,6 +5,7 @@ from ..data import Json
 from ..kinds import Kind
 from ..params import Field, Params
 from ._numbers import read_number, read_value
+from ._small_json import small_value
 
 
 class MultiplyParams(Params):
@@ -32,6 +33,6 @@ class MultiplyNode(Actor[MultiplyParams]):
             DataError: the input carries no number, or the product is out of range.
         """
         product = read_number(read_value(item) * self.params.factor, "the product")
-        payload = item.value
+        payload = small_value(item)
         outcome = {**payload, "value": product} if isinstance(payload, dict) else product
         return Json(outcome, item.schema_type, metadata=item.metadata)

@@ -9,6 +9,7 @@ from ..errors import DataError
 from ..kinds import Kind
 from ..params import NoParams
 from ._numbers import read_number, show
+from ._small_json import small_value
 
 _DEFAULTS: Final = {"start": 0, "end": 10, "step": 1}
 _FORM: Final = '{"start": 0, "end": 10, "step": 1}, each of them optional'
@@ -34,7 +35,7 @@ class RangeGeneratorNode(Actor[NoParams]):
         Raises:
             DataError: an unknown field, not an integer, a step of 0.
         """
-        for value in _read(item.value):
+        for value in _read(small_value(item)):
             yield Json({"value": value}, metadata=item.metadata)
 
 

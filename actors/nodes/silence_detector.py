@@ -1,19 +1,22 @@
 """SilenceDetectorNode."""
 
 from collections import deque
+from collections.abc import Awaitable
 from typing import Final
 
 from ..actor import Actor
 from ..data import Audio, Json
 from ..kinds import Kind
 from ..params import Field, Params
-from ._levels import SILENCE_DB, decibels, rms
+from ._levels import SILENCE_DB, Levels, levels_of
+from ._slices import Steps, result_of
 
 _SCHEMA: Final = "silence_event"
+_MOST_DROPOUTS: Final = 100_000
 
 
 class SilenceDetectorParams(Params):
-    """What SilenceDetectorNode takes for silence and for dropouts."""
+    """Thresholds of SilenceDetectorNode."""
 
     silence_threshold_db: float = Field(
         -50.0,
@@ -28,7 +31,10 @@ class SilenceDetectorParams(Params):
         description="ms of silence from which it is sustained",
     )
     dropout_count_threshold: int = Field(
-        3, ge=1, description="dropouts within the window from which they count as intermittent"
+        3,
+        ge=1,
+        le=_MOST_DROPOUTS,
+        description="dropouts within the window from which they count as intermittent",
     )
     dropout_window_ms: float = Field(
         5000.0, gt=0, le=3_600_000, description="ms in which dropouts are counted"
@@ -36,20 +42,21 @@ class SilenceDetectorParams(Params):
 
 
 class SilenceDetectorNode(Actor[SilenceDetectorParams]):
-    """Find silence that lasts, and sound that breaks off again and again.
+    """Detect sustained silence, and audio with repeated dropouts.
 
     In: audio. Out: one JSON event a chunk, with
 
         is_silent                  rms_db <= silence_threshold_db
         rms_db                     over all samples, channels together; dB(x) = 20 log10(x) of full
                                    scale, -120 for silence
-        silence_duration_ms        how long it has been silent, to this chunk's end; 0 in sound
+        silence_duration_ms        duration of the silence up to this chunk's end; 0 in sound
         is_sustained_silence       silence_duration_ms >= sustained_silence_ms
-        dropout_count              how often sound went over to silence in the last
+        dropout_count              how often sound changed to silence in the last
                                    dropout_window_ms, up to this chunk's end
         has_intermittent_dropouts  dropout_count >= dropout_count_threshold
         health                     1 in sound; in silence it falls with its duration to 0 at
                                    sustained_silence_ms
+        non_finite_samples         how many samples are NaN or infinite, if any; they are left out
         _schema                    "silence_event"
 
     Time is that of the audio, not of the clock. Silence at the start of the stream is no dropout:
@@ -65,14 +72,18 @@ class SilenceDetectorNode(Actor[SilenceDetectorParams]):
         self._position_ms = 0.0
         self._is_silent = True
         self._silence_ms = 0.0
-        self._dropouts: deque[float] = deque()
+        # Bounded: a client may send a change with every sample, for an hour.
+        self._dropouts: deque[float] = deque(maxlen=_MOST_DROPOUTS)
 
-    def process(self, item: Audio) -> Json:
+    def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk."""
-        rms_db = decibels(rms(item.as_float()))
+        return result_of(self._measure(item))
+
+    def _measure(self, item: Audio) -> Steps[Json]:
+        levels = yield from levels_of(item)
         if item.frames:
-            self._advance(item, is_silent=rms_db <= self.params.silence_threshold_db)
-        return Json(self._event(rms_db), _SCHEMA, metadata=item.metadata)
+            self._advance(item, is_silent=levels.rms_db <= self.params.silence_threshold_db)
+        return Json(self._event(levels), _SCHEMA, metadata=item.metadata)
 
     def _advance(self, item: Audio, *, is_silent: bool) -> None:
         duration_ms = item.frames * 1000 / item.sample_rate
@@ -88,15 +99,16 @@ class SilenceDetectorNode(Actor[SilenceDetectorParams]):
     def _window_start_ms(self) -> float:
         return self._position_ms - self.params.dropout_window_ms
 
-    def _event(self, rms_db: float) -> dict[str, float | bool | str]:
+    def _event(self, levels: Levels) -> dict[str, float | bool | str]:
         share = min(self._silence_ms / self.params.sustained_silence_ms, 1.0)
         return {
             "is_silent": self._is_silent,
-            "rms_db": rms_db,
+            "rms_db": levels.rms_db,
             "silence_duration_ms": self._silence_ms,
             "is_sustained_silence": share >= 1.0,
             "dropout_count": len(self._dropouts),
             "has_intermittent_dropouts": len(self._dropouts) >= self.params.dropout_count_threshold,
             "health": 1.0 - share,
+            **levels.event_fields(),
             "_schema": _SCHEMA,
         }

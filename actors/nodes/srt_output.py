@@ -1,27 +1,39 @@
 """SrtOutput."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ..actor import Actor
-from ..data import Json, Text
+from ..data import Data, Json, Text
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
+from ._json_scan import JsonScanner, Span
 from ._numbers import read_number, show
+from ._slices import PAUSE, SLICE_CHARACTERS, Steps, outputs_of
 
 _FORM: Final = '[{"start": <seconds>, "end": <seconds>, "text": <text>}, ...]'
 
+# No one reads more at once, and no writer of subtitles has more to say of one.
+_MOST_TEXT: Final = 16_384
+
+# Subtitles of a long input come in several texts of about this length.
+_PART_CHARACTERS: Final = 1_048_576
+_SEGMENTS_PER_PAUSE: Final = 32
+
 
 class SrtParams(Params):
-    """How SrtOutput writes subtitles."""
+    """The form of SrtOutput's subtitles."""
 
     include_numbers: bool = Field(
-        True, description="whether a line with its number stands before each subtitle"
+        True, description="whether each subtitle begins with a line that has its number"
     )
     max_line_length: int = Field(
-        0, ge=0, description="characters in a line, cut between words; 0: lines as they come"
+        0,
+        ge=0,
+        le=10_000,
+        description="characters in a line, cut between words; 0: lines are not cut",
     )
 
 
@@ -29,11 +41,12 @@ class SrtOutput(Actor[SrtParams]):
     r"""Write subtitles in the SRT format.
 
     In: JSON, a list of segments [{"start", "end", "text"}, ...] with times in seconds, or an object
-    that has one under "segments", as WhisperNode gives it; or text: the same JSON as text, or what
-    was said, with its time in the metadata start_ms and end_ms, as PocketSphinxNode gives it. Out:
-    one text an input, with a subtitle for each segment; put together they are the file. Numbers go
-    on over the whole stream. Segments without text are left out, and an input that has no other
-    gives nothing. Other fields of a segment do not matter.
+    that has one under "segments", as WhisperNode gives it; or text: the same JSON as text, or
+    recognized text with its time in the metadata start_ms and end_ms, as PocketSphinxNode gives it.
+    Out: one text an input, with a subtitle for each segment; more than a million characters of
+    subtitles come in several texts. Put together they are the file. Numbers count over the whole
+    stream. Segments without text are left out, and an input that has no other gives nothing. Other
+    fields of a segment are ignored. The text of a segment has at most 16384 characters.
 
     >>> srt = SrtOutput().process(Json([{"start": 0, "end": 1.5, "text": "Hello."}]))
     >>> srt.text
@@ -45,15 +58,30 @@ class SrtOutput(Actor[SrtParams]):
 
     _number = 0
 
-    def process(self, item: Json | Text) -> Text | None:
+    def process(self, item: Json | Text) -> Text | Iterable[Data] | AsyncIterator[Data] | None:
         """Return the subtitles of one item, or nothing if there are none.
 
         Raises:
             DataError: the item has no segments, or one of them is not valid.
         """
-        srt = "".join(self._subtitle(segment) for segment in _segments(item))
-        language = item.language if isinstance(item, Text) else ""
-        return Text(srt, language=language, metadata=item.metadata) if srt else None
+        if len(item.text) > SLICE_CHARACTERS:
+            return outputs_of(self._written(item), is_large=True)
+        return _as_text("".join(map(self._subtitle, _segments(item))), item)
+
+    def _written(self, item: Json | Text) -> Iterator[Text | None]:
+        parts: list[str] = []
+        length = 0
+        for segment in _scanned_segments(item):
+            if segment is not PAUSE:
+                parts.append(self._subtitle(segment))
+                length += len(parts[-1])
+                if len(parts) % _SEGMENTS_PER_PAUSE:
+                    continue
+            if length > _PART_CHARACTERS:
+                yield _as_text("".join(parts), item)
+                parts, length = [], 0
+            yield PAUSE
+        yield _as_text("".join(parts), item)
 
     def _subtitle(self, segment: "_Segment") -> str:
         lines = list(self._lines(segment.text))
@@ -79,11 +107,16 @@ class SrtOutput(Actor[SrtParams]):
 
 
 class _Segment(NamedTuple):
-    """What is shown from `start` to `end`, in milliseconds."""
+    """A text that is shown from `start` to `end`, in milliseconds."""
 
     start: int
     end: int
     text: str
+
+
+def _as_text(srt: str, item: Json | Text) -> Text | None:
+    language = item.language if isinstance(item, Text) else ""
+    return Text(srt, language=language, metadata=item.metadata) if srt else None
 
 
 def _segments(item: Json | Text) -> list[_Segment]:
@@ -94,6 +127,43 @@ def _segments(item: Json | Text) -> list[_Segment]:
     if not isinstance(listed, list):
         raise DataError(f"the input must be {_FORM}, got {show(value)}")
     return [_read_segment(segment, index) for index, segment in enumerate(listed)]
+
+
+def _scanned_segments(item: Json | Text) -> Iterator[_Segment | None]:
+    """Yield the segments of a long item, and pauses."""
+    if isinstance(item, Text) and "start_ms" in item.metadata:
+        yield _timed_text(item)
+        return
+    scanner = JsonScanner(item.text)
+    begin = yield from _list_of_segments(scanner)
+    is_list = not scanner.end
+    if item.text[begin : begin + 1] != "[":
+        raise DataError(f"the input must be {_FORM}, got {item.text[:77]}...")
+    index = 0
+    for value in scanner.values(begin):
+        if value is PAUSE:
+            yield PAUSE
+        else:
+            yield _read_segment(value[0], index)
+            index += 1
+    if is_list:
+        yield from scanner.ends_at(scanner.end)
+
+
+def _list_of_segments(scanner: JsonScanner) -> Steps[int]:
+    """Return the place of the list of segments: the whole text, or a member of it."""
+    begin = yield from scanner.blank(0)
+    if scanner.text[begin : begin + 1] != "{":
+        return begin
+    found: Span | None = None
+    for member in scanner.members(begin):
+        if member is not PAUSE and member.key == "segments":
+            found = member.value
+        yield PAUSE
+    yield from scanner.ends_at(scanner.end)
+    if found is None:
+        raise DataError(f"the input must be {_FORM}, got {scanner.text[:77]}...")
+    return found.begin
 
 
 def _parsed(item: Text) -> object:
@@ -130,6 +200,10 @@ def _read_segment(value: object, index: int) -> _Segment:
 
 
 def _checked(segment: _Segment, what: str) -> _Segment:
+    if len(segment.text) > _MOST_TEXT:
+        raise DataError(
+            f"the text of {what} has {len(segment.text)} characters; {_MOST_TEXT} is the most"
+        )
     if not 0 <= segment.start <= segment.end:
         raise DataError(
             f"{what} must start at 0 or later, and end no earlier than it starts, got "

@@ -78,9 +78,9 @@ def test_the_pre_roll_is_cut_within_a_chunk(collect):
 def test_an_utterance_comes_with_the_chunk_in_which_speech_ends(drive):
     node = AudioBufferAccumulatorNode()
     node.initialize()
-    counts = [len(list(node.process(item))) for item in stream("..####..")]
+    counts = [len(list(node.process(item))) for item in stream("..####..")]  # type: ignore[arg-type]
     assert counts == [0] * 13 + [1, 0, 0]
-    assert list(node.flush()) == []
+    assert list(node.flush()) == []  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -1,5 +1,9 @@
+import re
+import time
+
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from actors import Audio, Text
 from actors.nodes.echo import EchoNode
@@ -49,8 +53,8 @@ def test_pieces_become_sentences(collect, pieces, sentences):
 
 
 def test_a_sentence_goes_out_with_the_piece_that_ends_it():
-    collector = TextCollectorNode()
-    assert [item.text for item in collector.process(Text("Hello."))] == ["Hello."]
+    (sentence,) = TextCollectorNode().process(Text("Hello."))  # type: ignore[misc]
+    assert sentence == Text("Hello.")
 
 
 @pytest.mark.parametrize("text", ["One. Two, three! Four; five. Six", "a.b.c.d.e.f", "...a...b"])
@@ -94,3 +98,57 @@ def test_other_channels_pass_and_do_not_mix_in(drive):
     )
     assert outputs[0] is shown
     assert outputs[1:] == [Text("Hello.", language="en", channel="tts", metadata={"id": "2"})]
+
+
+@pytest.mark.parametrize("pattern", ["(?:(?:a+)+b)", "(?:a?|b?){60}c", "(a|aa)+$", "(.*,)*x"])
+def test_a_pattern_that_would_stop_a_backtracking_engine_takes_linear_time(collect, pattern):
+    began = time.process_time()
+    collect(["a" * 60, "a" * 5000, "ab" * 5000], split_pattern=pattern)
+    assert time.process_time() - began < 5  # by `re`, years
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("[", "missing ]"),
+        ("(?=a)b", "without look-around and back references"),
+        (r"(a)\1", "without look-around and back references"),
+        ("x*", "must not match the empty text"),
+        ("a{500}", "too large an expression"),
+        (r"(?:\pL{1,100}){1,10}", "not a regular expression"),
+        ("a" * 201, "at most 200 characters"),
+    ],
+)
+def test_a_pattern_that_is_none_is_refused_with_the_reason(pattern, words):
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        TextCollectorParams(split_pattern=pattern)
+
+
+def test_a_boundary_may_come_in_several_pieces(collect):
+    assert collect(["one<", "en", "d>two"], split_pattern="<end>") == ["one<end>", "two"]
+
+
+def test_a_pattern_matches_text_of_any_script(collect):
+    assert collect(
+        ["\u4e00\u3002\U0001f600", "b\u3002c"], split_pattern="\u3002", min_sentence_length=0
+    ) == [
+        "\u4e00\u3002",
+        "\U0001f600b\u3002",
+        "c",
+    ]
+
+
+@pytest.mark.parametrize("params", [{}, {"split_pattern": "[.!?]"}], ids=["usual", "pattern"])
+def test_a_long_text_gives_the_sentences_of_its_parts(collect, params):
+    text = "".join(f"This is sentence {n}{'.' * (n % 7 + 1)} " for n in range(3000))
+    whole = collect([text], **params)
+    assert len(whole) == 3000
+    assert whole[12] == "This is sentence 12......"
+    assert " ".join(whole) == text.rstrip()
+
+
+def test_text_without_a_boundary_is_cut_where_it_is_too_long_to_hold(collect):
+    sentences = collect(["word " * 40_000])
+    assert all(len(sentence) <= 2 * 65_536 for sentence in sentences)
+    assert "".join(sentences).count("word") == 40_000
+    assert collect([" "] * 100_000) == []

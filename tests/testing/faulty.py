@@ -135,6 +135,19 @@ class WrongKind(Actor[Params]):
         return item
 
 
+class BlocksOnLarge(Actor[Params]):
+    """Go through a text once for each of its words."""
+
+    accepts = TEXT
+
+    def process(self, item: Text) -> Json:
+        text, words = item.text, 0
+        while text and words < 15_000:
+            text = text[1:]
+            words += 1
+        return Json(words)
+
+
 class BlocksLoop(Actor[Params]):
     """Sleep on the loop."""
 

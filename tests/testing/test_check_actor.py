@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
         (faulty.KeepsArrays, "borrowed-arrays", "1 of 1 arrays that came in are still held"),
         (faulty.WrongKind, "samples", r"process\(\) returned text; it declares .* json"),
         (faulty.BlocksLoop, "blocking", "held the loop for 0.3"),
+        (faulty.BlocksOnLarge, "large-items", "held the loop for .* on one large text item"),
         (faulty.BreaksOnSilence, "odd-items", "breaks on silence with ZeroDivisionError"),
         (faulty.RepeatsFlush, "flush-twice", "gave the same again"),
         (faulty.UncleanStart, "failing-hooks", "AttributeError.* after a failed initialize"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from actors import Actor, Control, Data, Field, Json, Params
 
 from ...catalogue import load_actor
-from . import behaviour, cancellation, declarations, lifecycle, resources
+from . import behaviour, cancellation, declarations, large_items, lifecycle, resources
 from .subject import Subject
 
 Check = Callable[[Subject], list[str] | Awaitable[list[str]]]
@@ -34,7 +34,10 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "leaks": resources.check_leaks,
     "borrowed-arrays": resources.check_borrowed_arrays,
 }
-_NATIVE_CHECKS: Final[Mapping[str, Check]] = {"blocking": resources.check_blocking}
+_NATIVE_CHECKS: Final[Mapping[str, Check]] = {
+    "blocking": resources.check_blocking,
+    "large-items": large_items.check_large_items,
+}
 
 
 def checks_for(executor: str) -> list[str]:

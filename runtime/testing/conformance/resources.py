@@ -2,16 +2,14 @@
 
 import gc
 import os
-import resource
 import threading
-import time
 import weakref
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Final
 
 import trio
 
+from .loop_spans import measured_spans
 from .samples import with_own_arrays
 from .subject import Subject, processed
 
@@ -48,18 +46,14 @@ async def check_blocking(subject: Subject) -> list[str]:
     """Check that it never holds the loop, which all native actors share, for long."""
     if subject.actor_type.runs_in_thread:
         return []
-    spans = _Spans()
     async with subject.started() as actor:
         for item in subject.fresh_samples():
             await processed(actor, item)  # the first may load something
-        trio.lowlevel.add_instrument(spans)
-        try:
+        with measured_spans() as spans:
             await trio.lowlevel.checkpoint()
             for item in subject.fresh_samples():
                 await processed(actor, item)
                 await trio.lowlevel.checkpoint()
-        finally:
-            trio.lowlevel.remove_instrument(spans)
     if spans.longest < _BLOCKING_SECONDS:
         return []
     return [
@@ -89,38 +83,3 @@ def _held() -> Counter[str]:
         descriptors=len(os.listdir("/proc/self/fd")),
         processes=len(children),
     )
-
-
-@dataclass(slots=True)
-class _Now:
-    """A moment, by three measures: what passed, what this thread computed, how often it slept."""
-
-    wall: float
-    computed: float
-    sleeps: int
-
-    @classmethod
-    def take(cls) -> "_Now":
-        sleeps = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        return cls(time.perf_counter(), time.thread_time(), sleeps)
-
-
-class _Spans(trio.abc.Instrument):
-    """Measures how long a task holds the loop between two of its waits."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._began: _Now | None = None  # a step that began before it looked is not its to measure
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._began = _Now.take()
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        began, now = self._began, _Now.take()
-        if began is None:
-            return
-        # A machine that is busy with others takes time from it too, but then it neither computes
-        # nor goes to sleep.
-        slept = now.sleeps > began.sleeps
-        held = now.wall - began.wall if slept else now.computed - began.computed
-        self.longest = max(self.longest, held)

