@@ -1,69 +1,63 @@
-"""Every key, at every layer: who says it, who goes before whom, and what a wrong value gets."""
+"""Every setting at every layer: which layer overrides which, and how a wrong value is reported.
+
+The values are made up from the declarations, so that a new setting is tested without an entry here.
+"""
 
 import json
+import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from runtime.config import RuntimeConfig, parse_config
+from runtime.config import Declaration, RuntimeConfig, declarations, parse_config
 from runtime.errors import ConfigError, ManifestError
 from runtime.manifest import manifest_from
 from runtime.plan import effective_settings, setting_entries
 
-# key: (what runtime.toml says, a value that is wrong there), both as TOML.
-OPERATOR: Mapping[str, tuple[str, str]] = {
-    "multiprocess.max_processes_per_session": ("20", "0"),
-    "multiprocess.channel_capacity": ("200", "10001"),
-    "multiprocess.channel_bytes": ("1000", "-1"),
-    "multiprocess.init_timeout_secs": ("40.0", "301"),
-    "multiprocess.python_executable": ('"/opt/a"', "3"),
-    "multiprocess.allowed_python_executables": ('["/opt/a"]', '[""]'),
-    "multiprocess.enable_backpressure": ("false", '"no"'),
-    "multiprocess.cleanup_grace_period_secs": ("0.5", "3601"),
-    "multiprocess.shared_memory_budget_bytes": ("2097152", "1000"),
-    "limits.max_total_processes": ("50", "0"),
-    "limits.max_sessions": ("7", "1.5"),
-    "limits.session_wait_secs": ("2.5", "-1"),
-    "limits.max_memory_bytes": ("1000", "-1"),
-    "limits.max_timeout_ms": ("1000", "0.5"),
-    "limits.max_audio_samples": ("1000", "true"),
-    "limits.max_message_bytes": ("20971520", "5"),
-    "limits.max_manifest_nodes": ("12", "1001"),
-    "limits.max_manifest_connections": ("0", "-1"),
-    "routing.native_override_types": ('["*"]', '"*"'),
-    "routing.default_executor": ('"multiprocess"', '""'),
-    "routing.override_executors": ("[]", '"*"'),
-    "routing.registry": ('{X = "native"}', "{X = 3}"),
+# Settings whose values cannot be made up from their type: a value, and wrong ones, as TOML.
+SPECIAL: Mapping[str, tuple[str, list[str]]] = {
+    "routing.registry": ('{X = "native"}', ["{X = 3}"]),
     "routing.patterns": (
         '[{pattern = "*", executor = "native", priority = 3}]',
-        '[{pattern = "*"}]',
+        ['[{pattern = "*"}]'],
     ),
-    "server.bind_address": ('"0.0.0.0:1"', '"nowhere"'),
-    "server.auth_tokens_file": ('"/t"', '""'),
-    "server.require_auth": ("true", "1"),
-    "server.tls_certificate": ('"/c"', "1"),
-    "server.tls_key": ('"/k"', "1"),
-    "server.tls_client_ca": ('"/ca"', "1"),
-    "server.keepalive_secs": ("5.0", "0"),
-    "server.keepalive_timeout_secs": ("5.0", "0"),
-    "server.drain_timeout_secs": ("5.0", "-1"),
-    "server.expose_tracebacks": ("false", '"x"'),
-    "files.roots": ('["/srv"]', '["relative"]'),
-    "log.format": ('"json"', '"xml"'),
-    "log.level": ('"debug"', '"loud"'),
-    "catalogue.paths": ('["nodes.py"]', '[""]'),
-    "catalogue.modules": ('["my_nodes"]', "3"),
-    "nodes": ('{X = "a:B"}', '{X = "a"}'),
+    "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "files.roots": ('["/srv"]', ['["relative"]']),
+    "nodes": ('{X = "a:B"}', ['{X = "a"}']),
 }
-# key of metadata.multiprocess: (what a manifest says, a value that is wrong there).
-CLIENT: Mapping[str, tuple[object, object]] = {
-    "max_processes_per_session": (30, 0),
-    "channel_capacity": (300, "many"),
-    "init_timeout_secs": (0.5, 0),
-    "python_executable": ("/opt/a", ""),
-    "enable_backpressure": (True, 1),
-}
+
+
+def values_of(declared: Declaration) -> tuple[str, list[str]]:
+    """Return a valid value that is not the default, and wrong ones."""
+    form, default = declared.form, json.loads(declared.default)
+    if declared.key in SPECIAL:
+        return SPECIAL[declared.key]
+    if form.startswith(("an integer", "a number")):
+        low, high = (json.loads(number) for number in re.findall(r"-?[0-9][0-9.]*", form))
+        valid = low + 1 if low + 1 not in (default, high) else low + 2
+        return json.dumps(valid), [json.dumps(low - 1), json.dumps(high + 1), "true", '"7"']
+    if form.startswith("true or false"):
+        return json.dumps(not default), ['"no"', "1"]
+    if form.startswith("text"):
+        return '"/some/text"', ["3", '""']
+    if form.startswith("a list"):
+        return '["some"]', ['"some"', "[3]", '[""]']
+    choices = [json.loads(choice) for choice in re.findall('"[^"]*"', form)]
+    return json.dumps(next(each for each in choices if each != default)), ['"none of them"']
+
+
+DECLARED = {each.key: each for each in declarations(RuntimeConfig)}
+OPERATOR = {key: values_of(each)[0] for key, each in DECLARED.items()}
+WRONG = [(key, wrong) for key, each in DECLARED.items() for wrong in values_of(each)[1]]
+CLIENT = [each.key for each in DECLARED.values() if each.rules.in_manifest]
+
+
+def from_toml(value: str) -> object:
+    return tomllib.loads(f"x = {value}")["x"]
+
+
 DEFAULTS = {each.key: each for each in setting_entries(RuntimeConfig())}
 
 
@@ -72,7 +66,7 @@ def toml(key: str, value: str) -> str:
     return f"[{table}]\n{name} = {value}\n" if table else f"{name} = {value}\n"
 
 
-def manifest_saying(**multiprocess: object) -> Any:
+def manifest_with(**multiprocess: object) -> Any:
     return manifest_from(
         {
             "version": "v1",
@@ -83,19 +77,15 @@ def manifest_saying(**multiprocess: object) -> Any:
     )
 
 
-def test_every_key_is_tried_here() -> None:
-    assert set(DEFAULTS) == set(OPERATOR)
-
-
-def test_every_key_has_a_default_and_says_so() -> None:
+def test_every_key_has_a_default_and_a_meaning() -> None:
     assert {each.source for each in DEFAULTS.values()} == {"default"}
-    assert all(each.description for each in DEFAULTS.values() if each.key != "routing.registry")
+    assert all(each.description for each in DEFAULTS.values())
     json.dumps([each.value for each in DEFAULTS.values()])
 
 
 @pytest.mark.parametrize("key", OPERATOR)
-def test_runtime_toml_goes_before_the_default(key: str) -> None:
-    config = parse_config(toml(key, OPERATOR[key][0]))
+def test_runtime_toml_overrides_the_default(key: str) -> None:
+    config = parse_config(toml(key, OPERATOR[key]))
     for each in setting_entries(config):
         if each.key == key:
             assert each.source == "runtime.toml"
@@ -104,39 +94,39 @@ def test_runtime_toml_goes_before_the_default(key: str) -> None:
             assert each == DEFAULTS[each.key]
 
 
-@pytest.mark.parametrize("key", OPERATOR)
-def test_a_wrong_value_in_runtime_toml_is_named_with_its_line(key: str) -> None:
+@pytest.mark.parametrize(("key", "wrong"), WRONG)
+def test_a_wrong_value_in_runtime_toml_is_named_with_its_line(key: str, wrong: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_config(toml(key, OPERATOR[key][1]))
+        parse_config(toml(key, wrong))
     (fault,) = caught.value.faults
     assert fault.where.startswith(f"runtime.toml:{2 if '.' in key else 1}: {key}")
 
 
 @pytest.mark.parametrize("key", CLIENT)
-def test_the_manifest_goes_before_runtime_toml(key: str) -> None:
-    name = f"multiprocess.{key}"
-    config = parse_config(toml(name, OPERATOR[name][0]))
-    asked = manifest_saying(**{key: CLIENT[key][0]}).metadata.multiprocess
+def test_the_manifest_overrides_runtime_toml(key: str) -> None:
+    name = key.rpartition(".")[2]
+    config = parse_config(toml(key, json.dumps(DEFAULTS[key].value or "/opt/b")))
+    asked = manifest_with(**{name: from_toml(OPERATOR[key])}).metadata.multiprocess
     effective = effective_settings(asked, config)
     found = {each.key: each for each in setting_entries(config, effective)}
-    assert found[name].source == "manifest"
-    assert found[name].value == CLIENT[key][0]
-    assert {each.source for each in found.values() if each.key != name} == {"default"}
+    assert found[key].source == "manifest"
+    assert found[key].value == from_toml(OPERATOR[key])
+    assert {each.source for each in found.values() if each.key != key} == {"default"}
 
 
-@pytest.mark.parametrize("key", CLIENT)
-def test_a_wrong_value_in_the_manifest_is_named(key: str) -> None:
+@pytest.mark.parametrize(("key", "wrong"), [each for each in WRONG if each[0] in CLIENT])
+def test_a_wrong_value_in_the_manifest_is_named(key: str, wrong: str) -> None:
     with pytest.raises(ManifestError) as caught:
-        manifest_saying(**{key: CLIENT[key][1]})
+        manifest_with(**{key.rpartition(".")[2]: from_toml(wrong)})
     (fault,) = caught.value.faults
-    assert fault.where.endswith(f"metadata.multiprocess.{key}")
+    assert fault.where.endswith(f"metadata.{key}")
 
 
-@pytest.mark.parametrize("key", sorted(set(OPERATOR) - {f"multiprocess.{key}" for key in CLIENT}))
-def test_a_manifest_cannot_say_what_is_the_operator_s(key: str) -> None:
+@pytest.mark.parametrize("key", sorted(set(OPERATOR) - set(CLIENT)))
+def test_a_manifest_cannot_set_what_is_the_operator_s(key: str) -> None:
     name = key.rpartition(".")[2]
     with pytest.raises(ManifestError, match="unknown key"):
-        manifest_saying(**{name: 1})
+        manifest_with(**{name: 1})
 
 
 @pytest.mark.parametrize(
@@ -147,7 +137,7 @@ def test_a_manifest_cannot_say_what_is_the_operator_s(key: str) -> None:
     ],
 )
 def test_the_environment_overrides_runtime_toml(key: str, variable: str, value: object) -> None:
-    config = parse_config(toml(key, OPERATOR[key][0]))
+    config = parse_config(toml(key, OPERATOR[key]))
     listed = setting_entries(config, environment={variable: str(value)})
     (found,) = [each for each in listed if each.key == key]
     assert (found.value, found.source, found.note) == (value, "environment", variable)
@@ -155,7 +145,7 @@ def test_the_environment_overrides_runtime_toml(key: str, variable: str, value: 
 
 def test_a_cap_is_noted() -> None:
     config = parse_config("[limits]\nmax_total_processes = 3")
-    asked = manifest_saying(max_processes_per_session=8).metadata.multiprocess
+    asked = manifest_with(max_processes_per_session=8).metadata.multiprocess
     listed = setting_entries(config, effective_settings(asked, config))
     (found,) = [e for e in listed if e.key == "multiprocess.max_processes_per_session"]
     assert (found.value, found.source) == (3, "manifest")
