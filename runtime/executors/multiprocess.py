@@ -168,6 +168,7 @@ class _Proxy:
             readers=readers,
             writer=writer,
             max_memory_bytes=task.max_memory_bytes,
+            environment=_gpu_environment(task),
         )
         try:
             await self._process.send_spec(
@@ -278,6 +279,12 @@ class _Proxy:
 
 def _ignore_notice(_notice: Notice) -> None:
     """Tell nobody: the node has ended."""
+
+
+def _gpu_environment(task: NodeTask) -> dict[str, str]:
+    """Return the variables that show a node its own GPU, and no other."""
+    gpu = task.plan.gpu
+    return {} if gpu is None else {"CUDA_VISIBLE_DEVICES": str(gpu.index)}
 
 
 def _no_refresh() -> None:

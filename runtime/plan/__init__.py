@@ -19,11 +19,16 @@ from .executor_registry import (
     installed_executors,
     known_executors,
 )
+from .machine import FindMachine, Gpu, Machine, find_machine
 from .plan import NodePlan, Plan, make_plan, plan_manifest
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
+    "FindMachine",
+    "Gpu",
+    "Machine",
+    "find_machine",
     "BUILT_IN_EXECUTORS",
     "MULTIPROCESS",
     "NATIVE",

@@ -1,7 +1,7 @@
 """What a session will run: a manifest with everything checked and decided that can be before."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from actors import Kind
@@ -19,8 +19,10 @@ from ..manifest import (
     read_manifest,
     topological_order,
 )
+from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
 from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
 from .routing import Router
 
@@ -42,6 +44,7 @@ class NodePlan:
         is_output: whether its output is a result also if other nodes read it.
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
+        gpu: the GPU that its process may use; None for none of its own.
     """
 
     node_id: NodeId
@@ -56,6 +59,7 @@ class NodePlan:
     uses_process: bool
     uses_shared_memory: bool
     is_output: bool = False
+    gpu: Gpu | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +114,13 @@ def make_plan(
     catalogue: Catalogue,
     executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
     describer: Describer = _IMPORTING,
+    machine: FindMachine = find_machine,
 ) -> Plan:
     """Decide what a session will run. Starts nothing of it.
 
     The describer knows the classes of the node types that the manifest names; the default one
-    imports them here, which may take a while.
+    imports them here, which may take a while. `machine` describes the machine that `capabilities`
+    are checked against.
 
     Raises:
         ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
@@ -128,6 +134,7 @@ def make_plan(
     checker = NodeChecker(manifest.document, catalogue, describer, faults)
     planner = _Planner(manifest, checker, router)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
+    plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
     excess = _excess_processes(plan)
     if excess and faults:
@@ -146,10 +153,11 @@ def plan_manifest(
     executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
     describer: Describer = _IMPORTING,
     lenient: bool = False,
+    machine: FindMachine = find_machine,
 ) -> Plan:
     """Read a manifest where it is not read yet, and decide what a session will run.
 
-    `lenient` is that of `load_manifest`.
+    `lenient` is that of `load_manifest`, `machine` that of `make_plan`.
 
     Raises:
         ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
@@ -167,7 +175,12 @@ def plan_manifest(
         faults.raise_any()
         raise
     return make_plan(
-        manifest, config=config, catalogue=catalogue, executors=executors, describer=describer
+        manifest,
+        config=config,
+        catalogue=catalogue,
+        executors=executors,
+        describer=describer,
+        machine=machine,
     )
 
 
@@ -230,6 +243,17 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "host"), message)
         return self._checker.find_type(index, node.node_type)
+
+
+def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
+    """Return the plan with the GPUs of its nodes; report what the machine does not have."""
+    uses_process = {str(node.node_id): node.uses_process for node in plan.nodes}
+    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine)
+    _report(plan.manifest, faults, iter(assigned.problems))
+    if not assigned.gpus:
+        return plan
+    nodes = tuple(replace(node, gpu=assigned.gpus.get(node.node_id)) for node in plan.nodes)
+    return replace(plan, nodes=nodes)
 
 
 def _report(manifest: Manifest, faults: FaultList, problems: Iterator[Problem]) -> None:

@@ -20,9 +20,11 @@ from ..executors import BUILT_IN, Executors
 from ..manifest import ManifestSource
 from ..plan import (
     ExecutorRegistry,
+    FindMachine,
     Plan,
     Source,
     check_executors,
+    find_machine,
     installed_executors,
     plan_manifest,
 )
@@ -53,8 +55,10 @@ class Runtime:
         executors: OpenExecutors,
         instance: Instance,
         describer: Describer,
+        machine: FindMachine,
     ) -> None:
         self.config = config
+        self._machine = machine
         self._describer = describer
         self.catalogue = catalogue
         self._executors = executors
@@ -86,6 +90,7 @@ class Runtime:
             catalogue=self.catalogue,
             executors=self._executors.registry,
             describer=self._describer,
+            machine=self._machine,
         )
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
@@ -159,6 +164,7 @@ async def open_runtime(
     *,
     node_types: NodeTypes | None = None,
     executors: Executors | None = None,
+    machine: FindMachine = find_machine,
 ) -> AsyncIterator[Runtime]:
     """Open what sessions share, for as long as the block lasts.
 
@@ -166,6 +172,7 @@ async def open_runtime(
         config: None reads runtime.toml in the current folder, or takes the defaults.
         node_types: of the application's own, beside the catalogue.
         executors: more executors, or other ones under the same names.
+        machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
         ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
@@ -181,7 +188,7 @@ async def open_runtime(
             with open_instance() as instance:
                 async with trio.open_nursery() as nursery:
                     opened = OpenExecutors(registry, config, nursery)
-                    runtime = Runtime(config, catalogue, opened, instance, describer)
+                    runtime = Runtime(config, catalogue, opened, instance, describer, machine)
                     try:
                         yield runtime
                     finally:

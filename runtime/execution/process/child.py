@@ -68,6 +68,7 @@ def run_node_process(control: int) -> int:
         passed = receive_descriptors(sock, spec.descriptors)
     except EOFError:
         return 0  # the session was cancelled meanwhile
+    os.environ.update(spec.environment)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -30,6 +30,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
         sys_path: where the server finds modules; empty for another interpreter, which has its own.
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
+        environment: variables that are set before the actor's module is imported.
     """
 
     session_id: str
@@ -42,6 +43,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     readers: list[ReaderSpec]
     writer: WriterSpec | None
     max_memory_bytes: int = 0
+    environment: dict[str, str] = {}
 
     @property
     def descriptors(self) -> int:
