@@ -1,6 +1,6 @@
 """The errors of the runtime: one tree with two roots, and one record that carries an error."""
 
-from .groups import sole_error
+from .groups import UnwrappedErrors, sole_error
 from .record import ErrorRecord
 from .text import (
     MAX_ERROR_CHARACTERS,
@@ -75,6 +75,7 @@ __all__ = [
     "SpawnError",
     "UnknownNodeError",
     "UnreachableError",
+    "UnwrappedErrors",
     "VersionMismatchError",
     "printable",
     "printable_entry",

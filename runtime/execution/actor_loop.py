@@ -1,24 +1,16 @@
 """The one loop that runs an actor, in the server and in a child process alike."""
 
 import time
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-)
+from collections.abc import Awaitable
 from typing import Any, Final
 
 import msgspec
 import trio
 
-from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Json, Kind
+from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Kind
 
 from ..catalogue import Acceptance
-from ..errors import KindError, NodeError, SharedMemoryError, sole_error
+from ..errors import KindError, NodeError, SharedMemoryError, UnwrappedErrors
 from ..links import (
     ControlLane,
     Inbox,
@@ -28,38 +20,29 @@ from ..links import (
     PeerGoneError,
     name_of,
     name_of_mark,
-    named,
     number_of_barrier,
     unnamed,
 )
-from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
+from .emission import NO_ITEM, Announce, Emission
+from .hook_calls import HookCalls
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
 from .statistics import NodeStatistics
 
-# Whoever watches a process knows of its death at once; a node that sees a broken link leaves it
-# this long to say what happened.
+# The supervisor of a process learns of its death at once. A node that sees a broken link waits this
+# long for the session to end with that cause, before it reports the broken link itself.
 EXIT_REPORT_SECONDS: Final = 2.0
-
-# An actor that gives one output after the other lets others run this often.
-_CHECKPOINT_SECONDS: Final = 0.001
-
-Announce = Callable[[Notice], Awaitable[None]]
 
 
 class ActorLoop:
     """An actor with its links: receive, process, send; at the end of all streams, flush.
 
-    Every error of the actor leaves here as a HookError or NodeError, wherever the loop runs.
+    It raises every error of the actor as a HookError or NodeError, in the server and in a node
+    process alike.
 
     Attributes:
-        statistics: kept up to date while it runs.
-        control: of the node, from outside.
-
-    Args:
-        announce: is told of every control message that the actor gives, before it is sent.
-        in_thread: call the actor in a worker thread, one call at a time, to keep trio's loop free.
-        shares_loop: whether others suffer if the actor holds the loop; then it is found out.
+        statistics: kept up to date while the loop runs.
+        control: controls the node from outside.
     """
 
     def __init__(
@@ -73,47 +56,65 @@ class ActorLoop:
         in_thread: bool = False,
         shares_loop: bool = False,
     ) -> None:
+        """Create the loop.
+
+        Args:
+            actor: what it runs.
+            context: the actor's context; the loop sets the sequence and the timestamp.
+            inbox: the links that it reads.
+            output: receives the actor's outputs.
+            announce: notifies the nodes downstream of a control message before it is sent.
+            in_thread: call the actor in a worker thread, one call at a time, to keep the event loop
+                free.
+            shares_loop: other tasks use the event loop: report an actor that holds it.
+        """
         self.statistics = NodeStatistics()
         self._actor = actor
         self._context = context
         self._inbox = inbox
-        self._output: Output | InspectedOutput = output
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
-        self._current = Item(Json(None))
-        self._announce = announce
-        self._announced = 0
         self._lane = ControlLane()
-        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_running)
+        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
-        self._plain: frozenset[Kind] = frozenset()  # of what the actor gives, what needs no telling
-        self._running: trio.CancelScope | None = None
-        self._next_checkpoint = 0.0
+        self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         self._hooks = HookCalls(context.node_id, in_thread=in_thread, watch=watch)
+        self._emission = Emission(
+            actor, context.node_id, self._hooks, output, self.statistics, announce
+        )
 
     async def initialize(self) -> None:
-        """Let the actor get ready."""
+        """Call the actor's `initialize`.
+
+        Raises:
+            HookError: it raised.
+        """
         began = time.perf_counter()
         await self._hooks.call("initialize", self._actor.initialize)
         self.statistics.initialize_seconds = time.perf_counter() - began
 
     def notify(self, notice: Notice) -> None:
-        """Take in a control message that overtakes the items; cancel the call that it means."""
+        """Receive the notice of a control message; cancel the call whose items it covers."""
         self._lane.notify(notice)
         if all(notice.covers(item.timestamp_ms) for item in self._items):
-            self._cancel_running()
+            self._cancel_call()
 
     def _use_output(self, output: Output | InspectedOutput) -> None:
-        self._output = output
+        self._emission.output = output
 
-    def _cancel_running(self) -> None:
-        if self._running is not None:
-            self._running.cancel()
+    def _cancel_call(self) -> None:
+        if self._emission.scope is not None:
+            self._emission.scope.cancel()
 
     async def run(self) -> None:
-        """Process everything that comes, flush, and end the streams that go out."""
+        """Process every item, flush, and end the outgoing streams.
+
+        Raises:
+            NodeError: the actor failed, or a node that it is linked to.
+            SharedMemoryError: an output does not fit into shared memory.
+        """
         try:
             await self._run_beside_pumps()
         except PeerGoneError as error:
@@ -122,25 +123,41 @@ class ActorLoop:
             raise error.at(self._node_id) from None
 
     async def cleanup(self) -> None:
-        """Let the actor let go of everything; shielded, so give it a deadline."""
+        """Call the actor's `cleanup`. It is shielded from cancellation: give it a deadline."""
         with trio.CancelScope(shield=True):
             await self._hooks.call("cleanup", self._actor.cleanup)
 
+    def release(self) -> None:
+        """Drop the actor and the last items, whose arrays may view shared memory.
+
+        The loop and its control refer to each other, so that only the cyclic collector frees them.
+        """
+        del self._actor
+        self._emission.current = NO_ITEM
+        self._items = []
+        self._held_back = None
+
     async def _run_beside_pumps(self) -> None:
-        try:
+        with UnwrappedErrors():
             async with trio.open_nursery() as pumps:
-                self._output.start_pumps(pumps)
-                await self._process_all()
-                await self._deliver_controls()
-                if self.control.state is not NodeState.DISABLED:
-                    await self._emit("flush", await self._hooks.call("flush", self._actor.flush))
-                await self._output.end()
-        except BaseExceptionGroup as group:
-            raise sole_error(group) from None
+                self._emission.output.start_pumps(pumps)
+                try:
+                    await self._process_all()
+                    await self._flush()
+                except BaseException:
+                    # trio would cancel from a frame that refers to the error. A cancellation's
+                    # traceback has the frames of its cause, which would be a cycle.
+                    pumps.cancel_scope.cancel()
+                    raise
+
+    async def _flush(self) -> None:
+        await self._deliver_controls()
+        if self.control.state is not NodeState.DISABLED:
+            await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+        await self._emission.output.end()
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
-        self._plain = actor.produces - {Kind.CONTROL}
         is_plain = actor.batch is None and not self._hooks.in_thread
         while True:
             item = self._try_receive() or await self._receive()
@@ -165,7 +182,7 @@ class ActorLoop:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
         if self.control.passes(item.data):
-            await self._output.send(msgspec.structs.replace(item, source=self._node_id))
+            await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
             self.statistics.items_out += 1
         else:
             self.statistics.cancelled += 1
@@ -228,9 +245,10 @@ class ActorLoop:
         self._begin(item, 1)
         result = self._hooks.call_directly("process", self._actor.process, data)
         if isinstance(result, Data) and result.kind in self._plain:
-            outgoing = self._item_of(result)
-            if not self._output.try_send(outgoing):
-                return self._await_cancellable([item], self._output.send(outgoing), outputs=1)
+            outgoing = self._emission.item_of(result)
+            output = self._emission.output
+            if not output.try_send(outgoing):
+                return self._await_cancellable([item], output.send(outgoing), outputs=1)
             self.statistics.items_out += 1
         elif result is not None:
             return self._await_cancellable([item], self._emit_awaited(result))
@@ -248,7 +266,7 @@ class ActorLoop:
     def _begin(self, item: Item, count: int) -> None:
         """Begin the processing of items, of which this is the last."""
         context = self._context
-        self._current = item
+        self._emission.current = item
         context.sequence = item.sequence
         context.timestamp_ms = item.timestamp_ms
         context.source = item.source
@@ -261,21 +279,23 @@ class ActorLoop:
         """Await the rest of a processing, unless a control message cancels it."""
         self._items = items
         with trio.CancelScope() as scope:
-            self._running = scope
+            self._emission.scope = scope
             try:
                 await work
                 self.statistics.items_out += outputs
             finally:
-                self._running = None
+                self._emission.scope = None
         if scope.cancelled_caught:
             self.statistics.cancelled += len(items)
         self.statistics.processing.add(self._hooks.busy_seconds)
 
     async def _call_and_emit(self, given: Data | list[Data]) -> None:
-        await self._emit("process", await self._hooks.call("process", self._actor.process, given))
+        await self._emission.emit(
+            "process", await self._hooks.call("process", self._actor.process, given)
+        )
 
     async def _emit_awaited(self, result: object) -> None:
-        await self._emit("process", await self._hooks.awaited("process", result))
+        await self._emission.emit("process", await self._hooks.awaited("process", result))
 
     async def _forward_control(self, item: Item, control: Control) -> None:
         """Let a control message go on to the readers, when all before it is done."""
@@ -289,13 +309,13 @@ class ActorLoop:
         elif name_of_mark(control) is None:
             self._lane.append(control)
         await self._deliver_controls()
-        self._current = item
+        self._emission.current = item
         accepts = self._actor.accepts
         if Kind.CONTROL in accepts and accepts != ANY_KIND and name_of_mark(control) is None:
             await self._process([item], [unnamed(control)])
         else:
             self.statistics.items_in += 1
-        await self._output.send(msgspec.structs.replace(item, source=self._node_id))
+        await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
         self.statistics.items_out += 1
 
     async def _deliver_controls(self) -> None:
@@ -303,91 +323,6 @@ class ActorLoop:
         for control in self._lane.take_pending():
             if type(self._actor).on_control is not Actor.on_control:
                 await self._hooks.call("on_control", self._actor.on_control, control)
-
-    async def _emit(self, hook: str, result: object) -> None:
-        """Send what a hook returned, one item, many, or none."""
-        if result is None:
-            return
-        if isinstance(result, Data):
-            await self._send(hook, result)
-        elif isinstance(result, AsyncIterable):
-            await self._emit_async(hook, result)
-        elif isinstance(result, Iterable) and not isinstance(result, str | bytes | dict):
-            await self._emit_each(hook, iter(result))
-        else:
-            await self._send(hook, result)
-
-    async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
-        try:
-            while True:
-                item = await self._hooks.call(hook, next, iterator, END)
-                if item is END:
-                    return
-                await self._send(hook, item)
-                await self._checkpoint_if_due()
-        finally:
-            if isinstance(iterator, Generator):
-                with trio.CancelScope(shield=True):
-                    await self._hooks.call(hook, iterator.close)
-
-    async def _checkpoint_if_due(self) -> None:
-        """Let others run between two outputs, now and then: one may bring word to stop."""
-        now = time.perf_counter()
-        if now > self._next_checkpoint:
-            await trio.lowlevel.checkpoint()
-            self._next_checkpoint = time.perf_counter() + _CHECKPOINT_SECONDS
-
-    async def _emit_async(self, hook: str, result: AsyncIterable[object]) -> None:
-        iterator = aiter(result)
-        try:
-            while True:
-                item = await self._hooks.call(hook, anext_or_end, iterator)
-                if item is END:
-                    return
-                await self._send(hook, item)
-                await self._checkpoint_if_due()
-        finally:
-            if isinstance(iterator, AsyncGenerator):
-                with trio.CancelScope(shield=True):
-                    await iterator.aclose()
-
-    async def _send(self, hook: str, data: object) -> None:
-        outgoing = self._outgoing(hook, data)
-        if self._running is not None and self._running.cancel_called:
-            await trio.lowlevel.checkpoint()  # nothing goes out any more
-        if isinstance(outgoing.data, Control):
-            outgoing.data = await self._announce_control(outgoing.data)
-        if not self._output.try_send(outgoing):
-            began = time.perf_counter()
-            await self._output.send(outgoing)
-            self.statistics.sending_seconds += time.perf_counter() - began
-        self.statistics.items_out += 1
-
-    def _outgoing(self, hook: str, data: object) -> Item:
-        """Return what the actor gave as it travels on.
-
-        Raises:
-            NodeError: it declares nothing of that kind.
-        """
-        if not isinstance(data, Data) or data.kind not in self._actor.produces:
-            raise NodeError(self._node_id, describe_unproduced(self._actor, hook, data))
-        return self._item_of(data)
-
-    def _item_of(self, data: Data) -> Item:
-        """Return an item with the marks of the one that it came of."""
-        current = self._current
-        return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
-
-    async def _announce_control(self, control: Control) -> Control:
-        """Tell of a control message that the actor gives; return it as it travels."""
-        name = name_of(control)
-        control = unnamed(control)
-        if control.message is None or self._announce is None or name is not None:
-            return control
-        self._announced += 1
-        name = f"{self._node_id}.{self._announced}"
-        await self._announce(Notice.of(control, name))
-        return named(control, name)
 
     def _accept(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)

@@ -3,12 +3,12 @@
 import inspect
 import time
 import types
-from collections.abc import AsyncIterable, Callable
-from typing import Any, Final
+from collections.abc import AsyncIterable, Callable, Collection
+from typing import Any, Final, NoReturn
 
 import trio
 
-from actors import Actor, Data
+from actors import Actor, Data, Kind
 
 from ..errors import HookError, sole_error
 from .loop_watch import LoopWatch
@@ -56,8 +56,8 @@ class HookCalls:
         began = time.perf_counter()
         try:
             return function(*args)
-        except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
-            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
+            self._raise_error(hook, error)
         finally:
             seconds = time.perf_counter() - began
             self.busy_seconds += seconds
@@ -77,19 +77,26 @@ class HookCalls:
             if self._watch is not None and inspect.iscoroutine(result):
                 return await self._watch.watch(hook, result)
             return await result
-        except BaseException as error:  # noqa: BLE001 (whatever an actor raises is its error)
-            raise self._hook_error(hook, error) from None  # noqa: ASYNC104 (as it is, if Cancelled)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
+            self._raise_error(hook, error)
         finally:
             self.busy_seconds += time.perf_counter() - began
 
-    def _hook_error(self, hook: str, error: BaseException) -> BaseException:
+    def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
+        """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""
         if isinstance(error, trio.Cancelled | KeyboardInterrupt):
-            return error
-        if isinstance(error, BaseExceptionGroup):
-            own = sole_error(error)
-            if own is error:
-                return error  # nothing but cancellations
-        return HookError.of(self._node_id, hook, error)
+            raise
+        if isinstance(error, BaseExceptionGroup) and sole_error(error) is error:
+            raise  # nothing but cancellations
+        failure = HookError.of(self._node_id, hook, error)
+        del error
+        try:
+            raise failure
+        finally:
+            # The error has the traceback as text. It keeps no frame of the actor, whose items may
+            # be in shared memory, and does not refer to itself by this frame.
+            failure.__context__ = None
+            del failure
 
 
 def is_synchronous(actor: Actor[Any]) -> bool:
@@ -100,12 +107,14 @@ def is_synchronous(actor: Actor[Any]) -> bool:
     )
 
 
-def describe_unproduced(actor: Actor[Any], hook: str, data: object) -> str:
+def describe_unproduced(
+    actor_type: type[Actor[Any]], produces: Collection[Kind], hook: str, data: object
+) -> str:
     """Return the message about an output of a kind that the actor does not declare."""
-    kinds = ", ".join(sorted(kind.value for kind in actor.produces))
+    kinds = ", ".join(sorted(kind.value for kind in produces))
     got = data.kind.value if isinstance(data, Data) else f"a {type(data).__name__}"
     return (
-        f"{type(actor).__name__}.{hook}() returned {got}; it declares that it produces {kinds}, "
+        f"{actor_type.__name__}.{hook}() returned {got}; it declares that it produces {kinds}, "
         "each as an item of `actors`, or None"
     )
 

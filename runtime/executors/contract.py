@@ -16,6 +16,10 @@ from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import ExecutorDeclaration, NodePlan
 
 
+def _ignore(*_: object) -> None:
+    """Do nothing."""
+
+
 @dataclass(slots=True, eq=False)
 class NodeTask:
     """One node that an executor is to run.
@@ -51,10 +55,10 @@ class NodeTask:
     released: trio.Event
     max_memory_bytes: int = 0
     statistics: NodeStatistics = field(default_factory=NodeStatistics)
-    refresh: Callable[[], None] = lambda: None
-    announce: Callable[[Notice], None] = lambda _: None
-    control: Callable[[Notice], None] = lambda _: None
-    controllable: Callable[[NodeControl | None], None] = lambda _: None
+    refresh: Callable[[], None] = _ignore
+    announce: Callable[[Notice], None] = _ignore
+    control: Callable[[Notice], None] = _ignore
+    controllable: Callable[[NodeControl | None], None] = _ignore
     ready: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None
@@ -73,6 +77,18 @@ class NodeTask:
         """Say that the node waits for data."""
         self.report(Progress("ready", 1.0))
         self.ready.set()
+
+    def forget_node(self) -> None:
+        """Drop the functions of the node, which has ended; the executor calls it.
+
+        They refer to what refers to this task. Without such cycles, reference counting frees the
+        shared memory of a session at its end, and not the next run of the cyclic collector.
+        """
+        self.refresh = self.control = _ignore
+
+    def forget_session(self) -> None:
+        """Drop the functions of the session, which has ended; the session calls it."""
+        self.report = self.announce = self.controllable = _ignore
 
     def local_ends(self) -> LocalEnds:
         """Return the node's links, for an executor that does not use shared memory."""

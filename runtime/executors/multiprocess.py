@@ -89,7 +89,7 @@ class _Proxy:
         self._phase = "starting"
         self._server_end: ServerEnd | None = None
         self._kills_before = out_of_memory_kills()
-        self._failure: NodeError | LimitError | None = None
+        self._failures: list[NodeError | LimitError] = []
         # Also while the node is ended: it must not find its pipe full, and its last words matter.
         self._output_scope = trio.CancelScope(shield=True)
         self._log = logging.getLogger(f"millrace.node.{task.node_id}")
@@ -107,8 +107,9 @@ class _Proxy:
                 )
                 # Only what it started itself, and let go of, could still hold its output open.
                 self._output_scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
-        if self._failure is not None:
-            raise self._failure
+        if self._failures:
+            # Not kept: its traceback refers to this proxy, which would be a cycle.
+            raise self._failures.pop()
         if not task.released.is_set():
             # Even if the node itself was done: others may still read what it published.
             raise self._exit_error(exited)
@@ -187,7 +188,7 @@ class _Proxy:
                 if not await self._next_message():
                     return False
         if waiting.cancelled_caught:
-            self._failure = InitTimeoutError(task.node_id, task.init_timeout_seconds)
+            self._failures.append(InitTimeoutError(task.node_id, task.init_timeout_seconds))
             return False
         self._phase = "running"
         return True
@@ -204,9 +205,11 @@ class _Proxy:
         try:
             return await self._take(await self._process.receive())
         except MalformedMessageError as error:
-            self._failure = NodeError(
-                self._task.node_id,
-                f"its process wrote to its control socket what is no message: {error}",
+            self._failures.append(
+                NodeError(
+                    self._task.node_id,
+                    f"its process wrote to its control socket what is no message: {error}",
+                )
             )
             return False
 
@@ -226,7 +229,7 @@ class _Proxy:
                 task.statistics = statistics
                 task.done.set()
             case Failure(record):
-                self._failure = self._error_of(record)
+                self._failures.append(self._error_of(record))
                 return False
             case TappedItem() | InterceptQuestion() | ControlApplied() | BarrierReached():
                 self._receive_control(received)
@@ -234,7 +237,9 @@ class _Proxy:
                 with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
                     await self._process.wait()
                 if waiting.cancelled_caught:
-                    self._failure = NodeError(task.node_id, "its process closed its control socket")
+                    self._failures.append(
+                        NodeError(task.node_id, "its process closed its control socket")
+                    )
                 return False
         return True
 

@@ -66,7 +66,9 @@ class NativeExecutor:
                     await _clean_up(loop, task)  # noqa: ASYNC102 (it shields itself, with a deadline)
                 except NodeError:
                     context.log.exception("cleanup() failed after another error")
-        refresh()
+            refresh()
+            task.forget_node()
+            loop.release()
         task.done.set()
         await task.released.wait()
 

@@ -174,6 +174,9 @@ class Inbox:
         self._open_readers.clear()
         for reader in self._readers:
             reader.close()
+        self._order.clear()
+        for queue in self._queues:
+            queue.clear()
 
     def _take_local(self) -> Item | None:
         while self._order:

@@ -82,6 +82,11 @@ class LocalQueue:
             self._senders.unpark()
         return item
 
+    def clear(self) -> None:
+        """Drop the items that wait, at the end of the session: they may hold shared memory."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
     def close(self) -> None:
         """End the stream; what waits can still be taken."""
         if not self.closed:

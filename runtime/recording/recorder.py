@@ -89,6 +89,11 @@ class Recorder:
             self.stopped = f"the recording has lasted {limits.max_seconds:g} s"
 
 
+async def _write(recorder: Recorder, scope: trio.CancelScope) -> None:
+    with scope:
+        await recorder.write()
+
+
 @asynccontextmanager
 async def record(
     session: Session,
@@ -120,15 +125,17 @@ async def record(
     metadata = ItemFeed(session).begin_metadata()
     writer = await trio.to_thread.run_sync(RecordingWriter, path, metadata)
     recorder: Recorder | None = None
+    # Shielded from the start: the error that ends the session must not end the writing first.
+    writing = trio.CancelScope(shield=True)
     try:
         async with trio.open_nursery() as nursery:
-            async with open_feed(session, nodes) as feed:
-                recorder = Recorder(feed, writer, limits or RecordingLimits())
-                nursery.start_soon(recorder.write)
-                yield recorder
-            # What waits is still written, also where the session was cancelled.
-            nursery.cancel_scope.shield = True
-            nursery.cancel_scope.deadline = trio.current_time() + _END_SECONDS
+            try:
+                async with open_feed(session, nodes) as feed:
+                    recorder = Recorder(feed, writer, limits or RecordingLimits())
+                    nursery.start_soon(_write, recorder, writing)
+                    yield recorder
+            finally:
+                writing.deadline = trio.current_time() + _END_SECONDS
     finally:
         ending = {} if recorder is None else recorder.end_metadata()
         with trio.CancelScope(shield=True):

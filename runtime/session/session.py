@@ -10,14 +10,7 @@ import trio
 
 from actors import Data, Progress
 
-from ..errors import (
-    ExecutorError,
-    LimitError,
-    MillraceError,
-    NodeError,
-    SessionKilledError,
-    sole_error,
-)
+from ..errors import LimitError, MillraceError, NodeError, SessionKilledError, UnwrappedErrors
 from ..events import InitProgress, Result
 from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
@@ -26,6 +19,7 @@ from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
+from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .readers import readers_of_nodes
 from .results import result_of
@@ -84,7 +78,7 @@ class Session(SessionControl):
             ),
             domain=domain,
         )
-        self._error: MillraceError | None = None
+        self._error = FirstError()
         self._ready = trio.Event()
         self._released = trio.Event()
         self._receiving = False
@@ -126,7 +120,7 @@ class Session(SessionControl):
     @property
     def error(self) -> MillraceError | None:
         """The error that ended the session; None as long as it has not failed."""
-        return self._error
+        return self._error.copy
 
     @property
     def became_ready(self) -> bool:
@@ -291,21 +285,19 @@ class Session(SessionControl):
     async def _run_node(self, task: NodeTask) -> None:
         """Run one node. Its error is kept for the end of the session, where it is raised once."""
         task.report(Progress("starting", 0.0))
-        executor = task.plan.executor
         try:
-            await self._executors[executor].run(task)
+            await self._executors[task.plan.executor].run(task)
+            return
         except PeerGoneError as error:
             await self._wait_for_verdict(error)
         except trio.Cancelled:
             raise
         # An executor is its author's code, and must not end more than this session.
         except BaseException as error:
-            real = sole_error(error) if isinstance(error, BaseExceptionGroup) else error
-            if isinstance(real, BaseExceptionGroup | KeyboardInterrupt):
+            if not self._keep_error(error_of_node(task, error)):
                 raise  # nothing but cancellations, or a user's Ctrl-C
-            if not isinstance(real, MillraceError):
-                real = ExecutorError.of(task.node_id, executor, real)
-            self._fail(real)
+        # Here, where the frame has no error: see `_fail`.
+        self._scope.cancel()
 
     async def _limit_time(self) -> None:
         most_ms = self.limits.max_timeout_ms
@@ -333,12 +325,20 @@ class Session(SessionControl):
         self._fail(SessionKilledError(reason))
 
     def _fail(self, error: MillraceError) -> None:
-        if self._error is None and self.state is not SessionState.TERMINATED:
-            self._error = error
+        self._keep_error(error)
+        # A cancellation's traceback has this frame and its callers'. If they referred to the error,
+        # whose traceback has the cancelled frames, only the cyclic collector would free them all.
+        del error
+        self._scope.cancel()
+
+    def _keep_error(self, error: MillraceError | None) -> bool:
+        if error is None:
+            return False
+        if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
             self._report(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress_in.close()
-        self._scope.cancel()
+        return True
 
     def _reporter(self, node_id: str) -> Callable[[Progress], None]:
         def report(progress: Progress) -> None:
@@ -367,26 +367,32 @@ class Session(SessionControl):
         """
         try:
             await self._wiring.connect()
-            async with trio.open_nursery() as nursery:
-                self._scope = nursery.cancel_scope
-                for task in self._tasks.values():
-                    nursery.start_soon(self._run_node, task)
-                nursery.start_soon(self._become_ready)
-                if self.limits.max_timeout_ms:
-                    nursery.start_soon(self._limit_time)
-                for inlet in self._wiring.inlets.values():
-                    inlet.start_pumps(nursery)
-                yield
-                if not self._wiring.outlet.ended or not self._input.closed:
-                    nursery.cancel_scope.cancel()
-                await self._finish()
-        except BaseExceptionGroup as group:
-            if self._error is None:
+            with UnwrappedErrors():
+                async with trio.open_nursery() as nursery:
+                    self._scope = nursery.cancel_scope
+                    for task in self._tasks.values():
+                        nursery.start_soon(self._run_node, task)
+                    nursery.start_soon(self._become_ready)
+                    if self.limits.max_timeout_ms:
+                        nursery.start_soon(self._limit_time)
+                    for inlet in self._wiring.inlets.values():
+                        inlet.start_pumps(nursery)
+                    try:
+                        yield
+                    except BaseException:  # trio would cancel from a frame with the error: a cycle
+                        nursery.cancel_scope.cancel()
+                        raise
+                    if not self._wiring.outlet.ended or not self._input.closed:
+                        nursery.cancel_scope.cancel()
+                    await self._finish()
+        except BaseException:
+            if self._error.copy is None:
                 self.state = SessionState.TERMINATED
-                raise sole_error(group) from None
+                raise
         finally:
-            self.bus.close(self._error)
+            self.bus.close(self._error.copy)
             self._wiring.close()
-        if self._error is not None:
-            raise self._error from self._error.__cause__
+            for task in self._tasks.values():
+                task.forget_session()
+        self._error.raise_it()
         self.state = SessionState.TERMINATED

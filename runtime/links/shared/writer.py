@@ -149,6 +149,7 @@ class SharedWriter:
         for bell in self._bells:
             bell.close()
         self._bells.clear()
+        self._outbox.clear()
         self._own = None
         del self._publisher
 

@@ -1,0 +1,157 @@
+"""Emitting what the hooks of an actor return: one item, many, or none, at once or awaited."""
+
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Any, Final
+
+import trio
+
+from actors import Actor, Control, Data, Json
+
+from ..errors import NodeError
+from ..links import Item, Notice, Output, name_of, named, unnamed
+from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
+from .node_control import InspectedOutput
+from .statistics import NodeStatistics
+
+# How long an actor may emit one output after the other before other tasks run.
+_CHECKPOINT_SECONDS: Final = 0.001
+
+NO_ITEM: Final = Item(Json(None))
+"""Stands for the current item where there is none."""
+
+Announce = Callable[[Notice], Awaitable[None]]
+
+
+class Emission:
+    """The outgoing side of one actor.
+
+    Attributes:
+        output: receives the items.
+        current: the item that is being processed. Outputs carry its sequence and timestamps.
+        scope: cancels the processing of the current item; None where nothing is awaited.
+    """
+
+    def __init__(
+        self,
+        actor: Actor[Any],
+        node_id: str,
+        hooks: HookCalls,
+        output: Output,
+        statistics: NodeStatistics,
+        announce: Announce | None,
+    ) -> None:
+        """Create the outgoing side.
+
+        Args:
+            actor: declares which kinds it produces.
+            node_id: the source of every output.
+            hooks: calls the iterators that hooks return.
+            output: receives the items.
+            statistics: counts them.
+            announce: notifies the nodes downstream of a control message before it is sent.
+        """
+        self.output: Output | InspectedOutput = output
+        self.current = NO_ITEM
+        self.scope: trio.CancelScope | None = None
+        self._produces = actor.produces
+        self._actor_type = type(actor)
+        self._node_id = node_id
+        self._hooks = hooks
+        self._statistics = statistics
+        self._announce = announce
+        self._announced = 0
+        self._next_checkpoint = 0.0
+
+    async def emit(self, hook: str, result: object) -> None:
+        """Send what a hook returned.
+
+        Raises:
+            NodeError: it is no data, or of a kind that the actor does not declare.
+            HookError: an iterator of the actor raised.
+            PeerGoneError: a reader is gone.
+        """
+        if result is None:
+            return
+        if isinstance(result, Data):
+            await self._send(hook, result)
+        elif isinstance(result, AsyncIterable):
+            await self._emit_async(hook, result)
+        elif isinstance(result, Iterable) and not isinstance(result, str | bytes | dict):
+            await self._emit_each(hook, iter(result))
+        else:
+            await self._send(hook, result)
+
+    def item_of(self, data: Data) -> Item:
+        """Return an output as an item, with the sequence and timestamps of the current one."""
+        current = self.current
+        return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
+
+    async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
+        try:
+            while True:
+                item = await self._hooks.call(hook, next, iterator, END)
+                if item is END:
+                    return
+                await self._send(hook, item)
+                await self._checkpoint_if_due()
+        finally:
+            if isinstance(iterator, Generator):
+                with trio.CancelScope(shield=True):
+                    await self._hooks.call(hook, iterator.close)
+
+    async def _emit_async(self, hook: str, result: AsyncIterable[object]) -> None:
+        iterator = aiter(result)
+        try:
+            while True:
+                item = await self._hooks.call(hook, anext_or_end, iterator)
+                if item is END:
+                    return
+                await self._send(hook, item)
+                await self._checkpoint_if_due()
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                with trio.CancelScope(shield=True):
+                    await self._hooks.call(hook, iterator.aclose)
+
+    async def _checkpoint_if_due(self) -> None:
+        """Let other tasks run between two outputs: one may receive the message to stop."""
+        now = time.perf_counter()
+        if now > self._next_checkpoint:
+            await trio.lowlevel.checkpoint()
+            self._next_checkpoint = time.perf_counter() + _CHECKPOINT_SECONDS
+
+    async def _send(self, hook: str, data: object) -> None:
+        if not isinstance(data, Data) or data.kind not in self._produces:
+            raise NodeError(
+                self._node_id, describe_unproduced(self._actor_type, self._produces, hook, data)
+            )
+        outgoing = self.item_of(data)
+        if self.scope is not None and self.scope.cancel_called:
+            await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
+        if isinstance(outgoing.data, Control):
+            outgoing.data = await self._announce_control(outgoing.data)
+        if not self.output.try_send(outgoing):
+            began = time.perf_counter()
+            await self.output.send(outgoing)
+            self._statistics.sending_seconds += time.perf_counter() - began
+        self._statistics.items_out += 1
+
+    async def _announce_control(self, control: Control) -> Control:
+        """Notify the nodes downstream of a control message; return it with its name."""
+        name = name_of(control)
+        control = unnamed(control)
+        if control.message is None or self._announce is None or name is not None:
+            return control
+        self._announced += 1
+        name = f"{self._node_id}.{self._announced}"
+        await self._announce(Notice.of(control, name))
+        return named(control, name)
