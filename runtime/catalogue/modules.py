@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import importlib.util
 import re
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -115,7 +116,12 @@ def import_module(module: str, *, subject: str = "", extra: str | None = None) -
         raise ConfigError([Fault(subject, message)]) from error
     except DefinitionError as error:
         raise ConfigError([Fault(subject, str(error))]) from error
-    except Exception as error:  # a module's top level is its author's code
+    except BaseException as error:
+        if (
+            isinstance(error, KeyboardInterrupt)
+            and signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+        ):
+            raise  # it may be the user's Ctrl-C
         message = _import_fault(name, error)
         if is_file and type(error) is RuntimeError and _runs_on_import(Path(module)):
             message += '; put the code that runs a pipeline under if __name__ == "__main__":'
@@ -172,7 +178,7 @@ def attribute_of(module: ModuleType, path: str, target: str) -> object:
     return found
 
 
-def _import_fault(name: str, error: Exception) -> str:
+def _import_fault(name: str, error: BaseException) -> str:
     """Return what went wrong in the code of a module, with the line."""
     frames = traceback.extract_tb(error.__traceback__)
     stem = name.rpartition(".")[2]

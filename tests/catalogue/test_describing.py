@@ -130,6 +130,22 @@ def test_a_cache_that_cannot_be_written_is_done_without(folder: Path, monkeypatc
     assert imports(folder) == 4
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "SystemExit(3)",
+        "KeyboardInterrupt()",
+        "GeneratorExit()",
+        "BaseExceptionGroup('', [SystemExit()])",
+    ],
+)
+def test_an_exit_in_a_module_is_an_error_of_its_import(folder: Path, error: str):
+    (folder / "broken.py").write_text(f"raise {error}")
+    kind = error.partition("(")[0]
+    with pytest.raises(ConfigError, match=f"importing broken raised {kind}.*, line 1"):
+        found_in(folder / "broken.py")
+
+
 def test_what_cannot_be_imported_says_why(folder: Path):
     (folder / "broken.py").write_text("import no_such_library")
     with pytest.raises(ConfigError, match="broken needs the module no_such_library"):

@@ -1,10 +1,11 @@
 """The process that imports node types in order to describe them.
 
-`python -m runtime.catalogue.describing.child`: a request per line on standard input, an answer per
-line on standard output. It ends with its input.
+`python -P -m runtime.catalogue.describing.child` reads a request per line from standard input and
+writes an answer per line to standard output. It ends when its input ends.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -26,6 +27,8 @@ _MOST_FILES: Final = 500
 
 def main() -> None:
     """Answer until the input ends."""
+    # Ctrl-C is handled by the process that asks; it closes the input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with _answers() as answers:
         for line in sys.stdin.buffer:
             request: Request = msgspec.json.decode(line, type=Request)
