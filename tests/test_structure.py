@@ -42,7 +42,7 @@ ARROWS = {
     "manifest": {"config", "documents"},
     "media": set(),
     "plan": {"catalogue", "config", "documents", "manifest"},
-    "recording": {"links", "manifest", "session", "wire"},
+    "recording": {"config", "links", "manifest", "session", "wire"},
     "service": {"config", "recording", "execution", "links", "plan", "session", "wire"},
     "session": {
         "catalogue",

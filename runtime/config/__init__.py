@@ -19,6 +19,7 @@ from .settings import (
     Routing,
     RuntimeConfig,
 )
+from .settings import Recording as RecordingSettings
 from .tokens import TOKEN_RULE, is_token
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "ResourceLimits",
     "Routing",
     "Rules",
+    "RecordingSettings",
     "RuntimeConfig",
     "Section",
     "Server",

@@ -184,6 +184,31 @@ class Files(Section):
     )
 
 
+class Recording(Section):
+    """Recordings that a server makes of its sessions, as .mcap files (extra `record`)."""
+
+    folder: Text | None = setting(
+        None,
+        "folder for a recording of every session; not set: sessions are not recorded",
+        detail="Recordings hold what clients send. They are readable by the server's user only if "
+        "the folder is.",
+        example="/var/lib/millrace/recordings",
+    )
+    all_nodes: bool = setting(False, "record the outputs of every node, and not of the sinks only")
+    max_bytes: int = setting(
+        1024**3, "bytes of one recording; it stops there; 0: no limit", ge=0, le=2**50
+    )
+    max_seconds: float = setting(
+        3600, "seconds of one recording; it stops there; 0: no limit", ge=0, le=10**7
+    )
+    keep_bytes: int = setting(
+        10 * 1024**3,
+        "bytes of all recordings in the folder; the oldest are removed; 0: no limit",
+        ge=0,
+        le=2**60,
+    )
+
+
 class Log(Section):
     """The log of a server, on standard error."""
 
@@ -216,6 +241,7 @@ class RuntimeConfig(Section):
     routing: Routing = Routing()
     server: Server = Server()
     files: Files = Files()
+    recording: Recording = Recording()
     log: Log = Log()
     catalogue: CatalogueSources = CatalogueSources()
     nodes: Mapping[Text, Target] = Field(

@@ -1,5 +1,6 @@
 """Recordings: what flows through a session, in a file, and sent through again."""
 
+from .archive import archived, remove_oldest
 from .differences import Difference, Tolerance, difference, differences
 from .errors import RecordingError
 from .file_writer import RecordingWriter
@@ -29,10 +30,12 @@ __all__ = [
     "Replay",
     "Side",
     "Tolerance",
+    "archived",
     "difference",
     "differences",
     "open_feed",
     "open_recording",
     "record",
+    "remove_oldest",
     "replay",
 ]

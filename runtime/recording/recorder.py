@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import trio
 
 from ..session import Session
+from .errors import RecordingError
 from .file_writer import RecordingWriter
 from .item_feed import FeedItem, ItemFeed, open_feed
 
@@ -36,11 +37,13 @@ class Recorder:
     Attributes:
         items: that were written.
         stopped: why the recording stopped before the session; empty if it did not.
+        error: that stopped it.
     """
 
     def __init__(self, feed: ItemFeed, writer: RecordingWriter, limits: RecordingLimits) -> None:
         self.items = 0
         self.stopped = ""
+        self.error: RecordingError | None = None
         self._feed = feed
         self._writer = writer
         self._limits = limits
@@ -52,13 +55,12 @@ class Recorder:
         return self._feed.lost
 
     async def write(self) -> None:
-        """Write what comes, to the end of the feed or to a limit.
-
-        Raises:
-            RecordingError: the file cannot be written.
-        """
+        """Write what comes, to the end of the feed, to a limit, or to an error of the disk."""
         while not self.stopped and (batch := await self._feed.take(_BATCH)):
-            await trio.to_thread.run_sync(self._write_batch, batch)
+            try:
+                await trio.to_thread.run_sync(self._write_batch, batch)
+            except RecordingError as error:
+                self.error, self.stopped = error, str(error)
             self._check_limits()
         self._feed.close()
 
@@ -101,6 +103,7 @@ async def record(
     *,
     nodes: Collection[str] | None = None,
     limits: RecordingLimits | None = None,
+    on_error: Callable[[RecordingError], None] | None = None,
 ) -> AsyncIterator[Recorder]:
     """Record a session to an MCAP file while the block lasts.
 
@@ -112,6 +115,8 @@ async def record(
         path: the file; one that exists is overwritten.
         nodes: further nodes whose outputs are recorded; None records every node.
         limits: when the recording stops before the session.
+        on_error: is called if the file cannot be written to its end; None raises that error when
+            the block is left. The session goes on in any case.
 
     Raises:
         RecordingError: the file cannot be written, or the extra `record` is missing.
@@ -138,5 +143,13 @@ async def record(
                 writing.deadline = trio.current_time() + _END_SECONDS
     finally:
         ending = {} if recorder is None else recorder.end_metadata()
+        error = None if recorder is None else recorder.error
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(writer.close, ending)
+            try:
+                await trio.to_thread.run_sync(writer.close, ending)
+            except RecordingError as failure:
+                error = error or failure
+        if error is not None and on_error is not None:
+            on_error(error)
+    if error is not None and on_error is None:
+        raise error

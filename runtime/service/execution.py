@@ -16,6 +16,7 @@ from actors import Data
 
 from ..errors import InputError, MillraceError
 from ..plan import Plan
+from ..recording import archived
 from ..session import Runtime, Session
 from ..wire import (
     PROTOCOL_VERSION,
@@ -103,6 +104,7 @@ class ExecutionService:
                 peer=call.peer,
                 owner=token_digest(call.metadata),
             ) as session,
+            archived(session, self._runtime.config.recording),
             trio.open_nursery() as nursery,
         ):
             nursery.start_soon(self._stop_with_server)

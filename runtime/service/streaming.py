@@ -1,6 +1,7 @@
 """StreamPipeline: one stream is one session."""
 
 from ..errors import MillraceError
+from ..recording import archived
 from ..session import Runtime
 from ..wire import StreamInit, StreamRequest, StreamResponse
 from ..wire.conversion import error_message, limits_of
@@ -30,12 +31,15 @@ class StreamingService:
             if init.manifest is None:
                 raise RequestError("init has no manifest; say the pipeline to run")
             plan = await plan_of(self._runtime, init.manifest)
-            async with self._runtime.open_session(
-                plan,
-                resource_limits=limits_of(init.resource_limits),
-                peer=call.peer,
-                owner=token_digest(call.metadata),
-            ) as session:
+            async with (
+                self._runtime.open_session(
+                    plan,
+                    resource_limits=limits_of(init.resource_limits),
+                    peer=call.peer,
+                    owner=token_digest(call.metadata),
+                ) as session,
+                archived(session, self._runtime.config.recording),
+            ):
                 run = StreamRun(call, session, init, self._server_state)
                 await run.run()
             await run.send_closed()

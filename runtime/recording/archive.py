@@ -1,0 +1,68 @@
+"""Recordings that a server keeps of its sessions, as runtime.toml configures them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from ..config import RecordingSettings
+from ..session import Session
+from .errors import RecordingError
+from .recorder import RecordingLimits, record
+
+_SUFFIX: Final = ".mcap"
+
+_log = logging.getLogger("millrace.recording")
+
+
+@asynccontextmanager
+async def archived(session: Session, settings: RecordingSettings) -> AsyncIterator[None]:
+    """Record a session into the operator's folder while the block lasts, if there is one.
+
+    A recording that fails is logged. It never ends the session.
+
+    Args:
+        session: the session.
+        settings: [recording] of runtime.toml.
+    """
+    if settings.folder is None:
+        yield
+        return
+    folder = Path(settings.folder)
+    limits = RecordingLimits(settings.max_bytes, settings.max_seconds)
+    nodes = None if settings.all_nodes else ()
+    async with AsyncExitStack() as stack:
+        try:
+            await trio.to_thread.run_sync(remove_oldest, folder, settings.keep_bytes)
+            path = folder / f"{session.id}{_SUFFIX}"
+            await stack.enter_async_context(
+                record(session, path, nodes=nodes, limits=limits, on_error=_report)
+            )
+        except (RecordingError, OSError) as error:
+            _report(error)
+        yield
+
+
+def remove_oldest(folder: Path, keep_bytes: int) -> None:
+    """Remove the oldest recordings until the others take at most so many bytes; 0 keeps all.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if not keep_bytes:
+        return
+    found = [(path.stat(), path) for path in folder.glob(f"*{_SUFFIX}")]
+    found.sort(key=lambda each: each[0].st_mtime_ns)
+    total = sum(status.st_size for status, _ in found)
+    for status, path in found:
+        if total <= keep_bytes:
+            return
+        path.unlink(missing_ok=True)
+        total -= status.st_size
+
+
+def _report(error: Exception) -> None:
+    _log.warning("session not recorded", extra={"reason": str(error)})

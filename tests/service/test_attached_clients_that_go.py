@@ -1,0 +1,54 @@
+"""Attached clients that stop reading or die: the session does not notice."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.service.grpcio_client import Client, Stream
+from tests.service.messages import audio_buffer, chunk, pipeline
+from tests.service.serving import ServingThread
+
+ROOT = Path(__file__).parents[2]
+CHUNKS = 150
+SAMPLES = np.arange(16_000, dtype=np.float32)  # 64 KB: 150 of them fill every window
+
+
+@pytest.fixture(params=["native", "multiprocess"])
+def stream(client: Client, request: pytest.FixtureRequest) -> Iterator[Stream]:
+    manifest = pipeline({"a": "PassThrough"}, places={"a": request.param})
+    with client.pipeline(manifest) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_stopped_or_killed_attached_client_changes_nothing(
+    server: ServingThread, stream: Stream, number: signal.Signals
+) -> None:
+    session_id = stream.wait_ready().session_id
+    command = [sys.executable, "-m", "tests.service.attached_client"]
+    with subprocess.Popen(
+        [*command, server.target, session_id, "a"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as attached:
+        try:
+            assert attached.stdout is not None
+            assert attached.stdout.readline() == "attached\n"
+            attached.send_signal(number)
+            for sequence in range(CHUNKS):
+                stream.send(chunk(audio_buffer(SAMPLES), sequence))
+            stream.end()
+            results = stream.rest().results
+        finally:
+            attached.kill()
+    assert [result.sequence for result in results] == list(range(CHUNKS))
+    expected = SAMPLES.tobytes()
+    assert all(result.data_outputs["a"].audio.samples == expected for result in results)
