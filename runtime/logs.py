@@ -10,8 +10,27 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from .config import Log
-from .errors import MAX_ERROR_CHARACTERS, printable_entry, shortened
+from .errors import (
+    MAX_ERROR_CHARACTERS,
+    MAX_PROGRESS_CHARACTERS,
+    MAX_TRACE_CHARACTERS,
+    printable_entry,
+    shortened,
+)
 
+Field = bool | int | float | str
+"""A value that an event carries beside its text."""
+
+# What every record has, and what has its own place in an entry.
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+    "asctime",
+    "message",
+    "node",
+    "session",
+    "stack_trace",
+    "taskName",
+}
+_PLAIN: Final = re.compile(r"[^\s\"'=]+")
 _OWN: Final = ("millrace", "runtime")
 # How the log of a node process begins a line.
 _OF_A_NODE: Final = re.compile(r"(DEBUG|INFO|WARNING|ERROR|CRITICAL) (\S+): (.*)", re.DOTALL)
@@ -25,28 +44,30 @@ def log_output(logger: logging.Logger, line: str, *, session: str, node: str) ->
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per entry: time, level, logger, session and node if there are any, event.
+    """One JSON object per entry: time, level, logger, session, node, event, and the event's fields.
 
-    JSON escapes control characters, so an entry is always one line.
+    Empty ones are left out. JSON escapes control characters, so an entry is always one line.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the entry."""
-        fields = {
+        fields: dict[str, Field] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "session": getattr(record, "session", ""),
             "node": getattr(record, "node", ""),
             "event": _event(record),
+            **_fields(record),
+            "stack_trace": _traceback(record),
         }
-        if record.exc_info is not None:
-            fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps({name: value for name, value in fields.items() if value})
+        return json.dumps(
+            {name: value for name, value in fields.items() if value not in ("", None)}
+        )
 
 
 class ConsoleFormatter(logging.Formatter):
-    """Time, level, session/node, and the event; further lines of an event are indented.
+    """Time, level, session/node, the event and its fields; further lines are indented.
 
     Control characters are escaped, and only the first line of an entry begins with a time: text of
     a node or client can neither command the terminal nor look like an entry of its own.
@@ -58,9 +79,9 @@ class ConsoleFormatter(logging.Formatter):
         names = (getattr(record, "session", ""), getattr(record, "node", ""))
         origin = "/".join(filter(None, names)) or record.name
         entry = f"{time} {record.levelname:<8} {origin} {_event(record)}"
-        if record.exc_info is not None:
-            entry += "\n" + self.formatException(record.exc_info)
-        return printable_entry(entry)
+        entry += "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
+        trace = _traceback(record)
+        return printable_entry(f"{entry}\n{trace}" if trace else entry)
 
 
 _FORMATTERS: Final = {"json": JsonFormatter, "console": ConsoleFormatter}
@@ -92,6 +113,36 @@ def log_written(settings: Log, stream: TextIO) -> Iterator[None]:
         logging.getLogger().removeHandler(handler)
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Field]:
+    """Return what `extra` adds to an event, without what has its own place in an entry."""
+    return {
+        name: value if isinstance(value, bool | int | float) else _field_text(value)
+        for name, value in vars(record).items()
+        if name not in _STANDARD and value is not None
+    }
+
+
+def _field_text(value: object) -> str:
+    return shortened(str(value), MAX_PROGRESS_CHARACTERS)
+
+
+def _quoted(value: Field) -> str:
+    """Return a field's value; in quotes where it would not end at the next blank."""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if not isinstance(value, str) or _PLAIN.fullmatch(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    """Return the traceback of an event: of the exception, or of a node in another process."""
+    trace = str(getattr(record, "stack_trace", ""))
+    if record.exc_info:
+        trace = logging.Formatter().formatException(record.exc_info)
+    return shortened(trace.rstrip(), MAX_TRACE_CHARACTERS)
 
 
 def _event(record: logging.LogRecord) -> str:

@@ -6,6 +6,7 @@ and failed anyway, in a node, the configuration, the machine or a server. Every 
 was wrong, where, and what to do.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +24,13 @@ from .text import (
 # Room for the node and what the runtime adds to a message.
 _MAX_MESSAGE_CHARACTERS: Final = MAX_ERROR_CHARACTERS - 1024
 _MAX_PLACE_CHARACTERS: Final = 1024
+# What asyncio, trio and trio-asyncio raise where code of asyncio runs on trio.
+_NEEDS_ASYNCIO: Final = re.compile(
+    r"^(?:no running event loop|There is no current event loop|You're within a Trio environment"
+    r"|trio\.run received unrecognized yield message"
+    r"|asyncio\.run\(\) cannot be called from a running event loop"
+    r"|Timeout (?:context manager )?should be used inside a task)"
+)
 
 
 class ErrorType(IntEnum):
@@ -257,7 +265,13 @@ class HookError(NodeError):
     @classmethod
     def of(cls, node_id: str, hook: str, error: BaseException) -> Self:
         """Return the error for an exception that `hook` raised."""
-        return cls(node_id, hook, type(error).__name__, text_of(error), trace_of(error))
+        text = text_of(error)
+        if _NEEDS_ASYNCIO.search(text):
+            text += (
+                "; hooks run on trio: call trio.sleep() and libraries that support trio. "
+                "asyncio.run() works in a plain hook of a node with a process of its own"
+            )
+        return cls(node_id, hook, type(error).__name__, text, trace_of(error))
 
 
 class KindError(NodeError):

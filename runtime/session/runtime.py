@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Final
 
+import sniffio
 import trio
 
 from actors import Actor
@@ -14,10 +15,10 @@ from ..catalogue import Catalogue, build_catalogue
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import ResourceLimits, RuntimeConfig, load_config
 from ..documents import shown
-from ..errors import ConfigError, Fault, ManifestError, sole_error
+from ..errors import CallerError, ConfigError, Fault, ManifestError, sole_error
 from ..execution.process import Interpreters
 from ..executors import BUILT_IN, Executors
-from ..manifest import ManifestSource
+from ..manifest import Manifest, ManifestSource
 from ..plan import (
     ExecutorRegistry,
     FindMachine,
@@ -33,6 +34,7 @@ from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
 from .session import Session
+from .session_log import refusals_logged
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application's own: a name, and "module:Class" or the class."""
@@ -84,14 +86,15 @@ class Runtime:
         Raises:
             ManifestError: it is not valid; every fault is listed.
         """
-        return plan_manifest(
-            manifest,
-            config=self.config,
-            catalogue=self.catalogue,
-            executors=self._executors.registry,
-            describer=self._describer,
-            machine=self._machine,
-        )
+        with refusals_logged(_name_of(manifest)):
+            return plan_manifest(
+                manifest,
+                config=self.config,
+                catalogue=self.catalogue,
+                executors=self._executors.registry,
+                describer=self._describer,
+                machine=self._machine,
+            )
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
         """Start executors, all of them by default, before the first session needs them."""
@@ -126,10 +129,12 @@ class Runtime:
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
-        await self._check_interpreter(plan)
-        async with self.capacity.reserve(plan.process_count):
-            names = {node.executor for node in plan.nodes}
-            executors = {name: await self._executors.get(name) for name in names}
+        async with AsyncExitStack() as stack:
+            with refusals_logged(plan.manifest.metadata.name, peer):
+                await self._check_interpreter(plan)
+                await stack.enter_async_context(self.capacity.reserve(plan.process_count))
+                names = {node.executor for node in plan.nodes}
+                executors = {name: await self._executors.get(name) for name in names}
             self._opened += 1
             number = self._opened
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
@@ -158,6 +163,36 @@ class Runtime:
             raise ConfigError([Fault("runtime.toml: multiprocess.python_executable", message)])
 
 
+def _check_trio(function: str) -> None:
+    """Raise an error that names trio, before trio raises one about its own internals.
+
+    Raises:
+        CallerError: this code runs on asyncio, or on no event loop.
+    """
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        library = ""
+    # Not `trio.lowlevel.in_trio_task`: with trio-asyncio, asyncio's own code runs in a trio task.
+    if library != "trio":
+        raise CallerError(
+            f"{function}() runs on trio, and no trio event loop runs here: start the program with "
+            "trio.run(main) instead of asyncio.run(main). Code that needs asyncio can reach a "
+            "server through runtime.client, which supports both"
+        )
+
+
+def _name_of(source: ManifestSource) -> str:
+    """Return the name of a manifest for the log, which may be no valid manifest at all."""
+    if isinstance(source, Manifest):
+        return source.metadata.name
+    if not isinstance(source, Mapping):
+        return str(source)
+    metadata = source.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""
+
+
 @asynccontextmanager
 async def open_runtime(
     config: RuntimeConfig | None = None,
@@ -178,6 +213,7 @@ async def open_runtime(
         ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
+    _check_trio("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)
@@ -212,6 +248,7 @@ async def open_session(
         ManifestError: the manifest is not valid; nothing was started.
         NodeError: a node failed; the block was cancelled.
     """
+    _check_trio("open_session")
     async with (
         open_runtime(config, node_types=node_types) as runtime,
         runtime.open_session(manifest) as session,

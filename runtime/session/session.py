@@ -10,11 +10,20 @@ import trio
 
 from actors import Data, Progress
 
-from ..errors import LimitError, MillraceError, NodeError, SessionKilledError, UnwrappedErrors
+from ..errors import (
+    MAX_PROGRESS_CHARACTERS,
+    LimitError,
+    MillraceError,
+    NodeError,
+    SessionKilledError,
+    UnwrappedErrors,
+    encodable,
+    shortened,
+)
 from ..events import InitProgress, Result
 from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
-from ..links import Bounds, Item, LinkStatistics, PeerGoneError, Wiring
+from ..links import Bounds, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_bus import ControlBus
@@ -22,11 +31,12 @@ from .control_hub import ControlHub
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .readers import readers_of_nodes
-from .results import result_of
 from .session_control import SessionControl
 from .session_input import SessionInput
+from .session_log import SessionLog
+from .session_output import SessionOutput
 from .state import SessionState
-from .totals import dropped, totals, waiting
+from .totals import counts, dropped, totals, waiting
 
 # Whoever does not read the progress of initialization misses the oldest beyond this many reports.
 _PROGRESS_REPORTS = 1000
@@ -78,10 +88,10 @@ class Session(SessionControl):
             ),
             domain=domain,
         )
+        self._log = SessionLog(session_id, plan)
         self._error = FirstError()
         self._ready = trio.Event()
         self._released = trio.Event()
-        self._receiving = False
         self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
             _PROGRESS_REPORTS
         )
@@ -107,6 +117,12 @@ class Session(SessionControl):
             self._controls,
             self._ready,
             on_begin=self._begin,
+            on_peer_gone=self._wait_for_verdict,
+        )
+        self._output = SessionOutput(
+            self._wiring.outlet,
+            self._controls,
+            on_end=self._finish,
             on_peer_gone=self._wait_for_verdict,
         )
         for task in self._tasks.values():
@@ -184,17 +200,7 @@ class Session(SessionControl):
                 cleaned up.
             trio.BusyResourceError: another task is receiving.
         """
-        if self._receiving:
-            raise trio.BusyResourceError("another task is receiving from this session")
-        self._receiving = True
-        try:
-            item = await self._next_output()
-        finally:
-            self._receiving = False
-        if item is None:
-            await self._finish()
-            raise trio.EndOfChannel
-        return result_of(item)
+        return await self._output.receive()
 
     def receive_nowait(self) -> Result:
         """Return a result that is here already.
@@ -203,12 +209,7 @@ class Session(SessionControl):
             trio.WouldBlock: there is none; `receive` tells whether there will be.
             trio.BusyResourceError: another task is receiving.
         """
-        if self._receiving:
-            raise trio.BusyResourceError("another task is receiving from this session")
-        while (item := self._wiring.outlet.take()) is not None:
-            if self._controls.is_wanted(item):
-                return result_of(item)
-        raise trio.WouldBlock
+        return self._output.receive_nowait()
 
     def __aiter__(self) -> Self:
         """Iterate over the results, to the end of the stream."""
@@ -252,17 +253,6 @@ class Session(SessionControl):
     def _begin(self) -> None:
         if self.state is SessionState.READY:
             self.state = SessionState.EXECUTING
-
-    async def _next_output(self) -> Item | None:
-        """Return the next output of any sink, or None at the end of the stream."""
-        try:
-            while not self._controls.is_wanted(item := await self._wiring.outlet.receive()):
-                pass
-        except trio.EndOfChannel:
-            return None
-        except PeerGoneError as error:
-            await self._wait_for_verdict(error)  # noqa: ASYNC120 (it only ends by cancellation)
-        return item
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
         """Wait for whoever watches the node to cancel this session; or do it, if it still lives."""
@@ -317,6 +307,7 @@ class Session(SessionControl):
             await task.ready.wait()
         await self.bus.wait_applied()
         self.state = SessionState.READY
+        self._log.ready()
         self._progress_in.close()
         self._ready.set()
 
@@ -336,15 +327,19 @@ class Session(SessionControl):
             return False
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
+            self._log.failed(error)
             self._report(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress_in.close()
         return True
 
     def _reporter(self, node_id: str) -> Callable[[Progress], None]:
         def report(progress: Progress) -> None:
-            self._report(
-                InitProgress(node_id, progress.status, progress.fraction, progress.message)
+            # Cut here for every executor. The texts are a node's, and reach clients as they are.
+            status, message = (
+                encodable(shortened(str(text), MAX_PROGRESS_CHARACTERS))
+                for text in (progress.status, progress.message)
             )
+            self._report(InitProgress(node_id, status, progress.fraction, message))
 
         return report
 
@@ -365,6 +360,8 @@ class Session(SessionControl):
             LimitError: memory or time ran out; the block was cancelled.
             PipelineError: something else failed.
         """
+        outcome = "cancelled"
+        self._log.opened(self.plan, self.peer)
         try:
             await self._wiring.connect()
             with UnwrappedErrors():
@@ -385,11 +382,15 @@ class Session(SessionControl):
                     if not self._wiring.outlet.ended or not self._input.closed:
                         nursery.cancel_scope.cancel()
                     await self._finish()
+                    outcome = "completed"
         except BaseException:
             if self._error.copy is None:
                 self.state = SessionState.TERMINATED
                 raise
         finally:
+            if self._error.copy is not None:
+                outcome = "failed"
+            self._log.ended(outcome, **counts(self._wiring, self.statistics()))
             self.bus.close(self._error.copy)
             self._wiring.close()
             for task in self._tasks.values():

@@ -15,6 +15,15 @@ def dropped(wiring: Wiring, nodes: Nodes) -> int:
     return inlets + sum(node.sent.dropped for node in nodes.values())
 
 
+def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
+    """Return the numbers of chunks in, results out, and dropped items."""
+    return {
+        "items_in": sum(inlet.statistics().items for inlet in wiring.inlets.values()),
+        "items_out": wiring.outlet.statistics().items - wiring.outlet.waiting(),
+        "dropped": dropped(wiring, nodes),
+    }
+
+
 def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
     """Return how many items wait on the links."""
     put = sum(inlet.statistics().items for inlet in wiring.inlets.values())

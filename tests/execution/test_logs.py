@@ -25,7 +25,8 @@ async def test_as_json_a_line_is_an_object_with_session_and_node(
         async with runtime.open_session(chain("Cautious", [place])) as session:
             await session.send(Text("x"))
             await session.receive()
-    (line,) = [json.loads(line) for line in stream.getvalue().splitlines()]
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    (line,) = [line for line in lines if line["logger"] != "millrace.session"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line.pop("time"))
     assert line == {
         "level": "warning",
@@ -40,7 +41,7 @@ async def test_for_people_a_line_begins_with_time_level_and_who(runtime: Runtime
     stream = io.StringIO()
     with log_written(Log(), stream):
         await run_through(runtime, chain("Printing", ["multiprocess"]), [Text("x")])
-    lines = stream.getvalue().splitlines()
+    lines = [line for line in stream.getvalue().splitlines() if "/n0 " in line]
     form = (
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d INFO +[0-9a-f-]+/n0 (a word on std(out|err))"
     )

@@ -280,6 +280,17 @@ class Loading(Actor[SlowParams]):
         return item
 
 
+class Chatty(Actor[Params]):
+    """Report progress with long texts."""
+
+    def initialize(self) -> None:
+        message = f"downloading {'x' * 100_000} done"
+        self.context.progress(0.5, message, status="loading " + "y" * 100_000)
+
+    def process(self, item: Data) -> Data:
+        return item
+
+
 class Printing(Actor[Params]):
     """Print to both streams, as careless libraries do."""
 

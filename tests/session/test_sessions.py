@@ -20,6 +20,7 @@ from runtime import (
     SessionState,
     open_session,
 )
+from runtime.errors import MAX_PROGRESS_CHARACTERS
 from runtime.links.shared import DomainSpec
 
 from .pipelines import chain, manifest, run_through, send_all, with_config
@@ -353,3 +354,15 @@ async def test_a_node_runs_in_another_interpreter_if_the_operator_allows_it(
 
 async def test_an_uneventful_domain_has_nothing_to_remove() -> None:
     assert DomainSpec("mrnothing_", "/nonexistent/folder").leftovers() == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_progress_message_is_cut_with_a_note(runtime: Runtime, place: str) -> None:
+    pipeline = chain("Chatty", [place])
+    async with runtime.open_session(pipeline) as session:
+        reports = [report async for report in session.progress()]
+    (long,) = [report for report in reports if report.status.startswith("loading")]
+    assert long.message.startswith("downloading xxx")
+    assert long.message.endswith("xxx done")
+    assert "characters cut]" in long.message
+    assert max(len(long.status), len(long.message)) <= MAX_PROGRESS_CHARACTERS

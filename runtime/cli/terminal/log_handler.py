@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _NODE: Final = "millrace.node."
+_SESSION: Final = "millrace.session"
 _OWN: Final = ("millrace", "runtime")
 _MESSAGE_CHARACTERS: Final = 4000
 
@@ -27,6 +28,8 @@ class _ConsoleHandler(logging.Handler):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a record is shown: warnings always, the runtime's if verbose."""
+        if record.name == _SESSION and not self._verbose:
+            return False  # the command itself reports the error of its session
         if record.levelno >= logging.WARNING:
             return True
         return self._verbose and record.name.startswith(_OWN)

@@ -18,7 +18,15 @@ import trio
 from actors import Actor, Context, Progress
 
 from ...catalogue import load_actor
-from ...errors import ErrorRecord, HookError, NodeError, SharedMemoryError, sole_error
+from ...errors import (
+    MAX_PROGRESS_CHARACTERS,
+    ErrorRecord,
+    HookError,
+    NodeError,
+    SharedMemoryError,
+    shortened,
+    sole_error,
+)
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
 from ..actor_loop import ActorLoop
@@ -263,7 +271,8 @@ class _Node:
             await self._send(Failure(ErrorRecord.of(error)))
 
     def _report_progress(self, progress: Progress) -> None:
-        self._report(ProgressReport(progress.status, progress.fraction, progress.message))
+        message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
+        self._report(ProgressReport(progress.status, progress.fraction, message))
 
     def _report(self, message: FromNode) -> None:
         """Send at once, from synchronous code; a report that does not fit is left out."""

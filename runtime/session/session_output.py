@@ -1,0 +1,75 @@
+"""The end of a session where results come out."""
+
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import trio
+
+from ..events import Result
+from ..links import Inbox, PeerGoneError
+from .control_hub import ControlHub
+from .results import result_of
+
+
+class SessionOutput:
+    """Returns the items of all sinks as results, without those that a control message cancelled.
+
+    Args:
+        outlet: where the items of all sinks arrive.
+        controls: knows which items are cancelled.
+        on_end: called at the end of the stream.
+        on_peer_gone: called when a node is gone; it never returns.
+    """
+
+    def __init__(
+        self,
+        outlet: Inbox,
+        controls: ControlHub,
+        *,
+        on_end: Callable[[], Awaitable[None]],
+        on_peer_gone: Callable[[PeerGoneError], Awaitable[NoReturn]],
+    ) -> None:
+        self._outlet = outlet
+        self._controls = controls
+        self._on_end = on_end
+        self._on_peer_gone = on_peer_gone
+        self._receiving = False
+
+    async def receive(self) -> Result:
+        """Return the next result.
+
+        Raises:
+            trio.EndOfChannel: the stream has ended.
+            trio.BusyResourceError: another task is receiving.
+        """
+        self._check_idle()
+        self._receiving = True
+        try:
+            while not self._controls.is_wanted(item := await self._outlet.receive()):
+                pass
+            return result_of(item)
+        except trio.EndOfChannel:
+            pass
+        except PeerGoneError as error:
+            await self._on_peer_gone(error)  # noqa: ASYNC120 (it only ends by cancellation)
+        finally:
+            self._receiving = False
+        await self._on_end()
+        raise trio.EndOfChannel
+
+    def receive_nowait(self) -> Result:
+        """Return a result that has arrived already.
+
+        Raises:
+            trio.WouldBlock: none has.
+            trio.BusyResourceError: another task is receiving.
+        """
+        self._check_idle()
+        while (item := self._outlet.take()) is not None:
+            if self._controls.is_wanted(item):
+                return result_of(item)
+        raise trio.WouldBlock
+
+    def _check_idle(self) -> None:
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving from this session")
