@@ -1,6 +1,6 @@
-"""A client of a Millrace server, or of any other that speaks remotemedia.v1.
+"""A client of a Millrace server, or of another server of remotemedia.v1.
 
-It works under asyncio and under trio, and finds out under which it runs.
+It runs under asyncio and under trio, and detects which of them runs it.
 
 Example:
     async with connect("127.0.0.1:50051", token=token) as runtime:

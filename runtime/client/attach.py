@@ -13,7 +13,7 @@ class RemoteAttach:
         self._bridge = bridge
 
     async def send(self, frame: ControlFrame) -> None:
-        """Send a frame; wait while the server takes none.
+        """Send a frame; wait while the server's flow control window is full.
 
         Raises:
             MillraceError: the call has ended.

@@ -1,7 +1,7 @@
-"""The one place that knows under which library the client runs: asyncio, or trio.
+"""Runs the client's asyncio code from the user's tasks, under asyncio or trio.
 
-grpclib is asyncio's. Under trio the client owns an asyncio loop of trio-asyncio's, as long as it is
-connected, and every call that may wait crosses over to it.
+grpclib needs asyncio. Under trio, the client owns an asyncio loop of trio-asyncio as long as it is
+connected, and every call that may wait runs on that loop.
 """
 
 import asyncio
@@ -22,16 +22,19 @@ Ts = TypeVarTuple("Ts")
 
 
 class Bridge(Protocol):
-    """Runs what is written for asyncio."""
+    """Runs asyncio functions."""
 
     async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
-        """Call an asyncio function from the user's task; cancelled with it."""
+        """Call an asyncio function from the user's task, and cancel it with the task."""
 
     async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Call an asyncio function that cleans up, and bounds itself, cancelled or not."""
+        """Call an asyncio function for clean-up, also in a cancelled task.
+
+        The function must end within a bounded time.
+        """
 
     async def checkpoint(self) -> None:
-        """Let other tasks run, where the library expects it of every call."""
+        """Let other tasks run, if the library expects that of every call."""
 
 
 class _Asyncio:
@@ -39,7 +42,7 @@ class _Asyncio:
         return await function(*args)
 
     async def finish(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        # A task that was cancelled is told so once: it can wait again.
+        # asyncio raises CancelledError once: after it, the task can wait again.
         await function()
 
     async def checkpoint(self) -> None:
@@ -53,7 +56,7 @@ class _Trio:
     async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
         from trio_asyncio import current_loop, run_aio_future
 
-        # The caller may be a task from outside the block, or one with a loop of its own.
+        # The caller may be a task from outside the block, or have another loop.
         before = current_loop.set(self._loop)
         try:
             task = asyncio.ensure_future(function(*args), loop=self._loop)
@@ -76,10 +79,10 @@ class _Trio:
 
 @asynccontextmanager
 async def open_bridge() -> AsyncIterator[Bridge]:
-    """Find out which library runs the caller, and own what the client needs there.
+    """Open the bridge for the library that runs the caller.
 
     Raises:
-        RuntimeError: neither asyncio nor trio does.
+        RuntimeError: the library is neither asyncio nor trio.
     """
     library = sniffio.current_async_library()
     if library == "asyncio":
@@ -93,7 +96,7 @@ async def open_bridge() -> AsyncIterator[Bridge]:
 
 @asynccontextmanager
 async def _open_trio_loop() -> "AsyncIterator[trio_asyncio.TrioEventLoop]":
-    """Open a loop whose nurseries do not show in the error that the block raises."""
+    """Open a loop whose nurseries add no exception group to an error of the block."""
     import trio
     import trio_asyncio
 
@@ -113,5 +116,5 @@ async def _open_trio_loop() -> "AsyncIterator[trio_asyncio.TrioEventLoop]":
 
 
 def _on_exception(_loop: object, context: dict[str, Any]) -> None:
-    """Log what asyncio logs too, and trio-asyncio would end the whole loop with."""
+    """Log an exception of a callback, as asyncio does; trio-asyncio would end the loop."""
     _log.error(context.get("message", "connection failed"), exc_info=context.get("exception"))

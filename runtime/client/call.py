@@ -1,4 +1,4 @@
-"""One rpc, in asyncio: messages out and in, as far as HTTP/2's flow control lets them."""
+"""One call at the client: its messages, under HTTP/2 flow control. Runs on asyncio."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ Response = TypeVar("Response", bound=betterproto2.Message)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What every call to one server shares.
+    """A server, with what all calls to it share.
 
     Attributes:
-        address: of the server, for messages.
+        address: the server's address, for error messages.
         codec: encodes and decodes the messages.
-        most_bytes: the most that a message may have, either way.
+        most_bytes: the most bytes of a message, in both directions.
         metadata: sent with every call.
     """
 
@@ -43,14 +43,14 @@ class Endpoint:
 
 
 class CallEndedError(ServerError):
-    """The server has ended the call while there was still something to send."""
+    """The server has ended a call that still had messages to send."""
 
 
 class ClientCall(Generic[Response]):
-    """One rpc. `send` and `receive` may be used at the same time.
+    """One call. `send` and `receive` can run at the same time.
 
-    Nothing is lost when they are cancelled: `receive` can be called again, and a message whose
-    beginning `send` has put on the wire is completed by the next one.
+    A cancellation loses nothing: `receive` can be called again, and the next `send` completes a
+    message of which a part was sent.
     """
 
     def __init__(
@@ -71,17 +71,17 @@ class ClientCall(Generic[Response]):
         )
         self._sending = asyncio.Lock()
         self._is_reset = False
-        self._cut_off: str | None = None
+        self._end_reason: str | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Whether the server says no more, all that it has said being here."""
+        """Whether the server has ended the call, and all of its messages have arrived."""
         return self._buffer.ended
 
     def cancel(self, error: Exception) -> None:
-        """Take note that the call is cut off: what grpclib tells a call's wrapper."""
+        """Note that the call has ended without a status. grpclib calls this."""
         if not self._buffer.ended:
-            self._cut_off = str(error)
+            self._end_reason = str(error)
             self._buffer.eof()
 
     async def open(self, headers: list[tuple[str, str]]) -> None:
@@ -95,7 +95,7 @@ class ClientCall(Generic[Response]):
         except StreamEndedError as error:
             raise self._connection_lost() from error
         if self._stream.is_connection_lost:
-            self.cancel(ConnectionError("before the call began"))
+            self.cancel(ConnectionError("before the call started"))
 
     def encode(self, message: betterproto2.Message) -> bytes:
         """Return a message's bytes, with the length prefix, for `send`.
@@ -113,10 +113,10 @@ class ClientCall(Generic[Response]):
         return encoded
 
     def try_send(self, message: bytes, *, end: bool = False) -> bool:
-        """Send a message if that needs no waiting; return whether it was sent.
+        """Send a message if that is possible without waiting; return whether it was sent.
 
         Raises:
-            CallEndedError: the server takes no more.
+            CallEndedError: the call has ended.
         """
         if self._sending.locked() or not self._writer.is_empty:
             return False
@@ -130,18 +130,18 @@ class ClientCall(Generic[Response]):
         return True
 
     async def send(self, message: bytes, *, end: bool = False) -> None:
-        """Send a message; wait while the server takes none.
+        """Send a message; wait while the server's flow control window is full.
 
         Args:
-            message: of `encode`.
-            end: whether it is the last.
+            message: made by `encode`.
+            end: whether it is the last message.
 
         Raises:
-            CallEndedError: the server takes no more.
+            CallEndedError: the call has ended.
         """
         async with self._sending:
             with _call_ended():
-                await self._writer.send_as_allowed()  # what a cancelled send has left
+                await self._writer.send_as_allowed()  # the rest of a cancelled send
                 self._writer.add([message])
                 try:
                     await self._writer.send_as_allowed()
@@ -156,7 +156,7 @@ class ClientCall(Generic[Response]):
         """Half-close the call: send no more messages.
 
         Raises:
-            CallEndedError: the server takes no more.
+            CallEndedError: the call has ended.
         """
         async with self._sending:
             with _call_ended():
@@ -164,10 +164,10 @@ class ClientCall(Generic[Response]):
                 self._stream.end()
 
     async def receive(self) -> Response | None:
-        """Return the next message, or None at the end of a call that ended well.
+        """Return the next message, or None at the end of a call with status OK.
 
         Raises:
-            MillraceError: what the status says, or what is wrong with the message.
+            MillraceError: the error of the status, or of an invalid message.
         """
         try:
             body = await self._buffer.receive()
@@ -181,7 +181,7 @@ class ClientCall(Generic[Response]):
         return self._decoded(body)
 
     def try_receive(self) -> Response | None:
-        """Return the next message if it is here already."""
+        """Return the next message if all of it has arrived."""
         try:
             body = self._buffer.take()
         except MessageError as error:
@@ -189,7 +189,7 @@ class ClientCall(Generic[Response]):
         return None if body is None else self._decoded(body)
 
     def error_at_end(self) -> MillraceError | None:
-        """Return what the status of a call that has ended says; None for one that ended well."""
+        """Return the error of a call that has ended; None for status OK."""
         address = self._endpoint.address
         if self._is_reset:
             return None
@@ -197,18 +197,20 @@ class ClientCall(Generic[Response]):
         if last is not None:
             return status_error(last, address)
         if self._stream.is_connection_lost:
-            return UnreachableError(f"{address}: the connection was lost ({self._cut_off})")
-        return ServerError(f"{address}: the server gave the call up ({self._cut_off})")
+            return UnreachableError(f"{address}: the connection was lost ({self._end_reason})")
+        return ServerError(
+            f"{address}: the server ended the call without a status ({self._end_reason})"
+        )
 
     def reset(self) -> None:
-        """Give the call up: the server cancels what it does for it."""
+        """Reset the call: the server cancels its work for it."""
         self._is_reset = True
         self._stream.reset()
         if not self._buffer.ended:
             self._buffer.eof()
 
     def close(self) -> None:
-        """Leave nothing of the call; one that has not ended is given up."""
+        """Release the call, and reset it if it has not ended."""
         self.reset()
         self._stream.release()
 
@@ -223,7 +225,9 @@ class ClientCall(Generic[Response]):
                     f"{self._endpoint.most_bytes} (max_message_bytes)"
                 )
             case CompressedMessageError():
-                return ServerError("the server sent a compressed message, which nobody asked for")
+                return ServerError(
+                    "the server sent a compressed message, which this client does not support"
+                )
             case _:
                 return ServerError("the server's stream ends in the middle of a message")
 
@@ -231,19 +235,21 @@ class ClientCall(Generic[Response]):
         try:
             return self._endpoint.codec.decode(body, self._response_type)
         except DecodeError as error:
-            raise ServerError(f"{self._endpoint.address}: not a message: {error}") from error
+            raise ServerError(
+                f"{self._endpoint.address}: the server sent an invalid message: {error}"
+            ) from error
 
     def _last_headers(self) -> Mapping[str, str] | None:
         headers, trailers = self._stream.headers(), self._stream.trailers()
         if trailers is not None:
             return {**headers, **trailers}
-        # A call that is refused at once has its status in the only headers that come.
-        return headers if "grpc-status" in headers or (headers and not self._cut_off) else None
+        # A server that refuses a call at once sends the status in the headers.
+        return headers if "grpc-status" in headers or (headers and not self._end_reason) else None
 
 
 @contextmanager
 def _call_ended() -> Iterator[None]:
-    """Translate the end of the stream that a sender runs into."""
+    """Translate the adapter's error of a stream that has ended."""
     try:
         yield
     except StreamEndedError as error:

@@ -1,4 +1,4 @@
-"""A connection to a server, in asyncio: grpclib's channel, with bounds and an end of our own."""
+"""The HTTP/2 connection to a server. Runs on asyncio."""
 
 import asyncio
 import logging
@@ -19,9 +19,9 @@ _log = logging.getLogger("millrace.client")
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
-# Of one message of the server's: the outputs of a long run are several 10,000 items.
+# Of one message of the server: a long run has several 10,000 outputs.
 _MOST_FIELDS: Final = 4_000_000
-# A server that is gone without a word is found out while a call waits for it.
+# Pings find a server that is gone without closing its socket. They are sent while a call is open.
 _KEEPALIVE_SECONDS: Final = 60.0
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20.0
 _CLOSE_SECONDS: Final = 1.0
@@ -31,13 +31,13 @@ class _Protocol(ClientProtocol):
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
-        except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
+        except Exception as error:  # noqa: BLE001 (invalid bytes end this connection only)
             _log.info("connection ended", extra={"reason": repr(error)})
-            self.processor.close("not understood")
+            self.processor.close("the server sent invalid HTTP/2")
 
 
 class Http2Connection:
-    """A connection to a server; after it was lost, the next call makes a new one."""
+    """A connection to a server. After it is lost, the next call opens a new one."""
 
     def __init__(
         self,
@@ -62,19 +62,19 @@ class Http2Connection:
         )
 
     async def connect(self) -> ClientProtocol:
-        """Return the connection, made anew where there is none.
+        """Return the open connection, or open one.
 
         Raises:
-            UnreachableError: nobody answers there, or not in time, or not with TLS as expected.
+            UnreachableError: no server answers at the address, or not in time, or TLS fails.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._channel.connect()
-        except (OSError, UnicodeError) as error:  # a name that is none is a UnicodeError
+        except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
             raise unreachable(self._endpoint.address, error, tls=self._tls is not None) from error
 
     async def open_call(self, path: str, response_type: type[Response]) -> ClientCall[Response]:
-        """Begin an rpc; close what is returned.
+        """Start a call; the caller closes it.
 
         Raises:
             UnreachableError: as `connect`.
@@ -87,20 +87,18 @@ class Http2Connection:
     async def call_unary(
         self, path: str, request: betterproto2.Message, response_type: type[Response]
     ) -> Response:
-        """Make a call of one message each way.
+        """Make a unary call, and return its response.
 
         Raises:
-            MillraceError: what the call's status says.
+            MillraceError: the error of the call's status.
         """
         call = await self.open_call(path, response_type)
         try:
-            with suppress(CallEndedError):  # why it has, the status says
+            with suppress(CallEndedError):  # the status has the reason
                 await call.send(call.encode(request), end=True)
             response = await call.receive()
             if response is None or await call.receive() is not None:
-                raise ServerError(
-                    f"{self._endpoint.address}: expected one message in answer to {path}"
-                )
+                raise ServerError(f"{self._endpoint.address}: expected one response to {path}")
             return response
         finally:
             call.close()

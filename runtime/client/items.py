@@ -1,4 +1,4 @@
-"""What a user may send, as data items."""
+"""Conversion of what a user sends to data items."""
 
 from collections.abc import Collection, Mapping
 
@@ -13,33 +13,34 @@ from ..wire import DataBuffer
 from ..wire.conversion import buffer_of
 
 Sendable = Data | Array | str
-"""An item of `actors`, a numpy array, or text."""
+"""A data item of `actors`, a numpy array, or text."""
 
 
 def item_of(value: Sendable, sample_rate: int | None = None) -> Data:
-    """Return the item that a value stands for.
+    """Return the item of a value.
 
     Args:
-        value: an item stands for itself, text for Text, an array for a NumpyArray; or, where there
-            is a sample rate, for Audio of shape (frames,) or (frames, channels).
-        sample_rate: of an array that is audio, in Hz.
+        value: a data item, which is returned as it is; text, which becomes Text; or an array, which
+            becomes a NumpyArray, or Audio if there is a sample rate.
+        sample_rate: the sample rate of an array of audio, in Hz. The shape is then (samples,) or
+            (samples, channels).
 
     Raises:
-        InputError: it is nothing of that.
-        DataError: an array of that dtype or shape is no such item.
+        InputError: the value is of another type.
+        DataError: the dtype or shape of an array is not valid.
 
     >>> item_of(np.zeros(160, np.int16), sample_rate=16000).duration_seconds
     0.01
     """
     if sample_rate is not None and not isinstance(value, np.ndarray):
-        raise InputError(f"sample_rate says that an array is audio; got {type(value).__name__}")
+        raise InputError(f"sample_rate is for an array of audio; got {type(value).__name__}")
     if isinstance(value, Data):
         return value
     if isinstance(value, str):
         return Text(value)
     if isinstance(value, np.ndarray):
-        # A view, or the item would close the caller's own array to writing. Its bytes are on their
-        # way before the caller has it back.
+        # A view: the item makes its array read-only, and the caller's must stay writable. The bytes
+        # are sent or copied before `send` returns.
         view = value.view()
         return NumpyArray(view) if sample_rate is None else Audio(view, sample_rate)
     raise InputError(
@@ -51,15 +52,15 @@ def item_of(value: Sendable, sample_rate: int | None = None) -> Data:
 def input_buffers(
     inputs: Sendable | Mapping[str, Sendable], manifest: Manifest
 ) -> dict[str, DataBuffer]:
-    """Return what a whole run is given: an item per node, or one item for all source nodes.
+    """Return the inputs of a run by node id.
 
     Args:
-        inputs: a mapping of node id to what may be sent, or just that.
-        manifest: of the pipeline.
+        inputs: a value for each node, or one value for all source nodes.
+        manifest: the manifest of the pipeline.
 
     Raises:
-        InputError: a value cannot be sent, or is a bundle, for which the contract has no place.
-        UnknownNodeError: there is no such node.
+        InputError: a value cannot be sent. A bundle cannot: the contract has no field for it.
+        UnknownNodeError: the pipeline has no such node.
     """
     if not isinstance(inputs, Mapping):
         buffer = _input_buffer(inputs)
@@ -70,7 +71,7 @@ def input_buffers(
 
 
 def source_nodes(manifest: Manifest) -> list[NodeId]:
-    """Return the nodes that read no other."""
+    """Return the nodes without a predecessor."""
     targets = {each.target for each in manifest.connections}
     return [node.id for node in manifest.nodes if node.id not in targets]
 
@@ -79,7 +80,7 @@ def check_node(node: str, nodes: Collection[str]) -> None:
     """Check that a pipeline has a node.
 
     Raises:
-        UnknownNodeError: it has not.
+        UnknownNodeError: it does not.
     """
     if node not in nodes:
         hint = did_you_mean(node, nodes, or_else="it has")

@@ -1,4 +1,4 @@
-"""A runtime on a server, as long as a block lasts."""
+"""The runtime of a server, as long as a block is open."""
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -65,14 +65,14 @@ _UNLIMITED: Final = ResourceLimits()
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What came of a whole run.
+    """The outcome of a run.
 
     Attributes:
-        outputs: sink node to what it gave. Where that is several items that cannot be joined to
-            one, those after the first are called `id#2`, `id#3` and so on.
-        metrics: what the run cost.
-        node_results: how each node fared, by its id.
-        status: SUCCESS, or PARTIAL_SUCCESS of a server that knows such.
+        outputs: the output of each sink node, by its id. If a node has several items that cannot be
+            joined, the further ones have the names `id#2`, `id#3` and so on.
+        metrics: the measured cost of the run.
+        node_results: the outcome of each node, by its id.
+        status: SUCCESS, or PARTIAL_SUCCESS of a server that has it.
     """
 
     outputs: Mapping[str, Data]
@@ -82,7 +82,7 @@ class Execution:
 
 
 class RemoteRuntime:
-    """A server's runtime. Its calls, streams among them, may go on at the same time."""
+    """The runtime of a server. Calls and streams can run at the same time."""
 
     def __init__(self, connection: Http2Connection, bridge: Bridge) -> None:
         self._connection = connection
@@ -96,19 +96,20 @@ class RemoteRuntime:
         resource_limits: ResourceLimits = _UNLIMITED,
         chunk_size: int = 0,
     ) -> AsyncIterator[RemoteStream]:
-        """Run a pipeline for as long as the block lasts.
+        """Run a pipeline as long as the block is open.
 
-        Leaving the block before the end of the stream cancels what still runs.
+        Leaving the block before the end of the stream cancels the pipeline.
 
         Args:
-            manifest: a Manifest, an object that says one, or the path of a JSON or YAML file.
-            resource_limits: what the pipeline may use.
-            chunk_size: in samples, that the chunks will have; 0 asks for a recommendation.
+            manifest: a Manifest, a dict with the keys of one, or the path of a JSON or YAML file.
+            resource_limits: the limits of the session.
+            chunk_size: the size of the chunks, in samples; 0 asks for a recommendation.
 
         Raises:
-            ManifestError: the manifest is not valid; here, or because the server says so.
-            MillraceError: the pipeline failed, by the class and with the facts of its error there.
-            UnreachableError: the connection was lost.
+            ManifestError: the manifest is not valid, here or at the server.
+            MillraceError: the pipeline failed. The error has the class and the details of the
+                server's error.
+            UnreachableError: the connection is lost.
         """
         checked = read_manifest(manifest)
         init = StreamInit(
@@ -134,12 +135,12 @@ class RemoteRuntime:
         *,
         resource_limits: ResourceLimits = _UNLIMITED,
     ) -> Execution:
-        """Run a pipeline on all of its input, and return all of its output.
+        """Run a pipeline on all of its inputs, and return all of its outputs.
 
         Args:
             manifest: as for `stream`.
-            inputs: node id to what goes in there; or one item, which goes to all source nodes.
-            resource_limits: what the pipeline may use.
+            inputs: the input of each node by its id, or one input for all source nodes.
+            resource_limits: the limits of the session.
 
         Raises:
             MillraceError: as `stream`.
@@ -157,12 +158,12 @@ class RemoteRuntime:
         if response.error is not None:
             raise error_of(response.error)
         if response.result is None:
-            raise ServerError("the server's answer has neither a result nor an error")
+            raise ServerError("the server's response has neither a result nor an error")
         result = response.result
         try:
             outputs = {name: data_of(each, name) for name, each in result.data_outputs.items()}
         except InputError as error:
-            raise ServerError(f"the server sent what is no item: {error}") from error
+            raise ServerError(f"the server sent an invalid output: {error}") from error
         return Execution(
             outputs,
             result.metrics or ExecutionMetrics(),
@@ -171,7 +172,7 @@ class RemoteRuntime:
         )
 
     async def version(self) -> VersionResponse:
-        """Return what the server is, what node types it has, and if it speaks as this client does.
+        """Return the server's versions and node types, and whether it supports this client.
 
         Raises:
             MillraceError: the call failed.
@@ -182,13 +183,13 @@ class RemoteRuntime:
         )
 
     async def health(self, service: str = "") -> ServingStatus:
-        """Return whether the server takes calls. This needs no token.
+        """Return whether the server accepts calls. This needs no token.
 
         Args:
-            service: one service by its name; "" asks for the server as a whole.
+            service: the full name of a service; "" means the server as a whole.
 
         Raises:
-            CallerError: there is no such service.
+            CallerError: the server has no such service.
             MillraceError: the call failed.
         """
         request = HealthCheckRequest(service=service)
@@ -199,7 +200,7 @@ class RemoteRuntime:
 
     @asynccontextmanager
     async def attach(self, session_id: str, attach_id: str = "") -> AsyncIterator[RemoteAttach]:
-        """Attach to a session, for as long as the block lasts; the session goes on after it.
+        """Attach to a session as long as the block is open. The session continues after it.
 
         The first event is `attached`.
 
@@ -240,13 +241,13 @@ class RemoteRuntime:
     async def watch_items(
         self, session_id: str, nodes: Sequence[str] = ()
     ) -> AsyncGenerator[WatchItemsResponse, None]:
-        """Yield what enters a session and what its nodes emit. This needs an admin token.
+        """Yield the inputs of a session and the outputs of its nodes. This needs an admin token.
 
         Close the generator, for example by `contextlib.aclosing`.
 
         Args:
             session_id: the session.
-            nodes: whose outputs are sent; none means all.
+            nodes: the nodes whose outputs are sent; none means all.
 
         Raises:
             MillraceError: the call failed, or no such session is open.
@@ -271,23 +272,24 @@ async def connect(
     max_message_bytes: int = _MOST_MESSAGE_BYTES,
     timeout_seconds: float = 10,
 ) -> AsyncIterator[RemoteRuntime]:
-    """Connect to a server, for as long as the block lasts; under asyncio or trio.
+    """Connect to a server as long as the block is open, under asyncio or trio.
 
     Args:
-        address: "host:port"; an IPv6 host stands in brackets.
-        token: a bearer token, for a server that wants one. Without TLS everybody on the way can
-            read it.
-        tls: True trusts whom this machine trusts; `client_tls` makes other contexts.
-        max_message_bytes: the most that a message may have, either way.
-        timeout_seconds: how long the server has to accept the connection.
+        address: "host:port"; an IPv6 host is in brackets.
+        token: the bearer token, for a server that requires one. Without TLS, anybody on the network
+            path can read it.
+        tls: True trusts the certificate authorities of this machine; `client_tls` makes other
+            contexts.
+        max_message_bytes: the most bytes of a message, in both directions.
+        timeout_seconds: the time that the server has to accept the connection.
 
     Raises:
-        CallerError: the address or the token is not of its form.
-        UnreachableError: nobody answers there.
+        CallerError: the form of the address or the token is not valid.
+        UnreachableError: no server answers at the address.
     """
     try:
         where = ServerAddress.parse(address)
-    except ConfigError as error:  # of an operator, for whom this form is made
+    except ConfigError as error:  # here the address is the caller's, not the operator's
         raise CallerError(f"the address: {error}") from error
     context = client_tls() if tls is True else tls or None
     if token is not None and not is_token(token):

@@ -19,15 +19,15 @@ class RequestSender:
         self._bridge = bridge
 
     async def send(self, request: StreamRequest, *, end: bool = False) -> None:
-        """Send a request; wait while the server takes none.
+        """Send a request; wait while the server's flow control window is full.
 
         Args:
-            request: what to send.
-            end: whether it is the last.
+            request: the request.
+            end: whether it is the last one.
 
         Raises:
-            InputError: the contract cannot carry it.
-            LimitError: it is longer than allowed.
+            InputError: the contract cannot carry the request.
+            LimitError: the request is longer than allowed.
             SessionClosedError: the server has ended the stream.
             MillraceError: the stream failed.
         """
@@ -50,4 +50,4 @@ class RequestSender:
             self._responses.raise_failure()
         except MillraceError as error:
             return error
-        return SessionClosedError("the stream takes no more: it has ended")
+        return SessionClosedError("the stream accepts no more chunks: it has ended")

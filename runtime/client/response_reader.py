@@ -1,4 +1,4 @@
-"""What a stream's server says, sorted, in asyncio."""
+"""Reads the responses of one stream. Runs on asyncio."""
 
 import asyncio
 from collections import deque
@@ -20,19 +20,19 @@ from .call import ClientCall
 
 T = TypeVar("T")
 
-# Whoever does not read the progress of initialization misses the oldest beyond this many reports.
+# Older progress reports are dropped if the user does not read them.
 _PROGRESS_REPORTS: Final = 1000
 
 
 class ResponseReader:
-    """Reads one stream, for whoever waits for something of it, one message at a time.
+    """Reads one stream for several waiting tasks, one message at a time.
 
-    No task reads ahead: what nobody waits for stays with HTTP/2's flow control.
+    No task reads ahead: HTTP/2 flow control holds back messages that no task waits for.
 
     Attributes:
-        ready: once all nodes are initialized.
-        metrics: the latest.
-        closed: the last word of a stream that was closed or cancelled.
+        ready: set once all nodes are initialized.
+        metrics: the latest metrics.
+        closed: the last message of a stream that was closed or cancelled.
     """
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
@@ -41,13 +41,13 @@ class ResponseReader:
         self.closed: StreamClosed | None = None
         self._call = call
         self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
-        self._results: deque[Result] = deque()  # of one message; more while the end is looked for
+        self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
         self._reading = asyncio.Lock()
         self._ended = False
         self._failure: Callable[[], MillraceError] | None = None
 
     async def wait_ready(self) -> StreamReady | None:
-        """Return what the server says when it is ready; None if it ends before.
+        """Return the message `ready`; None if the stream ends before it.
 
         Raises:
             MillraceError: the stream failed.
@@ -72,7 +72,7 @@ class ResponseReader:
         return await self._wait_for(self.try_result)
 
     def try_result(self) -> Result | None:
-        """Return a result that is here already."""
+        """Return a result that has arrived; None if there is none."""
         while not self._results and not self._reading.locked() and self._failure is None:
             response = self._call.try_receive()
             if response is None:
@@ -81,7 +81,7 @@ class ResponseReader:
         return self._results.popleft() if self._results else None
 
     def raise_failure(self) -> None:
-        """Read what has come of a call that has ended, to its end.
+        """Read the rest of a call that has ended.
 
         Raises:
             MillraceError: the stream failed.
@@ -99,16 +99,16 @@ class ResponseReader:
         return self._reports.popleft() if self._reports else self.ready
 
     async def _wait_for(self, find: Callable[[], T | None]) -> T | None:
-        while (found := find()) is None and self._goes_on():
+        while (found := find()) is None and self._continues():
             async with self._reading:
-                # Whoever had the lock before may have read what is wanted here.
+                # The previous owner of the lock may have read what this task waits for.
                 found = find()
-                if found is not None or not self._goes_on():
+                if found is not None or not self._continues():
                     break
                 await self._read()
         return found
 
-    def _goes_on(self) -> bool:
+    def _continues(self) -> bool:
         if self._failure is not None:
             raise self._failure()
         return not self._ended
@@ -144,10 +144,10 @@ class ResponseReader:
             self.ready = response.ready
         elif response.closed is not None:
             self.closed = response.closed
-        # Anything else is an addition that this client does not know.
+        # Other members are additions of a newer contract.
 
     def _take_result(self, message: ChunkResult) -> None:
-        # A server that gives results is ready, even if it does not say so.
+        # A server that sends results is ready, even if it sends no `ready`.
         self.ready = self.ready or StreamReady()
         try:
             self._results.extend(results_of(message))
@@ -155,7 +155,7 @@ class ResponseReader:
             self._fail(ServerError(f"the server sent an invalid result: {error}"))
 
     def _take_error(self, message: ErrorResponse) -> None:
-        # Made anew for each task that it is raised in.
+        # A new error for each task that raises it.
         self._failure = self._failure or (lambda: error_of(message))
 
     def _fail(self, error: MillraceError) -> None:

@@ -1,4 +1,4 @@
-"""What went wrong with a call, as errors of the tree."""
+"""Conversion of failed calls and connections to errors of the tree."""
 
 import os
 import ssl
@@ -41,25 +41,25 @@ _HTTP_OK: Final = "200"
 
 
 def status_error(headers: Mapping[str, str], address: str) -> MillraceError | None:
-    """Return the error that the last headers of a call say; None for status OK."""
+    """Return the error of a call from its last headers; None for status OK."""
     http = headers.get(":status", _HTTP_OK)
     if "grpc-status" not in headers:
         if http != _HTTP_OK:
             return ServerError(f"{address}: HTTP status {http}; is it a gRPC server?")
         return ServerError(f"{address}: the call ended without a status; is it a gRPC server?")
-    said = headers["grpc-status"]
+    number = headers["grpc-status"]
     message = decode_grpc_message(headers.get("grpc-message", ""))
     try:
-        status = Status(int(said))
+        status = Status(int(number))
     except ValueError:
-        return ServerError(f"{address}: status {said}: {message}")
+        return ServerError(f"{address}: status {number}: {message}")
     if status is Status.OK:
         return None
     return _ERRORS[status](f"{address}: {message or status.name}")
 
 
 def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableError:
-    """Return the error for a connection that could not be made."""
+    """Return the error of a connection that could not be opened."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = f"its certificate is not trusted: {error.verify_message}; give the right ca"
     elif isinstance(error, ssl.SSLError):
@@ -67,7 +67,7 @@ def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableErro
     elif isinstance(error, TimeoutError):
         reason = "no answer in time"
     elif isinstance(error, OSError):
-        # asyncio's own text repeats the address. A name that is not known has a negative number.
+        # asyncio's text repeats the address. getaddrinfo's errors have negative numbers.
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror or str(error)
     else:

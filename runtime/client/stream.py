@@ -27,17 +27,17 @@ _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlComman
 
 
 class RemoteStream:
-    """A running pipeline: send chunks in, receive results.
+    """A running pipeline: send chunks, receive results.
 
-    `send` and `receive` may be used at the same time, from different tasks; do so where much goes
-    in, since a server whose results nobody reads soon takes no more chunks. Whatever waits raises
-    the stream's error when a node fails, and so does leaving the block that holds the stream.
+    `send` and `receive` can run at the same time, in different tasks. Do so for many chunks: a
+    server whose results are not read soon accepts no more chunks. When a node fails, every waiting
+    method raises the stream's error, and so does the end of the block.
 
-    A call that is cancelled loses nothing: a chunk whose `send` was cancelled has either not been
-    sent at all, or goes out whole before the next one.
+    A cancellation loses nothing: a chunk whose `send` was cancelled is either not sent at all, or
+    completed before the next one.
 
     Attributes:
-        manifest: what runs.
+        manifest: the manifest of the pipeline.
     """
 
     def __init__(
@@ -60,28 +60,28 @@ class RemoteStream:
 
     @property
     def session_id(self) -> str:
-        """The server's name for the session; empty until it is ready."""
+        """The id of the session at the server; empty until it is ready."""
         ready = self._responses.ready
         return "" if ready is None else ready.session_id
 
     @property
     def recommended_chunk_size(self) -> int:
-        """What the server recommends, in samples; 0 until it is ready."""
+        """The chunk size that the server recommends, in samples; 0 until it is ready."""
         ready = self._responses.ready
         return 0 if ready is None else ready.recommended_chunk_size
 
     @property
     def metrics(self) -> StreamMetrics | None:
-        """The latest figures; servers send them with every tenth chunk."""
+        """The latest metrics; servers send them after every tenth chunk."""
         return self._responses.metrics
 
     @property
     def closed(self) -> StreamClosed | None:
-        """The server's last word, with the final metrics, after `close` or `cancel`."""
+        """The last message of the server, with the final metrics, after `close` or `cancel`."""
         return self._responses.closed
 
     def progress(self) -> AsyncIterator[InitProgress]:
-        """Iterate over the progress of every node's initialization; ends when all are ready.
+        """Iterate over the progress of the nodes' initialization, until all are ready.
 
         Raises:
             MillraceError: the stream failed.
@@ -89,7 +89,7 @@ class RemoteStream:
         return _Progress(self._bridge, self._responses)
 
     async def wait_ready(self) -> None:
-        """Wait until every node is initialized. Chunks that are sent before wait by themselves.
+        """Wait until every node is initialized. Chunks can be sent before.
 
         Raises:
             MillraceError: the stream failed.
@@ -106,26 +106,27 @@ class RemoteStream:
         timestamp_ms: int = 0,
         sample_rate: int | None = None,
     ) -> int:
-        """Send a chunk in; wait while the server takes none.
+        """Send a chunk; wait while the server accepts none.
 
         Args:
-            data: an item of `actors`, a Bundle for a node with several ports; or a numpy array or
-                text, as they are.
-            node: the node that it enters at, any of the pipeline; None means every source node.
-            sequence: carried by every result that comes of it; None counts up from the last one.
-            timestamp_ms: handed on to the nodes.
-            sample_rate: of an array that is audio, in Hz; the array has the shape (frames,) or
-                (frames, channels), dtype float32, int16 or int32.
+            data: a data item of `actors`, a Bundle for a node with several inputs, a numpy array,
+                or text.
+            node: the id of the node that it enters at; None means every source node.
+            sequence: the number of the chunk, which its results carry too; None means the next
+                number.
+            timestamp_ms: a timestamp for the nodes, in milliseconds.
+            sample_rate: the sample rate of an array of audio, in Hz. The shape is (samples,) or
+                (samples, channels), the dtype float32, int16 or int32.
 
         Returns:
             The chunk's sequence.
 
         Raises:
-            InputError: this cannot be sent, or a number is out of range.
-            DataError: an array of that dtype or shape is no such item.
+            InputError: the data cannot be sent, or a number is out of range.
+            DataError: the dtype or shape of an array is not valid.
             UnknownNodeError: the pipeline has no such node.
-            LimitError: it is larger than a message may be.
-            SessionClosedError: the stream was closed before.
+            LimitError: the chunk is larger than a message may be.
+            SessionClosedError: the stream is closed.
             MillraceError: the stream failed.
         """
         item = item_of(data, sample_rate)
@@ -142,7 +143,7 @@ class RemoteStream:
         return sequence
 
     async def close_input(self) -> None:
-        """Say that no more chunks come: the pipeline processes all it has, flushes, and ends."""
+        """End the input: the pipeline processes all chunks, flushes, and ends."""
         if self._closed_by:
             return
         self._closed_by = "close_input"
@@ -152,22 +153,22 @@ class RemoteStream:
             self._responses.raise_failure()
 
     async def close(self) -> None:
-        """Have the pipeline process all it has, flush, and tell its final metrics.
+        """End the input: the pipeline processes all chunks, flushes, and sends its final metrics.
 
-        Results still come; after the last one `closed` has the metrics.
+        Results can still be received; after the last one, `closed` has the metrics.
         """
         if not self._closed_by:
             await self._send(_CLOSE, end=True)
             self._closed_by = "close"
 
     async def cancel(self) -> None:
-        """Have the pipeline drop what it has, and end. This never waits for the server.
+        """Cancel the pipeline: it drops its items and ends. This does not wait for the server.
 
-        What results have come already may still be received.
+        Results that have arrived can still be received.
         """
         self._closed_by = "cancel"
         try:
-            # Behind a chunk that waits for the server it would wait too.
+            # Behind a chunk that waits for the server, the message would wait too.
             if not self._call.try_send(self._call.encode(_CANCEL), end=True):
                 self._call.reset()
         except CallEndedError:
@@ -177,12 +178,12 @@ class RemoteStream:
     async def receive(self) -> Result | None:
         """Return the next result of any sink; None at the end of the stream.
 
-        Its `timestamp_ms` is 0, since servers do not send it back.
+        Its `timestamp_ms` is 0: the contract does not carry it.
 
         Raises:
             MillraceError: the stream failed.
         """
-        await self._bridge.checkpoint()  # before: cancelled here, nothing is taken yet
+        await self._bridge.checkpoint()  # first: a cancellation here loses no result
         result = self._responses.try_result()
         if result is None:
             result = await self._bridge.run(self._responses.next_result)
@@ -202,13 +203,13 @@ class RemoteStream:
     async def _send(self, request: StreamRequest, *, end: bool = False) -> None:
         if self._closed_by:
             raise SessionClosedError(
-                f"the stream takes no more: its {self._closed_by}() was called"
+                f"the stream accepts no more chunks: {self._closed_by}() was called"
             )
         await self._requests.send(request, end=end)
 
 
 class _Progress:
-    """The reports of a stream's initialization."""
+    """The progress reports of a stream."""
 
     def __init__(self, bridge: Bridge, responses: ResponseReader) -> None:
         self._bridge = bridge

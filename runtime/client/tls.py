@@ -1,4 +1,4 @@
-"""TLS for clients."""
+"""TLS contexts for clients."""
 
 import os
 import ssl
@@ -11,13 +11,13 @@ _Path = str | os.PathLike[str]
 def client_tls(
     ca: _Path | None = None, *, certificate: _Path | None = None, key: _Path | None = None
 ) -> ssl.SSLContext:
-    """Return what to give to `connect(tls=...)`.
+    """Return a context for `connect(tls=...)`.
 
     Args:
-        ca: a PEM file of who may have signed the server's certificate; None means those that this
-            machine trusts.
-        certificate: a PEM file of the client's own certificate, for a server that wants one.
-        key: a PEM file of its key; None means that it is in the certificate's file.
+        ca: a PEM file with the certificate authorities that can sign the server's certificate; None
+            means those of this machine.
+        certificate: a PEM file with the client's certificate, for a server that requires one.
+        key: a PEM file with its key; None means that the certificate's file has it.
 
     Raises:
         CallerError: a file cannot be used.
@@ -40,11 +40,11 @@ def client_tls(
             named = f"{certificate}" if key is None else f"{certificate} with {key}"
             raise _unusable(named, error) from error
     elif key is not None:
-        raise CallerError(f"{key}: a key, and no certificate that it belongs to")
+        raise CallerError(f"{key}: a key without a certificate; give the certificate too")
     return context
 
 
 def _unusable(what: str, error: OSError) -> CallerError:
-    # ssl.SSLError is an OSError too, whose strerror says nothing to people.
+    # ssl.SSLError is an OSError too, but its strerror is empty.
     reason = str(error) if isinstance(error, ssl.SSLError) else error.strerror or str(error)
     return CallerError(f"{what}: cannot be used for TLS: {reason}")

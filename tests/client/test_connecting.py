@@ -151,7 +151,7 @@ def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:
         client_tls(tmp_path / "ca.pem")
     with pytest.raises(CallerError, match="No such file"):
         client_tls(tmp_path / "none.pem")
-    with pytest.raises(CallerError, match="a key, and no certificate"):
+    with pytest.raises(CallerError, match="a key without a certificate"):
         client_tls(key=tmp_path / "key.pem")
 
 

@@ -153,7 +153,7 @@ async def test_what_cannot_be_sent_is_refused_before_it_is(
         async with runtime.stream(chain("PassThrough", ["native"])) as stream:
             with pytest.raises(InputError, match="got dict; send an item of `actors`"):
                 await stream.send({"operation": "add"})  # type: ignore[arg-type]
-            with pytest.raises(InputError, match="sample_rate says that an array is audio"):
+            with pytest.raises(InputError, match="sample_rate is for an array of audio"):
                 await stream.send(Text("x"), sample_rate=16000)
             with pytest.raises(DataError, match=r"convert with samples.astype\(np.float32\)"):
                 await stream.send(np.zeros(3), sample_rate=16000)
