@@ -162,7 +162,7 @@ async def test_what_cannot_be_sent_is_refused_before_it_is(
             with pytest.raises(InputError, match="sequence"):
                 await stream.send("x", sequence=-1)
             await stream.close()
-            with pytest.raises(SessionClosedError, match=r"its close\(\) was called"):
+            with pytest.raises(SessionClosedError, match=r"chunks: close\(\) was called"):
                 await stream.send("x")
         with pytest.raises(InputError, match="a bundle for node 'n0' cannot be the input"):
             await runtime.execute(

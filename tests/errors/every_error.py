@@ -21,6 +21,7 @@ EVERY_ERROR: Final[list[MillraceError]] = [
     errors.VersionMismatchError("text"),
     errors.SessionClosedError("text"),
     errors.PipelineError("text"),
+    errors.SessionKilledError("reason"),
     errors.NodeError("n", "text", stack_trace="trace"),
     errors.KindError("n", "text"),
     errors.HookError("n", "flush", "ValueError", "text", "trace"),

@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[str, Status]] = {
     "VersionMismatchError": ("VERSION_MISMATCH", Status.FAILED_PRECONDITION),
     "SessionClosedError": ("VALIDATION", Status.INVALID_ARGUMENT),
     "PipelineError": ("INTERNAL", Status.INTERNAL),
+    "SessionKilledError": ("INTERNAL", Status.INTERNAL),
     "NodeError": ("NODE_EXECUTION", Status.ABORTED),
     "HookError": ("NODE_EXECUTION", Status.ABORTED),
     "KindError": ("TYPE_VALIDATION", Status.INVALID_ARGUMENT),
