@@ -1,4 +1,4 @@
-"""What an author tests a node with: run it in either executor, and try it against the contract.
+"""Tools to test a node: run it in either executor, and check it against the contract.
 
 >>> from actors import Json
 >>> from actors.nodes.multiply import MultiplyNode
@@ -9,19 +9,31 @@
 """
 
 from .check import ContractError, check_actor, find_violations
-from .contract import AsyncRun, ExecutorName, Harness, Kit, Received, Run, Violation
+from .contract import (
+    ActorCheck,
+    AsyncRun,
+    ExecutorName,
+    Harness,
+    Kit,
+    PipelineUnderTest,
+    Received,
+    Run,
+    Violation,
+)
 from .harness import NodeSetup, harness, pipeline_harness
 
 __all__ = [
+    "ActorCheck",
     "AsyncRun",
     "ContractError",
-    "Violation",
+    "ExecutorName",
     "Harness",
     "Kit",
     "NodeSetup",
-    "ExecutorName",
+    "PipelineUnderTest",
     "Received",
     "Run",
+    "Violation",
     "check_actor",
     "find_violations",
     "harness",

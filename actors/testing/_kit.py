@@ -1,4 +1,4 @@
-"""How the runtime's test kit is found: actors know nothing of the runtime that runs them."""
+"""Finds the test kit of the installed runtime: actors do not depend on the runtime."""
 
 from importlib.metadata import entry_points
 from typing import Final, cast
@@ -12,10 +12,10 @@ def installed_kit() -> Kit:
     """Return the test kit of the installed runtime.
 
     Raises:
-        RuntimeError: none is installed, or it was installed by an older version.
+        RuntimeError: there is none, or an older version was installed.
     """
     for point in entry_points(group=GROUP, name="kit"):
         return cast(Kit, point.load()())
     raise RuntimeError(
-        f"no runtime offers a test kit (entry point group {GROUP}): install millrace-runtime anew"
+        f"no test kit is installed (entry point group {GROUP}): install millrace-runtime again"
     )

@@ -1,4 +1,4 @@
-"""The contract, tried on any actor."""
+"""Checks of an actor against the contract."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,22 +7,22 @@ from ..actor import Actor
 from ..data import Data
 from ..params import Params
 from ._kit import installed_kit
-from .contract import ExecutorName, Kit, Violation
+from .contract import ActorCheck, ExecutorName, Kit, Violation
 from .harness import plain_params
 
 
 class ContractError(AssertionError):
-    """An actor does not keep its contract.
+    """An actor breaks its contract.
 
     Attributes:
-        findings: every fault.
+        violations: every rule that it breaks.
     """
 
-    def __init__(self, actor: type[Actor[Any]], findings: Sequence[Violation]) -> None:
-        self.findings = tuple(findings)
-        faults = "one fault" if len(findings) == 1 else f"{len(findings)} faults"
-        lines = "\n".join(f"  {finding}" for finding in findings)
-        super().__init__(f"{actor.__name__} has {faults}:\n{lines}")
+    def __init__(self, actor: type[Actor[Any]], violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        count = "one rule" if len(violations) == 1 else f"{len(violations)} rules"
+        lines = "\n".join(f"  {violation}" for violation in violations)
+        super().__init__(f"{actor.__name__} breaks {count} of the contract:\n{lines}")
 
 
 def check_actor(
@@ -35,56 +35,43 @@ def check_actor(
     seconds: float = 10,
     kit: Kit | None = None,
 ) -> None:
-    """Try the contract on an actor, in a process of its own, so that nothing can hang the test.
+    """Check an actor against the contract, in another process, so that the test cannot hang.
 
-    It gets empty items, huge ones, odd values and kinds that it does not take; it is cancelled in
-    the middle, made to fail in each hook, flushed twice; its params are given values that they must
-    refuse; and it is looked for whether it changes its inputs or what it sent, keeps borrowed
-    arrays, leaves threads or descriptors behind, shares state between sessions, blocks the loop, or
-    gives other results in a process of its own.
+    The actor gets empty items, huge ones, unusual values, and kinds that it does not accept. It is
+    cancelled, made to fail in each hook, and flushed twice. Its params get values that they must
+    refuse. It must not change its inputs or the outputs that it has sent, keep borrowed arrays,
+    leave threads or descriptors behind, share state between sessions, hold the event loop, or give
+    other outputs in a node process.
 
     Args:
         actor: defined in a module, so that another process can import it.
-        params: that it works with; its defaults if None.
-        samples: items that it works on, a few of each kind it needs; some of every kind that it
-            declares by default.
-        executor: "native" asks of it, beyond all else, that no call holds the loop for long.
-        skip: names of checks that are left out, each with a reason of yours.
-        seconds: for each check; one that takes longer is reported as a fault.
-        kit: of the installed runtime if None; the pytest fixtures pass one that is warm.
+        params: valid params for it; its defaults if None.
+        samples: items that it can process, some of each kind that it needs; some of every kind
+            that it declares by default.
+        executor: "native" also requires that no call holds the event loop for long.
+        skip: the names of checks to leave out; state your reason in a comment.
+        seconds: the time limit of each check; exceeding it is a violation.
+        kit: the test kit; that of the installed runtime if None. The pytest fixtures pass one with
+            a warm forkserver.
 
     Raises:
-        ContractError: it has faults; `findings` lists all.
+        ContractError: the actor breaks rules; `violations` lists them.
+        ConfigError: the class cannot be imported by its name.
+        ValueError: `skip` names an unknown check.
     """
-    findings = find_violations(
-        actor,
-        params=params,
+    check = ActorCheck(
+        actor=actor,
+        params=plain_params(params),
         samples=samples,
         executor=executor,
         skip=skip,
         seconds=seconds,
-        kit=kit,
     )
-    if findings:
-        raise ContractError(actor, findings)
+    violations = find_violations(check, kit=kit)
+    if violations:
+        raise ContractError(actor, violations)
 
 
-def find_violations(
-    actor: type[Actor[Any]],
-    *,
-    params: Mapping[str, Any] | Params | None = None,
-    samples: Sequence[Data] = (),
-    executor: ExecutorName = "native",
-    skip: Collection[str] = (),
-    seconds: float = 10,
-    kit: Kit | None = None,
-) -> tuple[Violation, ...]:
-    """Do as `check_actor` does, and return the faults."""
-    return (kit or installed_kit()).find_violations(
-        actor,
-        plain_params(params),
-        samples,
-        executor=executor,
-        skip=frozenset(skip),
-        seconds=seconds,
-    )
+def find_violations(check: ActorCheck, *, kit: Kit | None = None) -> tuple[Violation, ...]:
+    """Check an actor as `check_actor` does, and return the violations."""
+    return (kit or installed_kit()).find_violations(check)

@@ -1,16 +1,19 @@
-"""What the runtime's test kit gives: the runtime implements it, authors use it."""
+"""The interface between authors' tests and a runtime's test kit, which implements it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from ..actor import Actor
 from ..context import Progress
 from ..data import Data
 
 ExecutorName = Literal["native", "multiprocess"]
-"""Where an actor runs: as a task of this process, or in a process of its own."""
+"""How an actor is run: as a task of the test's process, or in a node process."""
+
+Sent = TypeVar("Sent", covariant=True)
+Outputs = TypeVar("Outputs", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,10 +21,10 @@ class Received:
     """One output of a pipeline under test.
 
     Attributes:
-        node: the id of the node that gave it.
+        node: the id of the sink that emitted it.
         data: the item.
-        sequence: of the item that it came from.
-        timestamp_ms: of that item, in milliseconds.
+        sequence: of the chunk that it came from.
+        timestamp_ms: of that chunk, in milliseconds.
     """
 
     node: str
@@ -32,11 +35,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A part of the contract that an actor does not keep.
+    """A rule of the contract that an actor breaks.
 
     Attributes:
         check: the name of the check that found it, such as "immutable-inputs".
-        message: what the actor did, and what to do about it.
+        message: what the actor does, and how to correct it.
     """
 
     check: str
@@ -47,35 +50,33 @@ class Violation:
         return f"{self.check}: {self.message}"
 
 
-class Recorded(Protocol):
-    """What a run has seen so far.
+class PipelineUnderTest(Protocol[Sent, Outputs]):
+    """A running actor or pipeline.
+
+    There are two forms: `Run` for a test without an event loop, and `AsyncRun`, where `send`,
+    `feed`, `end` and `advance` are awaited.
+
+    When a node fails, the call that waits for it raises the runtime's error, a HookError or another
+    NodeError, with `node_id`. If no call waits, leaving the block raises it.
 
     Attributes:
-        outputs: everything that the sinks gave, in the order of arrival.
-        progress: the reports of each node's initialization, by node id.
-        copies: arrays that had to be copied at a border, because a node kept too many that it
-            borrowed or did not fill a loan; of a node with a process of its own after `end`.
+        outputs: everything that the sinks emitted, in order of arrival.
+        progress: the progress reports of each node's initialization, by node id.
+        copies: arrays that were copied between processes, because a node kept too many borrowed
+            ones or did not fill a loan; of a node process, complete after `end`.
     """
 
     @property
     def outputs(self) -> Sequence[Received]:
-        """Everything that the sinks gave."""
+        """Everything that the sinks emitted, in order of arrival."""
 
     @property
     def progress(self) -> Mapping[str, Sequence[Progress]]:
-        """The reports of each node's initialization."""
+        """The progress reports of each node's initialization, by node id."""
 
     @property
     def copies(self) -> int:
-        """Arrays that had to be copied at a border."""
-
-
-class Run(Recorded, Protocol):
-    """A running actor or pipeline, for a test without an event loop.
-
-    When a node fails, the call that waits for it raises the runtime's error, a HookError or another
-    NodeError, with `node_id`; if none waited by then, leaving the block does.
-    """
+        """The number of arrays that were copied between processes."""
 
     def send(
         self,
@@ -83,13 +84,13 @@ class Run(Recorded, Protocol):
         node: str | None = None,
         sequence: int | None = None,
         timestamp_ms: int = 0,
-    ) -> None:
-        """Send items in, without waiting for what becomes of them.
+    ) -> Sent:
+        """Send items, without waiting for their outputs.
 
         Args:
-            items: one after the other.
-            node: where they enter; every source by default.
-            sequence: of the first; counted up from the last one by default.
+            items: in this order.
+            node: the node that gets them; every source by default.
+            sequence: of the first item; by default the one after the last.
             timestamp_ms: of all of them, in milliseconds.
         """
 
@@ -99,67 +100,65 @@ class Run(Recorded, Protocol):
         node: str | None = None,
         sequence: int | None = None,
         timestamp_ms: int = 0,
-    ) -> list[Data]:
-        """Send items in, wait until every node is done with them, and return what came out.
+    ) -> Outputs:
+        """Send items as `send`, wait until every node has processed them, and return the outputs.
 
-        What an earlier `send` gave, and nobody has taken yet, comes first.
+        Outputs of an earlier `send` that no call has returned yet come first.
         """
 
     def take(self) -> list[Data]:
-        """Return what has come out since the last call that returned outputs."""
+        """Return the outputs since the last call that returned outputs."""
 
-    def end(self) -> list[Data]:
-        """End the stream: let every node flush and clean up, and return what still came out."""
+    def end(self) -> Outputs:
+        """End the stream: let every node flush and clean up; return the outputs of that."""
 
-    def advance(self, seconds: float) -> list[Data]:
-        """Let time pass, and return what came out.
+    def advance(self, seconds: float) -> Outputs:
+        """Let time pass, and return the outputs.
 
-        Virtual time passes at once. A process of its own has a real clock, and so has a run
-        without `virtual_time`: there this waits.
+        Virtual time passes at once. A node process has a real clock, as has a run without
+        `virtual_time`: there this call waits.
         """
 
 
-class AsyncRun(Recorded, Protocol):
-    """The same for a test that is async, on trio or asyncio."""
+Run: TypeAlias = PipelineUnderTest[None, list[Data]]
+"""A pipeline under test, for a test without an event loop."""
 
-    async def send(
-        self,
-        *items: Data,
-        node: str | None = None,
-        sequence: int | None = None,
-        timestamp_ms: int = 0,
-    ) -> None:
-        """Send items in, without waiting for what becomes of them."""
-
-    async def feed(
-        self,
-        *items: Data,
-        node: str | None = None,
-        sequence: int | None = None,
-        timestamp_ms: int = 0,
-    ) -> list[Data]:
-        """Send items in, wait until every node is done with them, and return what came out."""
-
-    def take(self) -> list[Data]:
-        """Return what has come out since the last call that returned outputs."""
-
-    async def end(self) -> list[Data]:
-        """End the stream: let every node flush and clean up, and return what still came out."""
-
-    async def advance(self, seconds: float) -> list[Data]:
-        """Let time pass, and return what came out."""
+AsyncRun: TypeAlias = PipelineUnderTest[Awaitable[None], Awaitable[list[Data]]]
+"""A pipeline under test, for an async test on trio or asyncio."""
 
 
 class Harness(AbstractContextManager[Run], AbstractAsyncContextManager[AsyncRun], Protocol):
-    """A pipeline that runs as long as a `with` or an `async with` block.
+    """Runs a pipeline for the duration of a `with` or an `async with` block.
 
-    Entering waits until every node is ready, and raises what its initialization raised. Leaving
+    Entering waits until every node is ready, and raises the errors of initialization. Leaving
     before `end` cancels what still runs.
     """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorCheck:
+    """A check of an actor against the contract.
+
+    Attributes:
+        actor: the class, defined in a module, so that another process can import it.
+        params: valid params for it.
+        samples: items that it can process, some of each kind that it needs; without any, some of
+            every kind that it declares are used.
+        executor: "native" also requires that no call holds the event loop for long.
+        skip: the names of checks to leave out.
+        seconds: the time limit of each check; exceeding it is a violation.
+    """
+
+    actor: type[Actor[Any]]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    samples: Sequence[Data] = ()
+    executor: ExecutorName = "native"
+    skip: Collection[str] = ()
+    seconds: float = 10
+
+
 class Kit(Protocol):
-    """What a runtime offers for tests, as an entry point in the group `millrace.testing`."""
+    """A runtime's support for tests: an entry point in the group `millrace.testing`."""
 
     def harness(
         self,
@@ -169,16 +168,7 @@ class Kit(Protocol):
         executor: ExecutorName,
         virtual_time: bool,
     ) -> Harness:
-        """Return a harness of these nodes: id -> class and params."""
+        """Return a harness of these nodes, by id: class and params."""
 
-    def find_violations(
-        self,
-        actor: type[Actor[Any]],
-        params: Mapping[str, Any],
-        samples: Sequence[Data],
-        *,
-        executor: ExecutorName,
-        skip: frozenset[str],
-        seconds: float,
-    ) -> tuple[Violation, ...]:
-        """Try the contract on an actor, and return what it does not keep."""
+    def find_violations(self, check: ActorCheck) -> tuple[Violation, ...]:
+        """Check an actor, and return the rules that it breaks."""

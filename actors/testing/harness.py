@@ -1,4 +1,4 @@
-"""Running an actor, or a small pipeline of them, in a test."""
+"""Harnesses that run an actor, or a small pipeline of actors, in a test."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,18 +20,19 @@ def harness(
     virtual_time: bool = False,
     kit: Kit | None = None,
 ) -> Harness:
-    """Return a harness that runs one actor, as the runtime would.
+    """Return a harness that runs one actor as the runtime does.
 
-    Use it with `with` in a plain test, with `async with` in a test on trio or asyncio. The node's
-    id is "node".
+    Use `with` in a test without an event loop, and `async with` in a test on trio or asyncio. The
+    node's id is "node".
 
     Args:
         actor: defined in a module, so that another process can import it.
-        params: as a manifest would give them, or checked already; its defaults if None.
-        executor: "native" runs it in this process, "multiprocess" in one of its own.
+        params: in the form of a manifest, or as a Params object; its defaults if None.
+        executor: "native" runs the actor in the test's process, "multiprocess" in a node process.
         virtual_time: whether time stands still for a native actor until `advance`. In an async
             test on trio, the clock is the test's: use the fixture mock_clock or autojump_clock.
-        kit: of the installed runtime if None; the pytest fixtures pass one that is warm.
+        kit: the test kit; that of the installed runtime if None. The pytest fixtures pass one with
+            a warm forkserver.
 
     Raises:
         ConfigError: the class cannot be imported by its name.
@@ -55,7 +56,7 @@ def pipeline_harness(
     Args:
         actors: node id -> class, or class and params.
         connections: "a > b" each.
-        executor: of all of them.
+        executor: of all nodes.
         virtual_time: as in `harness`.
         kit: as in `harness`.
 
@@ -82,7 +83,7 @@ def pipeline_harness(
 
 
 def plain_params(params: Mapping[str, Any] | Params | None) -> Mapping[str, Any]:
-    """Return params as a manifest would give them."""
+    """Return params in the form of a manifest."""
     if isinstance(params, Params):
         return params.model_dump(mode="json", exclude_unset=True)
     return params or {}

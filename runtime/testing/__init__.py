@@ -1,1 +1,1 @@
-"""The test kit that `actors.testing` finds: actors run as the runtime runs them."""
+"""The test kit that `actors.testing` finds: it runs actors as the runtime runs them."""

@@ -1,86 +1,66 @@
-"""A pipeline under test for a test on asyncio: the threaded one, awaited."""
+"""A run for a test on asyncio: the threaded one, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
-from actors import Data, Progress
-from actors.testing import Received
+from actors import Data
 
 from .pipeline import Pipeline
-from .threaded import ThreadedRun, open_threaded_run
+from .recorded import RecordedRun
+from .threaded_run import ThreadedRun, open_threaded_run
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-class AsyncioRun:
-    """Waits in worker threads for a pipeline that runs in a thread of its own."""
+def _awaited(
+    method: Callable[Concatenate[ThreadedRun, P], T],
+) -> Callable[Concatenate["AsyncioRun", P], Awaitable[T]]:
+    """Return a method that calls a blocking one in a worker thread."""
 
-    def __init__(self, run: ThreadedRun) -> None:
-        self._run = run
+    @wraps(method)
+    async def call(self: "AsyncioRun", /, *args: P.args, **options: P.kwargs) -> T:
+        return await asyncio.to_thread(method, self.threaded, *args, **options)
 
-    @property
-    def outputs(self) -> Sequence[Received]:
-        """Everything that the sinks gave."""
-        return self._run.outputs
+    return call
 
-    @property
-    def progress(self) -> Mapping[str, Sequence[Progress]]:
-        """The reports of each node's initialization."""
-        return self._run.progress
 
-    @property
-    def copies(self) -> int:
-        """Arrays that had to be copied at a border."""
-        return self._run.copies
+class AsyncioRun(RecordedRun):
+    """`actors.testing.AsyncRun` for a test on asyncio.
 
-    async def send(
-        self,
-        *items: Data,
-        node: str | None = None,
-        sequence: int | None = None,
-        timestamp_ms: int = 0,
-    ) -> None:
-        """Send items in."""
-        await asyncio.to_thread(
-            self._run.send, *items, node=node, sequence=sequence, timestamp_ms=timestamp_ms
-        )
+    Attributes:
+        threaded: the run whose calls are awaited.
+    """
 
-    async def feed(
-        self,
-        *items: Data,
-        node: str | None = None,
-        sequence: int | None = None,
-        timestamp_ms: int = 0,
-    ) -> list[Data]:
-        """Send items in, wait until every node is done with them, and return what came out."""
-        return await asyncio.to_thread(
-            self._run.feed, *items, node=node, sequence=sequence, timestamp_ms=timestamp_ms
-        )
+    def __init__(self, threaded: ThreadedRun) -> None:
+        super().__init__(threaded.inner)
+        self.threaded = threaded
+
+    send = _awaited(ThreadedRun.send)
+    feed = _awaited(ThreadedRun.feed)
+    end = _awaited(ThreadedRun.end)
+    advance = _awaited(ThreadedRun.advance)
 
     def take(self) -> list[Data]:
-        """Return what has come out since the last call that returned outputs."""
-        return self._run.take()
-
-    async def end(self) -> list[Data]:
-        """End the stream, and return what still came out."""
-        return await asyncio.to_thread(self._run.end)
-
-    async def advance(self, seconds: float) -> list[Data]:
-        """Let time pass, and return what came out."""
-        return await asyncio.to_thread(self._run.advance, seconds)
+        """Return the outputs since the last call that returned outputs."""
+        return self.threaded.take()
 
 
 @asynccontextmanager
 async def open_asyncio_run(pipeline: Pipeline, *, virtual_time: bool) -> AsyncIterator[AsyncioRun]:
-    """Run a pipeline as long as the block lasts.
+    """Run a pipeline for the duration of the block.
 
     Raises:
-        MillraceError: a node failed, and no call has said so.
+        MillraceError: a node failed, and no call has raised its error.
     """
-    threaded = open_threaded_run(pipeline, virtual_time=virtual_time)
-    run = await asyncio.to_thread(threaded.__enter__)
+    opening = open_threaded_run(pipeline, virtual_time=virtual_time)
+    threaded = await asyncio.to_thread(opening.__enter__)
     try:
-        yield AsyncioRun(run)
+        yield AsyncioRun(threaded)
     except BaseException as error:
-        await asyncio.to_thread(threaded.__exit__, type(error), error, error.__traceback__)
+        await asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__)
         raise
-    await asyncio.to_thread(threaded.__exit__, None, None, None)
+    await asyncio.to_thread(opening.__exit__, None, None, None)

@@ -1,4 +1,4 @@
-"""A pipeline under test for whoever asks: a plain test, one on trio, or one on asyncio."""
+"""The harness: runs a pipeline for a test without an event loop, on trio, or on asyncio."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -11,15 +11,15 @@ from trio.testing import MockClock
 from actors.testing import AsyncRun, Run
 
 from .pipeline import Pipeline
-from .run import PipelineRun
-from .threaded import open_threaded_run
+from .threaded_run import open_threaded_run
+from .trio_run import TrioRun
 
 
 class RuntimeHarness:
-    """Runs a pipeline as long as a `with` or an `async with` block lasts.
+    """Runs a pipeline for the duration of a `with` or an `async with` block.
 
-    On trio it runs in the test's own loop, else in a loop of its own, in a thread that ends with
-    the block.
+    On trio the pipeline runs in the test's own loop. Otherwise it has its own loop, in a thread
+    that ends with the block.
     """
 
     def __init__(self, pipeline: Pipeline, *, virtual_time: bool) -> None:
@@ -29,11 +29,11 @@ class RuntimeHarness:
         self._async_exits = AsyncExitStack()
 
     def __enter__(self) -> Run:
-        """Start the pipeline from a test without an event loop."""
+        """Start the pipeline, in a test without an event loop."""
         library = _async_library()
         if library is not None:
             raise RuntimeError(
-                f"this would block the test's {library} loop: use the harness with `async with`"
+                f"`with` would block the test's {library} loop: use the harness with `async with`"
             )
         threaded = open_threaded_run(self._pipeline, virtual_time=self._virtual_time)
         return self._exits.enter_context(threaded)
@@ -45,11 +45,11 @@ class RuntimeHarness:
         trace: TracebackType | None,
         /,
     ) -> bool | None:
-        """End it."""
+        """End the pipeline."""
         return self._exits.__exit__(error_type, error, trace)
 
     async def __aenter__(self) -> AsyncRun:
-        """Start the pipeline from an async test."""
+        """Start the pipeline, in an async test."""
         if _async_library() == "trio":
             opened = _open_here(self._pipeline, virtual_time=self._virtual_time)
             return await self._async_exits.enter_async_context(opened)
@@ -65,20 +65,20 @@ class RuntimeHarness:
         trace: TracebackType | None,
         /,
     ) -> bool | None:
-        """End it."""
-        # What it ends shields itself, within bounds.
+        """End the pipeline."""
+        # The sessions that it ends shield themselves, with deadlines.
         return await self._async_exits.__aexit__(error_type, error, trace)  # noqa: ASYNC102
 
 
 @asynccontextmanager
-async def _open_here(pipeline: Pipeline, *, virtual_time: bool) -> AsyncIterator[PipelineRun]:
+async def _open_here(pipeline: Pipeline, *, virtual_time: bool) -> AsyncIterator[TrioRun]:
     """Run a pipeline in a nursery of the current trio loop."""
     if virtual_time and not isinstance(trio.lowlevel.current_clock(), MockClock):
         raise RuntimeError(
-            "virtual_time in a test on trio needs the test's own clock to be virtual: ask for "
-            "pytest-trio's fixture mock_clock, or autojump_clock"
+            "virtual_time in a test on trio needs a virtual clock of the test: use pytest-trio's "
+            "fixture mock_clock or autojump_clock"
         )
-    run = PipelineRun(pipeline)
+    run = TrioRun(pipeline)
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(run.main)
@@ -93,7 +93,7 @@ async def _open_here(pipeline: Pipeline, *, virtual_time: bool) -> AsyncIterator
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what the test raised, out of the group that the nursery made of it."""
+    """Return the error of the test, without the group that the nursery put it in."""
     return group.exceptions[0] if len(group.exceptions) == 1 else group
 
 

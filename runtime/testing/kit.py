@@ -1,10 +1,8 @@
-"""The kit itself: what `actors.testing` asks for."""
+"""The test kit that `actors.testing` finds by its entry point."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from actors import Actor, Data
-from actors.testing import ExecutorName, Harness, Violation
+from actors.testing import ActorCheck, ExecutorName, Harness, Violation
 
 from ..execution.process import Forkserver
 from .conformance import find_violations
@@ -13,13 +11,13 @@ from .pipeline import Pipeline, Setups
 
 
 class TestKit:
-    """Runs actors in tests.
+    """Runs and checks actors in tests: `actors.testing.Kit`.
 
     Args:
-        forkserver: a warm one for nodes with a process of their own; None starts one per harness.
+        forkserver: a warm one for node processes; None starts one for each harness.
     """
 
-    __test__ = False  # pytest takes it for a class of tests otherwise
+    __test__ = False  # not a class of tests, although pytest would take it for one
 
     def __init__(self, forkserver: Forkserver | None = None) -> None:
         self._forkserver = forkserver
@@ -32,7 +30,7 @@ class TestKit:
         executor: ExecutorName,
         virtual_time: bool,
     ) -> Harness:
-        """Return a harness of these nodes: id -> class and params."""
+        """Return a harness of these nodes, by id: class and params."""
         return RuntimeHarness(
             self.pipeline(actors, connections, executor),
             virtual_time=virtual_time and executor == "native",
@@ -44,17 +42,6 @@ class TestKit:
         """Return a checked pipeline of these nodes."""
         return Pipeline.of(actors, connections, executor, self._forkserver)
 
-    def find_violations(
-        self,
-        actor: type[Actor[Any]],
-        params: Mapping[str, Any],
-        samples: Sequence[Data],
-        *,
-        executor: ExecutorName,
-        skip: frozenset[str],
-        seconds: float,
-    ) -> tuple[Violation, ...]:
-        """Try the contract on an actor, and return what it does not keep."""
-        return find_violations(
-            self.pipeline, actor, params, samples, executor=executor, skip=skip, seconds=seconds
-        )
+    def find_violations(self, check: ActorCheck) -> tuple[Violation, ...]:
+        """Check an actor, and return the rules that it breaks."""
+        return find_violations(self.pipeline, check)

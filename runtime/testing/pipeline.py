@@ -1,4 +1,4 @@
-"""A pipeline under test, before it runs: its manifest, and how a runtime for it is opened."""
+"""A pipeline under test, before it runs: its manifest, and the settings of its runtime."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,16 +19,16 @@ from ..session import Session, open_runtime
 Setups = Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]]
 """The nodes under test: id -> class and params."""
 
-# A test waits for what it ends on purpose, such as a node that ignores its end.
+# A test waits this long for a node that ignores its end, as some nodes under test do.
 _GRACE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What a harness runs.
+    """The pipeline that a harness runs.
 
     Attributes:
-        paths: for each sink, how many ways lead to it from each node.
+        paths: for each sink, the number of paths to it from each node.
     """
 
     manifest: Manifest
@@ -63,17 +63,17 @@ class Pipeline:
             manifest,
             config,
             {} if forkserver is None else {"multiprocess": _warm(forkserver)},
-            {str(sink): _ways_to(str(sink), successors) for sink in plan.sinks},
+            {str(sink): _paths_to(str(sink), successors) for sink in plan.sinks},
             tuple(map(str, plan.sources)),
         )
 
     def marks(self, entries: Sequence[str]) -> int:
-        """Return how many marks reach the sinks when each of `entries` is given one."""
-        return sum(ways[entry] for ways in self.paths.values() for entry in entries)
+        """Return how many marks arrive at the sinks when each of `entries` gets one."""
+        return sum(paths[entry] for paths in self.paths.values() for entry in entries)
 
     @asynccontextmanager
     async def open_session(self) -> AsyncIterator[Session]:
-        """Run it as long as the block lasts."""
+        """Run the pipeline for the duration of the block."""
         async with (
             open_runtime(self.config, executors=self.executors) as runtime,
             runtime.open_session(self.manifest) as session,
@@ -99,22 +99,22 @@ def _document(
 
 
 def _type_name(node: str) -> str:
-    # Of its own for each node, so that no type of the catalogue gets in the way.
+    # One for each node, different from every name in the catalogue.
     return f"test.{node}"
 
 
-def _ways_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _paths_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Return how many paths lead from each node to a sink."""
-    ways: dict[str, int] = {}
+    paths: dict[str, int] = {}
 
     def count(node: str) -> int:
-        if node not in ways:
-            ways[node] = 1 if node == sink else sum(count(reader) for reader in successors[node])
-        return ways[node]
+        if node not in paths:
+            paths[node] = 1 if node == sink else sum(count(reader) for reader in successors[node])
+        return paths[node]
 
     for node in successors:
         count(node)
-    return ways
+    return paths
 
 
 def _warm(forkserver: Forkserver) -> ExecutorFactory:

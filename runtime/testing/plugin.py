@@ -1,6 +1,6 @@
 """The pytest plugin: fixtures that run actors, and a marker that runs a test in both executors.
 
-It loads nothing until a fixture is asked for, as it is in every test session of its environment.
+It imports nothing before a fixture is used: every test session of the environment loads it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXECUTORS: Final = ("native", "multiprocess")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker `executors`."""
     config.addinivalue_line(
         "markers",
         f"{MARKER}(*names): run the test once per executor of its actors, by default both "
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test per executor where the marker asks for it."""
+    """Generate a test for each executor that the marker names."""
     marker = metafunc.definition.get_closest_marker(MARKER)
     if marker is None:
         return
@@ -49,7 +49,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def executor(request: pytest.FixtureRequest) -> ExecutorName:
-    """Where the test's actors run: "native", unless the marker `executors` says otherwise."""
+    """The executor of the test's actors: "native", unless the marker `executors` sets another."""
     chosen: ExecutorName = getattr(request, "param", "native")
     return chosen
 
@@ -65,7 +65,7 @@ def warm_forkserver() -> Iterator[WarmForkserver]:
 
 @pytest.fixture
 def actor_kit(request: pytest.FixtureRequest, executor: ExecutorName) -> Kit:
-    """The runtime's test kit; with a warm forkserver where the test's actors need processes."""
+    """The runtime's test kit, with a warm forkserver if the test's actors need processes."""
     from .kit import TestKit
 
     if executor == "native":

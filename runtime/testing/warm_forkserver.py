@@ -1,4 +1,4 @@
-"""A forkserver that outlives event loops, so that a whole test session has one that is warm."""
+"""A forkserver that outlives event loops, so that it stays warm for a whole test session."""
 
 import socket
 import subprocess
@@ -19,10 +19,10 @@ class WarmForkserver:
 
 @contextmanager
 def open_warm_forkserver() -> Iterator[WarmForkserver]:
-    """Start a forkserver, and end it with the block. Use it from one event loop at a time."""
+    """Run a forkserver for the duration of the block; use it from one event loop at a time."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen(  # noqa: S603 (this interpreter, and a module of ours)
+        process = subprocess.Popen(  # noqa: S603 (this interpreter and our own module)
             forkserver_command(theirs.fileno()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -31,7 +31,7 @@ def open_warm_forkserver() -> Iterator[WarmForkserver]:
         )
     with ours:
         if not ours.recv(1):
-            raise RuntimeError("the forkserver did not start; stderr says why")
+            raise RuntimeError("the forkserver did not start; standard error has the reason")
         ours.setblocking(False)
         yield WarmForkserver(Forkserver(ours), process.pid)
     process.wait()

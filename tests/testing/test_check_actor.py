@@ -41,20 +41,20 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_faulty_actor_is_told_its_fault(check_actor, actor, check, words):
+def test_a_faulty_actor_gets_its_violation(check_actor, actor, check, words):
     with pytest.raises(ContractError) as caught:
         check_actor(actor, samples=[Text("a")] if actor.accepts == faulty.TEXT else [])
-    told = [finding.message for finding in caught.value.findings if finding.check == check]
-    assert any(re.search(words, message) for message in told), str(caught.value)
+    messages = [each.message for each in caught.value.violations if each.check == check]
+    assert any(re.search(words, message) for message in messages), str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("actor", "check"), [(faulty.Hangs, "odd-items"), (faulty.GoesOnForEver, "samples")]
 )
-def test_an_actor_that_never_comes_back_is_told_so(check_actor, actor, check):
+def test_an_actor_that_never_comes_back_is_reported(check_actor, actor, check):
     with pytest.raises(ContractError, match="did not come back within 1 s: it hangs") as caught:
         check_actor(actor, seconds=1)
-    assert caught.value.findings[0].check == check
+    assert caught.value.violations[0].check == check
 
 
 @pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart])

@@ -1,6 +1,6 @@
-"""The contract of actors, tried on one of them."""
+"""The checks of an actor against the contract."""
 
-from .inquiry import find_violations
+from .check_run import find_violations
 
 __all__ = [
     "find_violations",

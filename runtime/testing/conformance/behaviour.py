@@ -1,4 +1,4 @@
-"""What an actor does with items: good ones, empty, odd and huge ones."""
+"""Checks of how an actor processes items: normal, empty, unusual and huge ones."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from ...errors import HookError, NodeError
 from .samples import huge_items, odd_items
 from .subject import AnyActor, Subject, call, outputs_of, processed, raised
 
-# A huge item may take its time; what has not failed by then is well.
+# A huge item may take long; an actor that has not failed by then passes.
 _HUGE_SECONDS: Final = 3.0
 _READ_ONLY: Final = ("read-only", "cannot set WRITEABLE", "cannot assign to field")
 
 
 async def check_samples(subject: Subject) -> list[str]:
-    """Check that it works at all, and returns what it declares."""
+    """Check that the actor processes the samples, and emits the kinds that it declares."""
     try:
         await subject.run(subject.fresh_samples())
     except HookError as error:
@@ -35,7 +35,7 @@ async def check_samples(subject: Subject) -> list[str]:
 
 
 async def check_inputs(subject: Subject) -> list[str]:
-    """Check that it leaves its inputs as they came, also by the back door."""
+    """Check that the actor does not change its inputs, not even through their base arrays."""
     items = subject.fresh_samples()
     before = [_content(item) for item in items]
     await subject.run(items)
@@ -47,7 +47,7 @@ async def check_inputs(subject: Subject) -> list[str]:
 
 
 async def check_outputs(subject: Subject) -> list[str]:
-    """Check that what it has sent stays as it was sent."""
+    """Check that the actor does not change an output after it has sent it."""
     sent: list[tuple[Data, object]] = []
 
     def note(item: Data) -> None:
@@ -58,55 +58,60 @@ async def check_outputs(subject: Subject) -> list[str]:
             await processed(actor, item, note)
         await outputs_of(await call(actor.flush), note)
     return [
-        f"it changed a {item.kind.value} item after it had sent it: it fills one array again and "
-        "again; make a new one for each output, or take context.loan()"
+        f"it changed a {item.kind.value} item after it had sent it: it reuses one array for "
+        "several outputs; make a new one for each output, or take context.loan()"
         for item, content in sent
         if _content(item) != content
     ][:1]
 
 
 async def check_odd_items(subject: Subject) -> list[str]:
-    """Check that it takes odd items, or refuses them in words."""
+    """Check that the actor processes unusual items, or refuses them with a reason."""
     return await _robust(subject, odd_items(subject.actor_type.accepts))
 
 
 async def check_huge_items(subject: Subject) -> list[str]:
-    """Check that it does not break on huge items."""
+    """Check that the actor does not break on huge items."""
     return await _robust(subject, huge_items(subject.samples))
 
 
 async def _robust(subject: Subject, items: Iterable[tuple[str, Data]]) -> list[str]:
     rest = deque(items)
-    faults: list[str] = []
+    violations: list[str] = []
     while rest:
         async with subject.started() as actor:
-            fault = None
-            while rest and fault is None:
+            message = None
+            while rest and message is None:
                 what, item = rest.popleft()
-                fault = await _tried(actor, what, item)
-            # One that has failed is never used again.
-            faults += [fault] if fault else []
-    return faults
+                message = await _try_item(actor, what, item)
+            # An actor that has failed is never used again.
+            violations += [message] if message else []
+    return violations
 
 
-async def _tried(actor: AnyActor, what: str, item: Data) -> str | None:
-    """Return None if all is well; "" if the actor has had its time, or refused the item."""
+async def _try_item(actor: AnyActor, what: str, item: Data) -> str | None:
+    """Process an item, and return the violation, if any.
+
+    Returns:
+        None if there is none; "" if the item was refused or took too long, so that the actor must
+        not be used again.
+    """
     try:
         with trio.move_on_after(_HUGE_SECONDS) as limit:
             await processed(actor, item)
             await outputs_of(await call(actor.flush))
     except DataError as error:
-        return "" if str(error) else f"it refuses {what} without a word of why"
-    except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+        return "" if str(error) else f"it refuses {what} without a reason"
+    except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
         return (
-            f"it breaks on {what} with {raised(error)}; take it, or raise DataError with what is "
-            "wrong"
+            f"it breaks on {what} with {raised(error)}; process it, or raise DataError with the "
+            "reason"
         )
     return "" if limit.cancelled_caught else None
 
 
 def _content(item: Data) -> object:
-    """Return a copy of everything that an item holds."""
+    """Return a copy of all fields of an item."""
     return [_copied(getattr(item, part.name)) for part in fields(item)]
 
 

@@ -1,4 +1,4 @@
-"""Whether an actor ends when it is told to."""
+"""Checks that an actor ends when it is cancelled."""
 
 from collections.abc import AsyncGenerator, Generator
 
@@ -9,23 +9,23 @@ from .subject import AnyActor, Subject, call, processed, raised
 
 
 async def check_cancellation(subject: Subject) -> list[str]:
-    """Cancel it in the middle of each hook that waits for something."""
-    faults = []
+    """Cancel the actor in each hook that waits for something."""
+    violations = []
     for hook in ("initialize", "process"):
         outcome = await _cancelled_in(subject, hook)
         if outcome:
-            faults.append(f"{hook}() {outcome}")
-    return faults
+            violations.append(f"{hook}() {outcome}")
+    return violations
 
 
 async def check_closed_generator(subject: Subject) -> list[str]:
-    """Close its generator after the first item, as a cancelled session does."""
+    """Close the actor's generator after the first item, as a cancelled session does."""
     async with subject.started() as actor:
         for item in subject.fresh_samples():
             result = await call(actor.process, item if actor.batch is None else [item])
             try:
                 await _close_after_first(result)
-            except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
                 return [
                     f"process() raised {raised(error)} when its generator was closed after an "
                     "item: let GeneratorExit through"
@@ -34,7 +34,7 @@ async def check_closed_generator(subject: Subject) -> list[str]:
 
 
 async def _cancelled_in(subject: Subject, hook: str) -> str:
-    """Return what is wrong with how a hook ends when it is cancelled; empty if nothing is."""
+    """Return how a hook violates the rules of cancellation; empty if it does not."""
     returned = trio.Event()
     was_waiting = False
     error: BaseException | None = None

@@ -1,4 +1,4 @@
-"""The side of the process: an actor that checks another, one question after the other."""
+"""The actor that checks another one, inside a node process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -10,13 +10,14 @@ from . import behaviour, cancellation, declarations, large_items, lifecycle, res
 from .subject import Subject
 
 Check = Callable[[Subject], list[str] | Awaitable[list[str]]]
+"""Returns a message for each violation."""
 
-_QUESTION: Final = "millrace.check"
+_REQUEST: Final = "millrace.check"
 
 PLAIN_RUN: Final = "plain-run"
-"""Not a check: asks for what the samples give."""
+"""A request for the outputs of the samples, in place of a check."""
 
-# In an order in which the first to fail explains those after it.
+# In an order in which the first violation explains those after it.
 _CHECKS: Final[Mapping[str, Check]] = {
     "kinds": declarations.check_kinds,
     "params": declarations.check_params,
@@ -41,27 +42,27 @@ _NATIVE_CHECKS: Final[Mapping[str, Check]] = {
 
 
 def checks_for(executor: str) -> list[str]:
-    """Return the names of the checks for an actor that runs there, in their order."""
+    """Return the names of the checks for an actor that an executor runs, in their order."""
     return [*_CHECKS, *(_NATIVE_CHECKS if executor == "native" else ())]
 
 
-def as_question(name: str) -> Json:
-    """Return the item that asks a checker for one check."""
-    return Json(name, metadata={_QUESTION: "1"})
+def check_request(name: str) -> Json:
+    """Return the item that requests a check."""
+    return Json(name, metadata={_REQUEST: "1"})
 
 
 class CheckerParams(Params):
-    """What is checked."""
+    """The actor to check."""
 
     target: str = Field(description='"module:Class" of the actor')
-    params: dict[str, Any] = Field(default={}, description="of the actor")
+    params: dict[str, Any] = Field(default={}, description="valid params for the actor")
 
 
 class ContractChecker(Actor[CheckerParams]):
     """Check an actor.
 
-    In: the samples, then one question per check. Out: for each question the faults, as JSON text;
-    or what the samples give, if that was asked.
+    In: the samples, then one request for each check. Out: for each request the violations, a JSON
+    text each; for `PLAIN_RUN` the outputs of the samples.
     """
 
     def initialize(self) -> None:
@@ -70,8 +71,8 @@ class ContractChecker(Actor[CheckerParams]):
         self._actor_type = load_actor(self.params.target)
 
     async def process(self, item: Data) -> AsyncIterator[Data]:
-        """Take in a sample, or answer a question."""
-        if isinstance(item, Control) or _QUESTION not in item.metadata:
+        """Keep a sample, or answer a request."""
+        if isinstance(item, Control) or _REQUEST not in item.metadata:
             self._samples.append(item)
             return
         assert isinstance(item, Json)
@@ -81,6 +82,6 @@ class ContractChecker(Actor[CheckerParams]):
                 yield output
             return
         check = {**_CHECKS, **_NATIVE_CHECKS}[str(item.value)]
-        faults = check(subject)
-        for fault in faults if isinstance(faults, list) else await faults:
-            yield Json(fault)
+        found = check(subject)
+        for message in found if isinstance(found, list) else await found:
+            yield Json(message)

@@ -1,4 +1,4 @@
-"""What an actor declares: its kinds, its hooks, its params."""
+"""Checks of an actor's declarations: its kinds, its hooks, its params."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -10,21 +10,21 @@ from ...catalogue import check_params as check_given
 from ...documents import Schema, accepted_form, resolved, schema_of, shown
 from .subject import Subject, raised
 
-# No field of a sane actor takes this.
-_ALIEN: Final = {"no such": ["value"]}
+# No field of an actor accepts this.
+_INVALID: Final = {"no such": ["value"]}
 
 
 def check_kinds(subject: Subject) -> list[str]:
-    """Check that kinds and hooks are declared in the form that the runtime reads."""
-    return list(_kind_faults(subject.actor_type))
+    """Check that kinds and hooks are declared in the form that the runtime expects."""
+    return list(_kind_violations(subject.actor_type))
 
 
 def check_params(subject: Subject) -> list[str]:
-    """Check that params which must be refused are refused, before anything starts."""
-    return list(_param_faults(subject))
+    """Check that invalid params are refused, before anything starts."""
+    return list(_param_violations(subject))
 
 
-def _kind_faults(actor: type[Actor[Any]]) -> Iterator[str]:
+def _kind_violations(actor: type[Actor[Any]]) -> Iterator[str]:
     for name in ("accepts", "produces"):
         kinds = getattr(actor, name)
         is_set = isinstance(kinds, frozenset) and all(isinstance(kind, Kind) for kind in kinds)
@@ -40,7 +40,7 @@ def _kind_faults(actor: type[Actor[Any]]) -> Iterator[str]:
             yield f"{name}{hook} cannot be called with {arguments} arguments: {error}"
 
 
-def _param_faults(subject: Subject) -> Iterator[str]:
+def _param_violations(subject: Subject) -> Iterator[str]:
     params_type, given = subject.actor_type.params_type, dict(subject.params)
     problems = check_given(params_type, given).problems
     if problems:
@@ -48,7 +48,7 @@ def _param_faults(subject: Subject) -> Iterator[str]:
         return
     try:
         subject.make()
-    except Exception as error:  # noqa: BLE001 (whatever its author's code raises)
+    except Exception as error:  # noqa: BLE001 (the author's code may raise anything)
         yield f"__init__() raised {raised(error)}; get ready in initialize()"
     schema = schema_of(params_type)
     fields: Mapping[str, Schema] = schema.get("properties", {})
@@ -70,7 +70,7 @@ def _wrong_values(field: Schema, root: Schema) -> Iterator[object]:
     """Yield values that a field's own schema excludes."""
     kinds = {resolved(each, root).get("type") for each in (field, *field.get("anyOf", ()))}
     if "object" not in kinds and kinds != {None}:
-        yield _ALIEN
+        yield _INVALID
     if field.get("type") in ("integer", "number"):
         if "minimum" in field:
             yield field["minimum"] - 1

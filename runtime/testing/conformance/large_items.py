@@ -1,4 +1,4 @@
-"""Whether an actor holds the event loop for a large item."""
+"""Checks that an actor does not hold the event loop for a large item."""
 
 from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import suppress
@@ -11,11 +11,11 @@ import trio
 from actors import Audio, Binary, Data, Json, Kind, NumpyArray, Text
 
 from .loop_spans import measured_spans
-from .subject import MOST_OUTPUTS, AnyActor, Subject, call
+from .subject import MAX_OUTPUTS, AnyActor, Subject, call
 
-# Far more than any honest work between two pauses takes, so that a busy machine fails nobody.
+# Far more than correct work between two checkpoints takes, so that no actor fails on a busy machine.
 _MOST_SECONDS: Final = 0.25
-# Large work may take its time; what has not held the loop by then is well.
+# Large work may take long; an actor that has not held the loop by then passes.
 _LONGEST_CHECK_SECONDS: Final = 5.0
 
 _AUDIO_BYTES: Final = 32 * 1024 * 1024
@@ -24,14 +24,14 @@ _CHARACTERS: Final = 1024 * 1024
 
 
 async def check_large_items(subject: Subject) -> list[str]:
-    """Check that it makes pauses in its work on a large item, since any client may send one."""
+    """Check that the actor lets others run while it works on a large item: any client may send one."""
     if subject.actor_type.runs_in_thread:
         return []
     for item in large_items(subject.samples):
         async with subject.started() as actor:
             with measured_spans() as spans:
                 await trio.lowlevel.checkpoint()
-                # Another check looks at what it raises.
+                # Another check reports errors.
                 with trio.move_on_after(_LONGEST_CHECK_SECONDS), suppress(Exception):
                     await _process(actor, item)
                 await trio.lowlevel.checkpoint()  # a span ends here
@@ -45,7 +45,7 @@ async def check_large_items(subject: Subject) -> list[str]:
 
 
 def large_items(samples: Iterable[Data]) -> Iterator[Data]:
-    """Yield one large item of each kind that the samples have, as large as clients may send."""
+    """Yield one large item of each kind among the samples, as large as clients may send."""
     seen = set[Kind]()
     for item in samples:
         large = None if item.kind in seen else _enlarged(item)
@@ -55,9 +55,9 @@ def large_items(samples: Iterable[Data]) -> Iterator[Data]:
 
 
 async def _process(actor: AnyActor, item: Data) -> None:
-    """Let an actor process an item as its loop would: others run after each output."""
+    """Let an actor process an item as its loop does: others run after each output."""
     result = await call(actor.process, item if actor.batch is None else [item])
-    left = MOST_OUTPUTS
+    left = MAX_OUTPUTS
     if isinstance(result, AsyncIterable):
         async for _ in result:
             await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""The order in which hooks are called, and what happens when one fails."""
+"""Checks of the order of hooks, and of hooks that fail."""
 
 import copy
 import sys
@@ -14,63 +14,63 @@ from .subject import AnyActor, Subject, call, outputs_of, processed, raised
 _MUTABLE: Final = (list, dict, set, deque, bytearray)
 
 
-class _Injected(Exception):  # noqa: N818 (never seen by anyone)
-    """What a check makes a hook raise."""
+class _Injected(Exception):  # noqa: N818 (no user ever sees it)
+    """The error that a check makes a hook raise."""
 
 
 async def check_empty_stream(subject: Subject) -> list[str]:
-    """Check a stream that ends before any item came."""
+    """Check a stream that ends without any item."""
     try:
         await subject.run([])
     except HookError as error:
-        return [f"{error.hook}() raised {raised(error)} where no item had come before"]
+        return [f"{error.hook}() raised {raised(error)} in a stream without items"]
     except NodeError as error:
-        return [f"where no item had come before: {error.message}"]
+        return [f"in a stream without items: {error.message}"]
     return []
 
 
 async def check_flush_twice(subject: Subject) -> list[str]:
-    """Check that a flush lets go of what it gives."""
+    """Check that a second flush does not return the same items again."""
     async with subject.started() as actor:
         for item in subject.fresh_samples():
             await processed(actor, item)
         first = await outputs_of(await call(actor.flush))
         try:
             second = await outputs_of(await call(actor.flush))
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
             return [f"a second flush() raised {raised(error)}"]
     if first and second == first:
-        return ["a second flush() gave the same again: let go of what was held when giving it"]
+        return ["a second flush() gave the same again: drop the items that a flush returns"]
     return []
 
 
 async def check_failing_hooks(subject: Subject) -> list[str]:
-    """Check that cleanup() works whichever hook failed, and is called where none has run."""
-    faults = []
+    """Check that cleanup() works after any hook has failed, even if initialize() did."""
+    violations = []
     for hook in ("initialize", "process", "flush"):
         actor = subject.make(_failing(subject.actor_type, hook))
         try:
             await _drive(actor, subject.fresh_samples())
         except _Injected:
             pass
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
-            faults.append(f"it raised {raised(error)} before the {hook}() that was to fail")
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+            violations.append(f"it raised {raised(error)} before the {hook}() that was to fail")
         try:
             await call(actor.cleanup)
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the finding)
-            faults.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
-    return faults
+        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+            violations.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
+    return violations
 
 
 async def check_session_state(subject: Subject) -> list[str]:
-    """Check that no state lives in the class or its module, where sessions would share it."""
+    """Check that no state is in the class or its module, where sessions would share it."""
     places = _shared_places(subject.actor_type)
-    await subject.run(subject.fresh_samples())  # what is made once, at first use, is no state
+    await subject.run(subject.fresh_samples())  # a cache that the first use fills is no state
     before = {name: _snapshot(read()) for name, read in places.items()}
     await subject.run(subject.fresh_samples())
     return [
-        f"{name} changed while a stream ran, and every session sees that: keep state in self, "
-        "set in initialize()"
+        f"{name} changed while a stream ran, and all sessions share it: keep state in self, set "
+        "in initialize()"
         for name, read in places.items()
         if _snapshot(read()) != before[name]
     ]
@@ -84,7 +84,7 @@ async def _drive(actor: AnyActor, samples: list[Data]) -> None:
 
 
 def _failing(actor_type: type[AnyActor], hook: str) -> type[AnyActor]:
-    """Return a subclass whose `hook` does its work and fails then; initialize fails before."""
+    """Return a subclass whose `hook` fails; process fails after it has done its work."""
 
     def fail(self: AnyActor, *args: Any) -> None:
         if hook == "process":
@@ -95,7 +95,7 @@ def _failing(actor_type: type[AnyActor], hook: str) -> type[AnyActor]:
 
 
 def _shared_places(actor_type: type[AnyActor]) -> dict[str, Callable[[], object]]:
-    """Return how to read every mutable thing that instances of a class would share."""
+    """Return a reader for every mutable value that instances of a class would share."""
     places: dict[str, Callable[[], object]] = {}
     for kind in actor_type.__mro__:
         if kind is Actor or kind is object or not issubclass(kind, Actor):
@@ -115,5 +115,5 @@ def _reader(owner: object, name: str) -> Callable[[], object]:
 def _snapshot(value: object) -> object:
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 (what cannot be copied is compared by its size)
+    except Exception:  # noqa: BLE001 (a value that cannot be copied is compared by its size)
         return len(value) if hasattr(value, "__len__") else None

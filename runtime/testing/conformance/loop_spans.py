@@ -1,4 +1,4 @@
-"""How long a task holds the event loop between two of its waits."""
+"""Measures how long a task holds the event loop between two of its waits."""
 
 import resource
 import time
@@ -22,7 +22,7 @@ def measured_spans() -> Iterator["Spans"]:
 
 @dataclass(slots=True)
 class Moment:
-    """A moment: the time that passed, the time that this thread computed, how often it slept."""
+    """A moment, by three clocks: wall time, this thread's processor time, how often it slept."""
 
     wall: float
     computed: float
@@ -43,15 +43,16 @@ class Spans(trio.abc.Instrument):
         self._began: Moment | None = None  # of the step; None if it began before the measurement
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Note when a task runs on."""
+        """Keep the moment when a task runs on."""
         self._began = Moment.take()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Measure how long it ran."""
+        """Measure how long the task ran."""
         began, now = self._began, Moment.take()
         if began is None:
             return
-        # A busy machine takes time from the task too, but then it neither computes nor sleeps.
+        # On a busy machine, wall time passes while this thread neither computes nor sleeps. That is
+        # not the task's doing.
         slept = now.sleeps > began.sleeps
         held = now.wall - began.wall if slept else now.computed - began.computed
         self.longest = max(self.longest, held)

@@ -1,4 +1,4 @@
-"""What an actor takes and does not give back: threads, descriptors, arrays, the loop's time."""
+"""Checks that an actor returns its resources: threads, descriptors, arrays, the event loop."""
 
 import gc
 import os
@@ -13,24 +13,24 @@ from .loop_spans import measured_spans
 from .samples import with_own_arrays
 from .subject import Subject, processed
 
-# Far more than any honest call on the loop takes, so that a busy machine fails nobody.
+# Far more than a correct call on the loop takes, so that no actor fails on a busy machine.
 _BLOCKING_SECONDS: Final = 0.25
 
 
 async def check_leaks(subject: Subject) -> list[str]:
-    """Check that each session gives back the threads, descriptors and processes that it took."""
-    await subject.run(subject.fresh_samples())  # libraries keep some things for good, once
+    """Check that a session leaves no threads, descriptors or processes behind."""
+    await subject.run(subject.fresh_samples())  # libraries keep some for the life of the process
     before = _held()
     await subject.run(subject.fresh_samples())
     gc.collect()
     return [
-        f"after cleanup() there are {count} more {what} than before the session: end them there"
+        f"after cleanup() there are {count} more {what} than before the session: end them in it"
         for what, count in (_held() - before).items()
     ]
 
 
 async def check_borrowed_arrays(subject: Subject) -> list[str]:
-    """Check that nothing keeps an input's memory when the actor is gone."""
+    """Check that no input's memory is in use after the actor."""
     alive = await _run_and_watch(subject)
     gc.collect()
     kept = sum(reference() is not None for reference in alive)
@@ -38,17 +38,17 @@ async def check_borrowed_arrays(subject: Subject) -> list[str]:
         return []
     return [
         f"{kept} of {len(alive)} arrays that came in are still held after the actor is gone, and "
-        "with them shared memory: let go of them in cleanup(), and keep none outside of self"
+        "with them shared memory: drop them in cleanup(), and keep none outside of self"
     ]
 
 
 async def check_blocking(subject: Subject) -> list[str]:
-    """Check that it never holds the loop, which all native actors share, for long."""
+    """Check that the actor never holds the event loop, which all native actors share, for long."""
     if subject.actor_type.runs_in_thread:
         return []
     async with subject.started() as actor:
         for item in subject.fresh_samples():
-            await processed(actor, item)  # the first may load something
+            await processed(actor, item)  # the first call may load something
         with measured_spans() as spans:
             await trio.lowlevel.checkpoint()
             for item in subject.fresh_samples():
@@ -64,7 +64,7 @@ async def check_blocking(subject: Subject) -> list[str]:
 
 
 async def _run_and_watch(subject: Subject) -> list[weakref.ref[Any]]:
-    """Run it, and return weak references to the memory of its inputs."""
+    """Run the actor, and return weak references to the memory of its inputs."""
     items, watched = [], list[weakref.ref[Any]]()
     for sample in subject.samples:
         item, owned = with_own_arrays(sample)

@@ -1,4 +1,4 @@
-"""Items to try on an actor: plain ones of every kind, empty ones, odd ones, huge ones."""
+"""Items for the checks: samples of every kind, and empty, unusual and huge ones."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -37,19 +37,19 @@ _ODD_VALUES: Final[tuple[object, ...]] = (
 
 
 def samples_of(kinds: Iterable[Kind]) -> list[Data]:
-    """Return some plain items of each of these kinds."""
+    """Return some samples of each of these kinds."""
     return [item for kind in Kind if kind in frozenset(kinds) for item in _plain(kind)]
 
 
 def odd_items(kinds: Iterable[Kind]) -> Iterator[tuple[str, Data]]:
-    """Yield empty and odd items of each of these kinds, each with what it is."""
+    """Yield empty and unusual items of each of these kinds, each with a description."""
     for kind in Kind:
         if kind in frozenset(kinds):
             yield from _odd(kind)
 
 
 def huge_items(samples: Iterable[Data]) -> Iterator[tuple[str, Data]]:
-    """Yield one huge item of each kind that the samples have."""
+    """Yield one huge item of each kind among the samples, each with a description."""
     seen = set[Kind]()
     for item in samples:
         huge = None if item.kind in seen else _enlarged(item)
@@ -59,7 +59,7 @@ def huge_items(samples: Iterable[Data]) -> Iterator[tuple[str, Data]]:
 
 
 def with_own_arrays(item: Data) -> tuple[Data, list[np.ndarray[Any, Any]]]:
-    """Return the same item over memory of its own, and the arrays that own it."""
+    """Return the same item with copies of its arrays, and these copies."""
     owned: list[np.ndarray[Any, Any]] = []
     changes: dict[str, Any] = {}
     for name in ("samples", "pixels", "array", "data"):
@@ -89,7 +89,7 @@ def _plain(kind: Kind) -> list[Data]:
         case Kind.BINARY:
             return [Binary(np.arange(64, dtype=np.uint8))]
         case _:
-            return []  # a file's path, a message: only its author knows what would do
+            return []  # only the author knows which file or message makes sense
 
 
 def _odd(kind: Kind) -> Iterator[tuple[str, Data]]:
@@ -101,13 +101,16 @@ def _odd(kind: Kind) -> Iterator[tuple[str, Data]]:
             yield "stereo audio", Audio(np.zeros((320, 2), np.float32), _RATE)
             yield "16-bit audio", Audio(np.full(320, -32768, np.int16), _RATE)
             yield "audio of 8 kHz", Audio(np.zeros(160, np.float32), 8000)
-            yield "audio that is not a number", Audio(np.full(320, np.nan, np.float32), _RATE)
+            yield (
+                "audio with samples that are not a number",
+                Audio(np.full(320, np.nan, np.float32), _RATE),
+            )
         case Kind.VIDEO:
             yield (
-                "a frame of one pixel",
+                "a video frame of one pixel",
                 Video(np.zeros(3, np.uint8), 1, 1, PixelFormat.RGB24),
             )
-            yield "a gray frame", Video(np.zeros(4, np.uint8), 2, 2, PixelFormat.GRAY8)
+            yield "a gray video frame", Video(np.zeros(4, np.uint8), 2, 2, PixelFormat.GRAY8)
         case Kind.TENSOR:
             yield "an empty tensor", Tensor(np.zeros((0, 4), np.float32))
         case Kind.NUMPY:
@@ -117,7 +120,7 @@ def _odd(kind: Kind) -> Iterator[tuple[str, Data]]:
             for value in _ODD_VALUES:
                 item = Json(value)
                 yield f"JSON {item.text}", item
-            yield "text that is no JSON", Json.from_text("{")
+            yield "text that is not JSON", Json.from_text("{")
         case Kind.TEXT:
             yield "empty text", Text("")
             yield "blank text", Text(" \n")
@@ -126,7 +129,7 @@ def _odd(kind: Kind) -> Iterator[tuple[str, Data]]:
         case Kind.BINARY:
             yield "empty bytes", Binary(np.zeros(0, np.uint8))
         case Kind.FILE:
-            yield "a file that is not there", File("/nonexistent/file.bin")
+            yield "a file that does not exist", File("/nonexistent/file.bin")
         case _:
             return
 
@@ -134,7 +137,7 @@ def _odd(kind: Kind) -> Iterator[tuple[str, Data]]:
 def _enlarged(item: Data) -> Data | None:
     match item:
         case Audio() if item.frames:
-            # A minute is more than anyone sends at once.
+            # No client sends more than a minute at once.
             return replace(item, samples=_tiled(item.samples, 60 * item.sample_rate))
         case Text():
             return replace(item, text=(item.text or "word. ") * (_HUGE_TEXT // 16))

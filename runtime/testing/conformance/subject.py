@@ -1,4 +1,4 @@
-"""The actor that is being checked: made anew for each check, and driven as a loop drives it."""
+"""The actor under check: created for each check, and driven as a session drives it."""
 
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ from .samples import with_own_arrays
 
 AnyActor = Actor[Any]
 
-# Nothing waits in a check: whatever an actor gives has its place.
-_PLENTY: Final = 2**40
-# What a check takes of a generator that may never end.
-MOST_OUTPUTS: Final = 1000
+# Nothing waits in a check: there is room for every output.
+_UNLIMITED: Final = 2**40
+# A check takes no more from a generator, which may never end.
+MAX_OUTPUTS: Final = 1000
 _CLEANUP_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """An actor class, with params and samples that it works with."""
+    """An actor class, with valid params and samples."""
 
     actor_type: type[AnyActor]
     params: Mapping[str, Any]
@@ -38,13 +38,13 @@ class Subject:
         return self.actor_type.__name__
 
     def make(self, actor_type: type[AnyActor] | None = None) -> AnyActor:
-        """Return a new actor of the class, or of a subclass that a check has made."""
+        """Return a new actor of the class, or of a subclass that a check has defined."""
         kind = actor_type or self.actor_type
         return kind(kind.params_type(**self.params), context=Context("checked"))
 
     @asynccontextmanager
     async def started(self, *, initialized: bool = True) -> AsyncIterator[AnyActor]:
-        """Hold a new actor, and let it go at the end, whatever state it is in."""
+        """Create an actor for the duration of the block; clean it up at the end, in any state."""
         actor = self.make()
         try:
             if initialized:
@@ -55,16 +55,16 @@ class Subject:
                 await clean_up(actor)
 
     def fresh_samples(self) -> list[Data]:
-        """Return the samples over memory of their own."""
+        """Return the samples with copies of their arrays."""
         return [with_own_arrays(item)[0] for item in self.samples]
 
     async def run(
         self, items: Iterable[Data], actor_type: type[AnyActor] | None = None
     ) -> list[Data]:
-        """Run a new actor over some items in the one loop that runs all actors.
+        """Run a new actor on some items, in the loop that runs all actors.
 
         Raises:
-            NodeError: as a session would.
+            NodeError: as in a session.
         """
         inbox, outlet = Inbox(), Inbox()
         port, output = _port(inbox), Output([_port(outlet)])
@@ -86,31 +86,31 @@ class Subject:
 
 
 async def call(hook: Callable[..., object], *args: object) -> object:
-    """Call a hook of either form."""
+    """Call a hook, sync or async."""
     result = hook(*args)
     return await result if inspect.isawaitable(result) else result
 
 
-def nobody(_item: Data) -> None:
-    """Look at no output."""
+def ignore(_item: Data) -> None:
+    """Ignore an output."""
 
 
 async def processed(
-    actor: AnyActor, item: Data, each: Callable[[Data], None] = nobody
+    actor: AnyActor, item: Data, each: Callable[[Data], None] = ignore
 ) -> list[Data]:
-    """Let an actor process one item, as a list if it takes batches; return what it gave."""
+    """Let an actor process one item, in a list if it has a batch; return its outputs."""
     result = await call(actor.process, item if actor.batch is None else [item])
     return await outputs_of(result, each)
 
 
-async def outputs_of(result: object, each: Callable[[Data], None] = nobody) -> list[Data]:
-    """Return what a hook's result holds; `each` sees every item as it comes."""
+async def outputs_of(result: object, each: Callable[[Data], None] = ignore) -> list[Data]:
+    """Return the items of a hook's result; call `each` with every item at once."""
     items: list[Data] = []
 
     def take(item: Any) -> bool:
         items.append(item)
         each(item)
-        return len(items) < MOST_OUTPUTS
+        return len(items) < MAX_OUTPUTS
 
     if isinstance(result, Data):
         take(result)
@@ -126,17 +126,17 @@ async def outputs_of(result: object, each: Callable[[Data], None] = nobody) -> l
 
 
 async def clean_up(actor: AnyActor) -> None:
-    """Let an actor go, whatever state it is in."""
-    with suppress(Exception):  # another check looks at this
+    """Clean up an actor, in any state."""
+    with suppress(Exception):  # another check reports it
         await call(actor.cleanup)
 
 
 def raised(error: BaseException) -> str:
-    """Return what was raised, in words."""
+    """Return an error as text."""
     if isinstance(error, HookError):
         return f"{error.exception_type}: {error.detail}" if error.detail else error.exception_type
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _port(inbox: Inbox) -> LocalQueue:
-    return inbox.open_queue(capacity=_PLENTY, capacity_bytes=_PLENTY, drop_oldest=False)
+    return inbox.open_queue(capacity=_UNLIMITED, capacity_bytes=_UNLIMITED, drop_oldest=False)

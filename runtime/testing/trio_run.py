@@ -1,4 +1,4 @@
-"""One run of a pipeline under test, on the trio loop that it runs in."""
+"""A run of a pipeline under test, in the trio loop that it runs in."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,10 @@ from ..session import Session
 from .pipeline import Pipeline
 
 
-class PipelineRun:
-    """A running pipeline, and what came of it; `main` is the task that runs it.
+class TrioRun:
+    """A running pipeline: `actors.testing.AsyncRun` for a test on trio.
 
-    Attributes:
-        outputs, progress: as `actors.testing.Recorded` has them.
+    `main` is the task that runs it. The other forms of a run call these methods from elsewhere.
     """
 
     def __init__(self, pipeline: Pipeline, *, clock: MockClock | None = None) -> None:
@@ -38,7 +37,7 @@ class PipelineRun:
 
     @property
     def copies(self) -> int:
-        """Arrays that had to be copied at a border."""
+        """The number of arrays that were copied between processes."""
         return 0 if self._session is None else self._session.totals().copies
 
     async def main(  # noqa: ASYNC114 (its callers await its start)
@@ -69,12 +68,12 @@ class PipelineRun:
     def leave(self) -> None:
         """Let `main` end; what still runs is cancelled."""
         if self._clock is not None:
-            self._clock.rate = 1.0  # what is stuck must meet its deadline
+            self._clock.rate = 1.0  # time must pass, or the deadlines of a stuck node never come
         self._leave.set()
 
     def raise_failure(self) -> None:
-        """Raise what a node failed with, unless a call has raised it already."""
-        self._failure.tell(once=True)
+        """Raise the error of a node, unless a call has raised it before."""
+        self._failure.raise_once()
 
     async def send(
         self,
@@ -83,13 +82,9 @@ class PipelineRun:
         sequence: int | None = None,
         timestamp_ms: int = 0,
     ) -> None:
-        """Send items in."""
-        with self._failure.breaks_off():
-            for item in items:
-                await self._running().send(
-                    item, node=node, sequence=sequence, timestamp_ms=timestamp_ms
-                )
-                sequence = None
+        """Send items."""
+        with self._failure.interrupts():
+            await self._send(items, node, sequence, timestamp_ms)
 
     async def feed(
         self,
@@ -98,44 +93,51 @@ class PipelineRun:
         sequence: int | None = None,
         timestamp_ms: int = 0,
     ) -> list[Data]:
-        """Send items in, wait until every node is done with them, and return what came out."""
-        with self._failure.breaks_off():
-            for item in items:
-                last = await self._running().send(
-                    item, node=node, sequence=sequence, timestamp_ms=timestamp_ms
-                )
-                sequence = None
-            if items:
+        """Send items, wait until every node has processed them, and return the outputs."""
+        with self._failure.interrupts():
+            last = await self._send(items, node, sequence, timestamp_ms)
+            if last is not None:
                 await self._settle(node, last)
         return self.take()
 
     def take(self) -> list[Data]:
-        """Return what has come out since the last call that returned outputs."""
-        fresh = self.outputs[self._taken :]
-        self._taken += len(fresh)
-        return [output.data for output in fresh]
+        """Return the outputs since the last call that returned outputs."""
+        new = self.outputs[self._taken :]
+        self._taken += len(new)
+        return [output.data for output in new]
 
     async def end(self) -> list[Data]:
-        """End the stream, and return what still came out."""
-        with self._failure.breaks_off():
+        """End the stream, and return the outputs of that."""
+        with self._failure.interrupts():
             await self._running().close_input()
             await self._ended.wait()
         return self.take()
 
     async def advance(self, seconds: float) -> list[Data]:
-        """Let time pass, and return what came out."""
-        with self._failure.breaks_off():
+        """Let time pass, and return the outputs."""
+        with self._failure.interrupts():
             clock = self._clock or _mock_clock()
             if clock is None:
                 await trio.sleep(seconds)
             else:
-                await wait_all_tasks_blocked()  # nothing reaches for the time it is now any more
+                await wait_all_tasks_blocked()  # everything that is due at this time is done
                 clock.jump(seconds)
                 await wait_all_tasks_blocked()
         return self.take()
 
+    async def _send(
+        self, items: Sequence[Data], node: str | None, sequence: int | None, timestamp_ms: int
+    ) -> int | None:
+        """Send items, and return the sequence of the last; None without items."""
+        for item in items:
+            last = await self._running().send(
+                item, node=node, sequence=sequence, timestamp_ms=timestamp_ms
+            )
+            sequence = None
+        return last if items else None
+
     async def _settle(self, node: str | None, sequence: int) -> None:
-        """Wait until a mark that follows the last item has come through on every way."""
+        """Wait until a mark that follows the last item has arrived on every path to a sink."""
         entries: Sequence[str] = self._pipeline.sources if node is None else (node,)
         name = str(len(self._marks))
         countdown = self._marks[name] = _Countdown(self._pipeline.marks(entries))
@@ -157,7 +159,7 @@ class PipelineRun:
 
 
 class _Countdown:
-    """Marks that have not come yet."""
+    """The marks that have not arrived yet."""
 
     def __init__(self, missing: int) -> None:
         self.done = trio.Event()
@@ -170,29 +172,34 @@ class _Countdown:
 
 
 class _Failure:
-    """The error that ended a run, if one did: told to whoever waits, or to whoever asks later."""
+    """The error that ended a run, if there is one: for the calls that wait, and for later ones."""
 
     def __init__(self) -> None:
         self._error: MillraceError | None = None
-        self._is_told = False
+        self._was_raised = False
         self._scopes: set[trio.CancelScope] = set()
 
     def set(self, error: MillraceError) -> None:
-        """Take note of the error, and break off every call that waits."""
+        """Keep the error, and interrupt every call that waits."""
         self._error = error
         for scope in self._scopes:
             scope.cancel()
 
-    def tell(self, *, once: bool = False) -> None:
-        """Raise the error if there is one; with `once`, only if nobody was told yet."""
-        if self._error is not None and not (once and self._is_told):
-            self._is_told = True
+    def raise_any(self) -> None:
+        """Raise the error, if there is one."""
+        if self._error is not None:
+            self._was_raised = True
             raise self._error
 
+    def raise_once(self) -> None:
+        """Raise the error, if there is one that was not raised before."""
+        if not self._was_raised:
+            self.raise_any()
+
     @contextmanager
-    def breaks_off(self) -> Iterator[None]:
-        """Hold a call that the error breaks off."""
-        self.tell()
+    def interrupts(self) -> Iterator[None]:
+        """Run a block that the error interrupts; it raises the error then."""
+        self.raise_any()
         with trio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
@@ -200,7 +207,7 @@ class _Failure:
             finally:
                 self._scopes.discard(scope)
         if scope.cancelled_caught:
-            self.tell()
+            self.raise_any()
 
 
 def _received(result: Result) -> Received:
