@@ -139,6 +139,7 @@ class BlocksOnLarge(Actor[Params]):
     """Go through a text once for each of its words."""
 
     accepts = TEXT
+    produces = ANY_KIND
 
     def process(self, item: Text) -> Json:
         text, words = item.text, 0

@@ -13,7 +13,7 @@ from actors import Audio, Binary, Data, Json, Kind, NumpyArray, Text
 from .loop_spans import measured_spans
 from .subject import MAX_OUTPUTS, AnyActor, Subject, call
 
-# Far more than correct work between two checkpoints takes, so that no actor fails on a busy machine.
+# Far more than correct work between two checkpoints takes, also on a busy machine.
 _MOST_SECONDS: Final = 0.25
 # Large work may take long; an actor that has not held the loop by then passes.
 _LONGEST_CHECK_SECONDS: Final = 5.0
@@ -24,7 +24,7 @@ _CHARACTERS: Final = 1024 * 1024
 
 
 async def check_large_items(subject: Subject) -> list[str]:
-    """Check that the actor lets others run while it works on a large item: any client may send one."""
+    """Check that others run while the actor works on a large item, as any client may send."""
     if subject.actor_type.runs_in_thread:
         return []
     for item in large_items(subject.samples):
