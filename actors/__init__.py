@@ -1,4 +1,4 @@
-"""What an author of nodes imports: the actor contract, its parameters, the data that travels."""
+"""The API for authors of nodes: the actor contract, params, and data items."""
 
 from .actor import Actor, Outputs
 from .batch import Batch

@@ -1,4 +1,4 @@
-"""The contract between an actor and whatever runs it."""
+"""The contract between an actor and its executor."""
 
 from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -14,19 +14,18 @@ from .params import NoParams, Params
 P = TypeVar("P", bound=Params)
 
 Outputs = Data | None | Iterable[Data] | AsyncIterable[Data] | Awaitable[Data | None]
-"""What `process` and `flush` may return: nothing, one item, or many; at once or awaited."""
+"""The return value of `process` and `flush`: nothing, one item, or many; direct or awaitable."""
 
 
 class Actor(Generic[P]):
     """One node of a pipeline.
 
-    Subclass it with your parameters and write `process`; everything else is optional. An actor
-    does not know where it runs: the same class works as a task of the server and in a process of
-    its own. Every hook may be `def` or `async def`; `process` and `flush` may also be generators,
-    which send each item on as it is yielded.
+    Subclass it with your params and define `process`; everything else is optional. The same class
+    runs as a task of the server and in a process of its own. Every hook may be `def` or `async
+    def`; `process` and `flush` may also be generators, whose items are sent as they are yielded.
 
-    One instance lives for one session and is never called by two callers at once. Any exception
-    ends the whole session with an error that names this node.
+    One instance serves one session, and its hooks never run at the same time. An exception of a
+    hook ends the whole session with an error that names the node.
 
     >>> from actors import Actor, Json, Kind, Params
     >>> class DoubleNode(Actor[Params]):
@@ -39,15 +38,17 @@ class Actor(Generic[P]):
     8
 
     Attributes:
-        accepts: the kinds that `process` takes; another one is an error before `process` is called.
-        produces: the kinds that it returns; another kind is an error that names the actor.
-        runs_in_thread: set True where a native actor computes for more than a millisecond or so:
-            its hooks then run in a worker thread, one at a time, and the server's loop stays free.
-            In a process of its own it changes nothing.
-        batch: set it where `process` works better on several items at once: it gets a list of
-            them then. What it returns carries the marks of the last item of the list.
-        params: the checked parameters.
-        context: the node's place: its id, progress, loans, a logger.
+        accepts: the kinds of items that `process` accepts; an item of another kind is an error
+            before `process` is called.
+        produces: the kinds that `process` returns; another kind is an error that names the actor.
+            An actor that declares `accepts` must declare `produces` too.
+        runs_in_thread: set it if a native actor computes for more than about a millisecond. Its
+            hooks then run in a worker thread, one at a time, and do not block the event loop. It
+            has no effect in a process of its own.
+        batch: set it if `process` works better on several items at once. It then gets a list of
+            items, and its outputs have sequence and timestamp of the last item of the list.
+        params: the checked params.
+        context: the node's id, progress reports, loans, and a logger.
     """
 
     params_type: ClassVar[type[Params]] = NoParams
@@ -79,38 +80,38 @@ class Actor(Generic[P]):
             )
 
     def __init__(self, params: P | None = None, *, context: Context | None = None) -> None:
-        """Take the parameters; do the work of getting ready in `initialize`.
+        """Store params and context. Load models and open devices in `initialize`.
 
         Raises:
-            pydantic.ValidationError: no parameters given, and some have no default.
+            pydantic.ValidationError: no params are given, and one of them has no default.
         """
         self.params = cast(P, self.params_type()) if params is None else params
         self.context = Context() if context is None else context
 
     def initialize(self) -> Awaitable[None] | None:
-        """Get ready: load models, open devices. Report with `self.context.progress`."""
+        """Load models and open devices. Report progress with `self.context.progress`."""
 
     def process(self, item: Any) -> Outputs:
-        """Take one item, or a list if `batch` is set; return nothing, one item or many."""
+        """Process one item, or a list if `batch` is set; return nothing, one item or many."""
         raise NotImplementedError(f"{type(self).__name__} must define process()")
 
     def on_control(self, control: Control) -> Awaitable[None] | None:
-        """Take note of a control message; it comes past all items that wait.
+        """Handle a control message, which overtakes the items that wait.
 
-        It is never called while `process` runs, but before the next item. For a CancelSpeculation
-        the runtime has done the rest by then: what waits of that time span is dropped, and a
-        `process` that was working on it is cancelled. An async one is cancelled where it awaits, a
-        generator is closed between two items, anything else comes to its end, and what it returns
-        is dropped. Let go here of what was collected from these items. Readers downstream are told
-        as well. A Control without a message comes in its turn among the items.
+        It is called between two items, never while `process` runs. For a CancelSpeculation the
+        runtime has already dropped the waiting items of that time span, and has cancelled a
+        `process` that was working on one: an async `process` is cancelled where it awaits, a
+        generator is closed between two items, and the outputs of any other are dropped when it
+        returns. Discard here what the actor has collected from such items. Readers downstream are
+        notified too. A Control without a message arrives in order with the items.
 
-        `process` gets control messages too, in their turn, if `accepts` names Kind.CONTROL and is
-        not ANY_KIND.
+        If `accepts` contains Kind.CONTROL and is not ANY_KIND, `process` gets control messages too,
+        in order with the items.
         """
 
     def flush(self) -> Outputs:
-        """Return what is still held, at the end of the stream."""
+        """Return the remaining outputs at the end of the stream."""
         return None
 
     def cleanup(self) -> Awaitable[None] | None:
-        """Let go of everything; called once, also after an error or a cancellation."""
+        """Release all resources; called once, also after an error or a cancellation."""

@@ -1,4 +1,4 @@
-"""The node types that come with Millrace: by name only, so that listing them imports none."""
+"""The built-in node types by name, so that listing them imports none of their modules."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,13 +8,13 @@ from .kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """A node type by name.
+    """A built-in node type.
 
     Attributes:
-        name: what a manifest calls it.
+        name: the name in manifests.
         target: "module:Class".
-        executor: the executor it is explicitly registered for; None leaves it to the name's suffix.
-        extra: the extra of the distribution that its libraries come with; None if the core has all.
+        executor: the executor that it is registered for; None leaves the choice to the patterns.
+        extra: the extra of the distribution that installs its libraries; None if it needs none.
     """
 
     name: str
@@ -72,4 +72,4 @@ CONVERTERS: Final = {
     (Kind.TEXT, Kind.JSON): "TextToJson",
     (Kind.JSON, Kind.TEXT): "JsonToText",
 }
-"""The node types that turn one kind into another and do nothing else."""
+"""The node types that only convert one kind of data to another."""

@@ -1,4 +1,4 @@
-"""What an actor may ask of the place it runs in."""
+"""The services of the runtime for an actor."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from .data import Array
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a node's initialization has come.
+    """The progress of a node's initialization.
 
     Attributes:
         status: "starting", "loading_model", "ready" or "error".
@@ -26,8 +26,8 @@ class Progress:
     message: str = ""
 
 
-def _nobody_listens(progress: Progress) -> None:
-    """Take a progress report where no runtime is there to show it, as in a unit test."""
+def _discard(progress: Progress) -> None:
+    """Discard a progress report: there is no runtime, as in a unit test."""
 
 
 def _private_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -35,15 +35,15 @@ def _private_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 class Context:
-    """What the runtime tells an actor, and does for it. An actor finds it as `self.context`.
+    """The services of the runtime for an actor, as `self.context`.
 
     Attributes:
-        node_id: the node's id in the manifest.
-        session_id: the session's id.
-        sequence: of the item that is being processed; outputs carry it on.
-        timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it gave none.
-        source: the id of the node that the item came from; empty if a client sent it here.
-        log: a logger that says which node speaks.
+        node_id: the id of the node in the manifest.
+        session_id: the id of the session.
+        sequence: of the item that is being processed; its outputs have the same.
+        timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it has none.
+        source: the id of the node that produced the item; empty if a client sent it.
+        log: a logger whose records name session and node.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Context:
         node_id: str = "node",
         session_id: str = "",
         *,
-        report: Callable[[Progress], None] = _nobody_listens,
+        report: Callable[[Progress], None] = _discard,
         loan: Callable[[tuple[int, ...], np.dtype[Any]], Array] = _private_memory,
     ) -> None:
         self.node_id = node_id
@@ -78,20 +78,21 @@ class Context:
     def progress(
         self, fraction: float, message: str = "", *, status: str = "loading_model"
     ) -> None:
-        """Tell the client how far `initialize` has come; may be called from any hook form.
+        """Report the progress of `initialize` to the client, from any hook.
 
         Args:
-            fraction: 0 to 1; values outside are brought to the nearer end.
-            message: for people, such as "loading the acoustic model"; what UTF-8 cannot carry is
-                written out.
+            fraction: 0 to 1; a value outside is clamped.
+            message: for people, such as "loading the acoustic model"; characters that UTF-8 cannot
+                encode are escaped.
             status: "starting" or "loading_model".
         """
-        told = str(message).encode(errors="backslashreplace").decode()
-        self._report(Progress(status, min(max(0.0, float(fraction)), 1.0), told))
+        text = str(message).encode(errors="backslashreplace").decode()
+        self._report(Progress(status, min(max(0.0, float(fraction)), 1.0), text))
 
     def loan(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
-        """Return a writable array for an output: fill it, put it into a data item, return that.
+        """Return a writable array for an output, in shared memory if the output goes there.
 
-        The content is undefined until written. Building a data item closes it to writing.
+        Fill it, build a data item of it, and return the item. The content is undefined until it is
+        written; building the item makes the array read-only.
         """
         return self._loan((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype))

@@ -1,13 +1,13 @@
-"""The kinds of data that travel through a pipeline."""
+"""The kinds of data in a pipeline."""
 
 from enum import Enum
 from typing import Final
 
 
 class Kind(Enum):
-    """A kind of data; the value is the name that the wire contract gives it.
+    """A kind of data; the value is its name in the wire contract.
 
-    A bundle is the contract's `named_buffers`: several items, each of another kind.
+    A bundle is the contract's `named_buffers`: several items under their names.
     """
 
     AUDIO = "audio"
@@ -21,10 +21,10 @@ class Kind(Enum):
     FILE = "file"
     BUNDLE = "bundle"
 
-    # By identity, since every item on every link is looked up by it: Enum's own hash costs five
+    # By identity: every item on every link is looked up by its kind, and Enum's own hash costs five
     # times as much.
     __hash__ = object.__hash__
 
 
 ANY_KIND: Final = frozenset(Kind)
-"""What an actor declares that takes or gives every kind."""
+"""All kinds, for an actor that accepts or produces any."""

@@ -1,4 +1,4 @@
-"""Node types: where each is found, what it takes, and what it is."""
+"""Node types: where each is found, its params, and its kinds of data."""
 
 from .accepted_kinds import Acceptance
 from .lookup import Catalogue, NodeType, build_catalogue, load_actor

@@ -1,4 +1,4 @@
-"""Whether a node takes an item, by the item's kind."""
+"""Which items a node accepts, by their kinds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,11 @@ from actors import Actor, Bundle, Data, Kind
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What a node takes.
+    """The kinds of data that a node accepts.
 
     Attributes:
-        actor: the name of its actor's class, for messages.
-        kinds: the kinds of data.
+        actor: the name of the node's actor class, for messages.
+        kinds: the accepted kinds.
     """
 
     actor: str
@@ -20,13 +20,13 @@ class Acceptance:
 
     @classmethod
     def of(cls, actor: type[Actor[Any]]) -> "Acceptance":
-        """Return what an actor declares."""
+        """Return the acceptance that an actor class declares."""
         return cls(actor.__name__, actor.accepts)
 
     def taken(self, data: Data) -> Data | None:
-        """Return an item as the actor takes it: of a bundle of one, perhaps the member.
+        """Return the item that the actor accepts: this one, or the only member of a bundle.
 
-        None: it takes neither.
+        None if it accepts neither.
         """
         if data.kind in self.kinds:
             return data

@@ -1,4 +1,4 @@
-"""Node types by name: those that come along, installed ones, the operator's, an application's."""
+"""Finds node types by name: built-in ones, installed ones, the operator's, an application's."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -36,14 +36,14 @@ AnyActor = type[Actor[Any]]
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """A node type that can be used.
+    """A node type.
 
     Attributes:
-        name: what a manifest calls it.
+        name: the name in manifests.
         target: "module:Class" or "/folder/file.py:Class" of its actor.
-        executor: the one that it is explicitly registered for, if any.
-        extra: the extra of this distribution that its libraries come with, if any.
-        origin: who offers it, for people.
+        executor: the executor that it is registered for, if any.
+        extra: the extra of this distribution that installs its libraries, if any.
+        origin: where it comes from, for people.
     """
 
     name: str
@@ -72,7 +72,7 @@ class NodeType:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All node types by name. Nothing is imported until one is loaded."""
+    """The node types by name. No module is imported until a type is loaded."""
 
     types: Mapping[str, NodeType] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -90,19 +90,19 @@ class Catalogue:
         return self.types.get(name) or self.types.get(ALIASES.get(name, ""))
 
     def unknown(self, name: str) -> str:
-        """Return the message about a name that is not in the catalogue, with the nearest one."""
+        """Return the message about a name without a node type, with the nearest name."""
         hint = did_you_mean(name, sorted(self.types), or_else="known node types")
         return f"no node type {shown(name)}; {hint}"
 
     def with_types(self, types: Mapping[str, "str | AnyActor | NodeType"]) -> "Catalogue":
-        """Return a catalogue that has `types` too.
+        """Return a catalogue with further types.
 
         Args:
-            types: name to "module:Class", to an actor class that can be imported by its name, or
-                to a NodeType, which may say an executor.
+            types: name to "module:Class", to an actor class, or to a NodeType, which may have an
+                executor.
 
         Raises:
-            ConfigError: a name is taken, or a class cannot be imported by another process.
+            ConfigError: a name is taken, or a class is defined inside a function.
         """
         return _merged([*self.types.values(), *(_named(name, types[name]) for name in types)])
 
@@ -116,12 +116,12 @@ def build_catalogue(
     """Return the catalogue of a server.
 
     Args:
-        config: whose [nodes] come too; they win over any other of the same name.
-        installed: instead of the entry points of all installed distributions.
-        found: in the files and modules that the operator names.
+        config: its [nodes] override other types of the same name.
+        installed: entry points, instead of those of all installed distributions.
+        found: the types of the files and modules that the operator names.
 
     Raises:
-        ConfigError: two offer the same name, and runtime.toml does not say which it is.
+        ConfigError: two types have the same name, and [nodes] does not choose one.
     """
     points = entry_points(group=GROUP) if installed is None else installed
     mine = [

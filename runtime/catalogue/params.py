@@ -1,4 +1,4 @@
-"""A node's parameters, checked by its actor before anything is started."""
+"""Checks the params of a node before anything is started."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class ParamsCheck:
     """The outcome of a check.
 
     Attributes:
-        values: as given, each under the name in snake_case that the actor's class has.
-        problems: every one; their paths begin at the params.
+        values: as given, each under its name in snake_case.
+        problems: all of them; their paths begin at the params.
     """
 
     values: Mapping[str, Any]
@@ -23,10 +23,10 @@ class ParamsCheck:
 
 
 def check_params(params_type: type[Params], given: Mapping[str, Any]) -> ParamsCheck:
-    """Check what a manifest gives a node.
+    """Check the params that a manifest gives a node.
 
-    The values stay what the manifest says, without defaults, so that the actor's process computes
-    from them what this check has computed.
+    The values are returned as given, without defaults: the process of the actor validates the same
+    values again.
 
     >>> from actors import Field
     >>> class ChunkParams(Params):

@@ -1,4 +1,4 @@
-"""What one session may use, as its client asks."""
+"""Limits of one session's use of resources."""
 
 from dataclasses import dataclass, fields
 
@@ -9,16 +9,16 @@ _MOST = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class ResourceLimits:
-    """Bounds of one session; 0 means none. The names are the contract's.
+    """Limits of one session; 0 is no limit. The names are those of the contract.
 
     Attributes:
-        max_memory_bytes: what each node's process may allocate, beside what the runtime in it
-            takes. Shared memory has its own budget, and native nodes have no process to bound.
-        max_timeout_ms: wall clock of the whole session, from its start.
-        max_audio_samples: audio samples sent in, all channels together.
+        max_memory_bytes: bytes that each node process may allocate, beside the memory of the
+            runtime in it. Shared memory has its own budget, and native nodes have no process.
+        max_timeout_ms: duration of the whole session from its start, in milliseconds.
+        max_audio_samples: audio samples that the client may send, of all channels together.
 
     Raises:
-        CallerError: a number is negative, or no 64-bit number.
+        CallerError: a number is negative, or has more than 64 bits.
 
     >>> ResourceLimits(max_timeout_ms=500).within(ResourceLimits(2**30, 60_000))
     ResourceLimits(max_memory_bytes=1073741824, max_timeout_ms=500, max_audio_samples=0)
@@ -37,7 +37,7 @@ class ResourceLimits:
                 )
 
     def within(self, most: "ResourceLimits") -> "ResourceLimits":
-        """Return the stricter of both, limit by limit."""
+        """Return the stricter value of each limit."""
         return ResourceLimits(
             _stricter(self.max_memory_bytes, most.max_memory_bytes),
             _stricter(self.max_timeout_ms, most.max_timeout_ms),

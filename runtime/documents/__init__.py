@@ -1,4 +1,4 @@
-"""Text in JSON, YAML or TOML to plain values, each of which knows its line."""
+"""Reads JSON, YAML and TOML into plain values with their lines, and checks them against models."""
 
 from .accepted_forms import (
     ACCEPTED,

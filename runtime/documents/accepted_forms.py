@@ -1,4 +1,4 @@
-"""What a value may be, in words, from the JSON schema of its field."""
+"""Describes the accepted values of a field in words, from its JSON schema."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 Schema = Mapping[str, Any]
 
 ACCEPTED: Final = "x-accepted"
-"""The key of a schema under which a field says its accepted form itself."""
+"""The key of a schema under which a field gives its accepted form in its own words."""
 
 _FORMATS: Final = {
     "date-time": "an ISO 8601 date and time",
@@ -27,7 +27,7 @@ class AcceptedField:
 
     Attributes:
         name: in snake_case.
-        form: what values it takes.
+        form: the accepted values.
         default: as JSON; None if the field is required.
     """
 
@@ -50,7 +50,7 @@ def accepted_fields(model: type[BaseModel]) -> tuple[AcceptedField, ...]:
 
 
 def fields_of(schema: Schema) -> tuple[AcceptedField, ...]:
-    """Return every field that a schema has, in its order."""
+    """Return every field of a schema, in its order."""
     required = schema.get("required", ())
     return tuple(
         AcceptedField(
@@ -64,9 +64,9 @@ def fields_of(schema: Schema) -> tuple[AcceptedField, ...]:
 
 
 def schema_of(model: type[BaseModel]) -> Schema:
-    """Return the JSON schema of a model; empty if a type in it has none.
+    """Return the JSON schema of a model; empty if one of its types has no schema.
 
-    Fields have the names that they are defined by, unless the model takes only their aliases.
+    Fields have their defined names, unless the model accepts only their aliases.
     """
     by_alias = not model.model_config.get("validate_by_name", False)
     try:
@@ -76,11 +76,11 @@ def schema_of(model: type[BaseModel]) -> Schema:
 
 
 def accepted_form(schema: Schema, root: Schema | None = None) -> str:
-    """Return in words what a schema accepts.
+    """Return the accepted values of a schema, in words.
 
     Args:
         schema: of the value.
-        root: of the document that it belongs to, which has the definitions.
+        root: the schema that has the definitions which `schema` refers to.
 
     >>> accepted_form({"type": "integer", "minimum": 1, "maximum": 10000})
     'an integer from 1 to 10000'
@@ -91,8 +91,8 @@ def accepted_form(schema: Schema, root: Schema | None = None) -> str:
 
 
 def resolved(schema: Schema, root: Schema) -> Schema:
-    """Return what a schema refers to; what stands beside the reference goes first."""
-    for _ in range(20):  # no honest schema refers further
+    """Resolve the reference of a schema; keys beside the reference override the definition."""
+    for _ in range(20):  # a longer chain of references is an endless one
         reference = schema.get("$ref")
         if reference is None:
             break
@@ -102,7 +102,7 @@ def resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def states_its_form(schema: Schema) -> bool:
-    """Return whether a field says its accepted form itself, or one of its options does."""
+    """Return whether a field, or one of its options, gives its accepted form in its own words."""
     return ACCEPTED in schema or any(ACCEPTED in option for option in schema.get("anyOf", ()))
 
 
@@ -177,13 +177,13 @@ def _count(schema: Schema, what: str, noun: str) -> str:
 
 
 def _one_of(forms: list[str]) -> str:
-    # "null" reads best at the end, wherever the type has it.
+    # "null" is easiest to read at the end, wherever the type has it.
     forms = [form for form in forms if form != "null"] + [form for form in forms if form == "null"]
     return " or ".join(part for part in (", ".join(forms[:-1]), forms[-1]) if part)
 
 
 def properties_of(schema: Schema, root: Schema) -> Iterator[tuple[str, Schema]]:
-    """Yield the fields that a schema, or one of its options, knows by name."""
+    """Yield the named fields of a schema and of its options."""
     schema = resolved(schema, root)
     yield from schema.get("properties", {}).items()
     for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):

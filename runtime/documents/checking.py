@@ -1,4 +1,4 @@
-"""A value checked against a pydantic model, every fault said with the form that is accepted."""
+"""Checks a value against a pydantic model; every problem names the accepted form."""
 
 import json
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from .suggestions import did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
 
-# Errors whose text the author of a validator wrote.
+# Errors whose text comes from the author of a validator.
 _AUTHORED: Final = frozenset({"value_error", "assertion_error"})
-# pydantic finds every fault before it returns; nobody reads more of them.
+# pydantic collects every fault before it returns; more than these would only cost time.
 _MOST_PROBLEMS: Final = 200
 
 
@@ -45,9 +45,9 @@ def check(model: type[M], value: object, *, noun: str = "key") -> CheckResult[M]
     """Check a value by the rules of JSON: no text for a number, no number for true or false.
 
     Args:
-        model: what it must be.
-        value: plain, as a document has it.
-        noun: what a field is called in messages.
+        model: of the valid values.
+        value: plain, as of a document.
+        noun: the word for a field in messages.
 
     >>> from actors import Field, Params
     >>> class ChunkParams(Params):
@@ -59,13 +59,13 @@ def check(model: type[M], value: object, *, noun: str = "key") -> CheckResult[M]
         return CheckResult(model.model_validate_json(json.dumps(value)), ())
     except ValidationError as error:
         return CheckResult(None, _problems(error, schema_of(model), value, noun))
-    except Exception as error:  # noqa: BLE001 (a validator is its author's code: anything can come)
+    except Exception as error:  # noqa: BLE001 (a validator is its author's code)
         message = f"the check of {model.__name__} raised {type(error).__name__}: {error}"
         return CheckResult(None, (Problem((), message),))
 
 
 def shown(value: object) -> str:
-    """Return a value as JSON, shortened.
+    """Return a value as JSON, cut to 60 characters.
 
     >>> shown({"a": [None, True]})
     '{"a": [null, true]}'
@@ -83,15 +83,15 @@ def _problems(
         if _is_echo(detail):
             continue
         problem = _problem(detail, schema, value, noun)
-        # A union says for each option why it is not that one; the accepted form says it once.
+        # A union reports each of its options; the accepted form covers all of them in one message.
         problems.setdefault(problem.path, problem)
     return tuple(problems.values())
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Return whether a list is said to be too short only for its items that are wrong themselves.
+    """Return whether a list is reported as too short only because its items are wrong themselves.
 
-    pydantic does not count these.
+    pydantic does not count wrong items.
     """
     least, given = detail.get("ctx", {}).get("min_length"), detail["input"]
     return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= (least or 0)
@@ -110,15 +110,16 @@ def _problem(detail: ErrorDetails, root: Schema, value: object, noun: str) -> Pr
     if kind == "missing" and is_named:
         return Problem(path, f"is missing; expected {_expected(schema, root)}")
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message.replace("Input should", "it should")
     if (kind in _AUTHORED and not states_its_form(schema)) or not schema or kind == "json_invalid":
         return Problem(path, f"got {shown(_at(value, path))}; {message}" if path else message)
     return Problem(path, f"got {shown(_at(value, path))}; expected {_expected(schema, root)}")
 
 
 def _descend(location: tuple[int | str, ...], root: Schema) -> tuple[Path, Schema]:
-    """Follow an error's location as far as it names fields and items.
+    """Follow the location of an error as far as it names fields and items.
 
-    What follows in it are names of options of a union, which nobody wrote.
+    The rest of a location names options of a union, which are not in the document.
     """
     schema, path = root, list[str | int]()
     for step in location:

@@ -1,4 +1,4 @@
-"""A document that was read: its value, and the line of every part of it."""
+"""A parsed document: its value, and the line of every part."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from typing import Final
 from ..errors import Fault
 
 Path = tuple[str | int, ...]
-"""The keys and indices that lead from a document's root to one of its values."""
+"""The keys and indices from the root of a document to one of its values."""
 
 Lines = Mapping[int, Mapping[str | int, int]]
-"""For the `id` of each container of a document, the line of each of its keys or items.
+"""For the `id` of each container of a document, the line of each key or item.
 
-By identity and not by path: an aliased part of a YAML document has one entry and many paths.
+By identity, not by path: an aliased part of a YAML document has one entry and many paths.
 """
 
 _NO_LINES: Final[Lines] = {}
@@ -20,7 +20,7 @@ _NO_LINES: Final[Lines] = {}
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A fault whose place is still a path."""
+    """A fault with its path, not yet with its line."""
 
     path: Path
     message: str
@@ -28,11 +28,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a text says.
+    """The content of a text.
 
     Attributes:
-        value: made of dict, list, str, int, float, bool and None only.
-        name: the file's name, or empty where the value came in by another way.
+        value: of dict, list, str, int, float, bool and None only.
+        name: the name of the file; empty if the value did not come from a file.
         lines: as far as they are known.
         faults: found while reading, such as a key that is there twice.
     """
@@ -43,7 +43,7 @@ class Document:
     faults: tuple[Fault, ...] = ()
 
     def line(self, path: Path) -> int | None:
-        """Return the line of the value at `path`, or of the innermost part that exists."""
+        """Return the line of the value at `path`, or of its innermost part that exists."""
         value, line = self.value, None
         for step in path:
             line = self.lines.get(id(value), {}).get(step, line)
@@ -56,7 +56,7 @@ class Document:
         return line
 
     def place(self, path: Path) -> str:
-        """Return "name:line" for `path`, as much of it as is known."""
+        """Return "name:line" for `path`, as far as these are known."""
         line = self.line(path)
         if line is None:
             return self.name
@@ -72,7 +72,7 @@ class Document:
 
 
 def dotted(path: Path) -> str:
-    """Return `path` as people write it.
+    """Return `path` in the usual notation.
 
     >>> dotted(("nodes", 3, "params"))
     'nodes[3].params'
@@ -83,5 +83,5 @@ def dotted(path: Path) -> str:
             text += f"[{step}]"
         else:
             text += f".{step}" if text else step
-    # A key is whatever a client wrote: keep the message one line.
+    # A client chooses its keys: a line break in one must not break the message.
     return text if text.isprintable() else repr(text)

@@ -1,16 +1,16 @@
-"""Faults as they are collected."""
+"""Collects the faults of a document."""
 
 from typing import Final
 
 from ..errors import ConfigError, Fault, ManifestError
 
-# Nobody mends more in one go; and a hostile document of a megabyte must not cost a suggestion for
-# each of its hundred thousand mistakes, nor an error message longer than itself.
+# A hostile document of a megabyte must not cost a suggestion for each of its 100,000 mistakes, nor
+# an error message longer than the document.
 MOST_FAULTS: Final = 50
 
 
 class FaultList:
-    """Faults found so far, the first `MOST_FAULTS` of them with their words."""
+    """The first `MOST_FAULTS` faults of a document, and the number of the others."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -26,11 +26,11 @@ class FaultList:
 
     @property
     def full(self) -> bool:
-        """Whether words for another fault would be lost."""
+        """Whether another fault would only be counted."""
         return len(self._faults) >= MOST_FAULTS
 
     def add(self, where: str, message: str) -> None:
-        """Add one fault, unless it is there already."""
+        """Add a fault, unless the list has it already."""
         fault = Fault(where, message)
         if self.full:
             self._more += 1
@@ -38,7 +38,7 @@ class FaultList:
             self._faults.append(fault)
 
     def extend(self, faults: tuple[Fault, ...]) -> None:
-        """Add faults that were found elsewhere."""
+        """Add faults of another list."""
         for fault in faults:
             self.add(fault.where, fault.message)
 

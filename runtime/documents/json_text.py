@@ -1,7 +1,7 @@
-"""JSON text to a document, with the line of each key and item.
+"""Reads JSON text into a document, with the line of each key and item.
 
-The parser of the standard library gives values without places and lets NaN, and a key that is
-there twice, pass. This one is strict RFC 8259.
+The parser of the standard library gives values without lines, and accepts NaN and repeated keys.
+This parser follows RFC 8259 strictly.
 """
 
 import json
@@ -26,8 +26,8 @@ def parse_json(text: str, name: str = "") -> Document:
     """Read JSON text.
 
     Raises:
-        ManifestError: the text is not JSON, or nested too deeply; the fault names the line. A key
-            that is there twice is not raised: it comes as one of the document's faults.
+        ManifestError: the text is not JSON, or nested too deeply; the fault names the line. A
+            repeated key is not raised; it is one of the document's faults.
     """
     return _Parser(text, name).parse()
 
@@ -104,7 +104,7 @@ class _Parser:
                 return result
 
     def _another(self, end: str) -> bool:
-        """Step over "," and return True, or over `end` and return False."""
+        """Skip "," and return True, or skip `end` and return False."""
         found = self._peek()
         if found not in (",", end) or not found:
             raise self._fault(f'expected "," or "{end}", got {self._next_shown()}')
@@ -149,7 +149,7 @@ class _Parser:
         return value
 
     def _peek(self) -> str:
-        """Step over blanks, and return the character there; empty at the end of the text."""
+        """Skip blanks, and return the next character; empty at the end of the text."""
         blanks = _BLANKS.match(self._text, self._at)
         assert blanks is not None
         self._at = blanks.end()

@@ -1,4 +1,4 @@
-"""Values that came in by another way than text, checked to be what text could have said."""
+"""Checks that a Python value has a JSON form, within the bounds of a document."""
 
 import math
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ _MOST_BITS = int(LONGEST_NUMBER * math.log2(10))
 
 
 def check_plain(value: object) -> tuple[object, tuple[Problem, ...]]:
-    """Return a copy of `value` of dict, list, str, int, float, bool and None, and what is not so.
+    """Return a copy of `value` of dict, list, str, int, float, bool and None, and the problems.
 
-    What cannot be copied is None in the copy.
+    A part without a JSON form is None in the copy, and a problem.
 
     >>> check_plain({"a": (1, 2)})
     ({'a': [1, 2]}, ())
@@ -77,6 +77,6 @@ class _Checker:
         return self._values == MOST_VALUES + 1
 
     def _refuse(self, path: Path, message: str) -> object:
-        """Note a problem, and return what stands for the value in the copy."""
+        """Add a problem, and return the value for the copy."""
         self.problems.append(Problem(path, message))
         return None

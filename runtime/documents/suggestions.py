@@ -1,18 +1,18 @@
-"""The nearest name to one that is not known."""
+"""Suggests known names for an unknown one."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Final
 
-# difflib compares letter by letter: no name is longer, and no list that a person reads either.
+# difflib compares letter by letter, so that long names and long lists would cost seconds.
 _LONGEST: Final = 80
 _MOST: Final = 1000
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `word` was probably meant to be.
+    """Return the most similar of the `known` names; None if none is similar.
 
-    Capitals, underscores and hyphens do not count.
+    Capitals, underscores and hyphens make no difference.
 
     >>> nearest("chunkSize", ["chunk_size", "sample_rate"])
     'chunk_size'
@@ -26,7 +26,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, or_else: str = "known") -> str:
-    """Return the rest of a message about an unknown name: the nearest one, or all there are.
+    """Return the end of a message about an unknown name: the nearest known name, or all names.
 
     >>> did_you_mean("nodez", ["nodes", "version"])
     'did you mean "nodes"?'

@@ -1,4 +1,4 @@
-"""Characters and bytes of a document."""
+"""Decoding of a document, and its characters in messages."""
 
 from ..errors import ConfigError, Fault, ManifestError
 
@@ -7,7 +7,7 @@ def decoded(raw: bytes, name: str, error: type[ManifestError | ConfigError]) -> 
     """Return the text of a file; a byte order mark is dropped.
 
     Raises:
-        ManifestError: or the class that was given: the bytes are not UTF-8.
+        ManifestError: or the given class: the bytes are not UTF-8.
     """
     try:
         return raw.decode("utf-8-sig")
@@ -18,7 +18,7 @@ def decoded(raw: bytes, name: str, error: type[ManifestError | ConfigError]) -> 
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether UTF-8 can carry `text`: half of a surrogate pair it cannot."""
+    """Return whether UTF-8 can encode `text`: not with half of a surrogate pair."""
     if text.isascii():
         return True
     try:
@@ -29,7 +29,7 @@ def is_unicode(text: str) -> bool:
 
 
 def shown_character(character: str) -> str:
-    """Return a character as a message shows it."""
+    """Return a character for a message."""
     if not character:
         return "the end of the text"
     return f'"{character}"' if character.isprintable() else f"U+{ord(character):04X}"

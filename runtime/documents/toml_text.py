@@ -1,4 +1,4 @@
-"""TOML text to a document, with the line of each table and key."""
+"""Reads TOML text into a document, with the line of each table and key."""
 
 import re
 import tomllib

@@ -1,8 +1,8 @@
-"""YAML text to a document, with the line of each key and item.
+"""Reads YAML text into a document, with the line of each key and item.
 
-Scalars are read by the core schema of YAML 1.2, so that a YAML manifest means what the same JSON
-would: `yes` and `12:30` are text, not true and 750, and a date stays the text that it is. Only the
-standard tags are known, so nothing is ever built but plain values.
+Scalars follow the core schema of YAML 1.2, so that a YAML manifest means the same as its JSON form:
+`yes` and `12:30` are text, not true and 750, and a date stays text. Only the standard tags are
+accepted, so that a document can create plain values alone.
 """
 
 import json
@@ -40,10 +40,10 @@ def parse_yaml(text: str, name: str = "") -> Document:
     """Read YAML text of one document.
 
     Raises:
-        ManifestError: the text is not YAML, is nested too deeply, holds more values than a
-            manifest may (each alias counted as what it stands for), a tag that is not standard, or
-            a number that is not finite; the fault names the line. A key that is there twice is not
-            raised: it comes as one of the document's faults.
+        ManifestError: the text is not YAML, is nested too deeply, or has too many values (an alias
+            counts as many as its anchor has), a tag that is not standard, or a number that is not
+            finite; the fault names the line. A repeated key is not raised; it is one of the
+            document's faults.
     """
     try:
         return _Builder(text, name).build()
@@ -53,12 +53,12 @@ def parse_yaml(text: str, name: str = "") -> Document:
         what = yaml_message(error.problem or error.context or str(error))
         raise ManifestError([Fault(place, f"is not YAML: {what}")]) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # The scanner lets ValueError through, for an escape like \U00110000.
+        # The scanner raises ValueError for an escape like \U00110000.
         raise ManifestError([Fault(name, f"is not YAML: {yaml_message(str(error))}")]) from error
 
 
 class _Builder:
-    """Builds values from the parser's events, so that depth and size are bounded on the way."""
+    """Builds values from the events of the parser, and bounds depth and size while it does."""
 
     def __init__(self, text: str, name: str) -> None:
         self._name = name
@@ -104,7 +104,7 @@ class _Builder:
             self._refuse(event, f"the alias *{event.anchor} has no anchor before it")
         anchored = self._anchors[event.anchor]
         if anchored is None:
-            self._refuse(event, f"the alias *{event.anchor} stands inside what it stands for")
+            self._refuse(event, f"the alias *{event.anchor} is inside its own anchor")
         self._count(event, anchored[1])
         return anchored[0]
 
@@ -175,7 +175,7 @@ class _Builder:
     def _checked_text(self, event: yaml.ScalarEvent) -> str:
         text: str = event.value
         if not is_unicode(text):
-            # "\\ud83d\\ude00" is how JSON writes one character beyond 16 bits.
+            # JSON writes one character beyond 16 bits as two escapes: "\\ud83d\\ude00".
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if "\ufffd" in text and "\ufffd" not in event.value:
             self._refuse(event, "text with half of a surrogate pair, which UTF-8 cannot carry")

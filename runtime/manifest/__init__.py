@@ -1,4 +1,4 @@
-"""Manifests: what a client wants to run, read and checked as far as it says so itself."""
+"""Manifests: the pipelines that clients ask for, read and checked without any node type."""
 
 from .build import params_of_nodes
 from .cycles import Cycle, cycles

@@ -75,7 +75,7 @@ def build_manifest(document: Document, *, lenient: bool = False) -> Manifest:
 
 
 def params_of_nodes(value: object) -> tuple[dict[int, Mapping[str, Any]], list[Problem]]:
-    """Return the params that are JSON text, parsed, by the index of their node."""
+    """Return the params that are given as JSON text, parsed, by the index of their node."""
     nodes = value.get("nodes") if isinstance(value, dict) else None
     parsed: dict[int, Mapping[str, Any]] = {}
     problems: list[Problem] = []

@@ -9,11 +9,11 @@ Graph = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A knot of nodes that all reach each other.
+    """A strongly connected component of more than one node, with one of its cycles.
 
     Attributes:
-        path: a shortest way round through the knot's first node, in the order of the edges.
-        members: all nodes of the knot, in the order of the graph; a superset of `path`.
+        path: a shortest cycle through the first member, in the order of the edges.
+        members: all nodes of the component, in the order of the graph; a superset of `path`.
     """
 
     path: tuple[str, ...]
@@ -21,9 +21,9 @@ class Cycle:
 
 
 def cycles(successors: Graph) -> tuple[Cycle, ...]:
-    """Return one cycle for each knot; a node that follows itself alone counts as none.
+    """Return one cycle for each strongly connected component of more than one node.
 
-    Every node that follows another must be a key of `successors`.
+    Every successor must be a key of `successors`. An edge from a node to itself is no cycle here.
 
     >>> cycles({"a": ["b"], "b": ["c"], "c": ["a"], "d": []})
     (Cycle(path=('a', 'b', 'c'), members=('a', 'b', 'c')),)
@@ -38,7 +38,7 @@ def cycles(successors: Graph) -> tuple[Cycle, ...]:
 
 
 def _components(successors: Graph) -> Iterator[list[str]]:
-    """Yield the strongly connected components (Tarjan's algorithm, with a stack of its own)."""
+    """Yield the strongly connected components, by Tarjan's algorithm without recursion."""
     index: dict[str, int] = {}
     lowest: dict[str, int] = {}
     open_nodes: dict[str, None] = {}  # in the order of their discovery
@@ -77,7 +77,7 @@ def _taken_back_to(node: str, open_nodes: dict[str, None]) -> list[str]:
 
 
 def _shortest_cycle(successors: Graph, members: Sequence[str]) -> tuple[str, ...]:
-    """Return the shortest way from the first member back to it."""
+    """Return a shortest cycle through the first member."""
     start, inside = members[0], set(members)
     came_from: dict[str, str] = {}
     queue = deque([start])

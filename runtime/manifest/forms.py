@@ -1,4 +1,4 @@
-"""The keys of a manifest and what each takes, key by key; `structure` has the rules across keys."""
+"""The accepted form of each key of a manifest; `structure` has the rules between keys."""
 
 import re
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from ..config import Multiprocess, rules_of
 from ..documents import ACCEPTED
 from .model import DataTypeHint, RuntimeHint
 
-# Ids and type names stand in every message, log line and metric: nobody needs longer ones, and
-# the contract's own bound for a name is the same.
+# Ids and type names are part of every message, log line and metric. The contract has the same bound
+# for the name of a manifest.
 LONGEST_NAME: Final = 255
 # Beyond any machine: a larger number is a mistake of units.
 MOST_GIGABYTES: Final = 1_000_000
@@ -37,7 +37,7 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _says(form: str) -> dict[str, Any]:
+def _form(form: str) -> dict[str, Any]:
     return {ACCEPTED: form}
 
 
@@ -64,7 +64,7 @@ def _is_host(text: str) -> bool:
 
 
 def _hint(kind: type[E], prefix: str) -> tuple[PlainValidator, WithJsonSchema]:
-    """Accept a member of an enum by its number, its name in the proto, or that without prefix."""
+    """Accept a member of an enum by its number, or by its proto name with or without prefix."""
 
     def member(value: object) -> E:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -78,7 +78,7 @@ def _hint(kind: type[E], prefix: str) -> tuple[PlainValidator, WithJsonSchema]:
 
     names = ", ".join(f'"{each.name.lower()}"' for each in kind if each.value)
     form = f'one of {names} (or "{prefix}{kind(1).name}" and the like, or its number)'
-    return PlainValidator(member), WithJsonSchema(_says(form))
+    return PlainValidator(member), WithJsonSchema(_form(form))
 
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -86,18 +86,18 @@ Id = Annotated[
     str,
     Field(
         max_length=LONGEST_NAME,
-        json_schema_extra=_says("1 to 255 of the characters a-z A-Z 0-9 _ -"),
+        json_schema_extra=_form("1 to 255 of the characters a-z A-Z 0-9 _ -"),
     ),
     _checked(_NODE_ID.fullmatch),
 ]
 Date = Annotated[
     str,
-    Field(json_schema_extra=_says('an ISO 8601 date and time such as "2026-01-31T12:00:00Z"')),
+    Field(json_schema_extra=_form('an ISO 8601 date and time such as "2026-01-31T12:00:00Z"')),
     _checked(_is_date),
 ]
 Host = Annotated[
     str,
-    Field(json_schema_extra=_says('"name:port" such as "worker-1:50051"')),
+    Field(json_schema_extra=_form('"name:port" such as "worker-1:50051"')),
     _checked(_is_host),
 ]
 Runtime = Annotated[RuntimeHint, *_hint(RuntimeHint, "RUNTIME_HINT_")]
@@ -134,7 +134,7 @@ class NodeForm(_Form):
     node_type: Name
     params: Annotated[
         dict[str, Any] | str | None,
-        Field(json_schema_extra=_says("an object, or an object as JSON text")),
+        Field(json_schema_extra=_form("an object, or an object as JSON text")),
     ] = None
     is_streaming: bool | None = None
     is_output_node: bool | None = None
@@ -167,7 +167,7 @@ class OverridesForm(_Form):
     """The key of `metadata.multiprocess` that is not a setting."""
 
     executor_overrides: dict[str, Name] | None = Field(
-        default=None, json_schema_extra=_says("an object of node id to executor name")
+        default=None, json_schema_extra=_form("an object of node id to executor name")
     )
 
 
@@ -176,7 +176,7 @@ MultiprocessForm = create_model("MultiprocessForm", __base__=OverridesForm, **_m
 
 
 class MetadataForm(_Form):
-    """`metadata`: keys that are not ours are somebody else's, and stay."""
+    """`metadata`. Further keys belong to other programs and are kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -187,7 +187,7 @@ class MetadataForm(_Form):
 
 
 class ManifestForm(_Form):
-    """The whole."""
+    """A whole manifest."""
 
     version: Literal["v1"]
     metadata: MetadataForm

@@ -1,4 +1,4 @@
-"""What a manifest says, as values."""
+"""The values of a manifest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ def _nothing() -> Mapping[Any, Any]:
 
 
 class RuntimeHint(IntEnum):
-    """What an older runtime should run a node with; this one keeps it and does not need it."""
+    """The interpreter that an older runtime uses for a node; kept here without effect."""
 
     UNSPECIFIED = 0
     RUSTPYTHON = 1
@@ -30,7 +30,7 @@ class RuntimeHint(IntEnum):
 
 
 class DataTypeHint(IntEnum):
-    """A kind of data that a node takes or gives."""
+    """A kind of data that a node accepts or produces; kept without effect."""
 
     UNSPECIFIED = 0
     AUDIO = 1
@@ -58,11 +58,11 @@ class MultiprocessSettings:
 
 @dataclass(frozen=True, slots=True)
 class ManifestMetadata:
-    """What a manifest says about itself.
+    """The `metadata` of a manifest.
 
     Attributes:
-        created_at: ISO 8601, as it was written; empty if it was not.
-        extra: keys of others, kept as they came.
+        created_at: ISO 8601, as in the manifest; empty if it is missing.
+        extra: the keys of other programs.
     """
 
     name: str
@@ -74,7 +74,7 @@ class ManifestMetadata:
 
 @dataclass(frozen=True, slots=True)
 class GpuRequirement:
-    """What a node wants of a GPU."""
+    """The GPU that a node requires."""
 
     type: str = "any"
     min_memory_gb: float | None = None
@@ -83,7 +83,7 @@ class GpuRequirement:
 
 @dataclass(frozen=True, slots=True)
 class CpuRequirement:
-    """What a node wants of a CPU."""
+    """The CPU that a node requires."""
 
     cores: int | None = None
     arch: str | None = None
@@ -91,7 +91,7 @@ class CpuRequirement:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a node wants of the machine that it runs on."""
+    """The machine that a node requires."""
 
     gpu: GpuRequirement | None = None
     cpu: CpuRequirement | None = None
@@ -106,7 +106,7 @@ class NodeManifest:
         params: as in the manifest, not yet checked.
         is_output_node: whether the node's output is a result, also if other nodes read it. Only a
             JSON or YAML manifest can set it; the contract's message has no such field.
-        host: "name:port" of the runtime that is to execute it; empty means this one.
+        host: "name:port" of the runtime that executes the node; empty for this one.
     """
 
     id: NodeId
@@ -123,7 +123,7 @@ class NodeManifest:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What goes out of `source` goes into `target`; a manifest calls them `from` and `to`."""
+    """An edge from `source` to `target`; a manifest calls these `from` and `to`."""
 
     source: NodeId
     target: NodeId

@@ -1,4 +1,4 @@
-"""The order in which data passes the nodes."""
+"""Topological order of the nodes of a graph."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ N = TypeVar("N", bound=str)
 
 
 def topological_order(successors: Mapping[N, Sequence[N]]) -> tuple[N, ...]:
-    """Return the nodes so that each stands after all that feed it; else in the order given.
+    """Return each node after all its predecessors, and otherwise in the given order.
 
     Raises:
         ValueError: the graph has a cycle.

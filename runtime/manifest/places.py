@@ -1,4 +1,4 @@
-"""Places in a manifest, as messages name them."""
+"""Places in a manifest, for messages."""
 
 from ..documents import Document, Path, dotted
 
@@ -16,7 +16,7 @@ def where(document: Document, path: Path) -> str:
 
 
 def subject_of(document: Document, path: Path) -> tuple[str, Path]:
-    """Return the node or connection that `path` leads into, and the rest of the path."""
+    """Return the node or connection of a path, and the path from there."""
     if len(path) < 2 or not isinstance(path[1], int):
         return "", path
     item = _item(document, path)

@@ -1,7 +1,7 @@
-"""The rules of a manifest that reach over several of its keys: ids, connections, cycles.
+"""The rules between keys of a manifest: ids, connections, cycles.
 
-They are checked on the plain value, and pass over whatever is not of the right type, so that their
-faults are found together with those of single keys.
+They are checked on the plain value, and skip parts of a wrong type, so that their faults are
+reported together with those of single keys.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from .cycles import cycles
 
 
 def structure_problems(document: Document) -> Iterator[Problem]:
-    """Yield what is wrong between the parts of a manifest."""
+    """Yield the problems between the parts of a manifest."""
     nodes, connections = _items(document, "nodes"), _items(document, "connections")
     for key, items, most in (
         ("nodes", nodes, MOST_NODES),

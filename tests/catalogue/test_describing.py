@@ -70,20 +70,20 @@ def plan_with(catalogue: Catalogue, params: object):
         )
 
 
-def test_a_file_and_a_folder_give_their_actors(folder: Path):
+def test_the_actors_of_a_file_and_of_a_folder_are_found(folder: Path):
     for path in (folder, folder / "heavy.py"):
         node_type = found_in(path).find("HeavyNode")
         assert node_type == NodeType("HeavyNode", f"{folder}/heavy.py:HeavyNode", origin=str(path))
 
 
-def test_a_package_gives_its_actors(folder: Path):
+def test_the_actors_of_a_package_are_found(folder: Path):
     (folder / "__init__.py").write_text("")
     node_type = found_in(folder).find("HeavyNode")
     assert node_type is not None
     assert node_type.target == f"{folder}/heavy.py:HeavyNode"
 
 
-def test_a_module_gives_its_actors(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_actors_of_a_module_are_found(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(folder)
     config = RuntimeConfig(catalogue=CatalogueSources(modules=("heavy",)))
     with open_describer() as describer:
@@ -146,7 +146,7 @@ def test_an_exit_in_a_module_is_an_error_of_its_import(folder: Path, error: str)
         found_in(folder / "broken.py")
 
 
-def test_what_cannot_be_imported_says_why(folder: Path):
+def test_a_failed_import_has_a_reason(folder: Path):
     (folder / "broken.py").write_text("import no_such_library")
     with pytest.raises(ConfigError, match="broken needs the module no_such_library"):
         found_in(folder)

@@ -124,13 +124,13 @@ def test_an_unknown_type_gets_the_nearest_name(name: str, hint: str):
         ("a..b:X", 'a..b:X: expected "module:Class"'),
     ],
 )
-def test_a_target_that_cannot_be_loaded_says_why(target: str, message: str):
+def test_a_target_that_cannot_be_loaded_has_a_reason(target: str, message: str):
     with pytest.raises(ConfigError) as caught:
         load_actor(target)
     assert message in str(caught.value)
 
 
-def test_a_module_that_fails_on_import_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_import_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "millrace_broken.py").write_text("1 / 0")
     (tmp_path / "millrace_needy.py").write_text("import no_such_library")
     monkeypatch.syspath_prepend(tmp_path)

@@ -35,7 +35,7 @@ def faults_of(text: str) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
-def test_the_file_in_the_repository_says_the_built_in_defaults():
+def test_the_file_in_the_repository_has_the_built_in_defaults():
     assert load_config(REPOSITORY / "runtime.toml") == RuntimeConfig()
 
 
@@ -73,7 +73,7 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path):
         load_config(tmp_path / "latin.toml")
 
 
-def test_every_section_takes_what_it_says():
+def test_every_section_accepts_its_keys():
     config = parse_config(
         """
 [multiprocess]
@@ -176,7 +176,7 @@ def test_every_number_has_an_upper_bound() -> None:
     assert unbounded == []
 
 
-def test_every_setting_says_what_it_means_in_one_phrase() -> None:
+def test_every_setting_has_its_meaning_in_one_phrase() -> None:
     for each in declarations(RuntimeConfig):
         assert each.meaning, each.key
         assert not each.meaning.endswith("."), each.key

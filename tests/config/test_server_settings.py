@@ -14,7 +14,7 @@ def faults_of(server: Server, **environment: str) -> str:
     return str(caught.value)
 
 
-def test_nothing_said_means_this_machine_alone_and_no_tokens():
+def test_the_defaults_are_the_local_machine_and_no_tokens():
     access = server_access(Server(), {})
     assert (str(access.address), access.require_auth, access.tokens) == (
         "127.0.0.1:50051",
@@ -23,7 +23,7 @@ def test_nothing_said_means_this_machine_alone_and_no_tokens():
     )
 
 
-def test_the_environment_goes_before_the_file(tmp_path: Path):
+def test_the_environment_overrides_the_file(tmp_path: Path):
     server = Server(bind_address="127.0.0.1:1", require_auth=True)
     access = server_access(server, {"GRPC_BIND_ADDRESS": "[::1]:2", "GRPC_REQUIRE_AUTH": "false"})
     assert access.address == ServerAddress("::1", 2)
@@ -41,7 +41,7 @@ def test_tokens_come_from_the_environment_and_from_a_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "message"),
     [
         ({"GRPC_BIND_ADDRESS": "50051"}, 'GRPC_BIND_ADDRESS: got "50051"; expected "host:port"'),
         ({"GRPC_BIND_ADDRESS": "127.0.0.1:70000"}, 'GRPC_BIND_ADDRESS: got "127.0.0.1:70000"'),
@@ -50,8 +50,8 @@ def test_tokens_come_from_the_environment_and_from_a_file(tmp_path: Path):
         ({"GRPC_AUTH_TOKENS": "schlüssel"}, "a token must be ASCII"),
     ],
 )
-def test_a_wrong_variable_is_refused_by_its_name(environment: dict[str, str], said: str):
-    assert said in faults_of(Server(), **environment)
+def test_a_wrong_variable_is_refused_by_its_name(environment: dict[str, str], message: str):
+    assert message in faults_of(Server(), **environment)
 
 
 def test_a_file_of_tokens_that_is_not_there_is_refused(tmp_path: Path):
@@ -60,7 +60,7 @@ def test_a_file_of_tokens_that_is_not_there_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ('bind_address = "everywhere"', 'expected "host:port" such as "0.0.0.0:50051"'),
         ("keepalive_secs = 0", "keepalive_secs"),
@@ -68,6 +68,6 @@ def test_a_file_of_tokens_that_is_not_there_is_refused(tmp_path: Path):
         ("tls_certficate = 'x'", "tls_certificate"),
     ],
 )
-def test_a_wrong_key_of_the_table_is_refused(line: str, said: str):
-    with pytest.raises(ConfigError, match=said):
+def test_a_wrong_key_of_the_table_is_refused(line: str, message: str):
+    with pytest.raises(ConfigError, match=message):
         parse_config(f"[server]\n{line}\n")

@@ -40,7 +40,7 @@ from runtime.documents.suggestions import nearest
         ({"x-accepted": "a colour", "type": "string"}, "a colour"),
     ],
 )
-def test_a_schema_is_said_in_words(schema, form):
+def test_a_schema_is_described_in_words(schema, form):
     assert accepted_form(schema) == form
 
 

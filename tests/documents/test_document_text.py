@@ -86,7 +86,7 @@ JSON_FAULTS = {
 
 
 @pytest.mark.parametrize(("text", "message"), JSON_FAULTS.items(), ids=range(len(JSON_FAULTS)))
-def test_a_fault_in_json_says_line_and_reason(text, message):
+def test_a_fault_in_json_has_line_and_reason(text, message):
     with pytest.raises(ManifestError) as caught:
         parse_json(text, "a.json")
     assert message in str(caught.value)
@@ -112,7 +112,7 @@ YAML_FAULTS = {
     "? a\nb\n": 'is not YAML: a key without ":" after it',
     "a: - b": '1: is not YAML: a "-" where no list can be',
     "a: *b": "1: the alias *b has no anchor before it",
-    "&a [*a]": "1: the alias *a stands inside what it stands for",
+    "&a [*a]": "1: the alias *a is inside its own anchor",
     "a: 1\n---\nb: 1": "2: a second document",
     "[a]: 1": "1: a key that is not plain text",
     "<<: {a: 1}": "1: the merge key << is not YAML 1.2",
@@ -132,7 +132,7 @@ YAML_FAULTS = {
 
 
 @pytest.mark.parametrize(("text", "message"), YAML_FAULTS.items(), ids=range(len(YAML_FAULTS)))
-def test_a_fault_in_yaml_says_line_and_reason(text, message):
+def test_a_fault_in_yaml_has_line_and_reason(text, message):
     with pytest.raises(ManifestError) as caught:
         parse_yaml(text, "a.yaml")
     assert message in str(caught.value)
@@ -162,7 +162,7 @@ def test_messages_of_the_parsers_are_translated(text):
             assert not shown[:1].isupper(), shown
 
 
-def test_an_alias_stands_for_its_value():
+def test_an_alias_has_the_value_of_its_anchor():
     document = parse_yaml("a: &x {b: 1}\nc: *x\nd: [*x]")
     assert document.value == {"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}]}
     assert document.line(("d", 0, "b")) == 1
@@ -250,13 +250,13 @@ def test_toml_knows_the_lines_of_tables_and_keys():
         ("a.b = 1\n[a]", "t:2: is not TOML: the table [a] is there twice"),
     ],
 )
-def test_a_fault_in_toml_says_line_and_reason(text, message):
+def test_a_fault_in_toml_has_line_and_reason(text, message):
     with pytest.raises(ConfigError) as caught:
         parse_toml(text, "t")
     assert message in str(caught.value)
 
 
-def test_objects_that_no_text_could_say_are_refused_with_their_path():
+def test_objects_without_a_json_form_are_refused_with_their_path():
     recursive: dict[str, object] = {}
     recursive["again"] = recursive
     for value, path in [

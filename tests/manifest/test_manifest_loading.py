@@ -67,7 +67,7 @@ connections:
 """
 
 
-def test_a_manifest_says_what_its_keys_say():
+def test_a_manifest_has_the_values_of_its_keys():
     manifest = parse_manifest(JSON_TEXT, "speech.json")
     assert manifest.version == "v1"
     assert manifest.metadata.name == "speech"

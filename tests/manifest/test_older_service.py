@@ -68,7 +68,7 @@ def test_a_lenient_reading_refuses_what_is_unknown_everywhere() -> None:
         ("RustVADNode", "SileroVADNode"),
     ],
 )
-def test_an_alias_stands_for_the_node_type_that_does_the_same(alias: str, name: str) -> None:
+def test_an_alias_names_the_node_type_that_does_the_same(alias: str, name: str) -> None:
     catalogue = build_catalogue(RuntimeConfig(), installed=())
     found = catalogue.find(alias)
     assert found is catalogue.types[name]

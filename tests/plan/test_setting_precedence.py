@@ -7,7 +7,7 @@ from runtime.manifest import MultiprocessSettings
 from runtime.plan import Setting, Source, effective_settings, refused_settings
 
 MANIFEST_KEYS: list[tuple[str, Any, Any, Any]] = [
-    # key, the default, what runtime.toml says, what the manifest says
+    # key, the default, in runtime.toml, in the manifest
     ("max_processes_per_session", 10, 20, 30),
     ("channel_capacity", 100, 200, 300),
     ("init_timeout_secs", 30.0, 40.0, 0.5),
@@ -27,7 +27,7 @@ def toml(key: str, value: object) -> RuntimeConfig:
 
 
 @pytest.mark.parametrize(("key", "default", "operator", "manifest"), MANIFEST_KEYS)
-def test_the_manifest_goes_before_runtime_toml_before_the_default(key, default, operator, manifest):
+def test_the_manifest_overrides_runtime_toml_and_that_the_default(key, default, operator, manifest):
     silent, config = MultiprocessSettings(), toml(key, operator)
     asked = MultiprocessSettings({key: manifest})
 
@@ -41,7 +41,7 @@ def test_the_manifest_goes_before_runtime_toml_before_the_default(key, default, 
 
 
 @pytest.mark.parametrize(("key", "default", "operator"), OPERATOR_KEYS)
-def test_what_a_manifest_cannot_say_is_the_operator_s(key, default, operator):
+def test_what_a_manifest_cannot_set_is_the_operator_s(key, default, operator):
     silent = MultiprocessSettings()
     assert effective_settings(silent, RuntimeConfig()).setting(key) == Setting(
         default, Source.DEFAULT
@@ -51,7 +51,7 @@ def test_what_a_manifest_cannot_say_is_the_operator_s(key, default, operator):
     )
 
 
-def test_one_key_said_leaves_the_others_where_they_were():
+def test_setting_one_key_leaves_the_others_unchanged():
     settings = effective_settings(
         MultiprocessSettings({"channel_capacity": 5}), toml("init_timeout_secs", 7.0)
     )
@@ -60,18 +60,19 @@ def test_one_key_said_leaves_the_others_where_they_were():
     assert settings.setting("enable_backpressure").source is Source.DEFAULT
 
 
-def test_a_value_equal_to_the_default_still_comes_from_who_said_it():
+def test_a_value_equal_to_the_default_keeps_its_source():
     settings = effective_settings(MultiprocessSettings(), toml("channel_capacity", 100))
     assert settings.setting("channel_capacity") == Setting(100, Source.RUNTIME_TOML)
 
 
 @pytest.mark.parametrize(
-    ("asked", "said", "source"), [(500, None, Source.MANIFEST), (None, 50, Source.RUNTIME_TOML)]
+    ("asked", "configured", "source"),
+    [(500, None, Source.MANIFEST), (None, 50, Source.RUNTIME_TOML)],
 )
-def test_the_limit_of_all_processes_caps_a_session(asked, said, source):
+def test_the_limit_of_all_processes_caps_a_session(asked, configured, source):
     text = "[limits]\nmax_total_processes = 7\n"
-    if said is not None:
-        text += f"[multiprocess]\nmax_processes_per_session = {said}"
+    if configured is not None:
+        text += f"[multiprocess]\nmax_processes_per_session = {configured}"
     settings = effective_settings(
         MultiprocessSettings({} if asked is None else {"max_processes_per_session": asked}),
         parse_config(text),
@@ -79,11 +80,11 @@ def test_the_limit_of_all_processes_caps_a_session(asked, said, source):
     setting = settings.setting("max_processes_per_session")
     assert (setting.value, setting.source) == (7, source)
     assert str(setting) == (
-        f"7 ({source.label}, {asked or said} asked for, capped by limits.max_total_processes)"
+        f"7 ({source.label}, {asked or configured} asked for, capped by limits.max_total_processes)"
     )
 
 
-def test_a_setting_says_its_source():
+def test_a_setting_shows_its_source():
     assert str(Setting(5, Source.MANIFEST)) == "5 (manifest)"
     assert str(Setting(None, Source.DEFAULT)) == "null (default)"
 

@@ -1,4 +1,4 @@
-"""What node types are, without importing their modules into the server."""
+"""Describes node types without importing their modules into the server."""
 
 from .describer import Describer, ImportingDescriber
 from .description import Description

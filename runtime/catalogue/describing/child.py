@@ -21,7 +21,7 @@ from .requests import Answer, Describe, DescribeReply, RefusalReply, Request, Sc
 from .scan import scan_module, scan_path
 from .stamps import stamp
 
-# Of a package that has more, the rest is taken not to matter.
+# Of a larger package, the further files are not watched.
 _MOST_FILES: Final = 500
 
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _answers() -> BinaryIO:
-    """Take standard output away from the modules: what they print is no answer."""
+    """Return standard output, and redirect it: what a module prints is no answer."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return stream
@@ -72,7 +72,7 @@ def _scanned(request: Scan) -> ScanReply:
 
 
 def _stamps_of_package(module_name: str) -> dict[str, Stamp]:
-    """Return the stamps of every module that is loaded of the same top package."""
+    """Return the stamps of every loaded module of the same top package."""
     top = module_name.partition(".")[0]
     stamps: dict[str, Stamp] = {}
     for name, module in list(sys.modules.items()):

@@ -1,4 +1,4 @@
-"""Who describes node types, and checks params for them."""
+"""Describes node types, and checks params for them."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -9,17 +9,17 @@ from .description import Description, describe_class
 
 
 class Describer(Protocol):
-    """Knows what a plan and a list of node types need to know of a type's class."""
+    """Gives the facts about the class of a node type that a plan and a listing need."""
 
     def describe(self, node_type: NodeType) -> Description:
         """Return the description of a type.
 
         Raises:
-            ConfigError: its class cannot be imported; the message says why.
+            ConfigError: its class cannot be imported; the message gives the reason.
         """
 
     def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
-        """Check what a manifest gives a node of that type.
+        """Check the params that a manifest gives a node of a type.
 
         Raises:
             ConfigError: as `describe`.
@@ -27,12 +27,12 @@ class Describer(Protocol):
 
 
 class ImportingDescriber:
-    """Imports the classes into this process: for those that are here anyway, or light."""
+    """Imports the classes into this process: for classes that are loaded already, or light."""
 
     def describe(self, node_type: NodeType) -> Description:
         """Return the description of a type."""
         return describe_class(load_actor(node_type))
 
     def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
-        """Check what a manifest gives a node of that type."""
+        """Check the params that a manifest gives a node of a type."""
         return check_params(load_actor(node_type).params_type, given)

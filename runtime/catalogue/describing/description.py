@@ -1,4 +1,4 @@
-"""A node type in words and values that can be stored."""
+"""The description of a node type, in a form that can be stored and sent."""
 
 import inspect
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from ..params import ParamsCheck
 
 
 class Description(msgspec.Struct, frozen=True):
-    """What a node type's class says of itself.
+    """The declarations of an actor class.
 
     Attributes:
         accepts, produces: kinds of data, by their names.
-        doc: its docstring, cleaned.
-        schema: JSON schema of its params.
+        doc: the docstring, without indentation.
+        schema: the JSON schema of the params.
     """
 
     accepts: list[str]
@@ -38,7 +38,7 @@ class Description(msgspec.Struct, frozen=True):
 
 
 class StoredCheck(msgspec.Struct, frozen=True):
-    """The outcome of a check of params, as it is stored and sent."""
+    """The outcome of a check of params, in a form that can be stored and sent."""
 
     values: dict[str, Any]
     problems: list[tuple[list[str | int], str]]
@@ -50,14 +50,14 @@ class StoredCheck(msgspec.Struct, frozen=True):
         return cls(dict(checked.values), problems)
 
     def as_checked(self) -> ParamsCheck:
-        """Return the outcome itself."""
+        """Return the outcome."""
         problems = tuple(Problem(tuple(path), message) for path, message in self.problems)
         values: Mapping[str, Any] = self.values
         return ParamsCheck(values, problems)
 
 
 def describe_class(actor: type[Actor[Any]]) -> Description:
-    """Return what an actor class says of itself."""
+    """Return the description of an actor class."""
     return Description(
         [kind.value for kind in Kind if kind in actor.accepts],
         [kind.value for kind in Kind if kind in actor.produces],

@@ -1,4 +1,4 @@
-"""Node types that the operator names by file, folder or module."""
+"""Finds the node types of the files, folders and modules that the operator names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ def discover(config: RuntimeConfig, describer: ChildDescriber) -> Iterable[NodeT
     """Return the node types of the files, folders and modules in [catalogue] of runtime.toml.
 
     Raises:
-        ConfigError: one is not there, or cannot be imported.
+        ConfigError: one does not exist, or cannot be imported.
     """
     found: list[NodeType] = []
     for text in config.catalogue.paths:

@@ -1,4 +1,4 @@
-"""A describer that leaves importing to a process of its own, which it starts when first needed."""
+"""Describes node types through a child process, which it starts when it first needs one."""
 
 import os
 import select
@@ -21,18 +21,18 @@ from .describer import ImportingDescriber
 from .description import Description
 from .requests import Answer, Describe, DescribeReply, RefusalReply, Request, Scan, ScanReply
 
-# A large library may take a minute to import from a cold disk.
+# Importing a large library from a cold disk may take a minute.
 _ANSWER_SECONDS: Final = 120.0
 _END_SECONDS: Final = 2.0
-# Ours import nothing heavy before they are initialized; a test sees to that.
+# Built-in nodes import nothing heavy before they are initialized; a test checks that.
 _LIGHT: Final = "actors.nodes."
 
 
 class ChildDescriber:
-    """Describes what this process has imported itself, and leaves everything else to a child.
+    """Describes loaded and light classes itself, and all others through a child process.
 
-    What the child says is kept, in memory and on disk, until a file of the type's package changes.
-    Usable from several threads.
+    The answers of the child are cached on disk until a file of the type's package changes. Usable
+    from several threads.
     """
 
     def __init__(self, cache: DescriptionCache) -> None:
@@ -49,7 +49,7 @@ class ChildDescriber:
             return self._entry(node_type).description
 
     def check_params(self, node_type: NodeType, given: Mapping[str, Any]) -> ParamsCheck:
-        """Check what a manifest gives a node of that type."""
+        """Check the params that a manifest gives a node of a type."""
         if _is_here(node_type):
             return self._here.check_params(node_type, given)
         key = params_key(given)
@@ -76,7 +76,7 @@ class ChildDescriber:
         return found.types
 
     def close(self) -> None:
-        """End the child."""
+        """Terminate the child process."""
         if self._process is None:
             return
         with self._process as process:
@@ -90,7 +90,7 @@ class ChildDescriber:
 
     def _entry(self, node_type: NodeType, params: dict[str, Any] | None = None) -> Entry:
         target = node_type.target
-        # A stat per file, so that a server sees what an author has changed.
+        # One stat per file, so that a server sees the changes of an author.
         entry = self._cache.entry(target)
         if entry is None:
             return self._ask_for(node_type, params)
@@ -127,7 +127,7 @@ class ChildDescriber:
             raise ConfigError([Fault(what, message)])
         answer: Answer = msgspec.json.decode(line, type=Answer)
         if isinstance(answer, RefusalReply):
-            # What was imported by half stays in the process; the author's next try is a new one.
+            # The process keeps half of a module; the next request gets a new process.
             self.close()
             raise ConfigError([Fault(answer.where, answer.message)])
         return answer
@@ -157,10 +157,10 @@ def _is_here(node_type: NodeType) -> bool:
 
 @contextmanager
 def open_describer(cache: Path | None = None) -> Iterator[ChildDescriber]:
-    """Open a describer, and end its process with the block.
+    """Open a describer; its process ends with the block.
 
     Args:
-        cache: the folder of what is kept; None is the user's own.
+        cache: the folder of the cache; None for the default one of the user.
     """
     describer = ChildDescriber(DescriptionCache(cache))
     try:

@@ -1,4 +1,4 @@
-"""What is asked of the process that describes, a line of JSON each, and what it answers."""
+"""Requests to the describing process and its answers, one line of JSON each."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from ..lookup import NodeType
 from .description import Description, StoredCheck
 
 Stamp = tuple[int, int]
-"""When a file was changed, in nanoseconds, and its length in bytes."""
+"""The modification time of a file in nanoseconds, and its length in bytes."""
 
 
 class Describe(msgspec.Struct, tag=True, frozen=True):
-    """Describe a node type; check params for it, if any are given."""
+    """Asks for the description of a node type, and for a check of params if any are given."""
 
     name: str
     target: str
@@ -26,7 +26,7 @@ class Describe(msgspec.Struct, tag=True, frozen=True):
 
 
 class Scan(msgspec.Struct, tag=True, frozen=True):
-    """Find the actors of a file, of a folder, or of a module that can be imported."""
+    """Asks for the actors of a file, of a folder, or of a module."""
 
     path: str = ""
     module: str = ""
@@ -36,7 +36,7 @@ class DescribeReply(msgspec.Struct, tag=True, frozen=True):
     """The answer to Describe.
 
     Attributes:
-        files: that it depends on; a folder stands for the files that it has.
+        files: the files that the description depends on; a folder stands for its list of files.
     """
 
     description: Description
@@ -45,14 +45,14 @@ class DescribeReply(msgspec.Struct, tag=True, frozen=True):
 
 
 class ScanReply(msgspec.Struct, tag=True, frozen=True):
-    """The answer to Scan: name -> "module:Class"."""
+    """The answer to Scan: name -> target."""
 
     types: dict[str, str]
     files: dict[str, Stamp]
 
 
 class RefusalReply(msgspec.Struct, tag=True, frozen=True):
-    """It cannot be imported."""
+    """The answer if a module cannot be imported."""
 
     where: str
     message: str

@@ -1,4 +1,4 @@
-"""What tells one state of a file from another."""
+"""Stamps of files, which change when a file changes."""
 
 import zlib
 from pathlib import Path
@@ -10,10 +10,10 @@ def stamp(path: Path) -> Stamp:
     """Return the stamp of a file, or of a folder's list of modules.
 
     Raises:
-        OSError: it is not there.
+        OSError: it does not exist.
     """
     if path.is_dir():
-        # Not its own time, which changes with every cache of compiled code.
+        # Not the time of the folder, which changes with every cache of compiled code.
         names = sorted(each.name for each in path.glob("*.py"))
         return (0, zlib.crc32("\0".join(names).encode()))
     state = path.stat()
@@ -21,7 +21,7 @@ def stamp(path: Path) -> Stamp:
 
 
 def are_current(files: dict[str, Stamp]) -> bool:
-    """Return whether every file is as it was."""
+    """Return whether no file has changed."""
     try:
         return all(stamp(Path(path)) == then for path, then in files.items())
     except OSError:
