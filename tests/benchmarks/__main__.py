@@ -15,6 +15,7 @@ NAMES: Final = (
     "native_hop",
     "neighbours",
     "parallel_branches",
+    "recording",
     "round_trip",
     "session_end",
     "session_start",

@@ -1,7 +1,11 @@
 """The demo: a voice assistant for the home, on real speech, without a network."""
 
+from .pipelines import NODE_TYPES, assistant_pipeline, speaking_pipeline
 from .runner import run_demo
 
 __all__ = [
+    "NODE_TYPES",
+    "assistant_pipeline",
+    "speaking_pipeline",
     "run_demo",
 ]
