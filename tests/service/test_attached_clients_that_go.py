@@ -1,21 +1,24 @@
-"""Attached clients that stop reading or die: the session does not notice."""
+"""Attached clients that read slowly, stop or die: the session does not notice."""
 
 import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.service.attaching import Attach
 from tests.service.grpcio_client import Client, Stream
 from tests.service.messages import audio_buffer, chunk, pipeline
 from tests.service.serving import ServingThread
 
 ROOT = Path(__file__).parents[2]
 CHUNKS = 150
+MANY_CHUNKS = 1000
 SAMPLES = np.arange(16_000, dtype=np.float32)  # 64 KB: 150 of them fill every window
 
 
@@ -52,3 +55,29 @@ def test_a_stopped_or_killed_attached_client_changes_nothing(
     assert [result.sequence for result in results] == list(range(CHUNKS))
     expected = SAMPLES.tobytes()
     assert all(result.data_outputs["a"].audio.samples == expected for result in results)
+
+
+def test_an_attached_client_that_reads_slowly_is_told_what_it_missed(
+    client: Client, stream: Stream
+) -> None:
+    session_id = stream.wait_ready().session_id
+    with Attach(client, session_id) as attach:
+        attach.attached()
+        attach.subscribe("a")
+        attach.send(None)
+        attach.next("error")
+        # More than the windows of HTTP/2 and the queue of an attach hold, and nobody reads.
+        for sequence in range(MANY_CHUNKS):
+            stream.send(chunk(audio_buffer(SAMPLES), sequence))
+        stream.end()
+        assert len(stream.rest().results) == MANY_CHUNKS
+        kinds: Counter[str] = Counter()
+        missed = 0
+        for event in attach.call:
+            kind = event.WhichOneof("event")
+            kinds[kind] += 1
+            if kind == "error":
+                missed += int(event.error.message.split()[0])
+    assert kinds["session_closed"] == 1
+    assert 0 < kinds["tap"] < MANY_CHUNKS
+    assert kinds["tap"] + missed == MANY_CHUNKS
