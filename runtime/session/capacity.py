@@ -1,119 +1,152 @@
-"""How many sessions and processes there may be at once, and whose turn it is."""
+"""Admission: how many sessions there may be at once, and which waits for room."""
 
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 import trio
 
 from ..config import Limits
 from ..errors import LimitError
+from .demand import Demand
+from .system_resources import SystemResources
+
+_NOTHING: Final = Demand(0)
 
 
 @dataclass(slots=True, eq=False)
-class _Request:
-    processes: int
+class Reservation:
+    """What one session holds.
+
+    Attributes:
+        demand: what it needs.
+        is_pending: whether it may not have opened all of it yet.
+        granted: set when it holds it.
+    """
+
+    demand: Demand
+    is_pending: bool = True
     granted: trio.Event = field(default_factory=trio.Event)
+
+    def settle(self) -> None:
+        """Record that the session has opened everything: the machine's own figures have it now."""
+        self.is_pending = False
 
 
 class Capacity:
-    """Counts what sessions have, and refuses what would be too much, before anything is started.
+    """Counts what sessions hold, and refuses a session before anything of it is started.
 
     Between the check and the count nothing else runs, so sessions that start at the same time
-    cannot overshoot. Where the operator lets sessions wait, they are served in the order in which
-    they came: a small one never overtakes a large one.
-
-    Attributes:
-        sessions: that hold a reservation.
-        processes: that they hold it for.
+    cannot exceed a limit together. If the operator lets sessions wait, they are admitted in the
+    order of their arrival: a small session never overtakes a large one.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self.sessions = 0
-        self.processes = 0
+    def __init__(self, limits: Limits, system: SystemResources | None = None) -> None:
         self._limits = limits
-        self._waiting: deque[_Request] = deque()
+        self._system = SystemResources() if system is None else system
+        self._held: list[Reservation] = []
+        self._waiting: deque[Reservation] = deque()
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions hold a reservation."""
+        return len(self._held)
+
+    @property
+    def processes(self) -> int:
+        """How many processes they hold it for."""
+        return sum(each.demand.processes for each in self._held)
 
     @property
     def waiting(self) -> int:
-        """How many sessions wait for their turn."""
+        """How many sessions wait for room."""
         return len(self._waiting)
 
     @asynccontextmanager
-    async def reserve(self, processes: int) -> AsyncIterator[None]:
-        """Hold a place for a session with so many processes, as long as the block lasts.
+    async def reserve(self, demand: Demand) -> AsyncIterator[Reservation]:
+        """Hold what a session needs for as long as the block lasts.
 
-        Leave the block when the last process is reaped.
+        Leave the block when the session's last process is reaped.
 
         Raises:
             LimitError: there is no room, also after `limits.session_wait_secs`.
         """
-        await self._acquire(processes)
+        reservation = await self._acquire(demand)
         try:
-            yield
+            yield reservation
         finally:
-            self._release(processes)
+            self._release(reservation)
 
-    async def _acquire(self, processes: int) -> None:
-        if not self._waiting and self._has_room(processes):
-            self._take(processes)
-            return
+    async def _acquire(self, demand: Demand) -> Reservation:
+        reservation = Reservation(demand)
+        shortage = self._shortage(demand)
+        if not self._waiting and not shortage:
+            self._take(reservation)
+            return reservation
         wait_seconds = self._limits.session_wait_secs
-        if not wait_seconds or processes > self._limits.max_total_processes:
-            raise self._refusal(processes)
-        request = _Request(processes)
-        self._waiting.append(request)
+        if not wait_seconds or not self._can_ever_fit(demand):
+            raise self._refusal(shortage)
+        self._waiting.append(reservation)
         try:
             with trio.move_on_after(wait_seconds):
-                await request.granted.wait()
+                await reservation.granted.wait()
         except BaseException:
-            self._withdraw(request)
+            self._withdraw(reservation)
             raise
-        if not request.granted.is_set():
-            self._withdraw(request)
-            raise self._refusal(processes, wait_seconds)
+        if not reservation.granted.is_set():
+            self._withdraw(reservation)
+            raise self._refusal(self._shortage(demand), wait_seconds)
+        return reservation
 
-    def _has_room(self, processes: int) -> bool:
-        limits = self._limits
-        return (
-            self.sessions < limits.max_sessions
-            and self.processes + processes <= limits.max_total_processes
-        )
+    def _can_ever_fit(self, demand: Demand) -> bool:
+        most = self._limits.max_total_processes
+        return demand.processes <= most and self._system.can_ever_fit(demand)
 
-    def _take(self, processes: int) -> None:
-        self.sessions += 1
-        self.processes += processes
-
-    def _release(self, processes: int) -> None:
-        self.sessions -= 1
-        self.processes -= processes
-        self._serve_waiting()
-
-    def _withdraw(self, request: _Request) -> None:
-        if request.granted.is_set():
-            self._release(request.processes)
-        else:
-            self._waiting.remove(request)
-            self._serve_waiting()  # a smaller one behind it may fit
-
-    def _serve_waiting(self) -> None:
-        while self._waiting and self._has_room(self._waiting[0].processes):
-            request = self._waiting.popleft()
-            self._take(request.processes)
-            request.granted.set()
-
-    def _refusal(self, processes: int, waited_seconds: float = 0) -> LimitError:
-        limits = self._limits
-        if self.sessions >= limits.max_sessions:
-            what = f"{self.sessions} sessions run, and limits.max_sessions is {limits.max_sessions}"
-        else:
-            what = (
-                f"the session needs {processes} processes, {self.processes} run, and "
+    def _shortage(self, demand: Demand) -> str:
+        """Return what keeps a session out; empty if it has room."""
+        limits, sessions, processes = self._limits, self.sessions, self.processes
+        if sessions >= limits.max_sessions:
+            return f"{sessions} sessions run, and limits.max_sessions is {limits.max_sessions}"
+        if processes + demand.processes > limits.max_total_processes:
+            return (
+                f"the session needs {demand.processes} processes, {processes} run, and "
                 f"limits.max_total_processes is {limits.max_total_processes}"
             )
+        if demand == _NOTHING:
+            return ""
+        pending = [each.demand for each in self._held if each.is_pending]
+        return self._system.shortage(
+            demand,
+            Demand(
+                sum(each.processes for each in pending), sum(each.descriptors for each in pending)
+            ),
+        )
+
+    def _take(self, reservation: Reservation) -> None:
+        self._held.append(reservation)
+        reservation.granted.set()
+
+    def _release(self, reservation: Reservation) -> None:
+        self._held.remove(reservation)
+        self._admit_waiting()
+
+    def _withdraw(self, reservation: Reservation) -> None:
+        if reservation.granted.is_set():
+            self._release(reservation)
+        else:
+            self._waiting.remove(reservation)
+            self._admit_waiting()  # a smaller one behind it may fit
+
+    def _admit_waiting(self) -> None:
+        while self._waiting and not self._shortage(self._waiting[0].demand):
+            self._take(self._waiting.popleft())
+
+    def _refusal(self, shortage: str, waited_seconds: float = 0) -> LimitError:
+        shortage = shortage or "others came first"
         if waited_seconds:
-            what += f"; it waited {waited_seconds:g} s (limits.session_wait_secs)"
-        elif self._waiting:
-            what += f"; {len(self._waiting)} other sessions wait"
-        return LimitError(f"no room for the session: {what}; try again when another has ended")
+            shortage += f"; it waited {waited_seconds:g} s (limits.session_wait_secs)"
+        if self._waiting:
+            shortage += f"; {len(self._waiting)} other sessions wait"
+        return LimitError(f"no room for the session: {shortage}; try again when another has ended")

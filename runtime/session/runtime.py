@@ -30,6 +30,7 @@ from ..plan import (
     plan_manifest,
 )
 from .capacity import Capacity
+from .demand import demand_of
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
@@ -132,7 +133,8 @@ class Runtime:
         async with AsyncExitStack() as stack:
             with refusals_logged(plan.manifest.metadata.name, peer):
                 await self._check_interpreter(plan)
-                await stack.enter_async_context(self.capacity.reserve(plan.process_count))
+                reserved = self.capacity.reserve(demand_of(plan))
+                reservation = await stack.enter_async_context(reserved)
                 names = {node.executor for node in plan.nodes}
                 executors = {name: await self._executors.get(name) for name in names}
             self._opened += 1
@@ -141,7 +143,9 @@ class Runtime:
             domain = self._instance.domain(number, budget_bytes)
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
-                session = Session(session_id, plan, executors, domain, bounds)
+                session = Session(
+                    session_id, plan, executors, domain, bounds, on_ready=reservation.settle
+                )
                 session.peer, session.owner = peer, owner
                 self._sessions[session_id] = session
                 async with session.run():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import NoReturn, Self
 
@@ -11,14 +11,11 @@ import trio
 from actors import Data, Progress
 
 from ..errors import (
-    MAX_PROGRESS_CHARACTERS,
     LimitError,
     MillraceError,
     NodeError,
     SessionKilledError,
     UnwrappedErrors,
-    encodable,
-    shortened,
 )
 from ..events import InitProgress, Result
 from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
@@ -30,6 +27,7 @@ from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
+from .progress_reports import ProgressReports
 from .readers import readers_of_nodes
 from .session_control import SessionControl
 from .session_input import SessionInput
@@ -38,8 +36,6 @@ from .session_output import SessionOutput
 from .state import SessionState
 from .totals import counts, dropped, totals, waiting
 
-# Whoever does not read the progress of initialization misses the oldest beyond this many reports.
-_PROGRESS_REPORTS = 1000
 # A node breaks its own cleaning up off in time; this is for telling so.
 _SPARE_SECONDS = 1.0
 
@@ -59,6 +55,9 @@ class Session(SessionControl):
         peer: the address of the client that it is for; empty for none.
         owner: a digest of that client's token; None for none.
         opened_at: when it was opened, in seconds since 1970.
+
+    Args:
+        on_ready: called when every node is ready.
     """
 
     def __init__(
@@ -68,7 +67,10 @@ class Session(SessionControl):
         executors: Mapping[str, Executor],
         domain: DomainSpec,
         bounds: SessionBounds,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_ready = on_ready
         self.id = session_id
         self.plan = plan
         self.limits = limits = bounds.limits
@@ -92,9 +94,7 @@ class Session(SessionControl):
         self._error = FirstError()
         self._ready = trio.Event()
         self._released = trio.Event()
-        self._progress_in, self._progress_out = trio.open_memory_channel[InitProgress](
-            _PROGRESS_REPORTS
-        )
+        self._progress = ProgressReports(lambda report: self.bus.report_progress(report))
         self._tasks = {
             node.node_id: NodeTask(
                 node,
@@ -103,7 +103,7 @@ class Session(SessionControl):
                 settings.init_timeout_secs,
                 settings.cleanup_grace_period_secs,
                 settings.python_executable,
-                self._reporter(node.node_id),
+                self._progress.reporter(node.node_id),
                 self._released,
                 limits.max_memory_bytes,
             )
@@ -131,7 +131,7 @@ class Session(SessionControl):
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
-        return self._progress_out
+        return aiter(self._progress)
 
     @property
     def error(self) -> MillraceError | None:
@@ -308,7 +308,8 @@ class Session(SessionControl):
         await self.bus.wait_applied()
         self.state = SessionState.READY
         self._log.ready()
-        self._progress_in.close()
+        self._on_ready()
+        self._progress.close()
         self._ready.set()
 
     def kill(self, reason: str) -> None:
@@ -328,26 +329,9 @@ class Session(SessionControl):
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
             self._log.failed(error)
-            self._report(InitProgress(error.node_id, "error", 0.0, str(error)))
-        self._progress_in.close()
+            self._progress.add(InitProgress(error.node_id, "error", 0.0, str(error)))
+        self._progress.close()
         return True
-
-    def _reporter(self, node_id: str) -> Callable[[Progress], None]:
-        def report(progress: Progress) -> None:
-            # Cut here for every executor. The texts are a node's, and reach clients as they are.
-            status, message = (
-                encodable(shortened(str(text), MAX_PROGRESS_CHARACTERS))
-                for text in (progress.status, progress.message)
-            )
-            self._report(InitProgress(node_id, status, progress.fraction, message))
-
-        return report
-
-    def _report(self, progress: InitProgress) -> None:
-        # Nobody reads, or all is ready: then what comes now is of no interest.
-        self.bus.report_progress(progress)
-        with suppress(trio.WouldBlock, trio.ClosedResourceError):
-            self._progress_in.send_nowait(progress)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:

@@ -1,0 +1,56 @@
+"""What a session needs of the machine, computed from its plan before anything is opened."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from ..links import INLET
+from ..plan import Plan
+
+# File descriptors that the server opens for a session, as counted with iceoryx2 0.10. A test
+# compares the sum with what sessions of every form really open.
+_PER_SESSION: Final = 4  # the session's membership in its domain of shared memory
+_PER_CHANNEL: Final = 2
+_PER_DOORBELL: Final = 4  # both pipes; those of a node process are closed when it has them
+_PER_WRITER: Final = 5  # where the server is the producer
+_PER_READER: Final = 3  # where the server is the reader
+_PER_PROCESS: Final = 6  # two sockets and a pipe; its own ends are closed when it has them
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Resources of a session.
+
+    Attributes:
+        processes: of its nodes.
+        descriptors: file descriptors of the server, at most at once.
+    """
+
+    processes: int
+    descriptors: int = 0
+
+
+def demand_of(plan: Plan) -> Demand:
+    """Return what a session with this plan needs."""
+    return Demand(plan.process_count, _descriptors(plan))
+
+
+def _descriptors(plan: Plan) -> int:
+    elsewhere = {str(node.node_id) for node in plan.nodes if node.uses_shared_memory}
+    links: list[tuple[str, list[str]]] = [(INLET, [str(node.node_id)]) for node in plan.nodes]
+    links += [(str(node.node_id), list(map(str, node.outputs)) or [INLET]) for node in plan.nodes]
+    count = plan.process_count * _PER_PROCESS
+    server_readers: Counter[str] = Counter()
+    channels = 0
+    for producer, targets in links:
+        readers = [each for each in targets if producer in elsewhere or each in elsewhere]
+        if not readers:
+            continue  # a queue in the server
+        channels += 1
+        here = [reader for reader in readers if reader not in elsewhere]
+        server_readers.update(here)
+        count += _PER_CHANNEL + len(readers) * _PER_DOORBELL + len(here) * _PER_READER
+        count += 0 if producer in elsewhere else _PER_WRITER
+    # A node of the server that reads several channels waits on one epoll descriptor more.
+    count += sum(1 for readers in server_readers.values() if readers > 1)
+    return count + (_PER_SESSION if channels else 0)
