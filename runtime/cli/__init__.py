@@ -5,8 +5,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its status."""
-    import sys
-
+    from .leftover_threads import exit_despite_threads
     from .standard_streams import discard_unwritten, prepare_streams
 
     prepare_streams()
@@ -14,6 +13,6 @@ def main() -> None:
         # Imported here: importing this package does not load typer.
         from .app import run_app
 
-        sys.exit(run_app())
+        exit_despite_threads(run_app())
     finally:
         discard_unwritten()

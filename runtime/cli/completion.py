@@ -33,7 +33,7 @@ def complete_node_type(ctx: typer.Context, incomplete: str) -> list[str]:
             names = [node_type.name for node_type in workspace.catalogue]
     except MillraceError:  # the command itself reports it
         return []
-    return [name for name in names if name.lower().startswith(incomplete.lower())]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def _candidates(folder: str, start: str) -> Iterator[str]:
