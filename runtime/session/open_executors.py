@@ -42,7 +42,7 @@ class OpenExecutors:
                 self._open[name] = await self._nursery.start(self._keep_open, name, factory)
             return self._open[name]
 
-    async def _keep_open(
+    async def _keep_open(  # noqa: ASYNC114 (`get` awaits its start)
         self,
         name: str,
         factory: ExecutorFactory,

@@ -367,7 +367,7 @@ class Session(SessionControl):
                         nursery.cancel_scope.cancel()
                     await self._finish()
                     outcome = "completed"
-        except BaseException:
+        except BaseException:  # noqa: ASYNC103 (the session's own error is raised below)
             if self._error.copy is None:
                 self.state = SessionState.TERMINATED
                 raise

@@ -72,12 +72,14 @@ async def _run_again_at(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_run)
             change = await anext(changes, None)
-            if change is None:  # a signal stops the command
-                return
-            names = ", ".join(sorted({Path(path).name for _, path in change}))
-            console.print(f"{names} changed: running again", style="dim")
-            # The nursery waits for the end of the process: the next one may write the same files.
-            nursery.cancel_scope.cancel()
+            if change is not None:
+                names = ", ".join(sorted({Path(path).name for _, path in change}))
+                console.print(f"{names} changed: running again", style="dim")
+                # The nursery waits for the end of the process: the next one may write the same
+                # files.
+                nursery.cancel_scope.cancel()
+        if change is None:  # a signal stops the command
+            return
 
 
 async def _run() -> None:
