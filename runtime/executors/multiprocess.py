@@ -36,6 +36,7 @@ from ..execution.process import (
     Exit,
     Failure,
     Forkserver,
+    ForkserverKeeper,
     FromNode,
     InterceptQuestion,
     MalformedMessageError,
@@ -49,7 +50,7 @@ from ..execution.process import (
     TappedItem,
     exit_hint,
     is_exhaustion,
-    open_forkserver,
+    open_forkserver_keeper,
     out_of_memory_kills,
 )
 from ..links import Notice
@@ -64,7 +65,7 @@ _LAST_WORDS_SECONDS: Final = 0.2
 class MultiprocessExecutor:
     """Runs actors in processes that a forkserver makes."""
 
-    def __init__(self, forkserver: Forkserver) -> None:
+    def __init__(self, forkserver: Forkserver | ForkserverKeeper) -> None:
         self._forkserver = forkserver
 
     async def run(self, task: NodeTask) -> None:
@@ -74,7 +75,11 @@ class MultiprocessExecutor:
             NodeError: the actor failed, or its process did.
         """
         try:
-            process = await self._forkserver.fork(task.python_executable)
+            process = await self._forkserver.fork(
+                task.python_executable, timeout_seconds=task.init_timeout_seconds
+            )
+        except LimitError as error:
+            raise LimitError(str(error), node_id=task.node_id) from error
         except PipelineError as error:
             raise SpawnError(task.node_id, str(error)) from error
         await _Proxy(task, process).run()
@@ -303,5 +308,5 @@ async def open_multiprocess_executor(_config: RuntimeConfig) -> AsyncIterator[Mu
     Raises:
         PipelineError: it does not start.
     """
-    async with open_forkserver() as forkserver:
+    async with open_forkserver_keeper() as forkserver:
         yield MultiprocessExecutor(forkserver)

@@ -6,6 +6,7 @@ from .errors import PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item, weight_bytes
 from .local_queue import LocalQueue
+from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
 from .statistics import LinkStatistics
@@ -34,6 +35,7 @@ __all__ = [
     "Waiting",
     "Wiring",
     "Writer",
+    "exhausted_resource",
     "mark",
     "name_of",
     "name_of_mark",

@@ -33,5 +33,5 @@ def open_warm_forkserver() -> Iterator[WarmForkserver]:
         if not ours.recv(1):
             raise RuntimeError("the forkserver did not start; standard error has the reason")
         ours.setblocking(False)
-        yield WarmForkserver(Forkserver(ours), process.pid)
+        yield WarmForkserver(Forkserver(ours, process.pid), process.pid)
     process.wait()

@@ -9,7 +9,8 @@ from .control_messages import (
     InterceptQuestion,
     TappedItem,
 )
-from .forkserver import Forkserver, forkserver_command, forkserver_environment, open_forkserver
+from .forkserver import Forkserver, forkserver_command, forkserver_environment
+from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
 from .memory_limit import is_exhaustion
@@ -38,6 +39,7 @@ __all__ = [
     "Exit",
     "Failure",
     "Forkserver",
+    "ForkserverKeeper",
     "FromNode",
     "MalformedMessageError",
     "Interpreters",
@@ -51,7 +53,7 @@ __all__ = [
     "forkserver_command",
     "forkserver_environment",
     "exit_hint",
-    "open_forkserver",
+    "open_forkserver_keeper",
     "out_of_memory_kills",
     "set_breakpoint_hook",
     "is_exhaustion",

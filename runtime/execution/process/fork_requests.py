@@ -1,8 +1,17 @@
-"""What the server and the forkserver say to each other."""
+"""Messages between the server and a forkserver, on a packet socket."""
 
 from typing import Final
 
 FORK: Final = b"F"
-READY: Final = b"R"
+"""Fork a node process. The path of another interpreter follows, and descriptors."""
+
 FORK_DESCRIPTORS: Final = 3
+"""With FORK: the supervision socket, the control socket, the pipe for the output."""
+
+PING: Final = b"P"
+"""Asks for a sign of life: the forkserver sends it back."""
+
+READY: Final = b"R"
+"""From the forkserver: it serves requests."""
+
 REQUEST_BYTES: Final = 8192

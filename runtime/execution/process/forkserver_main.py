@@ -1,47 +1,67 @@
 """The forkserver: a process that has imported what every node needs, and forks on request.
 
 It imports iceoryx2 and never creates a Node of it: iceoryx2 would not recognize the death of a
-process that was forked from one that had. It has one thread of ours, no event loop, and dies with
-the server, taking every child along.
-
-A request comes over a Unix packet socket: the path of another interpreter, or nothing, after
-b"F"; and three descriptors: control socket, supervision socket, output pipe.
+process that was forked from one that had. It has one thread, no event loop, and ends with the
+server, together with every node process. See `fork_requests` for what it receives.
 """
 
 import gc
 import os
+import resource
 import select
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 from ...links.shared import import_shared_memory
-from .fork_requests import FORK, FORK_DESCRIPTORS, READY, REQUEST_BYTES
+from .fork_requests import FORK, FORK_DESCRIPTORS, PING, READY, REQUEST_BYTES
 from .supervisor import Supervisor, adopt_descendants, send_number
 
 
 def serve(requests: socket.socket) -> None:
-    """Fork on request until the other end is closed."""
+    """Serve requests until the other end is closed."""
     poll = select.poll()
     poll.register(requests.fileno(), select.POLLIN)
     supervisor = Supervisor(poll)
+    limits = _raise_descriptor_limit()
     try:
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor != requests.fileno():
                     supervisor.handle(descriptor)
                     continue
-                data, passed, _, _ = socket.recv_fds(requests, REQUEST_BYTES, FORK_DESCRIPTORS)
+                try:
+                    data, passed, _, _ = socket.recv_fds(requests, REQUEST_BYTES, FORK_DESCRIPTORS)
+                except ConnectionResetError:  # closed with an answer unread
+                    return
                 if not data:
                     return
-                fork_node(supervisor, os.fsdecode(data[len(FORK) :]), passed)
+                if data == PING:
+                    requests.send(PING)
+                else:
+                    fork_node(supervisor, os.fsdecode(data[len(FORK) :]), passed, limits)
     finally:
         supervisor.end_all()
 
 
-def fork_node(supervisor: Supervisor, executable: str, passed: list[int]) -> None:
-    """Fork a node, and hand it to the supervisor; in the child, never return."""
-    control, supervision, output = passed
+def fork_node(
+    supervisor: Supervisor, executable: str, passed: Sequence[int], limits: tuple[int, int]
+) -> None:
+    """Fork a node and give it to the supervisor; in the child, never return.
+
+    Args:
+        supervisor: watches the node's process.
+        executable: the path of another interpreter; empty for this one.
+        passed: the descriptors of the request. Those that this process has no room for are missing,
+            and their other ends see that they are closed.
+        limits: the node's soft and hard limit of descriptors.
+    """
+    if len(passed) < FORK_DESCRIPTORS:
+        for descriptor in passed:
+            os.close(descriptor)
+        return
+    supervision, control, output = passed
     server = socket.socket(fileno=supervision)
     server.set_inheritable(False)
     try:
@@ -51,14 +71,14 @@ def fork_node(supervisor: Supervisor, executable: str, passed: list[int]) -> Non
         server.close()
     else:
         if pid == 0:
-            become_node(executable, control, output)
+            become_node(executable, control, output, limits)
         supervisor.add(pid, server)
     os.close(control)
     os.close(output)
 
 
-def become_node(executable: str, control: int, output: int) -> None:
-    """Keep two descriptors of everything, and run a node with them."""
+def become_node(executable: str, control: int, output: int, limits: tuple[int, int]) -> None:
+    """Close every descriptor but the standard ones and the control socket, and run a node."""
     try:
         os.setsid()
         adopt_descendants()
@@ -67,6 +87,7 @@ def become_node(executable: str, control: int, output: int) -> None:
         control = os.dup2(control, 3)
         os.set_inheritable(control, False)
         os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         if executable:
@@ -85,6 +106,16 @@ def become_node(executable: str, control: int, output: int) -> None:
         os._exit(70)
 
 
+def _raise_descriptor_limit() -> tuple[int, int]:
+    """Raise this process's limit: it has two descriptors for each node. Return the limits before.
+
+    The nodes get the limits before: a high one slows down programs that close all descriptors.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft, hard
+
+
 def _print_traceback() -> None:
     import traceback
 
@@ -93,8 +124,8 @@ def _print_traceback() -> None:
 
 
 def main() -> None:
-    """Import what nodes need, say so, and serve."""
-    # The terminal's interrupt is the server's to handle; it closes the socket.
+    """Import what nodes need, report it, and serve."""
+    # The server handles the terminal's Ctrl-C, and then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     import trio
@@ -103,7 +134,7 @@ def main() -> None:
 
     import_shared_memory()
 
-    # A first run makes what every other finds made.
+    # The first run initializes what all later ones share.
     trio.run(trio.lowlevel.checkpoint)
     requests = socket.socket(fileno=int(sys.argv[1]))
     requests.set_inheritable(False)
@@ -111,7 +142,7 @@ def main() -> None:
         requests.send(READY)
     except BrokenPipeError:
         return  # the server was stopped while this process was starting
-    gc.freeze()  # what is here already is shared with the children as long as nobody touches it
+    gc.freeze()  # pages of what is here already stay shared as long as nobody writes to them
     serve(requests)
 
 

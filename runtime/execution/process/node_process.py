@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 import trio
 
-from ...errors import PipelineError
 from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
 from .supervisor import NUMBER
 
@@ -51,18 +50,24 @@ class NodeProcess:
         self._received = bytearray()
         self._sending = trio.Lock()
 
-    async def wait_started(self) -> None:
-        """Wait for the process id.
+    async def wait_started(self) -> int | None:
+        """Wait until the process is forked.
 
-        Raises:
-            PipelineError: it could not be forked.
+        Returns:
+            0; the errno if it cannot be forked; None if the forkserver closed the socket.
         """
         number = await self._read_number()
-        if number is None:
-            raise PipelineError("the forkserver is gone")
-        if number < 0:
-            raise PipelineError(f"no process could be forked: {os.strerror(-number)}")
+        if number is None or number < 0:
+            self._exit = Exit()
+            return None if number is None else -number
         self.pid = number
+        return 0
+
+    def abandon(self) -> None:
+        """Close every descriptor without waiting; the forkserver kills the process."""
+        self._control.close()
+        self._supervision.close()
+        self._output.close()
 
     async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
         """Say what to run, and pass the ends of its links.
@@ -153,10 +158,32 @@ class NodeProcess:
                 self._signal(signal.SIGKILL)
                 with trio.move_on_after(_REAP_SECONDS):
                     await self.wait()
+            if self._exit is None or self._exit == Exit():
+                await self._kill_directly()
             trio.lowlevel.notify_closing(self._supervision)
             self._supervision.close()
             await self._output.aclose()
         return self._exit or Exit()
+
+    async def _kill_directly(self) -> None:
+        """Kill the process and its group where no forkserver does it any more.
+
+        The node process itself ends with its forkserver; what it has started does not.
+        """
+        if not self.pid:
+            return
+        for kill in (os.killpg, os.kill):
+            with suppress(ProcessLookupError, PermissionError):
+                kill(self.pid, signal.SIGKILL)
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except OSError:
+            return
+        try:
+            with trio.move_on_after(_REAP_SECONDS):
+                await trio.lowlevel.wait_readable(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _signal(self, number: int) -> None:
         if self._exit is None:

@@ -1,15 +1,16 @@
-"""What the forkserver knows of the nodes that it has forked, and how it ends them.
+"""Supervises the node processes that the forkserver has forked.
 
-Whatever a node starts and lets go of, also what has left its group and its session, is handed to
-the node itself, and when that has ended, to the forkserver (PR_SET_CHILD_SUBREAPER on both). So a
-child of the forkserver that is no node was started by a node that has ended, and goes too.
+A process that a node started becomes a child of the node when its own parent ends, and a child of
+the forkserver when the node has ended, even if it has left the node's process group and session
+(PR_SET_CHILD_SUBREAPER on both). So a child of the forkserver that is no node was started by a node
+that has ended. It is killed.
 
-One socket ties each node to the server:
+Each node has a supervision socket, whose other end the server has:
 
     to the server: the node's process id, then its wait status, each as a signed 64-bit number;
-        minus errno if it could not be forked. The end says that all it started is reaped too.
-    from the server: a byte is a signal for the node's group; the end says that the server wants no
-        more of it: then it is killed
+        minus errno if it could not be forked. End of file: every process that it started is reaped.
+    from the server: each byte is the number of a signal for the node's process group. End of file:
+        the node is killed.
 """
 
 import contextlib
@@ -31,11 +32,11 @@ _SIGNALS_AT_ONCE: Final = 64
 
 
 def die_with_parent(number: int) -> None:
-    """Ask the kernel for a signal to this process when its parent ends."""
+    """Let the kernel send a signal to this process when its parent ends."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
-        os._exit(1)  # it ended before it was asked
+        os._exit(1)  # the parent ended before the call
 
 
 def adopt_descendants() -> None:
@@ -44,7 +45,7 @@ def adopt_descendants() -> None:
 
 
 def send_number(server: socket.socket, number: int) -> None:
-    """Tell the server a number, if it is still there."""
+    """Send a number to the server; do nothing if the server has closed its end."""
     with contextlib.suppress(OSError):
         server.sendall(NUMBER.pack(number))
 
@@ -54,7 +55,7 @@ class _Node:
     """A node's process.
 
     Attributes:
-        left: what it has left behind and is killed, but not reaped yet.
+        left: processes that it started, which are killed and not yet reaped.
     """
 
     pid: int
@@ -63,7 +64,7 @@ class _Node:
 
 
 class Supervisor:
-    """The nodes of one forkserver. It never waits: everything comes as an event of its poll."""
+    """The nodes of one forkserver. It never blocks: every event comes from its poll."""
 
     def __init__(self, poll: select.poll) -> None:
         self._poll = poll
@@ -74,20 +75,27 @@ class Supervisor:
         adopt_descendants()
 
     def add(self, pid: int, server: socket.socket) -> None:
-        """Take over a node that was forked, and its socket."""
+        """Supervise a node that was forked; kill it at once if no descriptor is left for that."""
         node = _Node(pid, server)
         server.setblocking(False)
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            send_number(server, -(error.errno or 1))
+            server.close()
+            return
         send_number(server, pid)
-        descriptor = os.pidfd_open(pid)
         self._by_process[descriptor] = node
         self._by_socket[server.fileno()] = node
         self._poll.register(descriptor, select.POLLIN)
         self._poll.register(server.fileno(), select.POLLIN)
 
     def handle(self, descriptor: int) -> None:
-        """Do what an event of a descriptor asks for.
+        """Handle an event of a descriptor.
 
-        The event may be of an earlier descriptor of that number, closed since the poll.
+        The event may belong to an earlier descriptor of that number, closed since the poll.
         """
         if descriptor in self._by_socket:
             self._forward_signals(self._by_socket[descriptor])
@@ -101,18 +109,18 @@ class Supervisor:
             self._reap_orphan(self._orphans.pop(descriptor))
 
     def end_all(self) -> None:
-        """Kill and reap every node and everything that they started."""
+        """Kill and reap every node, and every process that they started."""
         for node in self._by_process.values():
             _kill_group(node.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while True:
-                # What they in turn have started becomes ours when they end.
+                # The children of a killed process become children of this one.
                 for pid in _children():
                     os.kill(pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
 
     def _forward_signals(self, node: _Node) -> None:
-        """Pass signals on; kill what the server has let go of."""
+        """Forward the server's signals; kill a node whose socket the server has closed."""
         try:
             numbers = node.server.recv(_SIGNALS_AT_ONCE)
         except BlockingIOError:
@@ -126,7 +134,7 @@ class Supervisor:
             del self._by_socket[node.server.fileno()]
 
     def _end(self, node: _Node) -> None:
-        """Reap a node that has ended, and kill what it has left behind."""
+        """Reap a node that has ended, and kill the processes that it started."""
         if self._by_socket.pop(node.server.fileno(), None) is not None:
             self._poll.unregister(node.server.fileno())
         _kill_group(node.pid, signal.SIGKILL)
@@ -141,23 +149,27 @@ class Supervisor:
             os.waitpid(pid, 0)
         for node in self._ending:
             node.left.discard(pid)
-        self._kill_orphans()  # its own children have become ours
+        self._kill_orphans()  # its own children have become children of this process
         self._finish()
 
     def _kill_orphans(self) -> None:
-        """Kill every child that is no node, for all nodes that have ended meanwhile."""
+        """Kill every child that is no node. Any node that is ending may have started it."""
         known = {node.pid for node in self._by_process.values()} | set(self._orphans.values())
         for pid in _children():
             if pid not in known:
                 os.kill(pid, signal.SIGKILL)
-                descriptor = os.pidfd_open(pid)
+                try:
+                    descriptor = os.pidfd_open(pid)
+                except OSError:  # no descriptor is left
+                    os.waitpid(pid, 0)
+                    continue
                 self._orphans[descriptor] = pid
                 self._poll.register(descriptor, select.POLLIN)
                 for node in self._ending:
                     node.left.add(pid)
 
     def _finish(self) -> None:
-        """Say of each node whose all is gone that it is."""
+        """Close the socket of each ended node whose processes are all reaped."""
         for node in self._ending:
             if not node.left:
                 node.server.close()
@@ -176,7 +188,7 @@ def _has_ended(process: int) -> bool:
 
 
 def _kill_group(pid: int, number: int) -> None:
-    """Signal a process and its group, which it may not have opened yet."""
+    """Send a signal to a process and to its group, which may not exist yet."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, number)
