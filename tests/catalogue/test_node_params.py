@@ -69,5 +69,5 @@ def test_every_wrong_param_is_named():
 
 def test_the_chunker_s_params_are_checked_like_any_other():
     assert problems_of(AudioChunkerParams, {"chunk_size": "abc"}) == [
-        ("chunk_size", 'got "abc"; expected an integer >= 1 (default 512)')
+        ("chunk_size", 'got "abc"; expected an integer from 1 to 4194304 (default 512)')
     ]

@@ -93,7 +93,7 @@ connections: []
         make_plan(parse_manifest(text, "p.yaml"), config=RuntimeConfig(), catalogue=CATALOGUE)
     assert [str(fault) for fault in caught.value.faults] == [
         "p.yaml:7: node 'chunk' (AudioChunkerNode): param chunkSize: got \"abc\"; expected an "
-        "integer >= 1 (default 512)",
+        "integer from 1 to 4194304 (default 512)",
         "p.yaml:10: node 'tuned' (TunedNode): params: low 11 is above high 10; expected low <= "
         "high",
     ]
