@@ -35,14 +35,40 @@ def demand_of(plan: Plan) -> Demand:
     return Demand(plan.process_count, _descriptors(plan))
 
 
-def _descriptors(plan: Plan) -> int:
-    elsewhere = {str(node.node_id) for node in plan.nodes if node.uses_shared_memory}
+def queue_bytes(plan: Plan) -> int:
+    """Return the bytes that may wait on each link, so that all links in the server fit the budget.
+
+    The links through shared memory share the same budget among themselves when they are opened.
+    """
+    elsewhere = _nodes_elsewhere(plan)
+    queues = sum(
+        producer not in elsewhere and reader not in elsewhere
+        for producer, readers in _links(plan)
+        for reader in readers
+    )
+    settings = plan.settings.values
+    return max(
+        1, min(settings.channel_bytes, settings.shared_memory_budget_bytes // max(queues, 1))
+    )
+
+
+def _nodes_elsewhere(plan: Plan) -> set[str]:
+    return {str(node.node_id) for node in plan.nodes if node.uses_shared_memory}
+
+
+def _links(plan: Plan) -> list[tuple[str, list[str]]]:
+    """Return the producer and the readers of every link, those of the session included."""
     links: list[tuple[str, list[str]]] = [(INLET, [str(node.node_id)]) for node in plan.nodes]
     links += [(str(node.node_id), list(map(str, node.outputs)) or [INLET]) for node in plan.nodes]
+    return links
+
+
+def _descriptors(plan: Plan) -> int:
+    elsewhere = _nodes_elsewhere(plan)
     count = plan.process_count * _PER_PROCESS
     server_readers: Counter[str] = Counter()
     channels = 0
-    for producer, targets in links:
+    for producer, targets in _links(plan):
         readers = [each for each in targets if producer in elsewhere or each in elsewhere]
         if not readers:
             continue  # a queue in the server

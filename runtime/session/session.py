@@ -25,6 +25,7 @@ from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
+from .demand import queue_bytes
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
@@ -85,7 +86,7 @@ class Session(SessionControl):
             in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
             bounds=Bounds(
                 settings.channel_capacity,
-                settings.channel_bytes,
+                queue_bytes(plan),
                 drop_oldest=not settings.enable_backpressure,
             ),
             domain=domain,

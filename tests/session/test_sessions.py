@@ -26,6 +26,7 @@ from runtime.links.shared import DomainSpec
 from .pipelines import chain, manifest, run_through, send_all, with_config
 
 PLACES = ["native", "multiprocess"]
+MIB = 1024 * 1024
 MIXED = [
     {"a": "native", "b": "native", "c": "native", "d": "native"},
     {"a": "multiprocess", "b": "native", "c": "multiprocess", "d": "native"},
@@ -366,3 +367,18 @@ async def test_a_progress_message_is_cut_with_a_note(runtime: Runtime, place: st
     assert long.message.endswith("xxx done")
     assert "characters cut]" in long.message
     assert max(len(long.status), len(long.message)) <= MAX_PROGRESS_CHARACTERS
+
+
+async def test_what_waits_on_native_links_stays_within_the_session_s_budget(
+    runtime: Runtime,
+) -> None:
+    bounded = with_config(runtime, shared_memory_budget_bytes=MIB)
+    sent = 0
+    pipeline = chain(("Slow", {"seconds": 3600}), ["native"] * 2)
+    async with bounded.open_session(pipeline) as session:
+        with trio.move_on_after(1):
+            while True:
+                await session.send(Text("x" * 100_000))
+                sent += 1
+    # Of four links each may hold a quarter; the first also gave an item to its node.
+    assert sent == MIB // 4 // 100_000 + 1
