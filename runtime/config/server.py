@@ -79,6 +79,33 @@ class Server(Section):
     keepalive_timeout_secs: float = setting(
         20, "seconds for a client to answer a ping", ge=0.1, le=3600
     )
+    max_connections: int = setting(
+        1000,
+        "HTTP/2 connections of all clients",
+        ge=1,
+        le=2**20,
+        detail="Each takes a descriptor. Further ones are refused, and logged.",
+    )
+    max_connections_per_peer: int = setting(
+        500,
+        "HTTP/2 connections of one IP address",
+        ge=1,
+        le=2**20,
+        detail="All clients behind one proxy have its address.",
+    )
+    max_unauthenticated_connections: int = setting(
+        100,
+        "HTTP/2 connections that have made no accepted call yet; beyond it the oldest is closed",
+        ge=1,
+        le=2**20,
+    )
+    first_call_timeout_secs: float = setting(
+        30,
+        "seconds for a new HTTP/2 connection to make its first accepted call",
+        ge=0.1,
+        le=86400,
+        detail="A call without a valid token is not accepted, where tokens are required.",
+    )
     drain_timeout_secs: float = setting(
         30, "seconds for sessions to end when the server shuts down", ge=0, le=86400
     )

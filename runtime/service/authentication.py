@@ -2,15 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from grpclib import GRPCError
 from grpclib.const import Status
-from grpclib.events import RecvRequest
 
 from ..config import ServerAccess
-from ..wire import AUTHORIZATION, HEALTH_SERVICE, OPERATIONS_SERVICE, token_of
+from ..wire import HEALTH_SERVICE, OPERATIONS_SERVICE, token_of
+from ..wire.grpclib_adapter import CallRequest, RefusedCallError
 
 _HEALTH: Final = f"/{HEALTH_SERVICE}/"
 _OPERATIONS: Final = f"/{OPERATIONS_SERVICE}/"
@@ -25,54 +24,51 @@ class Authentication:
         self._clients = _digests(access.tokens)
         self._operators = _digests(access.admin_tokens)
 
-    async def check(self, event: RecvRequest) -> None:
-        """Accept a call, or end it: a listener for grpclib's RecvRequest.
+    def check(self, request: CallRequest) -> None:
+        """Check the token of a call.
 
         Raises:
-            GRPCError: UNAUTHENTICATED, or UNIMPLEMENTED for an operation that is off.
+            RefusedCallError: UNAUTHENTICATED, or UNIMPLEMENTED for an operation that is off.
         """
-        method = event.method_name
-        if method.startswith(_OPERATIONS):
+        if request.path.startswith(_OPERATIONS):
             if not self._operators:
-                raise GRPCError(
+                raise RefusedCallError(
                     Status.UNIMPLEMENTED,
                     "operations are off: the operator has set no server.admin_tokens_file",
                 )
-            self._check_token(event.metadata, self._operators)
-        elif self._require_auth and not method.startswith(_HEALTH):
-            self._check_token(event.metadata, (*self._clients, *self._operators))
+            _check_token(request.authorization, self._operators)
+        elif self._require_auth and not request.path.startswith(_HEALTH):
+            _check_token(request.authorization, (*self._clients, *self._operators))
 
-    def may_attach(self, owner: bytes | None, metadata: Mapping[str, str | bytes]) -> bool:
+    def may_attach(self, owner: bytes | None, authorization: str | None) -> bool:
         """Return whether a call may attach to a session that another call opened.
 
         Args:
             owner: the digest of the token of the call that opened it; None if it had none.
-            metadata: of the call that attaches.
+            authorization: the header of the call that attaches.
         """
         if not self._require_auth:
             return True
-        digest = token_digest(metadata)
+        digest = token_digest(authorization)
         return digest is not None and (digest == owner or _is_among(digest, self._operators))
 
-    def _check_token(self, metadata: Mapping[str, str | bytes], digests: tuple[bytes, ...]) -> None:
-        value = metadata.get(AUTHORIZATION)
-        if value is None:
-            raise GRPCError(
-                Status.UNAUTHENTICATED,
-                'no token; send the metadata "authorization: Bearer <token>"',
-            )
-        digest = token_digest(metadata)
-        if digest is None:
-            raise GRPCError(Status.UNAUTHENTICATED, 'authorization must be "Bearer <token>"')
-        if not _is_among(digest, digests):
-            raise GRPCError(Status.UNAUTHENTICATED, "this token is not known here")
 
-
-def token_digest(metadata: Mapping[str, str | bytes]) -> bytes | None:
+def token_digest(authorization: str | None) -> bytes | None:
     """Return the digest of a call's token; None if it has none."""
-    value = metadata.get(AUTHORIZATION)
-    token = token_of(value) if isinstance(value, str) else None
+    token = None if authorization is None else token_of(authorization)
     return None if token is None else _digest(token)
+
+
+def _check_token(authorization: str | None, digests: tuple[bytes, ...]) -> None:
+    if authorization is None:
+        raise RefusedCallError(
+            Status.UNAUTHENTICATED, 'no token; send the metadata "authorization: Bearer <token>"'
+        )
+    digest = token_digest(authorization)
+    if digest is None:
+        raise RefusedCallError(Status.UNAUTHENTICATED, 'authorization must be "Bearer <token>"')
+    if not _is_among(digest, digests):
+        raise RefusedCallError(Status.UNAUTHENTICATED, "this token is not known here")
 
 
 def _is_among(digest: bytes, known: tuple[bytes, ...]) -> bool:

@@ -1,20 +1,19 @@
-"""Runs each call as a trio task, while grpclib handles its HTTP/2 stream on asyncio."""
+"""Runs each call as a trio task."""
 
-import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import trio
 import trio_asyncio
-from grpclib.const import Cardinality, Handler
-from grpclib.server import Stream
+from grpclib.const import Status
 
 from ..errors import InternalError, MillraceError, sole_error
 from ..wire.codec import Codec
-from .call_errors import ShutdownError
+from ..wire.grpclib_adapter import RefusedCallError, ServerStream
+from .call_errors import CallError, ShutdownError
 from .server_call import ServerCall
 
 _log = logging.getLogger("millrace.service")
@@ -23,106 +22,121 @@ CallHandler = Callable[[ServerCall[Any, Any]], Awaitable[None]]
 """Answers one call. The error that it raises becomes the call's status."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """One rpc of the server.
+
+    Attributes:
+        handler: answers its calls.
+        request_type: the class of the requests.
+        counts: whether a server that shuts down waits for its calls.
+    """
+
+    handler: CallHandler
+    request_type: type[Any]
+    counts: bool = True
+
+
 class CallRunner:
     """Runs the calls of a server as tasks of one trio nursery.
 
     Attributes:
         active: how many counted calls are running.
+
+    Args:
+        rpcs: by their paths.
+        nursery: of the calls.
+        loop: asyncio's, on which grpclib runs.
+        codec: of the messages.
+        most_bytes: of one message.
     """
 
     def __init__(
-        self, nursery: trio.Nursery, loop: trio_asyncio.TrioEventLoop, codec: Codec, most_bytes: int
+        self,
+        rpcs: Mapping[str, Rpc],
+        nursery: trio.Nursery,
+        loop: trio_asyncio.TrioEventLoop,
+        codec: Codec,
+        most_bytes: int,
     ) -> None:
         self.active = 0
-        self._idle = trio.Event()
+        self._running = 0
+        self._rpcs = rpcs
+        self._ended = trio.lowlevel.ParkingLot()
         self._nursery = nursery
         self._loop = loop
         self._codec = codec
         self._most_bytes = most_bytes
-        # grpclib starts calls from asyncio callbacks; a trio task must not inherit their context.
+        # A thread that decodes competes with the event loop for the interpreter.
+        self._decoding = trio.CapacityLimiter(1)
+        # Calls start in callbacks of asyncio; a trio task must not inherit their context.
         self._context = contextvars.copy_context()
+        for rpc in rpcs.values():
+            codec.prepare(rpc.request_type)
 
-    def grpclib_handler(
-        self,
-        handler: CallHandler,
-        cardinality: Cardinality,
-        request_type: type[Any],
-        response_type: type[Any],
-        *,
-        counts: bool = True,
-    ) -> Handler:
-        """Return the handler of an rpc in grpclib's form.
+    def check_path(self, path: str) -> None:
+        """Check that there is such an rpc.
 
-        Args:
-            handler: answers the rpc's calls.
-            cardinality: which sides stream.
-            request_type: the class of the requests.
-            response_type: the class of the responses.
-            counts: whether a server that shuts down waits for these calls.
+        Raises:
+            RefusedCallError: UNIMPLEMENTED.
         """
+        if path not in self._rpcs:
+            raise RefusedCallError(Status.UNIMPLEMENTED, "there is no such rpc here")
 
-        async def handle(stream: "Stream[Any, Any]") -> None:
-            with self._counted(int(counts)):
-                await self._handle(stream, handler, request_type)
+    def start(self, stream: ServerStream) -> Callable[[], None]:
+        """Start to answer a call, of a path that was checked; return a function that cancels it.
 
-        return Handler(handle, cardinality, request_type, response_type)
+        A cancelled call has ended when its session has: until then it counts.
+        """
+        rpc = self._rpcs[stream.request.path]
+        timeout = stream.request.timeout_seconds
+        scope = trio.CancelScope()
+        if timeout is not None:
+            scope.deadline = trio.current_time() + timeout
+        self.active += rpc.counts
+        self._running += 1
+        self._context.run(self._nursery.start_soon, self._run, stream, rpc, scope)
+        return scope.cancel
 
     async def wait_idle(self) -> None:
         """Wait until no counted call is running."""
         while self.active:
-            self._idle = trio.Event()
-            await self._idle.wait()
+            await self._ended.park()
 
-    @contextmanager
-    def _counted(self, count: int) -> Iterator[None]:
-        self.active += count
-        try:
-            yield
-        finally:
-            self.active -= count
-            if not self.active:
-                self._idle.set()
+    async def wait_all_ended(self) -> None:
+        """Wait until no call is running, counted or not."""
+        while self._running:
+            await self._ended.park()
 
-    async def _handle(
-        self, stream: "Stream[Any, Any]", handler: CallHandler, request_type: type[Any]
-    ) -> None:
-        """Run a call as a trio task, and wait for its end. Runs on asyncio.
-
-        A cancellation cancels the task. This still waits for it, so that the session has ended when
-        the call has.
-        """
+    async def _run(self, stream: ServerStream, rpc: Rpc, scope: trio.CancelScope) -> None:
+        """Answer a call, and end it with its status, which the client sees if it is still there."""
         call: ServerCall[Any, Any] = ServerCall(
-            stream, request_type, self._codec, self._loop, most_bytes=self._most_bytes
+            stream,
+            rpc.request_type,
+            self._codec,
+            self._loop,
+            self._decoding,
+            most_bytes=self._most_bytes,
         )
-        await call.send_headers()
-        finished: asyncio.Future[MillraceError | None] = self._loop.create_future()
-        scope = trio.CancelScope()
-        self._context.run(self._nursery.start_soon, self._run, call, handler, scope, finished)
-        cancelled: asyncio.CancelledError | None = None
-        while not finished.done():
-            try:
-                await asyncio.shield(finished)
-            except asyncio.CancelledError as error:  # noqa: ASYNC103 (raised again below)
-                cancelled = error
-                scope.cancel()
-        if cancelled is not None:
-            raise cancelled
-        # The call counts until its status is sent, so this must not leave it to grpclib.
-        await call.send_status(finished.result())
-
-    async def _run(
-        self,
-        call: ServerCall[Any, Any],
-        handler: CallHandler,
-        scope: trio.CancelScope,
-        finished: "asyncio.Future[MillraceError | None]",
-    ) -> None:
-        outcome: MillraceError | None = ShutdownError("the server is shutting down")
+        failure: MillraceError | None = ShutdownError("the server is shutting down")
         try:
             with scope:
-                outcome = await _outcome(call, handler)
+                # A call that was reset at once, or whose time is over, starts nothing.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                call.send_headers()
+                failure = await _outcome(call, rpc.handler)
+            if scope.cancelled_caught and trio.current_time() >= scope.deadline:
+                seconds = stream.request.timeout_seconds
+                failure = CallError(
+                    Status.DEADLINE_EXCEEDED,
+                    f"no answer within the client's deadline, {seconds:g} s",
+                )
         finally:
-            finished.set_result(outcome)
+            call.send_status(failure)
+            stream.release()
+            self.active -= rpc.counts
+            self._running -= 1
+            self._ended.unpark_all()
 
 
 async def _outcome(call: ServerCall[Any, Any], handler: CallHandler) -> MillraceError | None:

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,9 +11,7 @@ from typing import Final
 import trio
 from grpclib.const import Status
 
-from actors import Data
-
-from ..errors import InputError, MillraceError
+from ..errors import InputError, LimitError, MillraceError
 from ..plan import Plan
 from ..recording import archived
 from ..session import Runtime, Session
@@ -34,12 +31,13 @@ from ..wire.conversion import buffer_of, error_message, items_of, limits_of
 from .authentication import token_digest
 from .call_errors import CallError, ShutdownError, reportable_error
 from .inputs import send_inputs
-from .outputs import named_outputs
+from .outputs import RunOutputs
 from .planning import plan_of
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
 
+_SHOWN_CHARACTERS: Final = 40
 _MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
 
 
@@ -49,10 +47,17 @@ class ExecutionService:
     def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
         self._server_state = server_state
+        # Read once: for a call there may be no file descriptor left.
+        self._runtime_version = version("millrace-runtime")
+        self._build_timestamp = _build_timestamp()
 
     async def execute_pipeline(self, call: ServerCall[ExecuteRequest, ExecuteResponse]) -> None:
         """Run a pipeline on what the request carries."""
-        request = await call.receive()
+        try:
+            request = await call.receive()
+        except LimitError as error:
+            await call.send(self._failure(error))
+            return
         self._server_state.check_accepting()
         if request is None or request.manifest is None:
             raise CallError(Status.INVALID_ARGUMENT, "the request has no manifest")
@@ -73,12 +78,12 @@ class ExecutionService:
         why_not = incompatibility(request.client_version)
         info = VersionInfo(
             protocol_version=PROTOCOL_VERSION,
-            runtime_version=version("millrace-runtime"),
+            runtime_version=self._runtime_version,
             supported_node_types=sorted(
                 name for each in self._runtime.catalogue for name in (each.name, *each.aliases)
             ),
             supported_protocols=[PROTOCOL_VERSION],
-            build_timestamp=_build_timestamp(),
+            build_timestamp=self._build_timestamp,
         )
         await call.send(
             VersionResponse(
@@ -96,13 +101,13 @@ class ExecutionService:
         _check_inputs(plan, request)
         limits = limits_of(request.resource_limits)
         metrics = SessionMetrics()
-        outputs: defaultdict[str, list[Data]] = defaultdict(list)
+        outputs = RunOutputs(self._runtime.config.limits.max_message_bytes)
         async with (
             self._runtime.open_session(
                 plan,
                 resource_limits=limits,
                 peer=call.peer,
-                owner=token_digest(call.metadata),
+                owner=token_digest(call.authorization),
             ) as session,
             archived(session, self._runtime.config.recording),
             trio.open_nursery() as nursery,
@@ -111,11 +116,10 @@ class ExecutionService:
             nursery.start_soon(_feed, session, request, metrics)
             async for result in session:
                 metrics.count_out(result)
-                outputs[result.node_id] += items_of(result.data)
+                outputs.add(result.node_id, items_of(result.data))
             nursery.cancel_scope.cancel()
         began = time.perf_counter()
-        named = [named_outputs(node_id, items) for node_id, items in outputs.items()]
-        buffers = {name: buffer_of(data) for each in named for name, data in each.items()}
+        buffers = {name: buffer_of(data) for name, data in outputs.named().items()}
         metrics.converted_out(began)
         return ExecutionResult(
             data_outputs=buffers,
@@ -163,13 +167,11 @@ def incompatibility(client_version: str) -> str:
     >>> incompatibility("v2")
     'the client speaks v2; this server speaks remotemedia.v1 only'
     """
-    found = _MAJOR.fullmatch(client_version.strip())
+    shown = client_version.strip()[:_SHOWN_CHARACTERS]
+    found = _MAJOR.fullmatch(shown)
     if found is None or int(found[1]) <= 1:
         return ""
-    return (
-        f"the client speaks {client_version.strip()[:40]}; "
-        f"this server speaks remotemedia.{PROTOCOL_VERSION} only"
-    )
+    return f"the client speaks {shown}; this server speaks remotemedia.{PROTOCOL_VERSION} only"
 
 
 def _build_timestamp() -> str:

@@ -1,189 +1,97 @@
-"""grpclib's server, with bounds of our own, and with every connection closed at the end."""
+"""The listening socket and the connections of a server, within their limits."""
 
-import asyncio
 import contextvars
+import errno
 import logging
 import os
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+import resource
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final
 
 import trio
-from grpclib.const import Handler
-from grpclib.protocol import H2Protocol
+import trio_asyncio
 
 from ..config import Server as ServerSettings
-from ..wire import MessageBuffer
-from ..wire.codec import Codec
-from ..wire.grpclib_adapter import (
-    FrameTooLongError,
-    GrpclibServer,
-    ServerProtocol,
-    http2_configuration,
-)
-from .trio_waiter import TrioWaiter
+from ..wire.grpclib_adapter import CallRequest, ServerStream
+from .authentication import Authentication
+from .call_runner import CallRunner
+from .connection_limits import ConnectionLimits
+from .http2_connection import READ_BYTES, Http2Connection
 
 _log = logging.getLogger("millrace.service")
 
-# 64 KiB take 5 to 10 % longer; more than this is not faster.
-_READ_BYTES: Final = 256 * 1024
-# What takes longer than this to carry out is read in smaller pieces, which others run between: with
-# 256 KiB of pings at a time, everybody else waited 370 ms for an answer, and so 6 ms.
-_TURN_SECONDS: Final = 0.001
-_LEAST_READ_BYTES: Final = 4096
-# Of a connection that is to be closed: then what its client has not taken is given up.
-_UNSENT_SECONDS: Final = 1.0
-# Data stop far below this, where a client does not read. What answers its pings does not.
-_UNSENT_BYTES: Final = 4 * 1024 * 1024
+# Then other tasks have a turn.
+_ACCEPTED_AT_ONCE: Final = 32
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_RETRY_SECONDS: Final = 1.0
 
 
-class _Http2Connection(ServerProtocol):
-    """One client's connection."""
-
-    def __init__(self, template: H2Protocol, server: "Http2Server") -> None:
-        super().__init__(template)
-        self._server = server
-        self._leaving = False
-        self._reading = trio.CancelScope()
-        self._giving_up: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._transport = cast("asyncio.Transport", transport)
-        self._server.add(self)
-        if transport.get_extra_info("sslcontext") is None:
-            self._transport.pause_reading()
-            self._server.start_soon(self._read, self._transport)
-
-    def make_buffer(self, acknowledge: Callable[[int], None]) -> MessageBuffer:
-        return MessageBuffer(TrioWaiter(), acknowledge, most_bytes=self._server.most_message_bytes)
-
-    def send_goaway(self) -> None:
-        """Ask the client to close the connection, and read no more.
-
-        An end that closes a connection on which more comes in resets it, and the client may lose
-        what it has not read yet: the last results, and the status.
-        """
-        self._leaving = True
-        super().send_goaway()
-
-    def close(self) -> None:
-        """Close it once all is sent, or after a while."""
-        super().close()
-        if self._giving_up is None:
-            loop = asyncio.get_running_loop()
-            self._giving_up = loop.call_later(_UNSENT_SECONDS, self.abort)
-
-    def abort(self) -> None:
-        """Close it now."""
-        self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        if self._leaving:
-            return
-        try:
-            self.feed(data)
-        except FrameTooLongError:
-            self.processor.close("a frame is longer than allowed")
-        except Exception as error:  # noqa: BLE001 (bytes of a stranger; they end this connection only)
-            _log.info("connection refused", extra={"reason": repr(error)})
-            self.processor.close("not understood")
-        if self._transport.get_write_buffer_size() > _UNSENT_BYTES:
-            _log.info("connection refused", extra={"reason": "it asks, and reads no answers"})
-            self.abort()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        super().connection_lost(exc)
-        if self._giving_up is not None:
-            self._giving_up.cancel()
-        self._reading.cancel()  # it lets go of the socket now, which is closed when this returns
-        self._server.forget(self)
-
-    async def _read(self, transport: asyncio.Transport) -> None:
-        """Read in the place of asyncio's transport, as long as the connection lasts.
-
-        trio-asyncio lets asyncio's loop have a turn after each read, which puts two turns of trio's
-        scheduler between the bytes and whoever waits for them.
-        """
-        descriptor = transport.get_extra_info("socket").fileno()
-        buffer = memoryview(self._server.read_buffer)
-        most = _LEAST_READ_BYTES
-        with self._reading:
-            while not transport.is_closing():
-                await trio.lowlevel.wait_readable(descriptor)
-                if transport.is_closing():
-                    return  # its descriptor may be another's by now
-                try:
-                    size = os.readv(descriptor, [buffer[:most]])
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    self.abort()
-                    return
-                if not size:
-                    self.close()
-                    return
-                began = time.perf_counter()
-                self.data_received(bytes(buffer[:size]))
-                most = _next_read(size, most, time.perf_counter() - began)
-
-
-class Http2Server(GrpclibServer):
-    """A server that knows its connections. Make it on asyncio.
+class Http2Server:
+    """Accepts connections, and closes them. Make it on asyncio.
 
     Attributes:
+        loop: asyncio's, on which grpclib runs.
         most_message_bytes: of one message.
         read_buffer: what any connection reads into; nothing stays there.
 
     Args:
-        handlers: rpc path to what answers it.
-        nursery: where connections are read.
-        codec: of the messages.
-        settings: for keepalive.
+        calls: answers calls.
+        authentication: checks the token of each call.
+        nursery: where connections are accepted and read.
+        loop: as the attribute.
+        tls: of the connections; None: no TLS.
+        settings: for keepalive, and the limits.
         most_message_bytes: of one message.
     """
 
     def __init__(
         self,
-        handlers: Mapping[str, Handler],
+        calls: CallRunner,
+        authentication: Authentication,
         nursery: trio.Nursery,
-        codec: Codec,
+        loop: trio_asyncio.TrioEventLoop,
+        tls: ssl.SSLContext | None,
         settings: ServerSettings,
         most_message_bytes: int,
     ) -> None:
-        configuration = http2_configuration(
-            keepalive_seconds=settings.keepalive_secs,
-            keepalive_timeout_seconds=settings.keepalive_timeout_secs,
-            ping_without_calls=True,
-        )
-        super().__init__(
-            handlers, codec, configuration, lambda template: _Http2Connection(template, self)
-        )
+        self.loop = loop
         self.most_message_bytes = most_message_bytes
-        self.read_buffer = bytearray(_READ_BYTES)
+        self.read_buffer = bytearray(READ_BYTES)
+        self._calls = calls
+        self._authentication = authentication
         self._nursery = nursery
+        self._tls = tls
+        self._settings = settings
+        self._limits = ConnectionLimits(settings)
         self._context = contextvars.copy_context()
-        self._open: set[_Http2Connection] = set()
-        self._one_less = trio.Event()
+        self._open: set[Http2Connection] = set()
+        # Those without an admitted call, the oldest first.
+        self._unused: dict[Http2Connection, None] = {}
+        self._unused_changed = trio.Event()
+        self._closed = trio.lowlevel.ParkingLot()
+        self._accepting = trio.CancelScope()
 
-    def add(self, connection: _Http2Connection) -> None:
-        """Take note of a connection that is made, which one whose handshake fails never is."""
-        self._open.add(connection)
+    def start(self, listening: socket.socket) -> None:
+        """Accept connections from now on, until `stop_listening`.
 
-    def start_soon(self, function: Callable[..., Awaitable[None]], *arguments: object) -> None:
-        """Start a task of a connection's, which asyncio takes for one of its own."""
-        self._context.run(self._nursery.start_soon, function, *arguments)
+        Args:
+            listening: a bound socket that listens; it is closed in the end.
+        """
+        listening.setblocking(False)
+        self._nursery.start_soon(self._accept_connections, listening)
+        self._nursery.start_soon(self._close_unused)
 
-    def forget(self, connection: _Http2Connection) -> None:
-        """Take note of its end."""
-        self._open.discard(connection)
-        self._one_less.set()
+    def stop_listening(self) -> None:
+        """Accept no more connections; those that are open stay."""
+        self._accepting.cancel()
 
     async def wait_at_most(self, connections: int) -> None:
         """Wait until no more clients are connected than this."""
         while len(self._open) > connections:
-            self._one_less = trio.Event()
-            await self._one_less.wait()
+            await self._closed.park()
 
     async def close_connections(self, *, within_seconds: float) -> None:
         """Let every client close its connection, and after a while close those that are left."""
@@ -196,9 +104,160 @@ class Http2Server(GrpclibServer):
         with trio.move_on_after(within_seconds):
             await self.wait_at_most(0)
 
+    # For its connections, see `ConnectionOwner`.
 
-def _next_read(size: int, most: int, took_seconds: float) -> int:
-    """Return how much to read at most after `size` bytes, of `most`, that took so long."""
-    if took_seconds > _TURN_SECONDS:
-        return max(int(size * _TURN_SECONDS / took_seconds), _LEAST_READ_BYTES)
-    return min(2 * most, _READ_BYTES)
+    def admit(self, connection: Http2Connection, request: CallRequest) -> None:
+        """Check whether a call may start; the first one keeps its connection open.
+
+        Raises:
+            RefusedCallError: it may not.
+        """
+        self._calls.check_path(request.path)
+        self._authentication.check(request)
+        self._unused.pop(connection, None)
+
+    def start_call(self, stream: ServerStream) -> Callable[[], None]:
+        """Start to answer a call; return a function that cancels it."""
+        return self._calls.start(stream)
+
+    def start_soon(self, function: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Start a task of a connection's, which asyncio takes for one of its own."""
+        self._context.run(self._nursery.start_soon, function, *arguments)
+
+    def remove(self, connection: Http2Connection) -> None:
+        """Forget a connection that is closed."""
+        if connection in self._open:
+            self._open.remove(connection)
+            self._unused.pop(connection, None)
+            self._limits.remove(connection.peer)
+            self._closed.unpark_all()
+
+    async def _accept_connections(self, listening: socket.socket) -> None:
+        with listening, self._accepting, _SpareDescriptor() as spare:
+            while True:
+                await trio.lowlevel.wait_readable(listening)
+                for _ in range(_ACCEPTED_AT_ONCE):
+                    try:
+                        sock, address = listening.accept()
+                    except BlockingIOError:
+                        break
+                    except OSError as error:
+                        if error.errno in _EXHAUSTED:
+                            await self._refuse_without_descriptor(listening, spare, error)
+                        continue  # else its client has gone already
+                    self._take_in(sock, address[0] if isinstance(address, tuple) else "local")
+
+    def _take_in(self, sock: socket.socket, peer: str) -> None:
+        """Open a connection, or refuse it."""
+        reason = self._limits.refusal(peer)
+        if reason:
+            self._limits.log_refused(peer, reason)
+            sock.close()
+            return
+        connection = Http2Connection(
+            self,
+            peer,
+            trio.current_time() + self._settings.first_call_timeout_secs,
+            keepalive_seconds=self._settings.keepalive_secs,
+            keepalive_timeout_seconds=self._settings.keepalive_timeout_secs,
+        )
+        self._open.add(connection)
+        self._limits.add(peer)
+        self._unused[connection] = None
+        self._unused_changed.set()
+        if len(self._unused) > self._settings.max_unauthenticated_connections:
+            # The oldest: a client that means it makes its first call at once.
+            oldest = next(iter(self._unused))
+            most = self._settings.max_unauthenticated_connections
+            self._limits.log_closed(
+                oldest.peer,
+                f"{most} connections without an accepted call are open "
+                "(server.max_unauthenticated_connections)",
+            )
+            del self._unused[oldest]
+            oldest.abort()
+        self.start_soon(self._open_connection, sock, connection)
+
+    async def _open_connection(self, sock: socket.socket, connection: Http2Connection) -> None:
+        """Hand a socket to asyncio, which makes the TLS handshake."""
+        timeout = self._settings.first_call_timeout_secs if self._tls is not None else None
+        sock.setblocking(False)
+        try:
+            with connection.opening:
+                await trio_asyncio.aio_as_trio(self.loop.connect_accepted_socket)(
+                    lambda: connection, sock, ssl=self._tls, ssl_handshake_timeout=timeout
+                )
+        except OSError as error:  # also of TLS
+            reason = str(error) or type(error).__name__
+            _log.info("handshake failed", extra={"peer": connection.peer, "reason": reason})
+        finally:
+            if connection.transport is None:
+                sock.close()
+                self.remove(connection)
+
+    async def _close_unused(self) -> None:
+        """Close connections whose clients make no call."""
+        while True:
+            if not self._unused:
+                self._unused_changed = trio.Event()
+                await self._unused_changed.wait()
+                continue
+            oldest = next(iter(self._unused))
+            await trio.sleep_until(oldest.deadline)
+            if oldest in self._unused:
+                del self._unused[oldest]
+                seconds = self._settings.first_call_timeout_secs
+                self._limits.log_closed(
+                    oldest.peer,
+                    f"no accepted call within {seconds:g} s (server.first_call_timeout_secs)",
+                )
+                oldest.end()
+
+    async def _refuse_without_descriptor(
+        self, listening: socket.socket, spare: "_SpareDescriptor", error: OSError
+    ) -> None:
+        """Refuse a connection for which the process has no descriptor left."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        reason = f"{error.strerror} (the process may have {soft} descriptors, RLIMIT_NOFILE)"
+        if not spare.refuse(listening):
+            # Whoever takes a descriptor next may give it back.
+            with trio.move_on_after(_RETRY_SECONDS):
+                await self._closed.park()
+        self._limits.log_refused("", reason)
+
+
+class _SpareDescriptor:
+    """A descriptor that is given up for a moment, to accept a connection and close it.
+
+    Without it, a client that cannot be accepted would wait, and the listening socket stay readable.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+
+    def __enter__(self) -> "_SpareDescriptor":
+        self._take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_up()
+
+    def refuse(self, listening: socket.socket) -> bool:
+        """Accept a connection and close it; return whether there was a descriptor to spare."""
+        if self._descriptor < 0:
+            self._take()
+            return self._descriptor >= 0
+        self._give_up()
+        with suppress(OSError):
+            listening.accept()[0].close()
+        self._take()
+        return True
+
+    def _take(self) -> None:
+        with suppress(OSError):
+            self._descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _give_up(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,8 +1,52 @@
 """Results as the contract carries them."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
 import numpy as np
 
 from actors import Audio, Data, Json, Text
+
+from ..errors import LimitError
+from ..links import weight_bytes
+
+_OBJECT_BYTES: Final = weight_bytes(Text(""))
+# Of an item without a payload, in a message; its object takes several times that.
+_LEAST_BYTES: Final = 64
+
+
+class RunOutputs:
+    """What the sinks of a whole run emit, collected for one message.
+
+    Args:
+        most_bytes: that a message may have.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._outputs: defaultdict[str, list[Data]] = defaultdict(list)
+
+    def add(self, node_id: str, items: Iterable[Data]) -> None:
+        """Add the items of one output.
+
+        Raises:
+            LimitError: all together are longer than a message may be.
+        """
+        for item in items:
+            self._bytes += max(weight_bytes(item) - _OBJECT_BYTES, _LEAST_BYTES)
+            self._outputs[node_id].append(item)
+        if self._bytes > self._most_bytes:
+            raise LimitError(
+                f"the outputs of the run have more than {self._most_bytes} bytes, the most that "
+                "one message may have (limits.max_message_bytes); use StreamPipeline"
+            )
+
+    def named(self) -> dict[str, Data]:
+        """Return them by the names under which the contract carries them."""
+        named = [named_outputs(node_id, items) for node_id, items in self._outputs.items()]
+        return {name: data for each in named for name, data in each.items()}
 
 
 def named_outputs(node_id: str, outputs: list[Data]) -> dict[str, Data]:

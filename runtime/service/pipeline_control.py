@@ -35,7 +35,9 @@ class PipelineControlService:
         session = self._runtime.sessions.get(hello.session_id)
         # A client may attach to its own sessions, the operator to all. For others, a session that
         # they did not open is none.
-        if session is None or not self._authentication.may_attach(session.owner, call.metadata):
+        if session is None or not self._authentication.may_attach(
+            session.owner, call.authorization
+        ):
             shown = repr(hello.session_id[:_MOST_SHOWN])
             raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
         attached = Attached(session_id=session.id, attach_id=hello.attach_id)

@@ -10,10 +10,7 @@ from typing import Any, Final
 
 import trio
 import trio_asyncio
-from grpclib.const import Cardinality, Handler
-from grpclib.events import RecvRequest, listen
 
-from ..config import Server as ServerSettings
 from ..config import ServerAddress, server_access
 from ..errors import ConfigError, Fault, sole_error
 from ..session import Runtime
@@ -34,32 +31,24 @@ from ..wire import (
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
-    ControlEvent,
     ControlFrame,
     ExecuteRequest,
-    ExecuteResponse,
     StreamRequest,
     StreamResponse,
     VersionRequest,
-    VersionResponse,
 )
 from ..wire.codec import Codec
 from ..wire.operations import (
     KillSessionRequest,
-    KillSessionResponse,
     ListSessionsRequest,
-    ListSessionsResponse,
     WatchItemsRequest,
-    WatchItemsResponse,
 )
 from ..wire.standard import (
     HealthCheckRequest,
-    HealthCheckResponse,
     ServerReflectionRequest,
-    ServerReflectionResponse,
 )
 from .authentication import Authentication
-from .call_runner import CallRunner
+from .call_runner import CallRunner, Rpc
 from .execution import ExecutionService
 from .health import HealthService
 from .http2_server import Http2Server
@@ -163,18 +152,16 @@ async def open_server(
             trio.open_nursery() as nursery,
         ):
             loop.set_exception_handler(_on_exception)
-            codec = Codec(StreamRequest, StreamResponse)
-            calls = CallRunner(nursery, loop, codec, most_bytes)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             authentication = Authentication(access)
-            handlers = _handlers(calls, runtime, server_state, health, authentication)
+            rpcs = _rpcs(runtime, server_state, health, authentication)
+            codec = Codec(StreamResponse)
+            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes)
             listener = await trio_asyncio.aio_as_trio(_make)(
-                handlers, connections, codec, settings, authentication, most_bytes
-            )
-            await trio_asyncio.aio_as_trio(listener.start)(
-                sock=listening, backlog=_BACKLOG, ssl=tls
+                calls, authentication, connections, loop, tls, settings, most_bytes
             )
             address = ServerAddress(access.address.host, listening.getsockname()[1])
+            listener.start(listening)
             server = GrpcServer(address, access.require_auth, calls, server_state, health, listener)
             _log.info("listening", extra={"address": str(address), "tls": tls is not None})
             try:
@@ -224,37 +211,22 @@ async def _close(
     with trio.move_on_after(_CANCEL_SECONDS):
         await calls.wait_idle()
     nursery.cancel_scope.cancel()
-    await trio_asyncio.aio_as_trio(_close_listener)(listener)
+    await calls.wait_all_ended()
     await listener.close_connections(within_seconds=_CLOSE_SECONDS)
     await trio_asyncio.aio_as_trio(asyncio.sleep)(0)  # the transports' own last callbacks
 
 
-async def _close_listener(listener: Http2Server) -> None:
-    listener.close()
-    await listener.wait_closed()
+async def _make(*arguments: Any) -> Http2Server:  # noqa: ASYNC124 (it needs asyncio's context)
+    return Http2Server(*arguments)
 
 
-async def _make(  # noqa: ASYNC124 (it needs asyncio's context)
-    handlers: Mapping[str, Handler],
-    nursery: trio.Nursery,
-    codec: Codec,
-    settings: ServerSettings,
-    authentication: Authentication,
-    most_bytes: int,
-) -> Http2Server:
-    server = Http2Server(handlers, nursery, codec, settings, most_bytes)
-    listen(server, RecvRequest, authentication.check)
-    return server
-
-
-def _handlers(
-    calls: CallRunner,
+def _rpcs(
     runtime: Runtime,
     server_state: ServerState,
     health: HealthService,
     authentication: Authentication,
-) -> dict[str, Handler]:
-    """Return what answers each rpc, by its path."""
+) -> dict[str, Rpc]:
+    """Return the rpcs of the server, by their paths."""
     execution = ExecutionService(runtime, server_state)
     streaming = StreamingService(runtime, server_state)
     control = PipelineControlService(runtime, server_state, authentication)
@@ -262,45 +234,19 @@ def _handlers(
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
-    unary, both = Cardinality.UNARY_UNARY, Cardinality.STREAM_STREAM
-    check = HealthCheckRequest, HealthCheckResponse
-    info = ServerReflectionRequest, ServerReflectionResponse
+    reflection_info = Rpc(reflection.server_reflection_info, ServerReflectionRequest, counts=False)
     return {
-        EXECUTE_PIPELINE: calls.grpclib_handler(
-            execution.execute_pipeline, unary, ExecuteRequest, ExecuteResponse
-        ),
-        GET_VERSION: calls.grpclib_handler(
-            execution.get_version, unary, VersionRequest, VersionResponse
-        ),
-        STREAM_PIPELINE: calls.grpclib_handler(
-            streaming.stream_pipeline, both, StreamRequest, StreamResponse
-        ),
-        ATTACH: calls.grpclib_handler(
-            control.attach, both, ControlFrame, ControlEvent, counts=False
-        ),
-        LIST_SESSIONS: calls.grpclib_handler(
-            operations.list_sessions, unary, ListSessionsRequest, ListSessionsResponse, counts=False
-        ),
-        KILL_SESSION: calls.grpclib_handler(
-            operations.kill_session, unary, KillSessionRequest, KillSessionResponse, counts=False
-        ),
-        WATCH_ITEMS: calls.grpclib_handler(
-            operations.watch_items,
-            Cardinality.UNARY_STREAM,
-            WatchItemsRequest,
-            WatchItemsResponse,
-            counts=False,
-        ),
-        HEALTH_CHECK: calls.grpclib_handler(health.check, unary, *check),
-        HEALTH_WATCH: calls.grpclib_handler(
-            health.watch, Cardinality.UNARY_STREAM, *check, counts=False
-        ),
-        REFLECTION_INFO: calls.grpclib_handler(
-            reflection.server_reflection_info, both, *info, counts=False
-        ),
-        REFLECTION_V1ALPHA_INFO: calls.grpclib_handler(
-            reflection.server_reflection_info, both, *info, counts=False
-        ),
+        EXECUTE_PIPELINE: Rpc(execution.execute_pipeline, ExecuteRequest),
+        GET_VERSION: Rpc(execution.get_version, VersionRequest),
+        STREAM_PIPELINE: Rpc(streaming.stream_pipeline, StreamRequest),
+        ATTACH: Rpc(control.attach, ControlFrame, counts=False),
+        LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
+        KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),
+        WATCH_ITEMS: Rpc(operations.watch_items, WatchItemsRequest, counts=False),
+        HEALTH_CHECK: Rpc(health.check, HealthCheckRequest),
+        HEALTH_WATCH: Rpc(health.watch, HealthCheckRequest, counts=False),
+        REFLECTION_INFO: reflection_info,
+        REFLECTION_V1ALPHA_INFO: reflection_info,
     }
 
 

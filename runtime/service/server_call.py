@@ -7,7 +7,6 @@ import betterproto2
 import trio
 import trio_asyncio
 from grpclib.const import Status
-from grpclib.server import Stream
 
 from ..errors import LimitError, MillraceError
 from ..wire import (
@@ -17,7 +16,7 @@ from ..wire import (
     MessageError,
     MessageTooLongError,
 )
-from ..wire.codec import Buffer, Codec, DecodeError
+from ..wire.codec import Buffer, Codec, DecodeError, MessageLimitError
 from ..wire.grpclib_adapter import ServerStream, StreamEndedError
 from .call_errors import CallError, status_of
 
@@ -30,39 +29,49 @@ class ServerCall(Generic[Request, Response]):
 
     Attributes:
         peer: the client's address, for the log.
-        metadata: that the client sent; it may hold a token.
+        authorization: the header of that name, which may hold a token; None if there is none.
+
+    Args:
+        stream: of the call.
+        request_type: the class of the requests; the codec is prepared for it.
+        codec: of the messages.
+        loop: asyncio's.
+        decoding: limits how many long messages are decoded in threads.
+        most_bytes: of one message.
     """
 
     def __init__(
         self,
-        stream: "Stream[Request, Response]",
+        stream: ServerStream,
         request_type: type[Request],
         codec: Codec,
         loop: trio_asyncio.TrioEventLoop,
+        decoding: trio.CapacityLimiter,
         *,
         most_bytes: int,
     ) -> None:
-        self._stream = ServerStream(stream)
-        self.peer = self._stream.peer
-        self.metadata = self._stream.metadata
+        self._stream = stream
+        self.peer = stream.peer
+        self.authorization = stream.request.authorization
         self._request_type = request_type
         self._codec = codec
         self._loop = loop
+        self._decoding = decoding
         self._most_bytes = most_bytes
         self._sending = trio.Lock()
         self._writer = self._stream.writer
         self._buffer: MessageBuffer = self._stream.buffer
 
-    async def send_headers(self) -> None:
-        """Send the headers, before any message. Runs on asyncio."""
-        await self._stream.send_headers()
+    def send_headers(self) -> None:
+        """Send the headers, before any message."""
+        self._stream.send_headers()
 
-    async def send_status(self, failure: MillraceError | None) -> None:
-        """End the call with the status of an error; None means OK. Runs on asyncio."""
+    def send_status(self, failure: MillraceError | None) -> None:
+        """End the call with the status of an error; None means OK."""
         if failure is None:
-            await self._stream.send_status(Status.OK, None)
+            self._stream.send_status(Status.OK, None)
         else:
-            await self._stream.send_status(status_of(failure), str(failure))
+            self._stream.send_status(status_of(failure), str(failure))
 
     def watch_for(self, message: Request, found: Callable[[], None]) -> None:
         """Call `found` when exactly this message arrives, even if earlier ones are not read yet."""
@@ -73,6 +82,7 @@ class ServerCall(Generic[Request, Response]):
 
         Raises:
             CallError: the message is longer than allowed, or cannot be decoded.
+            LimitError: it holds more than a message may.
         """
         try:
             body = await self._buffer.receive()
@@ -81,9 +91,17 @@ class ServerCall(Generic[Request, Response]):
         if body is None:
             return None
         try:
-            return self._codec.decode(body, self._request_type)
+            message = self._codec.decode_short(body, self._request_type)
+            if message is None:  # in a thread, so that other calls go on
+                message = await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
+        except MessageLimitError:
+            raise
         except DecodeError as error:
             raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
+        return message
+
+    def _decode(self, body: bytes | memoryview) -> Request:
+        return self._codec.decode(body, self._request_type)
 
     async def send(self, *messages: Response) -> None:
         """Send messages together; wait while the client's flow control window is full.

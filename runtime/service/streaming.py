@@ -36,7 +36,7 @@ class StreamingService:
                     plan,
                     resource_limits=limits_of(init.resource_limits),
                     peer=call.peer,
-                    owner=token_digest(call.metadata),
+                    owner=token_digest(call.authorization),
                 ) as session,
                 archived(session, self._runtime.config.recording),
             ):

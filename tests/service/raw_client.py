@@ -35,6 +35,8 @@ class RawClient:
         connection: h2's state of it.
         trailers: of each stream that ended with some.
         pings: how many the server has sent.
+        resets: the streams that it has reset.
+        goaway: the error code of its GOAWAY; None before.
     """
 
     def __init__(self, sock: socket.socket, *, window: int) -> None:
@@ -43,6 +45,8 @@ class RawClient:
         self._responses: dict[int, list[Any]] = {}
         self.trailers: dict[int, dict[str, str]] = {}
         self.pings = 0
+        self.resets: set[int] = set()
+        self.goaway: int | None = None
         self._paused: set[int] = set()
         self._owed: dict[int, int] = {}
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
@@ -160,11 +164,14 @@ class RawClient:
                 self.trailers[event.stream_id] = headers_of(event)
             elif isinstance(event, h2.events.ResponseReceived):
                 headers = headers_of(event)
-                if "grpc-status" in headers:
+                if "grpc-status" in headers or headers[":status"] != "200":
                     self.trailers[event.stream_id] = headers
             elif isinstance(event, h2.events.PingReceived):
                 self.pings += 1
+            elif isinstance(event, h2.events.StreamReset):
+                self.resets.add(event.stream_id)
             elif isinstance(event, h2.events.ConnectionTerminated):
+                self.goaway = int(event.error_code or 0)
                 raise EOFError("the server has said GOAWAY")
         if answer:
             self.flush()

@@ -157,7 +157,7 @@ class ClosesInTheLastMoment(trio.abc.Instrument):
         self._other = other
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if self.descriptor is None and task.name.endswith("_Http2Connection._read"):
+        if self.descriptor is None and task.name.endswith("Http2Connection._read"):
             frame = task.coro.cr_frame
             assert frame is not None
             transport = frame.f_locals["transport"]

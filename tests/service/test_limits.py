@@ -1,5 +1,6 @@
 """What a client's resource_limits and the operator's limits bound."""
 
+import json
 from typing import Any
 
 import grpc
@@ -160,3 +161,67 @@ def test_a_client_s_deadline_ends_its_session(client: Client) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             list(stream)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+def test_a_run_fails_as_soon_as_its_outputs_fit_no_message(serve: Serve, place: str) -> None:
+    """Many small ones too: each takes several times its bytes in memory."""
+    server = serve(RuntimeConfig(limits=Limits(max_message_bytes=10 * MIB)))
+    manifest = pipeline(
+        {"a": ("ExpanderNode", {"expansion_factor": 1_000_000})}, places={"a": place}
+    )
+    with connected(server.target) as client:
+        response = client.execute(manifest, {"a": json_buffer(1)})
+        assert error_name(response.error) == "RESOURCE_LIMIT"
+        assert "outputs of the run" in response.error.message
+        assert "limits.max_message_bytes" in response.error.message
+        # Where they fit, all of them come.
+        manifest = pipeline({"a": ("ExpanderNode", {"expansion_factor": 1000})})
+        response = client.execute(manifest, {"a": json_buffer(1)})
+        (result,) = response.result.data_outputs.values()
+        assert len(json.loads(result.json.json_payload)) == 1000
+
+
+def test_a_manifest_of_too_many_nodes_is_refused_within_the_call(client: Client) -> None:
+    manifest = pipeline({f"n{number}": "PassThrough" for number in range(1001)})
+    said = "PipelineManifest.nodes, at byte"
+    with client.pipeline(manifest) as stream:
+        error = stream.rest().error
+    assert error_name(error) == "RESOURCE_LIMIT"
+    assert said in error.message
+    assert "more than 1000 values" in error.message
+    response = client.execute(manifest, {"n0": json_buffer(1)})
+    assert error_name(response.error) == "RESOURCE_LIMIT"
+    assert said in response.error.message
+
+
+def test_a_message_of_too_many_fields_ends_its_stream_only(client: Client) -> None:
+    """The longest that is allowed is read in a thread, while other calls go on."""
+    manifest = pipeline({"a": "PassThrough"})
+    with client.pipeline(manifest) as other:
+        other.wait_ready()
+        for body in (b"\x0a\x00" * 5_000_000, b"\x12\x02\x20\x01" * 100_000):
+            with client.stream(body) as stream:
+                error = stream.rest().error
+            assert error_name(error) == "RESOURCE_LIMIT"
+            assert "fields in one message" in error.message
+        other.send(chunk(json_buffer(1), 1), control("CLOSE"))
+        assert other.rest().sequences == [1]
+
+
+def test_a_message_of_many_fields_is_taken(client: Client) -> None:
+    """It is decoded in a thread."""
+    metadata = {f"key-{number}": "value" for number in range(1000)}
+    buffers = {f"n{number}": json_buffer(number) for number in range(1000)}
+    for each in list(buffers.values())[:5]:
+        each.metadata.update(metadata)
+    manifest = pipeline({"a": "PassThrough"})
+    with client.pipeline(manifest, named_chunk(buffers, 1), control("CLOSE")) as stream:
+        assert stream.rest().sequences == [1] * 1000
+
+
+@pytest.mark.parametrize(
+    "version", ["9" * 100_000, "1" + ".1" * 500_000 + "\n!", "v1" + " " * 10**6]
+)
+def test_a_long_client_version_is_no_work(client: Client, version: str) -> None:
+    assert client.version(version) is not None

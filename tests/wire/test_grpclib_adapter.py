@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import h2.config
@@ -14,12 +13,9 @@ import h2.connection
 import pytest
 from grpclib.client import Channel
 from grpclib.config import Configuration
-from grpclib.const import Cardinality, Handler
-from grpclib.server import Server
-from grpclib.server import Stream as ServerSideStream
+from grpclib.protocol import AbstractHandler, H2Protocol
 
 import runtime.wire.grpclib_adapter
-from runtime.wire import VersionRequest
 from runtime.wire.codec import Codec
 from runtime.wire.grpclib_adapter import PRIVATE_NAMES, PrivateName
 
@@ -38,17 +34,24 @@ class Transport(asyncio.Transport):
         return False
 
 
+class Unanswered(AbstractHandler):
+    """Accepts calls, and answers none."""
+
+    def accept(self, stream: Any, headers: Any, release_stream: Any) -> None:
+        pass
+
+    def cancel(self, stream: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 async def specimens() -> dict[str, Any]:
     """Return an object of each class that the adapter uses, in the state in which it uses it."""
-
-    async def answer(_stream: Any) -> None:
-        await asyncio.Event().wait()
-
-    handler = Handler(answer, Cardinality.UNARY_UNARY, VersionRequest, VersionRequest)
-    service = SimpleNamespace(__mapping__=lambda: {"/a/b": handler})
-    server = Server([service], codec=Codec())  # type: ignore[arg-type]
     channel = Channel(codec=Codec())  # type: ignore[arg-type]
-    protocol = server._protocol_factory()
+    h2_configuration = h2.config.H2Configuration(client_side=False)
+    protocol = H2Protocol(Unanswered(), Configuration().__for_test__(), h2_configuration)
     protocol.connection_made(Transport())
     request = _request()
     protocol.data_received(request)
@@ -61,9 +64,6 @@ async def specimens() -> dict[str, Any]:
         "grpclib.protocol.Connection": protocol.connection,
         "grpclib.protocol.Stream": stream,
         "grpclib.protocol.EventsProcessor": protocol.processor,
-        "grpclib.server.Server": server,
-        "grpclib.server.Handler": protocol.handler,
-        "grpclib.server.Stream": _server_side(stream),
         "grpclib.client.Channel": channel,
         "h2.connection.H2Connection": h2_connection,
         "h2.stream.H2Stream": h2_stream,
@@ -79,11 +79,6 @@ def _request() -> bytes:
     headers = {":method": "POST", ":scheme": "http", ":path": "/a/b", ":authority": "a"}
     client.send_headers(1, list({**headers, "te": "trailers"}.items()))
     return client.data_to_send()
-
-
-def _server_side(stream: Any) -> Any:
-    arguments = dict.fromkeys(inspect.signature(ServerSideStream).parameters)
-    return ServerSideStream(**{**arguments, "stream": stream})
 
 
 def complaint(private: PrivateName, specimen: object) -> str | None:
@@ -115,10 +110,10 @@ def test_the_installed_release_has_each_private_name(
 
 
 def test_a_release_that_changes_a_name_is_reported_with_its_use() -> None:
-    private = PrivateName("grpclib.server.Server", "_server", "closing the listening socket")
+    private = PrivateName("grpclib.client.Channel", "_scheme", "the headers of a call")
     assert complaint(private, object()) == (
-        f"grpclib {version('grpclib')} changed grpclib.server.Server._server, "
-        "which Millrace uses for closing the listening socket"
+        f"grpclib {version('grpclib')} changed grpclib.client.Channel._scheme, "
+        "which Millrace uses for the headers of a call"
     )
 
 

@@ -62,13 +62,14 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
     import trio
 
     from ...config import Origin, Source, with_value
-    from ...service import open_server
+    from ...service import open_server, raise_descriptor_limit
     from ...session import open_runtime
 
     config = workspace.config
     if bind is not None:
         origin = Origin(Source.COMMAND_LINE, "--bind")
         config = with_value(config, "server.bind_address", bind, origin)
+    raise_descriptor_limit()
     drain_seconds = config.server.drain_timeout_secs
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with (

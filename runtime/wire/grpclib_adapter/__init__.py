@@ -5,24 +5,27 @@ of a connection, frames that are read and written without h2's copies. `private_
 private name in use, and a test compares the list with the installed releases.
 """
 
+from .call_request import CallRequest, RefusedCallError
 from .client import ClientProtocol, ClientStream, GrpclibChannel
 from .configuration import http2_configuration
 from .frame_reader import FrameTooLongError
 from .frame_writer import FrameWriter, StreamEndedError
 from .private_names import PRIVATE_NAMES, PrivateName
-from .server import GrpclibServer, ServerProtocol, ServerStream
+from .server import ServerProtocol, ServerStream, peer_name
 
 __all__ = [
     "PRIVATE_NAMES",
+    "CallRequest",
     "ClientProtocol",
     "ClientStream",
     "FrameTooLongError",
     "FrameWriter",
     "GrpclibChannel",
-    "GrpclibServer",
     "PrivateName",
+    "RefusedCallError",
     "ServerProtocol",
     "ServerStream",
     "StreamEndedError",
     "http2_configuration",
+    "peer_name",
 ]

@@ -49,21 +49,8 @@ PRIVATE_NAMES: Final = (
         "grpclib.protocol.EventsProcessor",
         streams="finding the call of a frame",
         processors="accepting calls, and ignoring unknown frames",
-        process_request_received="accepting calls",
-    ),
-    *_names(
-        "grpclib.server.Server",
-        _protocol_factory="connections of its own",
-        _server="closing the listening socket while calls go on",
-    ),
-    *_names(
-        "grpclib.server.Handler",
-        _tasks="releasing a call whose task is cancelled before it starts",
-    ),
-    *_names(
-        "grpclib.server.Stream",
-        _stream="sending and receiving messages past grpclib",
-        _send_message_done="sending the status after messages that did not go through grpclib",
+        register="accepting calls",
+        process_stream_reset="counting the calls that are reset",
     ),
     *_names(
         "grpclib.client.Channel",
@@ -81,6 +68,10 @@ PRIVATE_NAMES: Final = (
         max_inbound_frame_size="large frames that follow the acknowledged settings at once",
         outbound_flow_control_window="writing frames past h2",
         _inbound_flow_control_window_manager="reading frames past h2",
+        open_inbound_streams="refusing one call too many, not its connection",
+        _receive_headers_frame="resetting a malformed call, not its connection",
+        _receive_data_frame="resetting a malformed call, not its connection",
+        _handle_data_on_closed_stream="resetting a malformed call, not its connection",
     ),
     *_names(
         "h2.stream.H2Stream",

@@ -35,15 +35,19 @@ class Http2Protocol(H2Protocol):
     settings: ClassVar[Mapping[SettingCodes, int]] = {SettingCodes.MAX_FRAME_SIZE: MAX_FRAME_BYTES}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the settings."""
-        super().connection_made(transport)
+        """Announce the settings."""
         self.transport = cast("asyncio.Transport", transport)
+        self.open_connection(self.transport)
         h2 = self.connection._connection
         h2.update_settings({int(key): value for key, value in self.settings.items()})
         # h2 applies the new size only with the read after the one that brings the peer's
         # acknowledgement, and would refuse a large frame that follows it in the same read.
         h2.max_inbound_frame_size = MAX_FRAME_BYTES
         self.connection.flush()
+
+    def open_connection(self, transport: asyncio.Transport) -> None:
+        """Make the state of the connection, and begin it."""
+        super().connection_made(transport)
 
     def resume_writing(self) -> None:
         """Wake the calls that wait for the socket: a call waits for one event, its window's."""

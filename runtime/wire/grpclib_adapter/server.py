@@ -1,34 +1,62 @@
-"""The server's end of HTTP/2: listening socket, connections, streams."""
+"""The server's end of HTTP/2: connections and streams."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, NoReturn
 
 from grpclib.config import Configuration
-from grpclib.const import Handler, Status
-from grpclib.encoding.base import CodecBase
-from grpclib.protocol import H2Protocol, Stream
-from grpclib.server import Server
-from grpclib.server import Stream as ServerSideStream
-from h2.events import AlternativeServiceAvailable, RequestReceived, UnknownFrameReceived
+from grpclib.const import Status
+from grpclib.metadata import encode_grpc_message
+from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, Stream
+from h2.config import H2Configuration
+from h2.errors import ErrorCodes
+from h2.events import (
+    AlternativeServiceAvailable,
+    RequestReceived,
+    StreamReset,
+    UnknownFrameReceived,
+)
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from .. import MAX_CONCURRENT_CALLS, MAX_FRAME_BYTES
-from ..codec import Codec
+from ...errors import shortened
+from .. import (
+    CONNECTION_WINDOW_BYTES,
+    MAX_CONCURRENT_CALLS,
+    MAX_FRAME_BYTES,
+    STREAM_WINDOW_BYTES,
+)
+from .call_request import CallRequest, RefusedCallError, read_call_request
 from .frame_reader import FrameReader
 from .frame_writer import FrameWriter
+from .h2_connection import ServerH2Connection
 from .protocol import Http2Protocol, StreamBuffer
+from .reset_budget import ResetBudget
 
 _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
+_CONTENT_TYPE: Final = "application/grpc+proto"
+# Clients accept 8 KiB of headers and trailers by default, each with 32 bytes on top.
+_MAX_MESSAGE_BYTES: Final = 6 * 1024
+
+# Headers are checked for each call by `read_call_request`, and kept as bytes until then: h2 would
+# close the connection for a header that is not ASCII.
+_H2_CONFIGURATION: Final = H2Configuration(
+    client_side=False,
+    header_encoding=None,
+    validate_inbound_headers=False,
+    validate_outbound_headers=False,
+    normalize_inbound_headers=False,
+    normalize_outbound_headers=False,
+)
 
 
 class ServerProtocol(Http2Protocol):
     """One client's connection.
 
-    A `FrameReader` handles its bytes. A subclass decides when to read and how to close.
+    What it reads goes through a `FrameReader`. A subclass decides when to read, how to close, which
+    calls to admit, and how to answer them.
     """
 
     settings: ClassVar[Mapping[SettingCodes, int]] = {
@@ -36,19 +64,32 @@ class ServerProtocol(Http2Protocol):
         SettingCodes.MAX_CONCURRENT_STREAMS: MAX_CONCURRENT_CALLS,
     }
 
-    def __init__(self, template: H2Protocol) -> None:
-        super().__init__(template.handler, template.config, template.h2_config)
+    def __init__(self, configuration: Configuration) -> None:
+        self._cancels: dict[int, Callable[[], None]] = {}
+        super().__init__(_Cancelling(self._cancels), configuration, _H2_CONFIGURATION)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Replace how grpclib reads, accepts calls and closes."""
-        super().connection_made(transport)
+    def open_connection(self, transport: asyncio.Transport) -> None:
+        """Make the state of the connection, and take over what grpclib would do otherwise.
+
+        That is reading, accepting calls, and closing.
+        """
+        self._h2 = ServerH2Connection(self.h2_config)
+        self._h2.initiate_connection()
+        initial = self._h2.local_settings.initial_window_size
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW_BYTES - initial)
+        self._h2.update_settings({int(SettingCodes.INITIAL_WINDOW_SIZE): STREAM_WINDOW_BYTES})
+        self.connection = Connection(self._h2, transport, config=self.config)
+        self.connection.initialize()
+        self.processor = EventsProcessor(self.handler, self.connection)
         self._close_gracefully = self.connection.close
         # grpclib closes it in many places, and then waits without a limit until all is sent.
         self.connection.close = self.close  # type: ignore[method-assign]
         # RFC 9113, 5.5: unknown frames are ignored. grpclib would raise an exception.
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
         self.processor.processors[RequestReceived] = self._accept
-        self._reader = FrameReader(self, super().data_received, most_bytes=MAX_FRAME_BYTES)
+        self.processor.processors[StreamReset] = self._on_reset
+        self._reader = FrameReader(self, self._feed_h2, most_bytes=MAX_FRAME_BYTES)
+        self._resets = ResetBudget(asyncio.get_running_loop().time)
 
     def feed(self, data: bytes) -> None:
         """Handle the next bytes.
@@ -59,6 +100,21 @@ class ServerProtocol(Http2Protocol):
         """
         self._reader.feed(data)
 
+    def admit(self, request: CallRequest) -> None:
+        """Check whether a call may start; nothing was made for it yet.
+
+        Raises:
+            RefusedCallError: it may not.
+        """
+        raise NotImplementedError
+
+    def start_call(self, stream: "ServerStream") -> Callable[[], None]:
+        """Start to answer a call; return a function that cancels it.
+
+        Whoever answers it calls `ServerStream.release` at the end, also when it was cancelled.
+        """
+        raise NotImplementedError
+
     def make_buffer(self, acknowledge: Callable[[int], None]) -> StreamBuffer:
         """Return the buffer for the messages of a new call.
 
@@ -67,30 +123,67 @@ class ServerProtocol(Http2Protocol):
         """
         raise NotImplementedError
 
+    def on_reset_flood(self) -> None:
+        """Close the connection: its client resets calls, or has them refused, without a limit."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close the connection once everything is sent; grpclib calls this too."""
         self._close_gracefully()
 
-    def send_goaway(self) -> None:
-        """Ask the client to close the connection: the server answers no more calls."""
+    def send_goaway(self, error_code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        """Ask the client to close the connection: no more calls are answered."""
         if not self.connection.is_closing():
             with suppress(ProtocolError):
-                self.connection._connection.close_connection()
+                self._h2.close_connection(error_code)
             self.connection.flush()
 
-    def _accept(self, event: RequestReceived) -> None:
-        """Start a call, and release its stream when the call's task has ended.
+    def _feed_h2(self, data: bytes) -> None:
+        if not self.connection.is_closing():  # by a frame before these
+            super().data_received(data)
 
-        grpclib leaves the release to the task. A task that is cancelled before its first step,
-        since the client reset the stream at once, does not release it: the buffer would keep its
-        bytes, and they would never be acknowledged.
-        """
-        self.processor.process_request_received(event)
-        stream = self.processor.streams[event.stream_id]
-        acknowledge = partial(self._acknowledge, event.stream_id)
-        stream.buffer = self.make_buffer(acknowledge)  # type: ignore[assignment]
-        task = self.handler._tasks[stream]  # type: ignore[attr-defined]
-        task.add_done_callback(lambda _: self._release(stream))
+    def _accept(self, event: RequestReceived) -> None:
+        """Start a call, or refuse it."""
+        stream_id = event.stream_id
+        assert stream_id is not None
+        if self.connection.is_closing():
+            return  # by what came in the same read
+        try:
+            if self._h2.open_calls > MAX_CONCURRENT_CALLS:
+                raise RefusedCallError(
+                    Status.RESOURCE_EXHAUSTED,
+                    f"more than {MAX_CONCURRENT_CALLS} calls on one connection",
+                )
+            request = read_call_request(event.headers or ())
+            self.admit(request)
+        except RefusedCallError as refused:
+            self._refuse(stream_id, refused)
+            return
+        stream = self.connection.create_stream(stream_id=stream_id)
+        self.processor.register(stream)
+        stream.buffer = self.make_buffer(partial(self._acknowledge, stream_id))  # type: ignore[assignment]
+        release = partial(self._release, stream)
+        self._cancels[stream_id] = self.start_call(ServerStream(self._h2, stream, request, release))
+
+    def _refuse(self, stream_id: int, refused: RefusedCallError) -> None:
+        """Answer a call with headers alone; whatever else comes for it is ignored."""
+        headers = [(":status", str(refused.http_status))]
+        if refused.http_status == 200:
+            headers.append(("content-type", _CONTENT_TYPE))
+        if refused.status is not None:
+            headers.append(("grpc-status", str(refused.status.value)))
+        headers.append(("grpc-message", _header_value(str(refused))))
+        _end_stream(self._h2, stream_id, headers)
+        self.connection.flush()
+        self._count_reset()
+
+    def _on_reset(self, event: StreamReset) -> None:
+        self.processor.process_stream_reset(event)
+        self._count_reset()
+
+    def _count_reset(self) -> None:
+        if not self._resets.take() and not self.connection.is_closing():
+            self.on_reset_flood()
 
     def _acknowledge(self, stream_id: int, size: int) -> None:
         """Let the client send this many bytes more; do nothing if the call has ended."""
@@ -100,81 +193,131 @@ class ServerProtocol(Http2Protocol):
 
     def _release(self, stream: Stream) -> None:
         assert stream.id is not None
+        self._cancels.pop(stream.id, None)
         left = self.processor.streams.pop(stream.id, None)
-        if left is not None and not self.connection.is_closing():
-            self.connection.ack(stream.id, left.buffer.unacked_size())
+        if left is not None:
+            self._acknowledge(stream.id, left.buffer.unacked_size())
         if self._reader.is_last and not self.processor.streams:
             self.close()
-
-
-class GrpclibServer(Server):
-    """grpclib's server with its own class of connections. Create it on asyncio.
-
-    Args:
-        handlers: the handler of each rpc, by its path.
-        codec: encodes and decodes the messages.
-        configuration: made by `http2_configuration`.
-        make_protocol: returns the connection to use in place of grpclib's.
-    """
-
-    def __init__(
-        self,
-        handlers: Mapping[str, Handler],
-        codec: Codec,
-        configuration: Configuration,
-        make_protocol: Callable[[H2Protocol], H2Protocol],
-    ) -> None:
-        # Codec has the methods of CodecBase, but the room of the codec does not know grpclib.
-        super().__init__([_Mapping(handlers)], codec=cast("CodecBase", codec), config=configuration)
-        self._make_protocol = make_protocol
-
-    def _protocol_factory(self) -> H2Protocol:
-        return self._make_protocol(super()._protocol_factory())
-
-    def stop_listening(self) -> None:
-        """Accept no more connections; open ones stay."""
-        if self._server is not None:
-            self._server.close()
-
-
-class _Mapping:
-    """The handlers in the form that grpclib expects."""
-
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        self._handlers = dict(handlers)
-
-    def __mapping__(self) -> dict[str, Handler]:
-        return self._handlers
 
 
 class ServerStream:
     """The server's side of one call.
 
     Attributes:
+        request: the headers that began it.
         peer: the client's address, for the log.
-        metadata: that the client sent.
-        buffer: made by `ServerProtocol.make_buffer`.
+        buffer: of `ServerProtocol.make_buffer`.
         writer: sends messages.
+        release: forgets the call; to be called once, when it has ended.
     """
 
-    def __init__(self, stream: "ServerSideStream[Any, Any]") -> None:
+    def __init__(
+        self,
+        h2: ServerH2Connection,
+        stream: Stream,
+        request: CallRequest,
+        release: Callable[[], None],
+    ) -> None:
+        self._h2 = h2
         self._stream = stream
-        self._http2_stream = stream._stream
-        self.buffer: Any = self._http2_stream.buffer
-        self.metadata: Mapping[str, str | bytes] = stream.metadata or {}
-        address = stream.peer.addr()
-        self.peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
-        self.writer = FrameWriter(self._http2_stream)
+        self.request = request
+        self.buffer: Any = stream.buffer
+        self.peer = peer_name(stream._transport.get_extra_info("peername"))
+        self.writer = FrameWriter(stream)
+        self.release = release
+        self._has_headers = False
 
-    async def send_headers(self) -> None:
-        """Send the headers, before any message."""
-        await self._stream.send_initial_metadata()
+    def send_headers(self) -> None:
+        """Send the headers, before any message; do nothing if the call is over."""
+        self._has_headers = True
+        self._send([(":status", "200"), ("content-type", _CONTENT_TYPE)])
 
-    async def send_status(self, status: Status, message: str | None) -> None:
-        """End the call with a status; do nothing if the client has reset it."""
-        self._stream._send_message_done = True  # the messages did not go through grpclib
-        with suppress(ProtocolError):
-            await self._stream.send_trailing_metadata(status=status, status_message=message)
+    def send_status(self, status: Status, message: str | None) -> None:
+        """End the call, if it is not over. A long message is cut."""
+        trailers: list[tuple[str, str]] = []
+        if not self._has_headers:
+            trailers += [(":status", "200"), ("content-type", _CONTENT_TYPE)]
+        trailers.append(("grpc-status", str(status.value)))
+        if message is not None:
+            trailers.append(("grpc-message", _header_value(message)))
+        if self._is_open:
+            assert self._stream.id is not None
+            resets = status is not Status.OK
+            _end_stream(self._h2, self._stream.id, trailers, resets=resets)
+            self._stream.connection.flush()
+
+    @property
+    def _is_open(self) -> bool:
+        return (
+            not self._stream.connection.is_closing()
+            # h2 would open a stream that it does not know any more.
+            and self._stream.id in self._h2.streams
+        )
+
+    def _send(self, headers: list[tuple[str, str]]) -> None:
+        if self._is_open:
+            assert self._stream.id is not None
+            with suppress(ProtocolError):
+                self._h2.send_headers(self._stream.id, headers)
+            self._stream.connection.flush()
+
+
+def peer_name(address: object) -> str:
+    """Return the address of a socket's other end for the log."""
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
+
+
+class _Cancelling(AbstractHandler):
+    """Cancels the calls that grpclib finds to be over."""
+
+    def __init__(self, cancels: dict[int, Callable[[], None]]) -> None:
+        self._cancels = cancels
+
+    def accept(self, stream: Stream, headers: object, release_stream: object) -> NoReturn:
+        """Do nothing: `ServerProtocol` accepts calls before grpclib would."""
+        raise NotImplementedError
+
+    def cancel(self, stream: Stream) -> None:
+        """Cancel the call of a stream that was reset."""
+        if stream.id in self._cancels:
+            self._cancels[stream.id]()
+
+    def close(self) -> None:
+        """Cancel all calls of a connection that is closed."""
+        for cancel in tuple(self._cancels.values()):
+            cancel()
+
+
+def _end_stream(
+    h2: ServerH2Connection,
+    stream_id: int,
+    headers: list[tuple[str, str]],
+    *,
+    resets: bool = True,
+) -> None:
+    """Send the last headers of a stream, and unless the client has ended its side, reset it.
+
+    RFC 9113, 8.1: a reset without an error asks the client to send no more.
+    """
+    with suppress(ProtocolError):
+        h2.send_headers(stream_id, headers, end_stream=True)
+        stream = h2.streams.get(stream_id)
+        if resets and stream is not None and not stream.closed:
+            h2.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+
+
+def _header_value(message: str) -> str:
+    """Return a message as grpc-message carries it, percent-encoded, cut to what clients accept."""
+    encoded = encode_grpc_message(message)
+    if len(encoded) <= _MAX_MESSAGE_BYTES:
+        return encoded
+    # A character may take twelve bytes. Fewer characters are tried until they fit.
+    most = _MAX_MESSAGE_BYTES
+    while len(encoded) > _MAX_MESSAGE_BYTES:
+        encoded = encode_grpc_message(shortened(message, most))
+        most = most * 3 // 4
+    return encoded
 
 
 def _ignore(_event: object) -> None:
