@@ -77,7 +77,11 @@ class Multiprocess(Section):
         5, "seconds for a process to end before it is killed", ge=0, le=3600
     )
     shared_memory_budget_bytes: int = setting(
-        1024 * MIB, "shared memory that one session may have", ge=MIB, le=_MOST_BYTES
+        1024 * MIB,
+        "bytes of shared memory that one session may have",
+        ge=MIB,
+        le=_MOST_BYTES,
+        detail="As many bytes may wait on all its links inside the server together.",
     )
 
 

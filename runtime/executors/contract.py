@@ -1,4 +1,4 @@
-"""What an executor is, and what it is given."""
+"""The contract between sessions and executors."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass(slots=True, eq=False)
 class NodeTask:
-    """One node that an executor is to run.
+    """One node that an executor runs, with its links and the ways to report.
 
     The session sets it up; the executor calls `report` while the node gets ready, calls `is_ready`
     when it is, sets `done` when it has flushed and cleaned up, and keeps what others may still read
@@ -30,19 +30,19 @@ class NodeTask:
 
     Attributes:
         plan: the node.
-        wiring: has the node's links.
-        python_executable: the interpreter for a node with a process; None for the server's own.
-        max_memory_bytes: that a node with a process may allocate; 0 sets no limit.
+        wiring: opens the node's links; use `local_ends` or `process_ends`.
+        python_executable: the interpreter for a node process; None for the server's.
+        max_memory_bytes: what a node process may allocate; 0 for no limit.
         report: takes the progress of its initialization.
-        released: set when nobody reads its outputs any more.
-        statistics: the latest figures of the node; the executor keeps them up to date as it can.
-        refresh: asks the executor for new figures; it may do nothing where they are live.
-        announce: is to be told of every control message that the node gives.
+        released: set when no other node reads its outputs any more.
+        statistics: of the node; the executor updates them.
+        refresh: requests new statistics of the executor; nothing to do if they are live.
+        announce: the executor calls it with every control message that the node emits.
         controllable: the executor calls it with the node's control when the node is ready, and with
             None when the node has ended.
-        control: tells the node of a control message, past all that waits on its links; the executor
-            sets it when the node can be told.
-        pid: of the node's own process; None if it has none.
+        control: notifies the node of a control message, past the items that wait; the executor sets
+            it when the node can be notified.
+        pid: of the node process; None if the node has none.
     """
 
     plan: NodePlan
@@ -70,11 +70,11 @@ class NodeTask:
 
     @property
     def params_json(self) -> bytes:
-        """The checked parameters, as JSON."""
+        """The checked params as JSON."""
         return json.dumps(dict(self.plan.params)).encode()
 
     def is_ready(self) -> None:
-        """Say that the node waits for data."""
+        """Report that the node is ready for items."""
         self.report(Progress("ready", 1.0))
         self.ready.set()
 

@@ -1,7 +1,7 @@
 """The multiprocess executor: each node in a process of its own, with a proxy task in the server.
 
-Data flows past the proxy, from process to process; it starts the node, relays its progress, watches
-it and ends it.
+Items go from process to process, not through the proxy. It starts the node process, relays its
+progress, watches it and ends it.
 """
 
 import logging
@@ -63,7 +63,7 @@ _LAST_WORDS_SECONDS: Final = 0.2
 
 
 class MultiprocessExecutor:
-    """Runs actors in processes that a forkserver makes."""
+    """Runs actors in processes that a forkserver forks."""
 
     def __init__(self, forkserver: Forkserver | ForkserverKeeper) -> None:
         self._forkserver = forkserver
@@ -86,7 +86,7 @@ class MultiprocessExecutor:
 
 
 class _Proxy:
-    """Stands in for one node in the server."""
+    """Represents one node process in the server."""
 
     def __init__(self, task: NodeTask, process: NodeProcess) -> None:
         self._task = task

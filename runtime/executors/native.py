@@ -18,7 +18,7 @@ from .contract import NodeTask
 
 
 class NativeExecutor:
-    """Runs actors as tasks; they share the memory of the server and its one event loop."""
+    """Runs actors as tasks, which share the memory and the event loop of the server."""
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -74,9 +74,9 @@ class NativeExecutor:
 
 
 def _reporter(task: NodeTask) -> Callable[[Progress], None]:
-    """Return a function that reports from any thread: an actor's hooks may run in one of their own.
+    """Return a function that reports from any thread, since hooks may run in a worker thread.
 
-    A report of a thread comes in before the end of the hook that gave it.
+    A report from a thread arrives before the end of the hook that made it.
     """
     token = trio.lowlevel.current_trio_token()
     loop_thread = threading.get_ident()
@@ -114,5 +114,5 @@ def _make_actor(task: NodeTask, context: Context) -> Actor[Any]:
 
 @asynccontextmanager
 async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
-    """Open the native executor, which needs nothing."""
+    """Open the native executor. It holds no resources."""
     yield NativeExecutor()

@@ -1,4 +1,4 @@
-"""Checks of single nodes, also of those in a document that is no valid manifest."""
+"""Checks of single nodes, also in a document that is not a valid manifest."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ _OVERRIDES: Final[Path] = (*_MULTIPROCESS, "executor_overrides")
 
 
 class NodeChecker:
-    """Checks one node after the other, and collects what is wrong."""
+    """Checks nodes, and collects their faults."""
 
     def __init__(
         self, document: Document, catalogue: Catalogue, describer: Describer, faults: FaultList
@@ -31,7 +31,7 @@ class NodeChecker:
         self._faults = faults
 
     def find_type(self, index: int, name: str) -> NodeType | None:
-        """Return the node's type; if there is none of that name, say so."""
+        """Return the node's type; add a fault if the name is unknown."""
         node_type = self._catalogue.find(name)
         if node_type is None:
             self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
@@ -40,7 +40,7 @@ class NodeChecker:
     def check_params(
         self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Return the params under their own names; say what is wrong with them."""
+        """Return the params in snake_case; add a fault for each that is wrong."""
         place: Path = ("nodes", index, "params")
         try:
             checked = self._describer.check_params(node_type, given)
@@ -58,7 +58,7 @@ class NodeChecker:
     def find_executor(
         self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
     ) -> Assignment | None:
-        """Return what runs the node; if that cannot be, say so."""
+        """Return the node's executor; add a fault if none may run it."""
         try:
             return router.route(node_type, override)
         except RoutingError as error:
@@ -67,7 +67,7 @@ class NodeChecker:
             return None
 
     def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
-        """Say so if a connection's source gives data, and none of it is what its target takes."""
+        """Add a fault if a connection's target takes none of the kinds that its source emits."""
         given, taken = self.kinds(source)[1], self.kinds(target)[0].kinds
         if given and not given & taken:
             self.fault(
@@ -77,7 +77,7 @@ class NodeChecker:
             )
 
     def kinds(self, node_type: NodeType) -> tuple[Acceptance, frozenset[Kind]]:
-        """Return what a type takes and gives; all, where that is not known and said elsewhere."""
+        """Return the kinds that a type takes and emits; all if its class cannot be imported."""
         actor = node_type.target.rpartition(":")[2].rpartition(".")[2]
         try:
             description = self._describer.describe(node_type)
@@ -93,7 +93,7 @@ class NodeChecker:
 def check_document(
     document: Document, config: RuntimeConfig, checker: NodeChecker, router: Router
 ) -> None:
-    """Check what can be checked of a document that is no valid manifest."""
+    """Check as much as possible of a document that is not a valid manifest."""
     executable = _at(document.value, (*_MULTIPROCESS, "python_executable"))
     if isinstance(executable, str) and executable:
         asked = MultiprocessSettings({"python_executable": executable})
@@ -125,7 +125,7 @@ def check_document(
 
 
 def _bridge(given: frozenset[Kind], taken: frozenset[Kind]) -> str:
-    """Return what to do about two ends that share no kind."""
+    """Return what to do about a connection whose ends share no kind."""
     converters = [
         name for (source, target), name in CONVERTERS.items() if source in given and target in taken
     ]

@@ -1,4 +1,4 @@
-"""What a session will run: a manifest with everything checked and decided that can be before."""
+"""Plans: everything about a session that is checked and decided before it starts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,13 +34,13 @@ class NodePlan:
     """One node of a plan.
 
     Attributes:
-        params: checked, as JSON can carry them, in snake_case, without defaults.
+        params: checked, JSON values, in snake_case, without defaults.
         executor: the name of the executor that runs it.
-        reason: why that one.
+        reason: the rule that decided it.
         inputs: the nodes that it reads, in the order of the manifest's connections.
         outputs: the nodes that read it.
-        accepts: what it takes.
-        produces: the kinds of data that it gives.
+        accepts: the kinds of data that it takes.
+        produces: the kinds of data that it emits.
         is_output: whether its output is a result also if other nodes read it.
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
@@ -64,10 +64,10 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A pipeline that is ready to be started.
+    """A pipeline that can be started.
 
     Attributes:
-        nodes: each after all that it reads.
+        nodes: in topological order.
         settings: of this session, each with its source.
     """
 
@@ -79,7 +79,7 @@ class Plan:
         """Return a node by its id.
 
         Raises:
-            KeyError: there is none of that id.
+            KeyError: no node has that id.
         """
         for node in self.nodes:
             if node.node_id == node_id:
@@ -98,12 +98,12 @@ class Plan:
 
     @property
     def successors(self) -> dict[NodeId, tuple[NodeId, ...]]:
-        """For each node, those that read it."""
+        """The readers of each node."""
         return {node.node_id: node.outputs for node in self.nodes}
 
     @property
     def process_count(self) -> int:
-        """How many processes the plan needs."""
+        """The number of processes that the plan needs."""
         return sum(node.uses_process for node in self.nodes)
 
 
@@ -116,7 +116,7 @@ def make_plan(
     describer: Describer = _IMPORTING,
     machine: FindMachine = find_machine,
 ) -> Plan:
-    """Decide what a session will run. Starts nothing of it.
+    """Check a manifest and decide what its session will run. Start nothing.
 
     The describer knows the classes of the node types that the manifest names; the default one
     imports them here, which may take a while. `machine` describes the machine that `capabilities`
@@ -155,7 +155,7 @@ def plan_manifest(
     lenient: bool = False,
     machine: FindMachine = find_machine,
 ) -> Plan:
-    """Read a manifest where it is not read yet, and decide what a session will run.
+    """Read a manifest if it is not parsed yet, and decide what its session will run.
 
     `lenient` is that of `load_manifest`, `machine` that of `make_plan`.
 

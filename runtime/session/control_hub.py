@@ -1,4 +1,4 @@
-"""Whom a control message concerns, and how it gets there at once."""
+"""Routes control messages to the nodes that they concern, past the items that wait."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from .readers import readers_of_nodes
 
 
 class ControlHub:
-    """Tells every node downstream of a control message, past all queues."""
+    """Notifies every node downstream of a control message."""
 
     def __init__(self, plan: Plan, tasks: Mapping[str, NodeTask]) -> None:
         self._outlet = ControlLane()
@@ -24,20 +24,20 @@ class ControlHub:
         self._count = 0
 
     def enter(self, control: Control, targets: Iterable[str]) -> Control:
-        """Tell of a message that enters at `targets`; return it as it has to travel."""
+        """Announce a message that enters at `targets`; return it as it travels on the links."""
         if control.message is None:
             return control
         self._count += 1
         name = str(self._count)
-        self._tell(Notice.of(control, name), INLET, targets)
+        self._notify(Notice.of(control, name), INLET, targets)
         return named(control, name)
 
     def announce(self, node: str, notice: Notice) -> None:
-        """Tell of a message that a node has given."""
-        self._tell(notice, node, self._readers[node] or [INLET])
+        """Announce a message that a node has emitted."""
+        self._notify(notice, node, self._readers[node] or [INLET])
 
     def is_wanted(self, item: Item) -> bool:
-        """Return whether no control message has cancelled an output that waited for its owner."""
+        """Return whether an output is still wanted: no control message has cancelled it."""
         name = name_of(item.data)
         if name is not None and isinstance(item.data, Control):
             self._outlet.record_arrival(name, item.source, item.data)
@@ -46,19 +46,19 @@ class ControlHub:
             item.timestamp_ms, item.source
         )
 
-    def _tell(self, notice: Notice, source: str, targets: Iterable[str]) -> None:
-        """Tell every node that the message will reach, with how many copies of it will come."""
+    def _notify(self, notice: Notice, source: str, targets: Iterable[str]) -> None:
+        """Notify every node that the message will reach, with the number of copies to expect."""
         copies: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for target in targets:
             copies[target][source] += 1
-        for node in self._order:  # each after all that it reads
-            ways = copies[node].total()
-            if ways:
+        for node in self._order:  # topological, so that all copies for a node are counted
+            arriving = copies[node].total()
+            if arriving:
                 for reader in self._readers[node] or [INLET]:
-                    copies[reader][node] += ways
+                    copies[reader][node] += arriving
                 self._tasks[node].control(
                     msgspec.structs.replace(notice, copies=dict(copies[node]))
                 )
-        # The session's owner gets the message itself, as a result.
+        # The session's owner also receives the message itself, as a result.
         self._outlet.notify(msgspec.structs.replace(notice, copies=dict(copies[INLET])))
         self._outlet.discard_pending()

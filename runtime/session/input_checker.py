@@ -1,4 +1,4 @@
-"""What may enter a session, and where."""
+"""Checks of chunks before they enter a session."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _MOST = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class SessionBounds:
-    """What a session may use and reach.
+    """Limits of a session, and the files that it may read.
 
     Attributes:
         file_roots: folders in which the files that a chunk names must lie.
@@ -27,7 +27,7 @@ class SessionBounds:
 
 
 class InputChecker:
-    """Checks each chunk before it enters, and counts what is limited."""
+    """Checks each chunk, and counts what the session's limits bound."""
 
     def __init__(self, plan: Plan, bounds: SessionBounds) -> None:
         self._sources = plan.sources
@@ -37,7 +37,7 @@ class InputChecker:
         self._audio_samples = 0
 
     def targets(self, node: str | None) -> Sequence[str]:
-        """Return the nodes that a chunk enters at; None means the source nodes.
+        """Return the nodes that a chunk enters; None means the source nodes.
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
@@ -52,7 +52,7 @@ class InputChecker:
     def admit(
         self, data: Data, targets: Sequence[str], *, sequence: int, timestamp_ms: int
     ) -> Data:
-        """Return what enters for a chunk.
+        """Check a chunk, and return it as it enters.
 
         Raises:
             InputError: not a data item, a number out of range, or a file that is not in a folder
@@ -68,7 +68,7 @@ class InputChecker:
                 raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
         for target in targets:
             if isinstance(data, Control):
-                break  # every node hears these, and passes them on
+                break  # every node takes these, and passes them on
             accepts = self._accepts[target]
             if accepts.taken(data) is None:
                 raise InputKindError(accepts.refusal(data, ""), node_id=target)
@@ -87,7 +87,7 @@ class InputChecker:
         return data
 
     def _within_roots(self, data: File, node_id: str) -> File:
-        """Return a file whose path has no links and no `..`, so that it leads nowhere else."""
+        """Return the file with its path resolved, so that no link or `..` leads elsewhere later."""
         try:
             path = os.path.realpath(data.path)
         except ValueError as error:  # a null character
@@ -96,7 +96,7 @@ class InputChecker:
             ) from error
         if not any(os.path.commonpath([root, path]) == root for root in self._file_roots):
             raise InputError(
-                f"the file {data.path!r} is not in a folder that the operator opens to clients "
+                f"the file {data.path!r} is not in a folder that the operator allows "
                 "(runtime.toml, files.roots)",
                 node_id=node_id,
             )

@@ -1,4 +1,4 @@
-"""One runtime's own names on this machine, and the sweep of what dead ones left."""
+"""The names of one runtime on this machine, and the removal of what killed ones left."""
 
 import fcntl
 import os
@@ -18,21 +18,21 @@ from ..errors import PipelineError
 from ..links.shared import SEGMENTS, DomainSpec
 
 _LOCK: Final = "lock"
-# The process id, so that people can tell whose it is; the rest, because ids are used again.
+# The process id is for people; the rest is random, because process ids are reused.
 _NAME: Final = re.compile(r"[0-9a-f]+-[0-9a-f]{4}")
 _UNFINISHED: Final = ".new-"
-# Nobody takes longer from making a folder to locking it.
+# Creating a folder and locking it takes far less time.
 _UNFINISHED_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What was removed that servers had left which were killed.
+    """What was removed that killed servers had left.
 
     Attributes:
-        instances: how many servers.
-        segments: files in shared memory.
-        segment_bytes: what they took.
+        instances: number of servers.
+        segments: number of files in shared memory.
+        segment_bytes: their size in bytes.
     """
 
     instances: int = 0
@@ -66,7 +66,7 @@ class Instance:
 
 @contextmanager
 def open_instance() -> Iterator[Instance]:
-    """Take a name, and sweep what servers of this user left that are dead.
+    """Choose a name, and remove what killed servers of this user left.
 
     Raises:
         PipelineError: the folder for temporary files does not allow it.
@@ -120,11 +120,11 @@ def _sweep(folder: Path) -> SweepReport:
 
 
 def _is_dead(root: Path) -> bool:
-    """Return whether nobody holds the lock of an instance's folder."""
+    """Return whether no process holds the lock of an instance's folder."""
     try:
         descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return False  # it ends just now, or is nothing that we know
+        return False  # it is just ending, or is no folder of a runtime
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -1,4 +1,4 @@
-"""What sessions share: configuration, catalogue, executors and their forkserver."""
+"""The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -38,7 +38,7 @@ from .session import Session
 from .session_log import refusals_logged
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
-"""Node types of an application's own: a name, and "module:Class" or the class."""
+"""Node types of an application: name to "module:Class", or to the class."""
 
 
 _UNLIMITED: Final = ResourceLimits()
@@ -48,7 +48,7 @@ class Runtime:
     """Opens sessions. One per server or application; it starts each executor when first needed.
 
     Attributes:
-        capacity: what sessions have of what the operator allows.
+        capacity: admits sessions within the limits of the operator and the machine.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Runtime:
         return MappingProxyType(self._sessions)
 
     def plan(self, manifest: ManifestSource) -> Plan:
-        """Check a manifest, an object or a file that says one; return what would run where.
+        """Check a manifest, given as an object or a file, and return the plan for it.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
@@ -98,7 +98,7 @@ class Runtime:
             )
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
-        """Start executors, all of them by default, before the first session needs them."""
+        """Open executors, by default all, before the first session needs them."""
         for name in self._executors.registry if executors is None else executors:
             await self._executors.get(name)
 
@@ -111,21 +111,21 @@ class Runtime:
         peer: str = "",
         owner: bytes | None = None,
     ) -> AsyncIterator[Session]:
-        """Run a plan, a manifest, or what says one, as long as the block lasts.
+        """Run a plan or a manifest for as long as the block lasts.
 
         Leaving the block before the end of the stream cancels what still runs.
 
         Args:
-            manifest: what to run.
-            resource_limits: what the session may use.
-            peer: the address of the client that it is for; empty for none.
+            manifest: the pipeline.
+            resource_limits: of this session, within the operator's.
+            peer: the address of the client that the session is for; empty for none.
             owner: a digest of that client's token; None for none.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
             NodeError: a node failed; the block was cancelled.
-            LimitError: there is no room for the session, and nothing was started; or it used up
-                its memory or its time, and the block was cancelled.
+            LimitError: there is no room for the session, and nothing was started; or the session
+                reached its limit of memory or time, and the block was cancelled.
         """
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         limits = resource_limits.within(self.config.limits.of_a_session)
@@ -205,12 +205,12 @@ async def open_runtime(
     executors: Executors | None = None,
     machine: FindMachine = find_machine,
 ) -> AsyncIterator[Runtime]:
-    """Open what sessions share, for as long as the block lasts.
+    """Open a runtime for as long as the block lasts.
 
     Args:
         config: None reads runtime.toml in the current folder, or takes the defaults.
-        node_types: of the application's own, beside the catalogue.
-        executors: more executors, or other ones under the same names.
+        node_types: of the application, beside the catalogue.
+        executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
@@ -244,9 +244,9 @@ async def open_session(
     config: RuntimeConfig | None = None,
     node_types: NodeTypes | None = None,
 ) -> AsyncIterator[Session]:
-    """Run one manifest, an object or a file that says one, in a runtime of its own.
+    """Run one manifest, given as an object or a file, in a runtime of its own.
 
-    An application with several sessions opens one runtime for all: its forkserver is warm then.
+    An application with several sessions opens one runtime for all, so that its forkserver is warm.
 
     Raises:
         ManifestError: the manifest is not valid; nothing was started.

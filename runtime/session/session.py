@@ -37,7 +37,7 @@ from .session_output import SessionOutput
 from .state import SessionState
 from .totals import counts, dropped, totals, waiting
 
-# A node breaks its own cleaning up off in time; this is for telling so.
+# A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
 
 
@@ -224,24 +224,24 @@ class Session(SessionControl):
             raise StopAsyncIteration from None
 
     def statistics(self) -> dict[str, NodeStatistics]:
-        """Return each node's figures; those of other processes as of the last `refresh`."""
+        """Return the statistics of each node; of node processes as of the last refresh."""
         return {node_id: task.statistics for node_id, task in self._tasks.items()}
 
     def refresh_statistics(self) -> None:
-        """Ask every node for new figures; they come a moment later."""
+        """Request new statistics of every node; they arrive a moment later."""
         for task in self._tasks.values():
             task.refresh()
 
     def dropped(self) -> int:
-        """Return how many items links without backpressure have dropped, as far as is known."""
+        """Return the number of items that links without backpressure have dropped."""
         return dropped(self._wiring, self.statistics())
 
     def waiting(self) -> int:
-        """Return how many items wait on the links, as far as is known."""
+        """Return the number of items that wait on the links, as of the last refresh."""
         return waiting(self._wiring, self.plan, self.statistics())
 
     def totals(self) -> LinkStatistics:
-        """Return what all links of the session have moved, as far as is known.
+        """Return the sum of the statistics of all links, as of the last refresh.
 
         Bytes through shared memory are counted once, where they are written; copies at both ends.
         """
@@ -256,13 +256,13 @@ class Session(SessionControl):
             self.state = SessionState.EXECUTING
 
     async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
-        """Wait for whoever watches the node to cancel this session; or do it, if it still lives."""
+        """Wait until the node's own error cancels this session; else report the node."""
         await trio.sleep(EXIT_REPORT_SECONDS)
         self._fail(NodeError(error.peer, "closed its links without ending its stream"))
         await trio.sleep_forever()
 
     async def _finish(self) -> None:
-        """Let every node go, when all have cleaned up, which is all that they have left to do."""
+        """Release every node when all have cleaned up."""
         grace = self.plan.settings.values.cleanup_grace_period_secs
         with trio.move_on_after(grace + _SPARE_SECONDS) as waiting:
             for task in self._tasks.values():

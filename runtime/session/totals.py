@@ -10,7 +10,7 @@ Nodes = Mapping[str, NodeStatistics]
 
 
 def dropped(wiring: Wiring, nodes: Nodes) -> int:
-    """Return how many items links without backpressure have dropped."""
+    """Return the number of items that links without backpressure have dropped."""
     inlets = sum(inlet.statistics().dropped for inlet in wiring.inlets.values())
     return inlets + sum(node.sent.dropped for node in nodes.values())
 
@@ -25,7 +25,7 @@ def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
 
 
 def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
-    """Return how many items wait on the links."""
+    """Return the number of items that wait on the links."""
     put = sum(inlet.statistics().items for inlet in wiring.inlets.values())
     for node in plan.nodes:
         is_result = node.is_output or not node.outputs
@@ -36,7 +36,7 @@ def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
 
 
 def totals(wiring: Wiring, nodes: Nodes) -> LinkStatistics:
-    """Return what all links have moved."""
+    """Return the sum of the statistics of all links."""
     total = LinkStatistics()
     for sent in (
         *(inlet.statistics() for inlet in wiring.inlets.values()),
@@ -44,7 +44,7 @@ def totals(wiring: Wiring, nodes: Nodes) -> LinkStatistics:
     ):
         total.add(sent)
     for received in (wiring.outlet.statistics(), *(node.received for node in nodes.values())):
-        # A native link's two ends share their counters; it never copies.
+        # Both ends of a local queue share their counters; it never copies.
         total.copies += received.copies
         total.copied_bytes += received.copied_bytes
     return total

@@ -12,7 +12,7 @@ Sources = Mapping[int, tuple[int, list[int]]]
 Targets = Mapping[int, tuple[int, int, bool]]
 """For each slot below: its middle column, its width, and whether it is a node."""
 
-# Ordering nets compares each with each; beyond this many, crossings are past helping.
+# Ordering compares every pair of nets; with more of them it would take too long.
 _MOST_ORDERED: Final = 24
 
 
@@ -29,7 +29,7 @@ def draw_channel(
         top: the first row of the channel.
         sources: the slots above.
         targets: the slots below.
-        exits: takes up the columns in which lines go on through a slot that is no node.
+        exits: filled with the columns in which lines continue through a slot without a node.
     """
     ends = _ends(sources, targets, exits)
     nets = {
@@ -80,7 +80,7 @@ def _ends(sources: Sources, targets: Targets, exits: dict[int, int]) -> dict[tup
 
 
 def _wanted(start: int, middle: int, width: int, *, alone: bool) -> int:
-    """Return the column of a box that a line wants: straight below its start, if it can."""
+    """Return the preferred column of a line at a box: straight below its start if possible."""
     if abs(start - middle) <= width // 2 - 2:
         return start
     if alone:
@@ -91,7 +91,7 @@ def _wanted(start: int, middle: int, width: int, *, alone: bool) -> int:
 def _free_columns(
     wanted: list[int], slots: list[int], taken: Mapping[int, int], low: int, high: int
 ) -> list[int]:
-    """Return a column for each line, from left to right, none below the beginning of another."""
+    """Return a column for each line, from left to right, none below the start of another line."""
     room = (high - low) // max(len(wanted) - 1, 1)
     places = spread([float(place) for place in wanted], [min(4, max(room, 1))] * (len(wanted) - 1))
     used: set[int] = set()
@@ -115,7 +115,7 @@ def _free_columns(
 
 
 def _tracks(nets: Mapping[int, tuple[int, list[int]]]) -> dict[int, int]:
-    """Return the crossbar's row for each net; nets beside each other share one."""
+    """Return the row of the crossbar of each net; nets that do not overlap share one."""
     tracks: dict[int, int] = {}
     done: list[int] = []
     for net in _ordered(nets):
@@ -142,7 +142,7 @@ def _ordered(nets: Mapping[int, tuple[int, list[int]]]) -> list[int]:
 
 
 def _cost(upper: tuple[int, list[int]], lower: tuple[int, list[int]]) -> int:
-    """Return how often two nets cross, the one's crossbar above the other's."""
+    """Return the number of crossings of two nets, `upper` with the higher crossbar."""
     first, last = _span(upper)
     crossings = int(first < lower[0] < last)
     first, last = _span(lower)

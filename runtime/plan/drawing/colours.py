@@ -8,7 +8,7 @@ from ..plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """Two shades, both fit for dark text on white."""
+    """A light and a dark shade, for dark text on a light background."""
 
     fill: str
     line: str

@@ -1,4 +1,4 @@
-"""A sheet of character cells, with lines that know which of them belong together."""
+"""A canvas of character cells, with text and lines."""
 
 from typing import Final
 
@@ -8,19 +8,19 @@ _UP: Final = 1
 _DOWN: Final = 2
 _LEFT: Final = 4
 _RIGHT: Final = 8
-# By the sum of the directions that a line leaves a cell in.
+# Indexed by the sum of the directions in which a line leaves a cell.
 _SHAPES: Final = " │││─┘┐┤─└┌├─┴┬┼"
 
 
 class Canvas:
-    """Cells with text, and lines of several nets; only lines of one net join."""
+    """Character cells with text and with the lines of several nets; only lines of one net join."""
 
     def __init__(self) -> None:
         self._text: dict[int, dict[int, str]] = {}
         self._lines: dict[tuple[int, int], dict[int, int]] = {}
 
     def write(self, row: int, column: int, text: str) -> None:
-        """Write text from a cell on; wide characters take two cells."""
+        """Write text, starting at a cell; wide characters take two cells."""
         cells = self._text.setdefault(row, {})
         for character in text:
             if cell_len(character):
@@ -37,8 +37,8 @@ class Canvas:
 
         Args:
             net: of the lines.
-            start: the column where it comes in.
-            ends: the columns where it goes out.
+            start: the column at the top.
+            ends: the columns at the bottom.
             rows: the first row, the row of the crossbar, the last row.
         """
         top, bar, bottom = rows
@@ -55,9 +55,9 @@ class Canvas:
                 self._add(row, end, net, _UP | _DOWN)
 
     def text(self) -> str:
-        """Return the sheet as lines of text."""
+        """Return the canvas as lines of text."""
         for (row, column), nets in self._lines.items():
-            # Of two nets in a cell one goes down and one across: the first is drawn over the other.
+            # Where two nets cross, one is vertical and one horizontal: the vertical one is drawn.
             shape = next(iter(nets.values())) if len(nets) == 1 else _UP | _DOWN
             self._text.setdefault(row, {}).setdefault(column, _SHAPES[shape])
         rows = range(max(self._text, default=-1) + 1)

@@ -1,4 +1,4 @@
-"""Places on a line: each as near as can be to where it wants to be, none too near to another."""
+"""Positions on a line: each as close as possible to its target, with minimum gaps."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -12,17 +12,17 @@ _ROUNDS: Final = 8
 def spread(
     wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float] | None = None
 ) -> list[float]:
-    """Return places in the given order with the least sum of squared distances from `wanted`.
+    """Return positions in the given order with the least sum of squared distances from `wanted`.
 
     Args:
-        wanted: where each would be, were it alone.
+        wanted: the target of each.
         gaps: the least distance between each and the next; one fewer than `wanted`.
-        weights: how much each one's wish counts; all the same if None.
+        weights: of each target; all equal if None.
 
     >>> spread([0, 0], [4])
     [-2.0, 2.0]
     """
-    # With the gaps taken off, the places must only not decrease: pool what is out of order.
+    # Without the gaps this is isotonic regression: pool adjacent violators.
     offsets = [0.0]
     for gap in gaps:
         offsets.append(offsets[-1] + gap)
@@ -54,7 +54,7 @@ def centres(layers: Layers, sizes: Mapping[int, float], gap: float) -> dict[int,
         found.update(zip(row, spread([0.0] * len(row), gaps), strict=True))
     for round_ in range(_ROUNDS):
         rows = layers.rows if round_ % 2 == 0 else layers.rows[::-1]
-        # The last rounds look both ways, so that a lone node stays in the middle of its branches.
+        # The last rounds use both neighbours, so that a single node stays centred on its branches.
         both = round_ >= _ROUNDS // 2
         for row in rows:
             wishes = [
@@ -84,7 +84,7 @@ def _wish(
     downwards: bool,
     both: bool,
 ) -> tuple[float, float]:
-    """Return where a slot would be, and how much that counts."""
+    """Return the target of a slot, and its weight."""
     neighbours = [*leaders[slot], *followers[slot]]
     if not both:
         neighbours = list(leaders[slot] if downwards else followers[slot]) or neighbours

@@ -22,14 +22,14 @@ _GAP_DOWN: Final = 22
 _GAP_ACROSS: Final = 72
 _PORT_GAP: Final = 12
 _ARROW: Final = 8
-# A little more than sans-serif needs on average, as the viewer's font is not known.
+# Slightly more than sans-serif needs on average, because the viewer's font is unknown.
 _CHARACTER: Final = 8.4
 _LONGEST: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """Where everything stands: for each slot its middle; for each layer its left edge and width."""
+    """Positions: the middle of each slot, and the left edge and width of each layer."""
 
     layers: Layers
     middles: Mapping[int, float]
@@ -173,6 +173,6 @@ def _label_width(node: NodePlan) -> float:
 
 
 def _clean(text: str, longest: int = _LONGEST) -> str:
-    """Return a text that XML can carry and a box can hold."""
+    """Return text that is valid in XML and fits into a box."""
     text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -20,8 +20,8 @@ _PROCESS_FRAME: Final = "╔═╗║╚╝╤"
 def draw(plan: Plan) -> str:
     """Return a drawing of the plan's graph: a box per node with its id, type and executor.
 
-    A node in a process of its own has a double frame. Where two lines cross, the one across is
-    interrupted; where they join, the character says so.
+    A node in a process of its own has a double frame. Where two lines cross, the horizontal one is
+    interrupted; lines that belong together join.
     """
     nodes = {str(node.node_id): node for node in plan.nodes}
     layers = layers_of({node: plan.node(node).outputs for node in nodes})
