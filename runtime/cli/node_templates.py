@@ -73,13 +73,13 @@ from actors import Actor, Field, Kind, Params, Text
 
 
 class ${name}Params(Params):
-    """What a manifest can say in params."""
+    """The params that a manifest can set."""
 
-    prefix: str = Field("", max_length=100, description="goes before every text")
+    prefix: str = Field("", max_length=100, description="added before every text")
 
 
 class $name(Actor[${name}Params]):
-    """Put a prefix before every text.
+    """Add a prefix to every text.
 
     In: text. Out: text, one for each.
     """
@@ -88,19 +88,19 @@ class $name(Actor[${name}Params]):
     produces = frozenset({Kind.TEXT})
 
     def initialize(self) -> None:
-        """Get ready: load a model here, and report with self.context.progress(0.5, "...")."""
+        """Load a model here; report progress with self.context.progress(0.5, "...")."""
         self._count = 0
 
     def process(self, item: Text) -> Text:
-        """Return one item, a list or nothing; yield items to send each on at once."""
+        """Return one item, a list or None; to emit items one by one, yield them."""
         self._count += 1
         return Text(f"{self.params.prefix}{item.text}", metadata=item.metadata)
 
     def flush(self) -> None:
-        """Return what is still held at the end of the stream."""
+        """Return the items that remain at the end of the stream."""
 
     def cleanup(self) -> None:
-        """Let go of everything; this is called even after an error."""
+        """Release all resources; this hook is called even after an error."""
 ''')
 
 _TEST: Final = Template("""\
@@ -109,7 +109,7 @@ from actors import Text
 from $module import $name
 
 
-@pytest.mark.executors  # once as a task of this process, once in a process of its own
+@pytest.mark.executors  # once natively, once in a node process
 def test_the_prefix_goes_before_every_text(run_actor):
     with run_actor($name, params={"prefix": "> "}) as node:
         assert [item.text for item in node.feed(Text("a"), Text("b"))] == ["> a", "> b"]

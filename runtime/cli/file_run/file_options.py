@@ -27,7 +27,7 @@ class FileOption:
     """A file of an --input or --output option.
 
     Attributes:
-        node: None for every source, or for every sink that has no file of its own.
+        node: None for every source, or for every sink without its own file.
     """
 
     path: str

@@ -58,7 +58,7 @@ async def check_blocking(subject: Subject) -> list[str]:
         return []
     return [
         f"process() held the loop for {spans.longest:.2f} s, and with it every native actor: set "
-        "runs_in_thread = True, await what waits, or let it run in a process of its own and check "
+        "runs_in_thread = True, await what waits, or run it in a node process and check "
         'it with executor="multiprocess"'
     ]
 
