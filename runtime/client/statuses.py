@@ -8,35 +8,9 @@ from typing import Final
 from grpclib.const import Status
 from grpclib.metadata import decode_grpc_message
 
-from ..errors import (
-    AuthenticationError,
-    CallerError,
-    LimitError,
-    MillraceError,
-    PipelineError,
-    ServerError,
-    UnreachableError,
-    VersionMismatchError,
-)
+from ..errors import MillraceError, ServerError, UnreachableError
+from ..wire.grpclib_adapter import ERROR_OF_STATUS
 
-_ERRORS: Final[dict[Status, type[MillraceError]]] = {
-    Status.CANCELLED: ServerError,
-    Status.UNKNOWN: ServerError,
-    Status.INVALID_ARGUMENT: CallerError,
-    Status.DEADLINE_EXCEEDED: ServerError,
-    Status.NOT_FOUND: CallerError,
-    Status.ALREADY_EXISTS: CallerError,
-    Status.PERMISSION_DENIED: AuthenticationError,
-    Status.RESOURCE_EXHAUSTED: LimitError,
-    Status.FAILED_PRECONDITION: VersionMismatchError,
-    Status.ABORTED: PipelineError,
-    Status.OUT_OF_RANGE: CallerError,
-    Status.UNIMPLEMENTED: ServerError,
-    Status.INTERNAL: ServerError,
-    Status.UNAVAILABLE: UnreachableError,
-    Status.DATA_LOSS: ServerError,
-    Status.UNAUTHENTICATED: AuthenticationError,
-}
 _HTTP_OK: Final = "200"
 
 
@@ -55,7 +29,7 @@ def status_error(headers: Mapping[str, str], address: str) -> MillraceError | No
         return ServerError(f"{address}: status {number}: {message}")
     if status is Status.OK:
         return None
-    return _ERRORS[status](f"{address}: {message or status.name}")
+    return ERROR_OF_STATUS[status](f"{address}: {message or status.name}")
 
 
 def unreachable(address: str, error: Exception, *, tls: bool) -> UnreachableError:

@@ -16,10 +16,10 @@ _OPERATIONS: Final = f"/{OPERATIONS_SERVICE}/"
 
 
 class Authentication:
-    """Refuses calls without a token that they need; those for health need none."""
+    """Refuses calls without a valid token. Health checks need no token."""
 
     def __init__(self, access: ServerAccess) -> None:
-        # Digests of one length, so that comparing them tells nothing of a token's own length.
+        # Digests of equal length: the time of a comparison does not depend on a token's length.
         self._require_auth = access.require_auth
         self._clients = _digests(access.tokens)
         self._operators = _digests(access.admin_tokens)
@@ -72,7 +72,7 @@ def _check_token(authorization: str | None, digests: tuple[bytes, ...]) -> None:
 
 
 def _is_among(digest: bytes, known: tuple[bytes, ...]) -> bool:
-    # All of them are compared, so that the time it takes tells nothing.
+    # All are compared, so that the time does not depend on which one matches.
     return sum(hmac.compare_digest(digest, each) for each in known) > 0
 
 

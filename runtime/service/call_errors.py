@@ -1,34 +1,25 @@
-"""What a client is told of an error: the contract's message, or a gRPC status.
-
-The table is the hierarchy of `runtime.errors` itself: each class says its `error_type`. An error
-becomes a status only where the call cannot be answered in its own messages.
-"""
+"""The errors of a call, and how a client receives any error: in a message or as a status."""
 
 import logging
-from typing import Final
 
 from grpclib.const import Status
 
-from .. import errors
-from ..errors import CallerError, InternalError, MillraceError, OperationalError, sole_error
+from ..errors import (
+    CallerError,
+    ErrorType,
+    InternalError,
+    MillraceError,
+    OperationalError,
+    sole_error,
+)
 from ..wire import InitProgressUpdate
+from ..wire.grpclib_adapter import STATUS_OF_TYPE
 
 _log = logging.getLogger("millrace.service")
 
-_STATUSES: Final = {
-    errors.ErrorType.VALIDATION: Status.INVALID_ARGUMENT,
-    errors.ErrorType.TYPE_VALIDATION: Status.INVALID_ARGUMENT,
-    errors.ErrorType.RESOURCE_LIMIT: Status.RESOURCE_EXHAUSTED,
-    errors.ErrorType.AUTHENTICATION: Status.UNAUTHENTICATED,
-    errors.ErrorType.VERSION_MISMATCH: Status.FAILED_PRECONDITION,
-    errors.ErrorType.NODE_EXECUTION: Status.ABORTED,
-    errors.ErrorType.INTERNAL: Status.INTERNAL,
-    errors.ErrorType.UNSPECIFIED: Status.UNKNOWN,
-}
-
 
 class CallError(CallerError):
-    """A fault that ends the call with a status, since no message of the contract can say it."""
+    """An error that ends a call with a status: no message of the contract can carry it."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
@@ -36,34 +27,34 @@ class CallError(CallerError):
 
 
 class RequestError(CallerError):
-    """A message that the contract does not have at this place."""
+    """A message in the wrong order, or without a required field."""
 
 
 class ShutdownError(OperationalError):
-    """The server is going down, and this session with it."""
+    """The end of a session because the server shuts down."""
 
 
 def status_of(error: MillraceError) -> Status:
-    """Return the status that says an error."""
+    """Return the status of an error."""
     if isinstance(error, CallError):
         return error.status
     if isinstance(error, ShutdownError):
-        return Status.UNAVAILABLE  # a client may try again, elsewhere
-    return _STATUSES[error.error_type]
+        return Status.UNAVAILABLE  # tells clients to try again, at another server
+    return STATUS_OF_TYPE[error.error_type]
 
 
 def reportable_error(failure: BaseException) -> MillraceError:
-    """Return the error that a client is told of a failure; one that is no error of ours is logged.
+    """Return the error to send to the client for a failure. Errors outside the tree are logged.
 
     Raises:
-        CallError: it is one, and so ends the call with its status.
-        BaseException: the failure itself, if it is none but a cancellation.
+        CallError: the failure is one, which must end the call with its status.
+        BaseException: the failure is a cancellation.
     """
     error = sole_error(failure) if isinstance(failure, BaseExceptionGroup) else failure
     if isinstance(error, CallError) or not isinstance(error, Exception):
         raise error
     if isinstance(error, MillraceError):
-        if error.error_type is errors.ErrorType.INTERNAL and error.__cause__ is not None:
+        if error.error_type is ErrorType.INTERNAL and error.__cause__ is not None:
             _log.error("pipeline failed", exc_info=error)
         return error
     _log.error("call failed", exc_info=error)
@@ -71,5 +62,5 @@ def reportable_error(failure: BaseException) -> MillraceError:
 
 
 def progress_of_failure(error: MillraceError) -> InitProgressUpdate:
-    """Return the last word on a node that did not become ready."""
+    """Return the last progress of a node that was not ready."""
     return InitProgressUpdate(node_id=error.node_id, status="error", message=str(error))

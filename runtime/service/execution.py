@@ -1,4 +1,4 @@
-"""ExecutePipeline: everything in, everything out, one answer. And GetVersion."""
+"""ExecutePipeline: a run with one request and one response. And GetVersion."""
 
 import re
 import time
@@ -52,7 +52,7 @@ class ExecutionService:
         self._build_timestamp = _build_timestamp()
 
     async def execute_pipeline(self, call: ServerCall[ExecuteRequest, ExecuteResponse]) -> None:
-        """Run a pipeline on what the request carries."""
+        """Run a pipeline on the inputs of the request."""
         try:
             request = await call.receive()
         except LimitError as error:
@@ -63,7 +63,7 @@ class ExecutionService:
             raise CallError(Status.INVALID_ARGUMENT, "the request has no manifest")
         try:
             response = ExecuteResponse(result=await self._execute(request, call))
-        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
+        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
             response = self._failure(reportable_error(failure))
         try:
             await call.send(response)
@@ -71,7 +71,7 @@ class ExecutionService:
             await call.send(self._failure(error))
 
     async def get_version(self, call: ServerCall[VersionRequest, VersionResponse]) -> None:
-        """Tell what this server is and speaks."""
+        """Return the versions and node types of this server."""
         request = await call.receive()
         if request is None:
             raise CallError(Status.INVALID_ARGUMENT, "the request has no message")
@@ -89,7 +89,8 @@ class ExecutionService:
             VersionResponse(
                 version_info=info,
                 compatible=not why_not,
-                compatibility_message=why_not or f"remotemedia.{PROTOCOL_VERSION} is spoken here",
+                compatibility_message=why_not
+                or f"this server supports remotemedia.{PROTOCOL_VERSION}",
             )
         )
 
@@ -130,7 +131,7 @@ class ExecutionService:
 
     async def _stop_with_server(self) -> None:
         await self._server_state.stopping.wait()
-        raise ShutdownError("the server is shutting down; this run was cut off")
+        raise ShutdownError("the server is shutting down; it ended this run")
 
     def _failure(self, error: MillraceError) -> ExecuteResponse:
         return ExecuteResponse(error=error_message(error, traces=self._server_state.traces))
@@ -160,18 +161,20 @@ def _node_results(session: Session) -> Iterable[NodeResult]:
 def incompatibility(client_version: str) -> str:
     """Return why this server cannot serve a client of that version; empty if it can.
 
-    The contract's major version is 1. What does not look like a version says nothing about it.
+    The contract's major version is 1. A text that is no version is compatible.
 
     >>> incompatibility("v1"), incompatibility("0.4.2"), incompatibility("my client")
     ('', '', '')
     >>> incompatibility("v2")
-    'the client speaks v2; this server speaks remotemedia.v1 only'
+    'the client has version v2; this server supports remotemedia.v1 only'
     """
     shown = client_version.strip()[:_SHOWN_CHARACTERS]
     found = _MAJOR.fullmatch(shown)
     if found is None or int(found[1]) <= 1:
         return ""
-    return f"the client speaks {shown}; this server speaks remotemedia.{PROTOCOL_VERSION} only"
+    return (
+        f"the client has version {shown}; this server supports remotemedia.{PROTOCOL_VERSION} only"
+    )
 
 
 def _build_timestamp() -> str:

@@ -1,4 +1,4 @@
-"""The standard health service."""
+"""The standard health service of gRPC."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ HealthCall = ServerCall[HealthCheckRequest, HealthCheckResponse]
 
 
 class HealthService:
-    """Tells of each service, and of the server as a whole, whether it takes calls."""
+    """Reports whether each service, and the server as a whole, accepts calls."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._names = frozenset({"", *services})
@@ -21,24 +21,24 @@ class HealthService:
         self._changed = trio.Event()
 
     def stop_serving(self) -> None:
-        """Say NOT_SERVING from now on."""
+        """Report NOT_SERVING from now on."""
         self._serving = False
         self._changed.set()
 
     async def check(self, call: HealthCall) -> None:
-        """Tell it once.
+        """Answer Check: report the status of a service.
 
         Raises:
-            CallError: NOT_FOUND, for a service that is not here.
+            CallError: NOT_FOUND: the server has no such service.
         """
         request = await call.receive()
         name = "" if request is None else request.service
         if name not in self._names:
-            raise CallError(Status.NOT_FOUND, f"there is no service {name!r} here")
+            raise CallError(Status.NOT_FOUND, f"this server has no service {name!r}")
         await call.send(self._response(name))
 
     async def watch(self, call: HealthCall) -> None:
-        """Tell it now, and again when it changes; until the client leaves or the server ends."""
+        """Answer Watch: report the status now and after each change, until the call ends."""
         request = await call.receive()
         name = "" if request is None else request.service
         await call.send(self._response(name))

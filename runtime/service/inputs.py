@@ -1,4 +1,4 @@
-"""The items that a client sends along with its manifest."""
+"""The items that a request carries beside its manifest."""
 
 import time
 from collections.abc import Mapping
@@ -12,12 +12,13 @@ from .session_metrics import SessionMetrics
 async def send_inputs(
     session: Session, inputs: Mapping[str, DataBuffer], metrics: SessionMetrics
 ) -> None:
-    """Send each item to the node that its key names, one after the other.
+    """Send each item to the node of its key, in order.
 
-    A single item whose key names no node goes to all source nodes.
+    A single item whose key is no node goes to all source nodes.
 
     Raises:
-        InputError: a key names no node, or an item is not valid; nothing was sent.
+        InputError: an item is not valid; nothing was sent.
+        UnknownNodeError: a key is no node; nothing was sent.
     """
     known = {node.node_id for node in session.plan.nodes}
     to_sources = len(inputs) == 1 and not known & inputs.keys()

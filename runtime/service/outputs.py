@@ -1,4 +1,4 @@
-"""Results as the contract carries them."""
+"""The outputs of a whole run: the contract has one item per name."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -50,11 +50,10 @@ class RunOutputs:
 
 
 def named_outputs(node_id: str, outputs: list[Data]) -> dict[str, Data]:
-    """Return what a sink gave in a whole run, by name, since the contract has one item per name.
+    """Return the outputs of a sink node by name.
 
-    Audio of one format is joined, texts are joined line by line, JSON values become a list. What
-    cannot be joined keeps its order in the names `id`, `id#2`, `id#3` and so on, so that nothing
-    is lost.
+    Audio of one format is joined, texts are joined line by line, JSON values become a list. Other
+    items have the names `id`, `id#2`, `id#3` and so on, in their order.
     """
     joined = joined_outputs(outputs)
     if joined is not None:
@@ -66,7 +65,7 @@ def named_outputs(node_id: str, outputs: list[Data]) -> dict[str, Data]:
 
 
 def joined_outputs(outputs: list[Data]) -> Data | None:
-    """Return one item that holds all of `outputs`, or None if no one can."""
+    """Return one item with all outputs; None if they cannot be joined."""
     first, *rest = outputs
     if not rest:
         return first

@@ -1,4 +1,4 @@
-"""The standard reflection service: with it, grpcurl and its like need no .proto files."""
+"""The standard reflection service of gRPC: clients such as grpcurl need no .proto files."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .server_call import ServerCall
 
 
 class ReflectionService:
-    """Shows the files that describe the server's services."""
+    """Serves the files that describe the server's services."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._services = sorted(services)
@@ -29,7 +29,7 @@ class ReflectionService:
     async def server_reflection_info(
         self, call: ServerCall[ServerReflectionRequest, ServerReflectionResponse]
     ) -> None:
-        """Answer each question in turn."""
+        """Answer each request in turn."""
         while (request := await call.receive()) is not None:
             await call.send(replace(self._answer(request), original_request=request))
 
@@ -51,7 +51,7 @@ class ReflectionService:
             return _not_found(name)
         if request.file_containing_extension is not None:
             return _not_found(f"extensions of {request.file_containing_extension.containing_type}")
-        return _error(Status.INVALID_ARGUMENT, "the request asks for nothing")
+        return _error(Status.INVALID_ARGUMENT, "the request has no member set")
 
     def _home_of(self, symbol: str) -> str | None:
         file = self._homes.get(symbol.lstrip("."))
@@ -74,7 +74,7 @@ class ReflectionService:
 
 
 def _not_found(what: str) -> ServerReflectionResponse:
-    return _error(Status.NOT_FOUND, f"{what} is not known here")
+    return _error(Status.NOT_FOUND, f"this server does not know {what}")
 
 
 def _error(status: Status, message: str) -> ServerReflectionResponse:

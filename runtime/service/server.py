@@ -1,4 +1,4 @@
-"""The gRPC server: the services in front of a runtime, on one address, as long as a block lasts."""
+"""The gRPC server: the services of a runtime at one address, as long as a block is open."""
 
 import asyncio
 import logging
@@ -60,20 +60,20 @@ from .streaming import StreamingService
 from .tls import server_tls
 
 _BACKLOG: Final = 512
-# For calls to see that they are cut off, and to tell their clients, before the connections close.
+# For cancelled calls to send their last messages, before the connections close.
 _CANCEL_SECONDS: Final = 2.0
-# For clients to close their connections, once they are told that all is said.
+# For clients to close their connections after GOAWAY.
 _CLOSE_SECONDS: Final = 1.0
 
 _log = logging.getLogger("millrace.service")
 
 
 class GrpcServer:
-    """A server that listens.
+    """A listening server.
 
     Attributes:
-        address: where; its port is the one that was taken, if any was asked for.
-        requires_token: whether calls need one.
+        address: the address, with the actual port if any free port was requested.
+        requires_token: whether calls need a token.
     """
 
     def __init__(
@@ -94,21 +94,21 @@ class GrpcServer:
 
     @property
     def active_calls(self) -> int:
-        """How many calls are being answered, those apart that may go on for ever."""
+        """How many calls are running, without those that may last forever."""
         return self._calls.active
 
     async def wait_idle(self) -> None:
-        """Wait until no such call is being answered, and the session of each is gone."""
+        """Wait until no such call is running, and the session of each has ended."""
         await self._calls.wait_idle()
 
     async def wait_connections(self, at_most: int = 0) -> None:
-        """Wait until no more clients are connected than this."""
+        """Wait until at most this many clients are connected."""
         await self._listener.wait_at_most(at_most)
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Take no new calls; let those that run end by themselves, and after a while cut them off.
+        """Accept no new calls, wait for the running ones, and cancel the rest after the timeout.
 
-        Each that is cut off is told so. Health says NOT_SERVING meanwhile.
+        The clients of cancelled calls receive an error. Health reports NOT_SERVING meanwhile.
         """
         self._server_state.draining = True
         self._health.stop_serving()
@@ -123,13 +123,13 @@ class GrpcServer:
 async def open_server(
     runtime: Runtime, *, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[GrpcServer]:
-    """Serve a runtime, as its configuration's [server] and the environment say.
+    """Serve a runtime, configured by [server] of its configuration and by the environment.
 
-    Leaving the block cuts off what still runs; call `drain` before to be kinder.
+    The end of the block cancels running calls; call `drain` before to let them end.
 
     Args:
-        runtime: what runs the sessions.
-        environment: instead of the process's own.
+        runtime: runs the sessions.
+        environment: the environment variables; None means those of the process.
 
     Raises:
         ConfigError: an address, token or certificate cannot be used.
@@ -177,9 +177,9 @@ async def open_server(
 
 @asynccontextmanager
 async def _open_last_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery whose tasks go on to the end of the block, also where that is cancelled.
+    """Open a nursery whose tasks run to the end of the block, even if the block is cancelled.
 
-    A nursery that is shielded itself would shield the block, too.
+    A shielded nursery would shield the block, too.
     """
     opened = trio.Event()
     held: list[trio.Nursery] = []
@@ -204,7 +204,7 @@ async def _open_last_nursery() -> AsyncIterator[trio.Nursery]:
 async def _close(
     listener: Http2Server, server_state: ServerState, calls: CallRunner, nursery: trio.Nursery
 ) -> None:
-    """Stop accepting, tell who is still here, cut."""
+    """Stop accepting, let running calls send their last messages, then close everything."""
     server_state.draining = True
     listener.stop_listening()
     server_state.stopping.set()
@@ -213,7 +213,7 @@ async def _close(
     nursery.cancel_scope.cancel()
     await calls.wait_all_ended()
     await listener.close_connections(within_seconds=_CLOSE_SECONDS)
-    await trio_asyncio.aio_as_trio(asyncio.sleep)(0)  # the transports' own last callbacks
+    await trio_asyncio.aio_as_trio(asyncio.sleep)(0)  # for the last callbacks of the transports
 
 
 async def _make(*arguments: Any) -> Http2Server:  # noqa: ASYNC124 (it needs asyncio's context)
@@ -251,18 +251,18 @@ def _rpcs(
 
 
 def _listening_socket(address: ServerAddress) -> socket.socket:
-    """Bind, so that an address that is taken is a clear error before anything is started.
+    """Return a bound socket. An address in use is an error before anything is started.
 
     Raises:
-        ConfigError: it cannot be listened on.
+        ConfigError: the server cannot listen at the address.
     """
     try:
         found = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, kind, protocol, _, where = found[0]
-        # With its protocol said, or asyncio would not turn Nagle's algorithm off, and every small
-        # message would wait for the client's delayed acknowledgement, 40 ms.
+        # asyncio turns Nagle's algorithm off only if the protocol is set. Otherwise every small
+        # message would wait 40 ms for the client's delayed acknowledgement.
         listening = socket.socket(family, kind, protocol)
     except OSError as error:
         raise _unusable(address, error) from error
@@ -282,7 +282,7 @@ def _unusable(address: ServerAddress, error: OSError) -> ConfigError:
 
 
 def _on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what asyncio would let the whole loop end with: it is one connection's."""
+    """Log an exception of a callback, which concerns one connection only."""
     error = context.get("exception")
-    if not isinstance(error, OSError):  # a client that went away is no news
+    if not isinstance(error, OSError):  # OSError: a client that disconnected
         _log.error("connection failed", exc_info=error, extra={"reason": context.get("message")})

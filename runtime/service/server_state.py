@@ -1,4 +1,4 @@
-"""Whether the server takes calls, and what all its services share."""
+"""The state of the server that its services share."""
 
 from dataclasses import dataclass, field
 
@@ -10,12 +10,12 @@ from .call_errors import CallError
 
 @dataclass(slots=True, eq=False)
 class ServerState:
-    """The server's state, as its services see it.
+    """The state that the services share.
 
     Attributes:
-        traces: whether a node's traceback is told to clients.
-        draining: whether new calls are refused.
-        stopping: set when calls that still run are to end.
+        traces: whether clients receive the tracebacks of nodes.
+        draining: whether the server refuses new calls.
+        stopping: set when running calls must end.
     """
 
     traces: bool = True
@@ -23,10 +23,10 @@ class ServerState:
     stopping: trio.Event = field(default_factory=trio.Event)
 
     def check_accepting(self) -> None:
-        """Refuse a new call while the server is going down.
+        """Check that the server accepts new calls.
 
         Raises:
-            CallError: UNAVAILABLE, which tells clients to try another server.
+            CallError: UNAVAILABLE: the server shuts down.
         """
         if self.draining:
             raise CallError(Status.UNAVAILABLE, "the server is shutting down; try another one")

@@ -1,4 +1,4 @@
-"""What a session has cost, in the contract's messages."""
+"""The metrics of a session, as messages of the contract."""
 
 import json
 import resource
@@ -13,16 +13,16 @@ from ..session import Session
 from ..wire import ExecutionMetrics, NodeMetrics, StreamMetrics
 
 _KIB = 1024
-# The kernel adds up the counters of all threads when it is asked: not for every ten chunks.
+# getrusage adds up the counters of all threads, which is too slow for every ten chunks.
 _MEMORY_SECONDS = 0.1
 
 
 class SessionMetrics:
-    """Counts one session's items, and measures their conversion.
+    """Counts the items of one session, and measures their conversion.
 
     Attributes:
-        chunks: that came in.
-        items: that came in; a chunk of named buffers has several.
+        chunks: how many chunks were received.
+        items: how many items were received; a chunk of named buffers has several.
     """
 
     def __init__(self) -> None:
@@ -38,15 +38,15 @@ class SessionMetrics:
         self._memory_until = 0.0
 
     def converted_in(self, began: float) -> None:
-        """Count a conversion of what came in, which began at a time of `time.perf_counter`."""
+        """Measure a conversion of input that began at this time of `time.perf_counter`."""
         self._incoming_seconds += time.perf_counter() - began
 
     def converted_out(self, began: float) -> None:
-        """Count a conversion of what goes out, which began at a time of `time.perf_counter`."""
+        """Measure a conversion of output that began at this time of `time.perf_counter`."""
         self._outgoing_seconds += time.perf_counter() - began
 
     def count_in(self, data: Data) -> None:
-        """Count what came in."""
+        """Count the items of a chunk."""
         if not isinstance(data, Bundle):
             self.items += 1
             self._kinds[data.kind] += 1
@@ -61,12 +61,12 @@ class SessionMetrics:
         self._latency_seconds += result.latency_seconds
 
     def stream_metrics(self, session: Session, *, chunks: int, items: int) -> StreamMetrics:
-        """Return how a session is doing.
+        """Return the metrics of a running session.
 
         Args:
-            session: whose nodes are asked.
-            chunks: that had come in when these metrics were due.
-            items: as well.
+            session: the session.
+            chunks: how many chunks were received when the metrics were due.
+            items: how many items were received then.
         """
         return StreamMetrics(
             session_id=session.id,
@@ -80,7 +80,7 @@ class SessionMetrics:
         )
 
     def execution_metrics(self, session: Session) -> ExecutionMetrics:
-        """Return what a session has cost."""
+        """Return the measured cost of a session."""
         nodes = session.statistics()
         incoming, outgoing = 1000 * self._incoming_seconds, 1000 * self._outgoing_seconds
         return ExecutionMetrics(
@@ -98,7 +98,7 @@ class SessionMetrics:
         return {kind.value: count for kind, count in self._kinds.items()}
 
     def _memory_bytes(self, session: Session) -> int:
-        """Return the peak resident size of the server and of a session's processes, in bytes."""
+        """Return the peak resident memory of the server and the session's processes, in bytes."""
         now = time.perf_counter()
         if now > self._memory_until:
             self._memory_until = now + _MEMORY_SECONDS
@@ -131,5 +131,5 @@ def _node_metrics(node: NodeStatistics) -> NodeMetrics:
 
 
 def _cpu_seconds(node: NodeStatistics) -> float:
-    # A native node shares the server's process: there, the time inside its own code is its share.
+    # A native node shares the server's process: the time inside its code is its processor time.
     return node.cpu_seconds or node.processing.total_seconds

@@ -1,4 +1,4 @@
-"""What a client sends on its stream, into the session."""
+"""Reads the requests of one stream, and sends their items into the session."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _CHUNKS_PER_METRICS: Final = 10
 
 
 class StreamRequestReader:
-    """Takes in one stream's messages, in their order.
+    """Reads one stream's requests, in their order.
 
     Attributes:
         closed: whether the client has sent CLOSE.
@@ -49,10 +49,10 @@ class StreamRequestReader:
         self._note_metrics_due = metrics_due
 
     async def run(self) -> bool:
-        """Take in everything; return whether the client wants what is left to be dropped.
+        """Read all requests; return whether the client has cancelled the stream.
 
         Raises:
-            CallerError: what the client sent cannot be taken.
+            CallerError: a request is not valid.
         """
         await send_inputs(self._session, self._inputs, self._metrics)
         while True:
@@ -60,28 +60,28 @@ class StreamRequestReader:
             if request is None:
                 break
             if request.data_chunk is not None:
-                await self._take_chunk(request.data_chunk)
+                await self._enter_chunk(request.data_chunk)
             elif request.audio_chunk is not None:
-                await self._take_audio(request.audio_chunk)
+                await self._enter_audio(request.audio_chunk)
             elif request.control is not None:
                 if _is_cancel(request.control):
                     return True
                 self.closed = True
                 break
             elif request.init is not None:
-                raise RequestError("init comes once, as the first message; open another stream")
+                raise RequestError("init is sent once, as the first message; open another stream")
             # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input()
         return False
 
-    async def _take_chunk(self, chunk: DataChunk) -> None:
+    async def _enter_chunk(self, chunk: DataChunk) -> None:
         _check_node_id(chunk.node_id)
         began = time.perf_counter()
         data = chunk_data_of(chunk)
         self._metrics.converted_in(began)
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
-    async def _take_audio(self, chunk: AudioChunk) -> None:
+    async def _enter_audio(self, chunk: AudioChunk) -> None:
         _check_node_id(chunk.node_id)
         began = time.perf_counter()
         data = audio_of_chunk(chunk)

@@ -27,13 +27,13 @@ from .stream_requests import StreamRequestReader
 
 StreamCall = ServerCall[StreamRequest, StreamResponse]
 
-# A loading node's progress is told at least this often, so that a client knows that it lives.
+# The progress of a loading node is sent at least this often, as a sign of life.
 _HEARTBEAT_SECONDS: Final = 1.5
 # Metrics follow the results of their chunk. Where a pipeline gives none, they wait this long.
 _METRICS_SECONDS: Final = 0.5
-# 20 ms of audio at 48 kHz: short enough for a conversation, long enough not to be all overhead.
+# 20 ms of audio at 48 kHz: short enough for a conversation, without too much overhead.
 _RECOMMENDED_SAMPLES: Final = 960
-# Results that are ready together leave together, up to this many; large ones leave alone.
+# Results that are ready together are sent together, up to this many. Large ones are sent alone.
 _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 128 * 1024
 
@@ -41,10 +41,10 @@ _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlComman
 
 
 class StreamRun:
-    """Feeds a session from a stream, and the stream from the session.
+    """Sends the requests of a stream into a session, and the session's results back.
 
     Attributes:
-        is_ready: whether the client was told that the session is.
+        is_ready: whether `ready` was sent.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class StreamRun:
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
         self._scope = trio.CancelScope()
-        self._came_due = trio.Event()
+        self._new_due = trio.Event()
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
 
         Raises:
-            MillraceError: the client sent what cannot be taken, or the server stops.
+            MillraceError: a request is not valid, or the server shuts down.
         """
         with self._scope:
             self._call.watch_for(_CANCEL, self._cancel)
@@ -82,9 +82,9 @@ class StreamRun:
                 nursery.cancel_scope.cancel()
 
     def pending_ready(self) -> list[StreamResponse]:
-        """Return `ready`, if the session has become so and the client was not told.
+        """Return `ready`, if the session is ready and the message was not sent.
 
-        A node may fail on its first chunk before the message is on its way.
+        A node may fail on its first chunk before `ready` is sent.
         """
         if self.is_ready or not self._session.became_ready:
             return []
@@ -97,13 +97,13 @@ class StreamRun:
         return [StreamResponse(ready=ready)]
 
     async def send_closed(self) -> None:
-        """Send the last message, where the client has asked for it by CLOSE or CANCEL."""
+        """Send the last message, if the client has sent CLOSE or CANCEL."""
         if self._cancelled:
             reason = "cancelled by the client"
         elif self._requests.closed:
             reason = "closed by the client"
         else:
-            return  # the client has closed its side of the stream, and waits for the status
+            return  # after a half-close, the status is the end
         metrics = self._metrics.execution_metrics(self._session)
         closed = StreamClosed(session_id=self._session.id, final_metrics=metrics, reason=reason)
         await self._call.send(StreamResponse(closed=closed))
@@ -114,18 +114,18 @@ class StreamRun:
 
     async def _stop_with_server(self) -> None:
         await self._server_state.stopping.wait()
-        raise ShutdownError("the server is shutting down; this session was cut off")
+        raise ShutdownError("the server is shutting down; it ended this session")
 
     async def _receive_requests(self) -> None:
         if await self._requests.run():
             self._cancel()
 
     async def _send_progress(self) -> None:
-        """Pass on the nodes' progress until all are ready; repeat it while nothing new comes."""
-        said: dict[str, tuple[float, InitProgress]] = {}
+        """Send the progress of the nodes until all are ready; repeat it if nothing new arrives."""
+        sent: dict[str, tuple[float, InitProgress]] = {}
         progress = self._session.progress()
         while True:
-            loading = [at for at, last in said.values() if last.status != "ready"]
+            loading = [at for at, last in sent.values() if last.status != "ready"]
             scope = trio.CancelScope()
             if loading:
                 scope.deadline = min(loading) + _HEARTBEAT_SECONDS
@@ -139,14 +139,13 @@ class StreamRun:
                 now = trio.current_time()
                 updates = [
                     last
-                    for at, last in said.values()
+                    for at, last in sent.values()
                     if last.status != "ready" and at + _HEARTBEAT_SECONDS <= now
                 ]
-            updates = [
-                each for each in updates if each.status != "error"
-            ]  # whoever raises it tells
+            # A failure is sent once, by the handler of the error that it raises.
+            updates = [each for each in updates if each.status != "error"]
             for update in updates:
-                said[update.node_id] = (trio.current_time(), update)
+                sent[update.node_id] = (trio.current_time(), update)
             if updates:
                 await self._call.send(*map(_progress_response, updates))
 
@@ -155,17 +154,17 @@ class StreamRun:
         await self._call.send(*self.pending_ready())
 
     async def _send_results(self) -> None:
-        """Send results until there are no more."""
+        """Send results until the session has ended."""
         async for result in self._session:
             await self._send_batch(result)
         if self._due:
             await self._call.send(*self._due_metrics(None))
 
     async def _send_late_metrics(self) -> None:
-        """Send metrics that no result has taken along in time."""
+        """Send metrics that were not sent with a result in time."""
         while True:
-            await self._came_due.wait()
-            self._came_due = trio.Event()
+            await self._new_due.wait()
+            self._new_due = trio.Event()
             while self._due:
                 oldest = self._due[0]
                 await trio.sleep(_METRICS_SECONDS)
@@ -186,7 +185,7 @@ class StreamRun:
         await self._call.send(*responses)
 
     def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
-        """Add a result's messages, and the metrics that waited for it; return its rough weight."""
+        """Add the messages of a result and the due metrics; return its size in bytes, roughly."""
         metrics = self._metrics
         metrics.count_out(result)
         weight = 0
@@ -202,13 +201,13 @@ class StreamRun:
         return weight
 
     def _note_metrics_due(self, sequence: int) -> None:
-        """Note that metrics are due once the chunk of this sequence is through."""
+        """Note that metrics are due after the results of this chunk."""
         self._due.append((sequence, self._metrics.chunks, self._metrics.items))
         self._session.refresh_statistics()
-        self._came_due.set()
+        self._new_due.set()
 
     def _due_metrics(self, sequence: int | None) -> list[StreamResponse]:
-        """Return the metrics that waited for a result of `sequence`; None: all that are due."""
+        """Return the metrics that are due after `sequence`; None means all."""
         places = [place for place, due in enumerate(self._due) if due[0] == sequence]
         count = len(self._due) if sequence is None else max(places, default=-1) + 1
         responses = []

@@ -20,16 +20,16 @@ class StreamingService:
         self._server_state = server_state
 
     async def stream_pipeline(self, call: StreamCall) -> None:
-        """Run a session for as long as the client's stream lasts.
+        """Run a session as long as the client's stream is open.
 
-        A fault is told in the stream itself, which then ends with status OK.
+        An error is sent in the stream, which then ends with status OK.
         """
         self._server_state.check_accepting()
         run: StreamRun | None = None
         try:
             init = await _receive_init(call)
             if init.manifest is None:
-                raise RequestError("init has no manifest; say the pipeline to run")
+                raise RequestError("init has no manifest; set the manifest of the pipeline to run")
             plan = await plan_of(self._runtime, init.manifest)
             async with (
                 self._runtime.open_session(
@@ -43,7 +43,7 @@ class StreamingService:
                 run = StreamRun(call, session, init, self._server_state)
                 await run.run()
             await run.send_closed()
-        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (the client is told)
+        except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
             error = reportable_error(failure)
             await _send_failure(call, error, run, traces=self._server_state.traces)
 
@@ -59,7 +59,7 @@ async def _send_failure(
 
 
 def _is_empty(request: StreamRequest) -> bool:
-    """Whether a request has no member that this contract knows: a newer one may have more."""
+    """Return whether a request has no known member set: a newer contract may have more."""
     members = request.init, request.data_chunk, request.audio_chunk, request.control
     return all(member is None for member in members)
 
@@ -71,7 +71,7 @@ async def _receive_init(call: StreamCall) -> StreamInit:
     if request is None:
         raise RequestError("the stream ended before its first message; send init first")
     if request.init is None:
-        raise RequestError("the first message must be init, which says the pipeline to run")
+        raise RequestError("the first message must be init, with a manifest")
     if not request.init.client_version:
-        raise RequestError("init.client_version is empty; say which client this is, in any form")
+        raise RequestError("init.client_version is empty; set it to any text")
     return request.init

@@ -1,4 +1,4 @@
-"""TLS for the server."""
+"""The TLS context of the server."""
 
 import ssl
 
@@ -7,7 +7,7 @@ from ..errors import ConfigError, Fault
 
 
 def server_tls(server: Server) -> ssl.SSLContext | None:
-    """Return the context of the configured certificate, or None where there is none.
+    """Return the context of the configured certificate; None if there is none.
 
     Raises:
         ConfigError: a file cannot be used, or a certificate has no key.
@@ -16,7 +16,7 @@ def server_tls(server: Server) -> ssl.SSLContext | None:
     if certificate is None:
         for name, value in (("tls_key", key), ("tls_client_ca", client_ca)):
             if value is not None:
-                raise _fault(name, "there is no server.tls_certificate that it belongs to")
+                raise _fault(name, "needs server.tls_certificate")
         return None
     if key is None:
         raise _fault("tls_certificate", "needs server.tls_key, the file of its key")

@@ -70,6 +70,7 @@ def test_a_client_without_the_proto_files_finds_its_way_by_reflection(client: Cl
     assert generic.services() == [
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
+        "remotemedia.v1.PipelineControl",
         "remotemedia.v1.PipelineExecutionService",
         "remotemedia.v1.StreamingPipelineService",
     ]

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = {
     "remotemedia.v1.PipelineExecutionService": ["ExecutePipeline", "GetVersion"],
     "remotemedia.v1.StreamingPipelineService": ["StreamPipeline"],
+    "remotemedia.v1.PipelineControl": ["Attach"],
     "grpc.health.v1.Health": ["Check", "Watch"],
     "grpc.reflection.v1.ServerReflection": ["ServerReflectionInfo"],
 }

@@ -31,6 +31,15 @@ def listening(process: "subprocess.Popen[bytes]") -> str:
     raise AssertionError("the server ended")
 
 
+def read_until(process: "subprocess.Popen[bytes]", text: bytes) -> None:
+    """Read a server's log up to the line that has this text."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError("the server ended")
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator["tuple[subprocess.Popen[bytes], str]"]:
     """A server, and where it listens."""
@@ -55,8 +64,7 @@ def test_sigterm_lets_running_streams_end_and_leaves_nothing(
         stream.wait_ready()
         assert family(process.pid)
         process.send_signal(signal.SIGTERM)
-        assert process.stderr is not None
-        assert b"stopping; 1 calls" in process.stderr.readline()
+        read_until(process, b"stopping; 1 calls")
         assert client.health() == 2
         with pytest.raises(grpc.RpcError) as caught:
             client.execute(WHERE)
@@ -79,8 +87,7 @@ def test_the_second_signal_ends_it_at_once(
         stream.send(chunk(json_buffer(0), 0))
         (told,) = values(stream.results(1), "a")
         process.send_signal(signal.SIGTERM)
-        assert process.stderr is not None
-        process.stderr.readline()
+        read_until(process, b"stopping; 1 calls")
         process.send_signal(signal.SIGINT)
         assert "shutting down" in stream.rest().error.message
     done = finish(process)

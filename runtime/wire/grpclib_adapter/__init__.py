@@ -12,8 +12,10 @@ from .frame_reader import FrameTooLongError
 from .frame_writer import FrameWriter, StreamEndedError
 from .private_names import PRIVATE_NAMES, PrivateName
 from .server import ServerProtocol, ServerStream, peer_name
+from .statuses import ERROR_OF_STATUS, STATUS_OF_TYPE
 
 __all__ = [
+    "ERROR_OF_STATUS",
     "PRIVATE_NAMES",
     "CallRequest",
     "ClientProtocol",
@@ -23,6 +25,7 @@ __all__ = [
     "GrpclibChannel",
     "PrivateName",
     "RefusedCallError",
+    "STATUS_OF_TYPE",
     "ServerProtocol",
     "ServerStream",
     "StreamEndedError",
