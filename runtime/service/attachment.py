@@ -295,11 +295,11 @@ class Attachment:
         if len(self._events) >= _MOST_EVENTS or self._waiting_bytes + weight > _MOST_WAITING_BYTES:
             self._missed[node] += 1
             return
-        self._tell_missed(node, port)
+        self._report_missed(node, port)
         tapped = TapEvent(addr=_address(node, port), data=buffer_of(data))
         self._put_event(ControlEvent(tap=tapped), weight)
 
-    def _tell_missed(self, node: str, port: str) -> None:
+    def _report_missed(self, node: str, port: str) -> None:
         missed = self._missed.pop(node, 0)
         if missed:
             message = f"{missed} outputs of node {node!r} were missed: this client reads too slowly"
@@ -321,7 +321,7 @@ class Attachment:
                 self._waiting_bytes -= weight
             if self._closed is not None:
                 for node in list(self._missed):
-                    self._tell_missed(node, "")
+                    self._report_missed(node, "")
                 while self._events:
                     await self._call.send(self._events.popleft()[0])
                 await self._call.send(ControlEvent(session_closed=self._closed))

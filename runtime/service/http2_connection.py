@@ -1,4 +1,4 @@
-"""One client's connection: reading it, and closing it whatever the client does."""
+"""The HTTP/2 connection of one client: it is read on trio, and closed within a bounded time."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from .trio_waiter import TrioWaiter
 
 _log = logging.getLogger("millrace.service")
 
-# 64 KiB take 5 to 10 % longer; more than this is not faster.
+# The most bytes of one read. 64 KiB take 5 to 10 % longer; more is not faster.
 READ_BYTES: Final = 256 * 1024
 # What takes longer than this to carry out is read in smaller pieces, and other tasks run between
 # them: with 256 KiB of pings at a time, others waited 370 ms for an answer, and so 6 ms. Calls that
@@ -30,9 +30,9 @@ READ_BYTES: Final = 256 * 1024
 _TURN_SECONDS: Final = 0.001
 _FIRST_READ_BYTES: Final = 4096
 _LEAST_READ_BYTES: Final = 256
-# Of a connection that is to be closed: then what its client has not taken is given up.
+# A closing connection drops what its client has not received after this time.
 _UNSENT_SECONDS: Final = 1.0
-# Data stop far below this, where a client does not read. What answers its pings does not.
+# Bytes that wait for the socket. Flow control bounds data far below this, but not ping answers.
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -56,10 +56,10 @@ class ConnectionOwner(Protocol):
         """Start to answer a call; return a function that cancels it."""
 
     def start_soon(self, function: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        """Start a task of a connection's."""
+        """Start a task of a connection."""
 
     def remove(self, connection: "Http2Connection") -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
 
 
 class Http2Connection(ServerProtocol):
@@ -112,7 +112,7 @@ class Http2Connection(ServerProtocol):
         return self._owner.start_call(stream)
 
     def make_buffer(self, acknowledge: Callable[[int], None]) -> MessageBuffer:
-        """Return what takes in the messages of a new call."""
+        """Return the buffer for the messages of a new call."""
         return MessageBuffer(TrioWaiter(), acknowledge, most_bytes=self._owner.most_message_bytes)
 
     def on_reset_flood(self) -> None:
@@ -134,7 +134,7 @@ class Http2Connection(ServerProtocol):
             super().send_goaway(error_code)
 
     def end(self, error_code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
-        """Close it, with its calls, and tell the client why."""
+        """Close the connection and its calls, with a reason for the client."""
         if self.transport is None:
             self.opening.cancel()
         else:
@@ -142,19 +142,19 @@ class Http2Connection(ServerProtocol):
             self.processor.close("closed by the server")
 
     def close(self) -> None:
-        """Close it once all is sent, or after a while."""
+        """Close the connection once everything is sent, or after a second."""
         super().close()
         if self._giving_up is None:
             self._giving_up = self._owner.loop.call_later(_UNSENT_SECONDS, self.abort)
 
     def abort(self) -> None:
-        """Close it now."""
+        """Close the connection at once."""
         self.opening.cancel()
         if self.transport is not None:
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Carry out what came; close the connection if it is no HTTP/2."""
+        """Handle the next bytes; close the connection if they are not HTTP/2."""
         if self._leaving:
             return
         assert self.transport is not None
@@ -171,15 +171,15 @@ class Http2Connection(ServerProtocol):
             self.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Cancel the calls, and forget the connection."""
+        """Cancel the calls, and remove the connection from the server."""
         super().connection_lost(exc)
         if self._giving_up is not None:
             self._giving_up.cancel()
-        self._reading.cancel()  # it lets go of the socket now, which is closed when this returns
+        self._reading.cancel()  # the reader leaves the socket, which asyncio closes after this
         self._owner.remove(self)
 
     async def _read(self, transport: asyncio.Transport) -> None:
-        """Read in the place of asyncio's transport, as long as the connection lasts.
+        """Read the socket instead of asyncio's transport, as long as the connection is open.
 
         trio-asyncio lets asyncio's loop have a turn after each read, which puts two turns of trio's
         scheduler between the bytes and whoever waits for them.
@@ -191,7 +191,7 @@ class Http2Connection(ServerProtocol):
             while not transport.is_closing():
                 await trio.lowlevel.wait_readable(descriptor)
                 if transport.is_closing():
-                    return  # its descriptor may be another's by now
+                    return  # the descriptor may belong to another socket now
                 try:
                     size = os.readv(descriptor, [buffer[:most]])
                 except BlockingIOError:
@@ -208,7 +208,7 @@ class Http2Connection(ServerProtocol):
 
 
 def _next_read(size: int, most: int, took_seconds: float) -> int:
-    """Return how much to read at most after `size` bytes, of `most`, that took so long."""
+    """Return the most bytes of the next read, from the size and duration of the last one."""
     if took_seconds > _TURN_SECONDS:
         return max(int(size * _TURN_SECONDS / took_seconds), _LEAST_READ_BYTES)
     return min(2 * most, READ_BYTES)

@@ -23,14 +23,14 @@ from .http2_connection import READ_BYTES, Http2Connection
 
 _log = logging.getLogger("millrace.service")
 
-# Then other tasks have a turn.
+# Then other tasks get a turn.
 _ACCEPTED_AT_ONCE: Final = 32
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _RETRY_SECONDS: Final = 1.0
 
 
 class Http2Server:
-    """Accepts connections, and closes them. Make it on asyncio.
+    """Accepts connections, and closes them. Create it on asyncio.
 
     Attributes:
         loop: asyncio's, on which grpclib runs.
@@ -89,12 +89,12 @@ class Http2Server:
         self._accepting.cancel()
 
     async def wait_at_most(self, connections: int) -> None:
-        """Wait until no more clients are connected than this."""
+        """Wait until at most this many clients are connected."""
         while len(self._open) > connections:
             await self._closed.park()
 
     async def close_connections(self, *, within_seconds: float) -> None:
-        """Let every client close its connection, and after a while close those that are left."""
+        """Ask every client to close its connection; after a time, abort the remaining ones."""
         for each in tuple(self._open):
             each.send_goaway()
         with trio.move_on_after(within_seconds):
@@ -121,11 +121,11 @@ class Http2Server:
         return self._calls.start(stream)
 
     def start_soon(self, function: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        """Start a task of a connection's, which asyncio takes for one of its own."""
+        """Start a task of a connection, in a context in which asyncio's functions work."""
         self._context.run(self._nursery.start_soon, function, *arguments)
 
     def remove(self, connection: Http2Connection) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         if connection in self._open:
             self._open.remove(connection)
             self._unused.pop(connection, None)
@@ -144,7 +144,7 @@ class Http2Server:
                     except OSError as error:
                         if error.errno in _EXHAUSTED:
                             await self._refuse_without_descriptor(listening, spare, error)
-                        continue  # else its client has gone already
+                        continue  # otherwise the client has disconnected already
                     self._take_in(sock, address[0] if isinstance(address, tuple) else "local")
 
     def _take_in(self, sock: socket.socket, peer: str) -> None:
@@ -166,7 +166,7 @@ class Http2Server:
         self._unused[connection] = None
         self._unused_changed.set()
         if len(self._unused) > self._settings.max_unauthenticated_connections:
-            # The oldest: a client that means it makes its first call at once.
+            # The oldest one: an honest client makes its first call at once.
             oldest = next(iter(self._unused))
             most = self._settings.max_unauthenticated_connections
             self._limits.log_closed(
@@ -220,7 +220,7 @@ class Http2Server:
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         reason = f"{error.strerror} (the process may have {soft} descriptors, RLIMIT_NOFILE)"
         if not spare.refuse(listening):
-            # Whoever takes a descriptor next may give it back.
+            # Wait for a connection that closes and releases a descriptor.
             with trio.move_on_after(_RETRY_SECONDS):
                 await self._closed.park()
         self._limits.log_refused("", reason)

@@ -69,7 +69,7 @@ class ServerProtocol(Http2Protocol):
         super().__init__(_Cancelling(self._cancels), configuration, _H2_CONFIGURATION)
 
     def open_connection(self, transport: asyncio.Transport) -> None:
-        """Make the state of the connection, and take over what grpclib would do otherwise.
+        """Create the state of the connection, and replace how grpclib accepts calls and closes.
 
         That is reading, accepting calls, and closing.
         """
@@ -147,7 +147,7 @@ class ServerProtocol(Http2Protocol):
         stream_id = event.stream_id
         assert stream_id is not None
         if self.connection.is_closing():
-            return  # by what came in the same read
+            return  # by an earlier frame of the same read
         try:
             if self._h2.open_calls > MAX_CONCURRENT_CALLS:
                 raise RefusedCallError(
