@@ -47,7 +47,7 @@ class ServeProcess:
 
     def stop(self) -> int:
         """Send SIGTERM, and return the exit status."""
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)  # nothing happens where it has ended
         return self._process.wait(_SECONDS)
 
     def _wait_listening(self) -> int:
