@@ -45,6 +45,8 @@ class Actor(Generic[P]):
         runs_in_thread: set it if a native actor computes for more than about a millisecond. Its
             hooks then run in a worker thread, one at a time, and do not block the event loop. It
             has no effect in a process of its own.
+        process_timeout_secs: how long one call may last before the node counts as hung; None for
+            the runtime's default, 300 s. The operator and the manifest override it.
         batch: set it if `process` works better on several items at once. It then gets a list of
             items, and its outputs have sequence and timestamp of the last item of the list.
         params: the checked params.
@@ -55,6 +57,7 @@ class Actor(Generic[P]):
     accepts: ClassVar[frozenset[Kind]] = ANY_KIND
     produces: ClassVar[frozenset[Kind]] = ANY_KIND
     runs_in_thread: ClassVar[bool] = False
+    process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
 
     params: P

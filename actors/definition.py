@@ -38,12 +38,23 @@ def check_actor_class(actor: type) -> None:
     if "batch" in declared and not isinstance(declared["batch"], Batch | None):
         example = "Batch(items=8, seconds=0.02)"
         raise _wrong(actor, "batch", f"got {declared['batch']!r}; expected {example} or None")
+    timeout = declared.get("process_timeout_secs")
+    if timeout is not None and not _is_timeout(timeout):
+        raise _wrong(
+            actor,
+            "process_timeout_secs",
+            f"got {timeout!r}; expected seconds, more than 0 and at most 86400, or None",
+        )
     if not isinstance(declared.get("runs_in_thread", False), bool):
         raise _wrong(actor, "runs_in_thread", "expected True or False")
     for name, arguments in _HOOKS.items():
         if name in declared:
             _check_hook(actor, name, arguments)
     _check_constructor(actor)
+
+
+def _is_timeout(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400
 
 
 def params_type_of(actor: type, base: object) -> type[Params] | None:

@@ -56,6 +56,14 @@ class Multiprocess(Section):
         le=LONGEST_INIT_TIMEOUT_SECS,
         in_manifest=True,
     )
+    process_timeout_secs: float = setting(
+        300,
+        "seconds that one call of a node may last, before the node counts as hung",
+        gt=0,
+        le=86_400,
+        detail="An actor may declare another default (process_timeout_secs).",
+        in_manifest=True,
+    )
     python_executable: Text | None = setting(
         None,
         "another Python interpreter for the node processes; not set: the server's own",

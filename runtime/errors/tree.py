@@ -283,12 +283,20 @@ class KindError(NodeError):
 class InitTimeoutError(NodeError):
     """A node that was not ready in time."""
 
-    def __init__(self, node_id: str, waited_seconds: float) -> None:
+    def __init__(self, node_id: str, waited_seconds: float, stack_trace: str = "") -> None:
         super().__init__(
             node_id,
             f"not ready after {waited_seconds:g} s; raise "
             "metadata.multiprocess.init_timeout_secs, or load less in initialize()",
+            stack_trace=stack_trace,
         )
+
+
+class ProcessTimeoutError(NodeError):
+    """A node that hangs: in one call of its actor, or with its whole process.
+
+    Its traceback shows where the node was, if that could be found out.
+    """
 
 
 class ProcessExitError(NodeError):

@@ -1,11 +1,13 @@
 """How one actor runs, in the server and in a node process: its loop, its hooks, its statistics."""
 
 from .actor_loop import EXIT_REPORT_SECONDS, ActorLoop
+from .call_clock import DEFAULT_TIMEOUT_SECONDS, idle_seconds, running_seconds, wait_overdue
 from .emission import Announce
 from .node_control import Intercept, NodeControl, NodeState, Tap
 from .statistics import NodeStatistics
 
 __all__ = [
+    "DEFAULT_TIMEOUT_SECONDS",
     "EXIT_REPORT_SECONDS",
     "ActorLoop",
     "Announce",
@@ -14,4 +16,7 @@ __all__ = [
     "NodeState",
     "NodeStatistics",
     "Tap",
+    "idle_seconds",
+    "running_seconds",
+    "wait_overdue",
 ]

@@ -23,11 +23,13 @@ from ..links import (
     number_of_barrier,
     unnamed,
 )
+from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .hook_calls import HookCalls
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
 from .statistics import NodeStatistics
+from .thread_calls import ThreadCalls
 
 # The supervisor of a process learns of its death at once. A node that sees a broken link waits this
 # long for the session to end with that cause, before it reports the broken link itself.
@@ -43,6 +45,7 @@ class ActorLoop:
     Attributes:
         statistics: kept up to date while the loop runs.
         control: controls the node from outside.
+        times: when the last call of the actor began and ended.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class ActorLoop:
         announce: Announce | None = None,
         in_thread: bool = False,
         shares_loop: bool = False,
+        grace_seconds: float = 0.0,
+        times: CallTimes | None = None,
     ) -> None:
         """Create the loop.
 
@@ -67,7 +72,10 @@ class ActorLoop:
             in_thread: call the actor in a worker thread, one call at a time, to keep the event loop
                 free.
             shares_loop: other tasks use the event loop: report an actor that holds it.
+            grace_seconds: how long a call in the thread may go on after it was cancelled.
+            times: receives when each call of the actor begins and ends.
         """
+        self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
         self._actor = actor
         self._context = context
@@ -80,7 +88,8 @@ class ActorLoop:
         self._held_back: Item | None = None
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
-        self._hooks = HookCalls(context.node_id, in_thread=in_thread, watch=watch)
+        threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
+        self._hooks = HookCalls(context.node_id, threads=threads, watch=watch, times=self.times)
         self._emission = Emission(
             actor, context.node_id, self._hooks, output, self.statistics, announce
         )
@@ -126,6 +135,10 @@ class ActorLoop:
         """Call the actor's `cleanup`. It is shielded from cancellation: give it a deadline."""
         with trio.CancelScope(shield=True):
             await self._hooks.call("cleanup", self._actor.cleanup)
+
+    def stack(self) -> str:
+        """Return where the hook is that waits, or that a thread runs; empty if there is none."""
+        return self._hooks.stack()
 
     def release(self) -> None:
         """Drop the actor and the last items, whose arrays may view shared memory.

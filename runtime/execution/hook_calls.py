@@ -1,4 +1,4 @@
-"""Calling an actor's own code: timed, watched, and with what it raises turned into its error."""
+"""Calling an actor's own code: timed, and with its exceptions turned into errors of the node."""
 
 import inspect
 import time
@@ -11,7 +11,10 @@ import trio
 from actors import Actor, Data, Kind
 
 from ..errors import HookError, sole_error
+from .call_clock import CallTimes
 from .loop_watch import LoopWatch
+from .suspended_stack import suspended_stack
+from .thread_calls import ThreadCalls
 
 
 class HookCalls:
@@ -20,59 +23,78 @@ class HookCalls:
     Attributes:
         busy_seconds: spent in the actor's code since the caller last set it to 0.
         in_thread: whether hooks are called in a worker thread, one at a time.
-
-    Args:
-        node_id: whose errors they are.
-        in_thread: to keep trio's loop free.
-        watch: finds out which hook holds the loop; None where nobody else suffers.
+        times: when the last call began and ended.
     """
 
-    def __init__(self, node_id: str, *, in_thread: bool, watch: LoopWatch | None) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        *,
+        threads: ThreadCalls | None,
+        watch: LoopWatch | None,
+        times: CallTimes,
+    ) -> None:
+        """Create the calls.
+
+        Args:
+            node_id: the node that its errors name.
+            threads: calls hooks in a worker thread, to keep the event loop free; None calls them
+                in this one.
+            watch: reports a hook that holds the event loop; None if no other task uses the loop.
+            times: receives when each call begins and ends.
+        """
         self.busy_seconds = 0.0
-        self.in_thread = in_thread
+        self.times = times
+        self._awaited: object = None
+        self.in_thread = threads is not None
+        self._threads = threads
         self._node_id = node_id
         self._watch = watch
-        self._limiter = trio.CapacityLimiter(1)
 
     async def call(self, hook: str, function: Callable[..., object], *args: object) -> object:
-        """Call a function of the actor's, in the thread if so, and await what it gives.
+        """Call a function of the actor, in the thread if so configured, and await its result.
 
         Raises:
             HookError: it raised.
         """
-        if not self.in_thread or inspect.iscoroutinefunction(function):
+        if self._threads is None or inspect.iscoroutinefunction(function):
             result = self.call_directly(hook, function, *args)
+        elif self._threads.is_abandoned:
+            return None  # the actor is still in another call
         else:
-            work = trio.to_thread.run_sync(function, *args, limiter=self._limiter)
-            result = await self.awaited(hook, work)
+            result = await self.awaited(hook, self._threads.call(function, *args))
         return await self.awaited(hook, result)
 
     def call_directly(self, hook: str, function: Callable[..., object], *args: object) -> object:
-        """Call a function of the actor's; return what it gives, which may be to be awaited.
+        """Call a function of the actor; return its result, which may be an awaitable.
 
         Raises:
             HookError: it raised.
         """
-        began = time.perf_counter()
+        times = self.times
+        began = times[0] = time.perf_counter()
         try:
             return function(*args)
         except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
             self._raise_error(hook, error)
         finally:
-            seconds = time.perf_counter() - began
+            ended = times[1] = time.perf_counter()
+            seconds = ended - began
             self.busy_seconds += seconds
             if self._watch is not None:
                 self._watch.record(hook, seconds)
 
     async def awaited(self, hook: str, result: object) -> object:
-        """Return what a hook gave, once it is there.
+        """Return the result of a hook; await it if it is an awaitable.
 
         Raises:
-            HookError: the actor raised meanwhile.
+            HookError: it raised.
         """
         if type(result) is not types.CoroutineType and not inspect.isawaitable(result):
             return result
-        began = time.perf_counter()
+        times = self.times
+        began = times[0] = time.perf_counter()
+        self._awaited = result
         try:
             if self._watch is not None and inspect.iscoroutine(result):
                 return await self._watch.watch(hook, result)
@@ -80,7 +102,14 @@ class HookCalls:
         except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
             self._raise_error(hook, error)
         finally:
-            self.busy_seconds += time.perf_counter() - began
+            self._awaited = None
+            ended = times[1] = time.perf_counter()
+            self.busy_seconds += ended - began
+
+    def stack(self) -> str:
+        """Return where the hook is that waits, or that a thread runs; empty if there is none."""
+        stack = "" if self._threads is None else self._threads.stack()
+        return stack or suspended_stack(self._awaited)
 
     def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
         """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""

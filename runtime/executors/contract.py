@@ -33,6 +33,8 @@ class NodeTask:
         wiring: opens the node's links; use `local_ends` or `process_ends`.
         python_executable: the interpreter for a node process; None for the server's.
         max_memory_bytes: what a node process may allocate; 0 for no limit.
+        process_timeout_seconds: how long one call of the actor may last; None if neither the
+            manifest nor the operator sets it.
         report: takes the progress of its initialization.
         released: set when no other node reads its outputs any more.
         statistics: of the node; the executor updates them.
@@ -54,6 +56,7 @@ class NodeTask:
     report: Callable[[Progress], None]
     released: trio.Event
     max_memory_bytes: int = 0
+    process_timeout_seconds: float | None = None
     statistics: NodeStatistics = field(default_factory=NodeStatistics)
     refresh: Callable[[], None] = _ignore
     announce: Callable[[Notice], None] = _ignore

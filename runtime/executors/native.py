@@ -1,8 +1,9 @@
 """The native executor: a node is a task of the session, in the server's process."""
 
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -11,14 +12,14 @@ from actors import Actor, Context, Progress
 
 from ..catalogue import load_actor
 from ..config import RuntimeConfig
-from ..errors import HookError, InitTimeoutError, NodeError
-from ..execution import ActorLoop, Announce
+from ..errors import HookError, InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
+from ..execution import DEFAULT_TIMEOUT_SECONDS, ActorLoop, Announce, wait_overdue
 from ..links import Notice
 from .contract import NodeTask
 
 
 class NativeExecutor:
-    """Runs actors as tasks, which share the memory and the event loop of the server."""
+    """Runs actors as tasks; they share the memory of the server and its one event loop."""
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -39,6 +40,7 @@ class NativeExecutor:
             announce=_announcer(task),
             in_thread=actor.runs_in_thread,
             shares_loop=True,
+            grace_seconds=task.grace_seconds,
         )
         task.statistics = loop.statistics
 
@@ -48,15 +50,14 @@ class NativeExecutor:
 
         task.refresh = refresh
         task.control = loop.notify
+        timeout_seconds = _timeout_seconds(task, actor)
+        del actor
         cleaned_up = False
         try:
-            with trio.move_on_after(task.init_timeout_seconds) as waiting:
-                await loop.initialize()
-            if waiting.cancelled_caught:
-                raise InitTimeoutError(task.node_id, task.init_timeout_seconds)
+            await _initialize(loop, task)
             task.controllable(loop.control)
             task.is_ready()
-            await loop.run()
+            await _run(loop, task, timeout_seconds)
             cleaned_up = True
             await _clean_up(loop, task)
         finally:
@@ -73,10 +74,73 @@ class NativeExecutor:
         await task.released.wait()
 
 
-def _reporter(task: NodeTask) -> Callable[[Progress], None]:
-    """Return a function that reports from any thread, since hooks may run in a worker thread.
+async def _initialize(loop: ActorLoop, task: NodeTask) -> None:
+    """Initialize the actor.
 
-    A report from a thread arrives before the end of the hook that made it.
+    Raises:
+        InitTimeoutError: it is not ready in time.
+    """
+    seconds = task.init_timeout_seconds
+    stack = await _watched(loop, loop.initialize, partial(trio.sleep, seconds))
+    if stack is not None:
+        raise InitTimeoutError(task.node_id, seconds, stack)
+
+
+async def _run(loop: ActorLoop, task: NodeTask, timeout_seconds: float) -> None:
+    """Run the actor to the end of its streams.
+
+    Raises:
+        ProcessTimeoutError: an async hook, or one in a thread, has not returned in time. Any other
+            hook holds the event loop, so that nothing can be done.
+    """
+    overdue = partial(wait_overdue, loop.times, timeout_seconds)
+    stack = await _watched(loop, loop.run, overdue)
+    if stack is not None:
+        raise ProcessTimeoutError(
+            task.node_id,
+            f"a call of its actor has not returned for {timeout_seconds:g} s "
+            "(multiprocess.process_timeout_secs)",
+            stack_trace=stack,
+        )
+
+
+async def _watched(
+    loop: ActorLoop,
+    run: Callable[[], Awaitable[None]],
+    overdue: Callable[[], Awaitable[None]],
+) -> str | None:
+    """Run a part of the loop; cancel it when it is overdue, and return where it was then.
+
+    Returns:
+        None if it came to its end.
+    """
+    stacks: list[str] = []
+
+    async def watch(scope: trio.CancelScope) -> None:
+        await overdue()
+        stacks.append(loop.stack())
+        scope.cancel()
+
+    with UnwrappedErrors():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, nursery.cancel_scope)
+            try:
+                await run()
+                stacks.clear()
+            finally:
+                # Here, and not by trio, whose frame would refer to the error: see ActorLoop.run.
+                nursery.cancel_scope.cancel()
+    return stacks[0] if stacks else None
+
+
+def _timeout_seconds(task: NodeTask, actor: Actor[Any]) -> float:
+    return task.process_timeout_seconds or actor.process_timeout_secs or DEFAULT_TIMEOUT_SECONDS
+
+
+def _reporter(task: NodeTask) -> Callable[[Progress], None]:
+    """Return a function that reports from any thread, as hooks may run in one.
+
+    A report of a thread arrives before the end of the hook that made it.
     """
     token = trio.lowlevel.current_trio_token()
     loop_thread = threading.get_ident()
@@ -114,5 +178,5 @@ def _make_actor(task: NodeTask, context: Context) -> Actor[Any]:
 
 @asynccontextmanager
 async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
-    """Open the native executor. It holds no resources."""
+    """Open the native executor, which needs nothing."""
     yield NativeExecutor()

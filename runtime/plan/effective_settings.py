@@ -46,6 +46,11 @@ class EffectiveSettings:
         source = self.values.origin(name).source
         return Setting(getattr(self.values, name), source, self.notes.get(name, ""))
 
+    def explicit(self, name: str) -> Any:
+        """Return the value of a setting; None if it is the built-in default."""
+        is_default = self.values.origin(name).source is Source.DEFAULT
+        return None if is_default else getattr(self.values, name)
+
     def entries(self) -> Iterator[tuple[str, Setting]]:
         """Yield every setting by its name."""
         for name in type(self.values).model_fields:

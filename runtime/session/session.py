@@ -107,6 +107,7 @@ class Session(SessionControl):
                 self._progress.reporter(node.node_id),
                 self._released,
                 limits.max_memory_bytes,
+                plan.settings.explicit("process_timeout_secs"),
             )
             for node in plan.nodes
         }

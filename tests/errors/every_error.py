@@ -27,6 +27,7 @@ EVERY_ERROR: Final[list[MillraceError]] = [
     errors.HookError("n", "flush", "ValueError", "text", "trace"),
     errors.InitTimeoutError("n", 3),
     errors.ProcessExitError("n", "running", exit_status=3, stack_trace="trace"),
+    errors.ProcessTimeoutError("n", "text", stack_trace="where"),
     errors.SpawnError("n", "text"),
     errors.ExecutorError("n", "text", stack_trace="trace"),
     errors.ServerError("text"),

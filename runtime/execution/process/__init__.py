@@ -26,8 +26,10 @@ from .messages import (
 )
 from .node_control import ServerEnd
 from .node_process import Exit, MalformedMessageError, NodeProcess
+from .watchdog import Watchdog
 
 __all__ = [
+    "Watchdog",
     "BarrierReached",
     "ControlApplied",
     "ControlFromNode",

@@ -33,6 +33,7 @@ from ..actor_loop import ActorLoop
 from ..hook_calls import is_synchronous
 from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
+from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .memory_limit import is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
@@ -43,6 +44,8 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
+    Stack,
+    StackRequest,
     StatisticsReport,
     StatisticsRequest,
     ToNode,
@@ -51,6 +54,7 @@ from .messages import (
     receive_spec,
 )
 from .node_control import NodeEnd
+from .stack_dump import dump_stacks_on_signal
 from .supervisor import die_with_parent
 
 # Mostly a few bytes; the replacement of a video frame is megabytes.
@@ -70,6 +74,7 @@ def run_node_process(control: int) -> int:
     """Run the node that the control socket tells of; return the process's exit status."""
     die_with_parent(signal.SIGKILL)
     faulthandler.enable()
+    dump_stacks_on_signal(1)
     sock = socket.socket(fileno=control)
     try:
         spec = receive_spec(sock)
@@ -84,8 +89,9 @@ def run_node_process(control: int) -> int:
     set_breakpoint_hook(spec.node_id)
     try:
         with sampling_if_requested() as stacks:
-            node = _Node(spec, sock, stacks)
-            status = trio.run(node.run, _doorbells(passed))
+            node = _Node(spec, sock, stacks, Activity(passed[0]))
+            os.close(passed[0])
+            status = trio.run(node.run, _doorbells(passed[1:]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -103,9 +109,14 @@ class _Node:
     """One node, from its first report to its last."""
 
     def __init__(
-        self, spec: NodeSpec, sock: socket.socket, stacks: dict[str, dict[str, float]]
+        self,
+        spec: NodeSpec,
+        sock: socket.socket,
+        stacks: dict[str, dict[str, float]],
+        activity: Activity,
     ) -> None:
         self._spec = spec
+        self._activity = activity
         self._stacks = stacks
         self._sock = sock
         self._stop_request = Interrupt()
@@ -172,13 +183,20 @@ class _Node:
         actor = self._make_actor(context)
         if is_synchronous(actor):
             self._waiting.is_sole_task = self._is_sole_task
-        self._loop = ActorLoop(actor, context, self._inbox, self._output, announce=self._send)
+        self._loop = ActorLoop(
+            actor,
+            context,
+            self._inbox,
+            self._output,
+            announce=self._send,
+            times=self._activity.times,
+        )
         self._control = NodeEnd(self._loop, spec.node_id, self._send)
         nursery.start_soon(self._control.send_tapped)
         cleaned_up = False
         try:
             await self._loop.initialize()
-            await self._send(Ready())
+            await self._send(Ready(type(actor).process_timeout_secs))
             await self._loop.run()
             cleaned_up = True
             await self._clean_up()
@@ -237,6 +255,8 @@ class _Node:
                     match message:
                         case Notice():
                             self._loop.notify(message)
+                        case StackRequest():
+                            await self._send(Stack(self._loop.stack()))
                         case StatisticsRequest():
                             await self._send(StatisticsReport(self._statistics()))
                         case _:

@@ -16,6 +16,7 @@ import trio
 
 from ...errors import LimitError, PipelineError
 from ...links import exhausted_resource
+from .activity import SharedActivity
 from .fork_requests import FORK, PING, READY
 from .node_process import NodeProcess
 
@@ -164,15 +165,18 @@ def _open_process() -> tuple[NodeProcess, list[int]]:
             supervision, their_supervision = _open_pair(opened)
             control, their_control = _open_pair(opened)
             output, their_output = os.pipe()
+            opened.callback(os.close, output)
+            opened.callback(os.close, their_output)
+            activity = SharedActivity()
         except OSError as error:
             raise LimitError(
-                "no process can be started, which takes 6 file descriptors: "
+                "no process can be started, which takes 7 file descriptors: "
                 + (exhausted_resource(error.errno or 0) or str(error))
             ) from error
         opened.pop_all()
     # The supervision socket first: it is the one that a forkserver without room still receives.
     passed = [their_supervision.detach(), their_control.detach(), their_output]
-    return NodeProcess(control, supervision, output), passed
+    return NodeProcess(control, supervision, output, activity), passed
 
 
 def _open_pair(opened: ExitStack) -> tuple[socket.socket, socket.socket]:

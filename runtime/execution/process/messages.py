@@ -1,8 +1,8 @@
-"""What the server and a node's process say to each other, beside the data."""
+"""Messages between the server and a node process, on the control socket."""
 
 import socket
 import struct
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -12,17 +12,19 @@ from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ..statistics import NodeStatistics
 from .control_messages import ControlFromNode, ControlToNode
 
-# Parameters may hold a whole grammar, errors a long traceback; nothing honest is longer than this.
+# Params may have a whole grammar, errors a long traceback; no correct message is longer than this.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 # The kernel passes at most 253 descriptors at once.
 DESCRIPTORS_AT_ONCE: Final = 200
 DESCRIPTORS_PER_DOORBELL: Final = 2
 
+_MOST_SECONDS: Final = 86_400
+
 LENGTH: Final = struct.Struct("<I")
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """What a new process is to run. The descriptors of its doorbells follow: readers, then peers.
+    """What a new process runs. Descriptors follow: the activity page, the readers, the peers.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -47,9 +49,9 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
     @property
     def descriptors(self) -> int:
-        """How many descriptors follow."""
+        """How many descriptors follow: the activity page, then two for each doorbell."""
         peers = len(self.writer.peers) if self.writer is not None else 0
-        return DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+        return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):
@@ -61,13 +63,25 @@ class ProgressReport(msgspec.Struct, tag=True, frozen=True):
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
-    """The node is initialized and waits for data."""
+    """The node is initialized and waits for data.
+
+    Attributes:
+        process_timeout_secs: that the actor declares; None if it declares none.
+    """
+
+    process_timeout_secs: Annotated[float, msgspec.Meta(gt=0, le=_MOST_SECONDS)] | None = None
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
     """The node has flushed, ended its streams and cleaned up."""
 
     statistics: NodeStatistics
+
+
+class Stack(msgspec.Struct, tag=True, frozen=True):
+    """Where the async hook of the node waits; empty if none does."""
+
+    text: str
 
 
 class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
@@ -82,7 +96,9 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
     error: ErrorRecord
 
 
-FromNode = ProgressReport | Ready | Done | StatisticsReport | Failure | Notice | ControlFromNode
+FromNode = (
+    ProgressReport | Ready | Done | StatisticsReport | Stack | Failure | Notice | ControlFromNode
+)
 """A Notice is of a control message that the node gives."""
 
 
@@ -90,7 +106,12 @@ class StatisticsRequest(msgspec.Struct, tag=True, frozen=True):
     """Send a StatisticsReport."""
 
 
-ToNode = StatisticsRequest | Notice | ControlToNode  # closing the socket says: finish and exit
+class StackRequest(msgspec.Struct, tag=True, frozen=True):
+    """Send a Stack."""
+
+
+ToNode = StatisticsRequest | StackRequest | Notice | ControlToNode
+"""The server closes the socket to let the process finish and exit."""
 
 M = TypeVar("M")
 

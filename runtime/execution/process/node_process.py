@@ -7,12 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import trio
 
+from .activity import SharedActivity
 from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
+from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
 
 _TAIL_LINES: Final = 40
@@ -36,8 +39,15 @@ class MalformedMessageError(ValueError):
 class NodeProcess:
     """A child process, from the fork to the reaping. Whoever has it calls `end`."""
 
-    def __init__(self, control: socket.socket, supervision: socket.socket, output: int) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        supervision: socket.socket,
+        output: int,
+        activity: SharedActivity,
+    ) -> None:
         self.pid = 0
+        self.activity = activity
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         control.setblocking(False)
         supervision.setblocking(False)
@@ -45,6 +55,7 @@ class NodeProcess:
         self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
         self._exit: Exit | None = None
+        self._dump: StackDump | None = None
         self._reported = b""
         self._reaping = trio.Lock()
         self._received = bytearray()
@@ -63,11 +74,36 @@ class NodeProcess:
         self.pid = number
         return 0
 
+    def is_stopped(self) -> bool:
+        """Return whether a signal such as SIGSTOP has stopped the process."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+    async def dump_stacks(self, seconds: float) -> str:
+        """Return the stacks of the process's threads, as far as they come in time.
+
+        `read_output` has to run meanwhile. A stopped process is continued, and writes them first.
+        """
+        if not self.pid or self._exit is not None:
+            return ""
+        self._dump = StackDump()
+        for number in (DUMP_SIGNAL, signal.SIGCONT):
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+        with trio.move_on_after(seconds):
+            await self._dump.complete.wait()
+        dump, self._dump = self._dump, None
+        return dump.text
+
     def abandon(self) -> None:
         """Close every descriptor without waiting; the forkserver kills the process."""
         self._control.close()
         self._supervision.close()
         self._output.close()
+        self.activity.close()
 
     async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
         """Say what to run, and pass the ends of its links.
@@ -75,13 +111,14 @@ class NodeProcess:
         Raises:
             trio.BrokenResourceError: the process is gone.
         """
-        passed = list(descriptors)
+        passed = [self.activity.descriptor, *descriptors]
         try:
             await self._send_all(framed(spec))
             for start in range(0, len(passed), DESCRIPTORS_AT_ONCE):
                 await self._pass(passed[start : start + DESCRIPTORS_AT_ONCE])
         except OSError as error:
             raise trio.BrokenResourceError from error
+        self.activity.close_descriptor()
 
     async def receive(self) -> FromNode | None:
         """Return the process's next message, or None when it has closed its socket.
@@ -124,7 +161,7 @@ class NodeProcess:
                 pending = b""
             for line in lines:
                 text = line.decode(errors="replace").rstrip()
-                if text:
+                if text and (self._dump is None or not self._dump.take(text)):
                     self.tail.append(text)
                     line_came(text)
             if not data:
@@ -163,6 +200,7 @@ class NodeProcess:
             trio.lowlevel.notify_closing(self._supervision)
             self._supervision.close()
             await self._output.aclose()
+            self.activity.close()
         return self._exit or Exit()
 
     async def _kill_directly(self) -> None:

@@ -1775,6 +1775,14 @@ class MultiprocessConfig(betterproto2.Message):
     far as the operator allows.
     """
 
+    process_timeout_secs: "float | None" = betterproto2.field(
+        7, betterproto2.TYPE_DOUBLE, optional=True
+    )
+    """
+    Seconds that one call of a node may last, more than 0 and at most 86400. A node whose call lasts
+    longer counts as hung. Built-in default: what the node's actor declares, else 300.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "MultiprocessConfig", MultiprocessConfig)
 

@@ -1,0 +1,81 @@
+"""A page of memory in which a node process shows the server what its actor does."""
+
+import ctypes
+import mmap
+import os
+from typing import Final
+
+from ..call_clock import CallTimes
+
+_PROTECTION: Final = mmap.PROT_READ | mmap.PROT_WRITE
+_FAILED: Final = ctypes.c_void_p(-1).value
+
+
+class Activity:
+    """The shared page. Close it.
+
+    `mmap.mmap` would keep a descriptor for each node; the C function does not.
+
+    Attributes:
+        times: see `CallTimes`; not to be used after the page is closed.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        """Map the page of a descriptor, which may be closed afterwards."""
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc.mmap.restype = ctypes.c_void_p
+        self._libc.mmap.argtypes = (
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        )
+        self._libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+        address = self._libc.mmap(None, mmap.PAGESIZE, _PROTECTION, mmap.MAP_SHARED, descriptor, 0)
+        if address == _FAILED:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        self._address: int | None = address
+        page = (ctypes.c_double * 2).from_address(address)
+        # A cast, since the items of another format cannot be assigned.
+        self.times: CallTimes = memoryview(page).cast("B").cast("d")
+
+    def close(self) -> None:
+        """Unmap the page; do nothing if it is closed."""
+        if self._address is not None:
+            self.times = [0.0, 0.0]
+            self._libc.munmap(self._address, mmap.PAGESIZE)
+            self._address = None
+
+
+class SharedActivity(Activity):
+    """A new page, with the descriptor that is passed to the node process. Close it.
+
+    Attributes:
+        descriptor: of the page; -1 once it is passed and closed.
+
+    Raises:
+        OSError: no memory or descriptor is left.
+    """
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("millrace-activity", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(self.descriptor, mmap.PAGESIZE)
+            super().__init__(self.descriptor)
+        except BaseException:
+            self.close_descriptor()
+            raise
+
+    def close_descriptor(self) -> None:
+        """Close the descriptor; the page stays."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def close(self) -> None:
+        """Close the descriptor and unmap the page."""
+        self.close_descriptor()
+        super().close()
