@@ -1,4 +1,4 @@
-"""The part of espeak-ng's C interface that speaking needs, by ctypes."""
+"""The border to espeak-ng: the part of its C interface that speaking needs, by ctypes."""
 
 import ctypes
 import difflib
@@ -31,7 +31,7 @@ _Callback = ctypes.CFUNCTYPE(
 
 
 class _Voice(ctypes.Structure):
-    """espeak_VOICE: what a voice is looked up by."""
+    """espeak_VOICE: the properties by which a voice is selected."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -48,7 +48,7 @@ class _Voice(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """How to speak: voice such as "en-us+f3", words per minute, pitch 0 to 100."""
+    """Settings: a voice such as "en-us+f3", words per minute, pitch from 0 to 100."""
 
     voice: str
     rate_wpm: int
@@ -56,10 +56,10 @@ class Speech:
 
 
 class EspeakLibrary:
-    """espeak-ng, of which a process can have one: it keeps its voice and its output in globals.
+    """espeak-ng. A process has one copy, which keeps its voice and its output in globals.
 
-    Every call sets the voice it wants and holds a lock meanwhile, so that two nodes of one process
-    do not speak with each other's voice.
+    Every call sets its voice and holds a lock, so that two nodes of one process do not speak with
+    each other's voice.
     """
 
     def __init__(self, library_path: str, data_path: str) -> None:
@@ -73,17 +73,17 @@ class EspeakLibrary:
         )
         if rate != SAMPLE_RATE_HZ:
             raise RuntimeError(
-                f"espeak-ng cannot start with its data in {data_path}: it answered {rate}, not the "
-                f"sample rate {SAMPLE_RATE_HZ}"
+                f"espeak-ng cannot start with its data in {data_path}: it returned {rate} and not "
+                f"the sample rate {SAMPLE_RATE_HZ}"
             )
-        # Kept as an attribute: ctypes does not keep a callback alive that C still points to.
+        # Kept as an attribute, since ctypes does not keep a callback alive that C points to.
         self._callback = _Callback(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
 
     @classmethod
-    @functools.cache  # the library itself is a global of the process, and so is this
+    @functools.cache  # the library itself is a global of the process
     def load(cls, library_path: str, data_path: str) -> Self:
-        """Return the process's library, loaded at the first call.
+        """Return the process's library; load it at the first call.
 
         Raises:
             OSError: the library cannot be loaded.
@@ -115,7 +115,7 @@ class EspeakLibrary:
             )
             chunks, self._chunks = self._chunks, []
         if status != 0:
-            raise RuntimeError(f"espeak-ng cannot speak this text: it answered {status}")
+            raise RuntimeError(f"espeak-ng cannot speak this text: it returned {status}")
         return chunks
 
     def _take(self, samples: Any, count: int, _events: object) -> int:
@@ -128,7 +128,7 @@ class EspeakLibrary:
         self._check_variant(voice)
         if self._library.espeak_SetVoiceByName(voice.encode()) == 0:
             return
-        # Names are looked up first ("en-us", "gmw/en-US"), then languages ("en-gb", "fr-fr").
+        # By name first ("en-us", "gmw/en-US"), then by language ("en-gb", "fr-fr").
         language, plus, variant = voice.partition("+")
         found = self._voice_of_language(language)
         if found is None:
@@ -142,14 +142,14 @@ class EspeakLibrary:
         wanted = _Voice(languages=language.encode())
         if self._library.espeak_SetVoiceByProperties(ctypes.byref(wanted)) != 0:
             return None
-        # The library settles for a voice that is near: for English where "en-usa" is wanted.
+        # The library chooses a voice that is near: English where "en-usa" is given.
         voice = self._library.espeak_GetCurrentVoice().contents
         languages: bytes = voice.languages  # a byte of priority, then the name
         identifier: bytes = voice.identifier
         return identifier if languages[1:] == language.lower().encode() else None
 
     def _check_variant(self, voice: str) -> None:
-        # The library itself takes an unknown variant for none.
+        # The library itself ignores an unknown variant.
         variant = voice.partition("+")[2]
         variants = self._data / "voices" / "!v"
         if "+" in voice and not (variants / variant).is_file():

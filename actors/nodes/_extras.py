@@ -1,4 +1,4 @@
-"""Libraries that come with an extra of the distribution, imported when a node gets ready."""
+"""Libraries of the distribution's extras, imported when a node gets ready."""
 
 import importlib
 import importlib.util
@@ -16,6 +16,12 @@ def import_library(module: str, *, extra: str, node_type: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise _missing(module, extra, node_type, f" ({error})") from error
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        # A library that fits to another version of a second one fails in many ways.
+        detail = f" ({type(error).__name__}: {error})"
+        raise _missing(module, extra, node_type, detail) from error
 
 
 def find_package(package: str, *, extra: str, node_type: str) -> Path:
@@ -26,7 +32,7 @@ def find_package(package: str, *, extra: str, node_type: str) -> Path:
     """
     try:
         spec = importlib.util.find_spec(package)
-    except ValueError:  # a module without a spec stands in sys.modules
+    except ValueError:  # sys.modules has a module without a spec
         spec = None
     if spec is None or not spec.submodule_search_locations:
         raise _missing(package, extra, node_type)

@@ -1,4 +1,4 @@
-"""What Hugging Face's pipelines take and give, as items of ours."""
+"""The tasks of Hugging Face's pipelines: conversion of their inputs and outputs to items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,22 @@ import numpy as np
 from ..data import Audio, Data, Json, Tensor, Text, Video
 from ..errors import DataError
 from ..kinds import Kind
+from ._levels import finite_or_silent
 from ._numbers import show
+from ._small_json import small_value
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How one task is called.
+    """One task.
 
     Attributes:
-        accepts: the kinds that it takes.
-        as_input: makes what the pipeline is called with; the second argument is the sample rate in
-            Hz that the model wants, None if it does not say.
-        as_output: makes an item of what the pipeline returns.
-        arguments: those that a manifest may give. They are listed, since others would let it load
-            and run code.
+        accepts: the kinds that it accepts.
+        as_input: converts an item to the pipeline's argument; its second argument is the sample
+            rate in Hz that the model needs, or None if the model does not state it.
+        as_output: converts the pipeline's result to an item.
+        arguments: those that a manifest may give. They are listed, since others would let a
+            manifest load and run code.
         needs: those of them that it must give.
         fixed: those that are always given.
     """
@@ -42,7 +44,7 @@ def _plain_text(item: Text, _rate: int | None) -> str:
 def _text_or_chat(item: Text | Json, _rate: int | None) -> object:
     if isinstance(item, Text):
         return item.text
-    messages = item.value
+    messages = small_value(item)
     is_chat = isinstance(messages, list) and all(
         isinstance(message, dict) and {"role", "content"} <= message.keys() for message in messages
     )
@@ -61,19 +63,19 @@ def _samples(item: Audio, rate: int | None) -> object:
             f"FastResampleNode with target_rate {rate} before this node"
         )
     # A copy: the pipeline writes into it.
-    return {"raw": item.as_mono().copy(), "sampling_rate": item.sample_rate}
+    return {"raw": finite_or_silent(item.as_mono()).copy(), "sampling_rate": item.sample_rate}
 
 
 def _picture(item: Video, _rate: int | None) -> object:
-    from PIL import Image  # of the same extra
+    from PIL import Image  # part of the same extra
 
     image = item.image
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).convert("RGB")
 
 
 def _generated(result: list[dict[str, Any]]) -> Text:
-    said = result[0]["generated_text"]
-    return Text(said if isinstance(said, str) else said[-1]["content"])
+    generated = result[0]["generated_text"]
+    return Text(generated if isinstance(generated, str) else generated[-1]["content"])
 
 
 def _recognized(result: dict[str, Any]) -> Text:

@@ -1,5 +1,6 @@
 """Errors of the libraries that run models, in our words."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from ..errors import DataError
 
 _MOST_CHARACTERS: Final = 300
+_OF_THE_MACHINE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 
 class ModelError(RuntimeError):
@@ -17,7 +19,8 @@ class ModelError(RuntimeError):
 def library_errors(library: str, what: str, *, of_item: bool = False) -> Iterator[None]:
     """Translate the errors of a library.
 
-    MemoryError and OSError stay: the runtime knows what to do about the machine.
+    Errors of the machine stay (no memory, no disk space, too many open files): the runtime reports
+    those itself.
 
     Args:
         library: its name.
@@ -30,10 +33,12 @@ def library_errors(library: str, what: str, *, of_item: bool = False) -> Iterato
     """
     try:
         yield
-    except (MemoryError, OSError, DataError, ModelError):
+    except (MemoryError, DataError, ModelError):
         raise
     except Exception as error:
-        # Libraries that wrap C++ raise classes of their own below Exception.
+        # Libraries that wrap C++ raise classes of their own, so there is no narrower one to catch.
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise
         text = " ".join(str(error).split())
         if len(text) > _MOST_CHARACTERS:
             text = text[:_MOST_CHARACTERS] + "..."

@@ -7,11 +7,11 @@ from ..errors import DataError
 
 
 class Plane(NamedTuple):
-    """How one plane lies in a frame.
+    """The layout of one plane in a video frame.
 
     Attributes:
         channels: values per pixel of the plane, side by side.
-        step: pixels of the frame that one of the plane stands for, across and down.
+        step: pixels of the frame, across and down, for which one pixel of the plane stands.
     """
 
     channels: int
@@ -32,7 +32,7 @@ PLANES: Final = {
     PixelFormat.I420: _PLANAR_420,
     PixelFormat.NV12: (Plane(1, 1), Plane(2, 2)),
 }
-"""The planes of every raw format, in the order in which they lie one after the other."""
+"""The planes of every raw format, in their order in memory."""
 
 
 def split_planes(pixels: Array, pixel_format: PixelFormat, width: int, height: int) -> list[Array]:

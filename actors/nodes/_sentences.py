@@ -1,17 +1,17 @@
-"""Cutting long text where a voice pauses anyway."""
+"""Splits long text at the ends of sentences, where a voice pauses."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
 
-# A sentence's end followed by a blank; the look-behind keeps the mark with its sentence.
+# The end of a sentence followed by a blank; the look-behind keeps the mark with its sentence.
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;:\n])\s+")
 
 
 def split_long_text(text: str, at_least: int = 400) -> Iterator[str]:
-    """Yield parts of `text` of at least so many characters, each ending with a sentence.
+    """Yield parts of `text` of at least so many characters, each of whole sentences.
 
-    Short text comes back whole. Text without a sentence's end is not cut.
+    Short text, and text without the end of a sentence, is not split.
 
     >>> list(split_long_text("One two. Three four. Five.", at_least=10))
     ['One two. Three four.', 'Five.']

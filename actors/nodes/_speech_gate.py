@@ -1,4 +1,4 @@
-"""From a speech probability for each window to the starts and ends of speech."""
+"""Converts the speech probability of each window to starts and ends of speech."""
 
 from dataclasses import dataclass
 
@@ -13,18 +13,18 @@ class GateChange:
 
 @dataclass(slots=True)
 class SpeechGate:
-    """Opens at the first window of speech, closes after enough silence.
+    """A gate that opens at the first window of speech and closes after enough silence.
 
-    Two thresholds, so that a probability that hovers around one does not open and close it all the
-    time. Opening is never delayed, since whoever listens wants to react at once; a short burst
-    keeps the gate open for min_speech samples instead.
+    It has two thresholds, so that a probability near one of them does not open and close it again
+    and again. It opens without delay, so that others can react at once; after a short burst it
+    stays open for min_speech samples.
 
     Attributes:
         threshold: a window at or above it is speech.
         silence_threshold: a window below it is silence; one between the two changes nothing.
-        min_speech: samples that the gate stays open at least.
+        min_speech: the fewest samples that the gate stays open.
         min_silence: samples of silence that close it.
-        is_open: whether it is within speech.
+        is_open: whether speech goes on.
     """
 
     threshold: float
@@ -36,9 +36,9 @@ class SpeechGate:
     _silent_since: int | None = None
 
     def step(self, probability: float, start: int, length: int) -> GateChange | None:
-        """Take the probability of the window of `length` samples at `start`, return what changed.
+        """Process the probability of the window of `length` samples at `start`; return a change.
 
-        An end is where the silence began, not where it became long enough.
+        The position of an end is where the silence began.
         """
         if probability >= self.threshold:
             self._silent_since = None
@@ -51,12 +51,12 @@ class SpeechGate:
             return self._close(start + length)
         return None
 
-    def _close(self, now: int) -> GateChange | None:
+    def _close(self, position: int) -> GateChange | None:
         since = self._silent_since
         if (
             since is None
-            or now - since < self.min_silence
-            or now - self._opened_at < self.min_speech
+            or position - since < self.min_silence
+            or position - self._opened_at < self.min_speech
         ):
             return None
         self.is_open, self._silent_since = False, None

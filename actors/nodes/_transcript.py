@@ -1,4 +1,4 @@
-"""What a speech recognizer heard, as text or as JSON."""
+"""The result of speech recognition, as text or as JSON."""
 
 import json
 import math
@@ -42,7 +42,7 @@ class Transcript(NamedTuple):
             metadata={
                 "start_ms": str(round(self.segments[0].start * 1000)),
                 "end_ms": str(round(self.segments[-1].end * 1000)),
-                "confidence": f"{math.exp(min(mean, 0.0)):.3f}",
+                "confidence": f"{_probability(mean):.3f}",
                 "segments": json.dumps(self._plain_segments(), ensure_ascii=False),
             },
         )
@@ -53,7 +53,7 @@ class Transcript(NamedTuple):
             {
                 "text": self.text,
                 "language": self.language,
-                "language_probability": round(self.language_probability, 3),
+                "language_probability": round(_finite(self.language_probability), 3),
                 "segments": self._plain_segments(),
             }
         )
@@ -64,7 +64,16 @@ class Transcript(NamedTuple):
                 "start": round(segment.start, 3),
                 "end": round(segment.end, 3),
                 "text": segment.text.strip(),
-                "confidence": round(math.exp(min(segment.log_probability, 0.0)), 3),
+                "confidence": round(_probability(segment.log_probability), 3),
             }
             for segment in self.segments
         ]
+
+
+def _probability(log_probability: float) -> float:
+    """Return a probability, 0 to 1; 0 where a model gave NaN, which JSON cannot carry."""
+    return 0.0 if math.isnan(log_probability) else math.exp(min(log_probability, 0.0))
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0

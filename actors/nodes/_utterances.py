@@ -1,4 +1,4 @@
-"""From a stream of audio blocks, each speech or not, to utterances."""
+"""Collects a stream of audio blocks, each speech or silence, to utterances."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from ..data import Array
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said between two silences.
+    """The speech between two silences.
 
     Attributes:
         samples: mono, with some of the silence before and after.
@@ -24,28 +24,28 @@ class Utterance:
 class UtteranceCollector:
     """Collects the audio of an utterance, from a little before its start to the silence after it.
 
-    A recognizer wants silence on both sides: without it the first and the last phoneme go wrong.
-    What the stream itself does not have, because it starts or ends with speech, is added as zeros.
+    A recognizer needs silence on both sides, or it gets the first and the last phoneme wrong. Zeros
+    stand for silence that the stream does not have, because it starts or ends with speech.
 
     Attributes:
-        margin: samples of silence to have before and after.
+        margin: samples of silence before and after.
         end_silence: samples without speech that end an utterance.
-        longest: samples after which an utterance is ended even if speech goes on.
+        longest: samples after which an utterance ends although speech goes on.
     """
 
     margin: int
     end_silence: int
     longest: int
-    # The silence just before: what an utterance starts with.
+    # The last silence: an utterance starts with it.
     _before: Array = field(default_factory=lambda: np.empty(0, np.int16))
-    # The utterance that is open: that silence, then its blocks. Empty if none is.
+    # The open utterance: that silence, then its blocks; empty if none is open.
     _blocks: list[Array] = field(default_factory=list)
     _length: int = 0
     _silent: int = 0
     _position: int = 0
 
     def add(self, block: Array, *, is_speech: bool) -> Utterance | None:
-        """Take the next block, return the utterance that it ends."""
+        """Add the next block; return the utterance that it ends."""
         self._position += len(block)
         if not self._blocks:
             if not is_speech:
@@ -59,11 +59,11 @@ class UtteranceCollector:
         return self.finish() if is_silent or self._length >= self.longest else None
 
     def finish(self) -> Utterance | None:
-        """End the utterance that is open, if one is, and return it."""
+        """End the open utterance, if there is one, and return it."""
         if not self._blocks:
             return None
         samples = np.concatenate(self._blocks)
-        # Whole margins: who tells speech from silence is late, so a part of one may hold speech.
+        # Whole margins: speech is detected late, so a part of a margin may have speech.
         missing_before = self.margin if len(self._blocks[0]) < self.margin else 0
         missing_after = self.margin if self._silent < self.margin else 0
         position = self._position - len(samples) - missing_before

@@ -8,13 +8,15 @@ from ._numbers import read_value
 
 
 class ErrorProneParams(Params):
-    """What makes ErrorProneNode fail."""
+    """The value that makes ErrorProneNode fail."""
 
-    error_on_value: float = Field(-1.0, description="the value that it fails on")
+    error_on_value: float = Field(
+        -1.0, ge=-1e100, le=1e100, description="the value that it fails on, -1e100 to 1e100"
+    )
 
 
 class ErrorProneNode(Actor[ErrorProneParams]):
-    """Fail on one value, to try out how a pipeline and its client take a failure.
+    """Fail on one value, to test how a pipeline and its client handle a failure.
 
     In: JSON {"value": v}, or a bare number. Out: {"value": v, "status": "ok"}.
     """

@@ -10,13 +10,13 @@ from ._numbers import read_value
 
 
 class ExpanderParams(Params):
-    """How far ExpanderNode expands."""
+    """The number of ExpanderNode's outputs."""
 
-    expansion_factor: int = Field(3, ge=1, le=1_000_000, description="how many items for each one")
+    expansion_factor: int = Field(3, ge=1, le=1_000_000, description="outputs for each input")
 
 
 class ExpanderNode(Actor[ExpanderParams]):
-    """Give many items for one.
+    """Return many items for one.
 
     In: JSON {"value": v}, or a bare number. Out: {"value": v + i, "index": i} for every i from 0 to
     expansion_factor - 1.

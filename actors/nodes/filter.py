@@ -8,15 +8,17 @@ from ._numbers import read_value
 
 
 class FilterParams(Params):
-    """What FilterNode lets through."""
+    """The limit of FilterNode."""
 
-    min_value: float = Field(0.0, description="the smallest value that passes")
+    min_value: float = Field(
+        0.0, ge=-1e100, le=1e100, description="the smallest value that passes, -1e100 to 1e100"
+    )
 
 
 class FilterNode(Actor[FilterParams]):
-    """Let a number pass that is at least min_value, and drop a smaller one.
+    """Pass numbers that are at least min_value, and drop smaller ones.
 
-    In: JSON {"value": v}, or a bare number. Out: the item as it came, or nothing.
+    In: JSON {"value": v}, or a bare number. Out: the item unchanged, or nothing.
     """
 
     accepts = frozenset({Kind.JSON})

@@ -9,10 +9,13 @@ from ..actor import Actor
 from ..data import Audio, Data, Json, Text, Video
 from ..errors import DataError
 from ..kinds import Kind
+from ..offline import stay_offline
 from ..params import Field, Params
 from ._extras import find_package, import_library
+from ._hf_arguments import argument_fault
 from ._hf_tasks import TASKS
-from ._model_folder import check_files, find_model_folder
+from ._library_errors import library_errors
+from ._model_folder import ModelName, check_files, find_model_folder
 from ._progress_bars import keep_progress_bars_from_threads
 
 _HOLDS: Final = (
@@ -36,16 +39,16 @@ TaskName = Literal[
 
 
 class HFPipelineParams(Params):
-    """Which model HFPipelineNode runs, and for what."""
+    """The model of HFPipelineNode and its task."""
 
-    task: TaskName = Field(description="what the model is for, as Hugging Face names it")
-    model: str = Field(
-        min_length=1,
-        description="folder of the model, or its name in the operator's MILLRACE_MODELS",
+    task: TaskName = Field(description="the task of the model, as Hugging Face names it")
+    model: ModelName = Field(
+        description="name of the model's folder in the operator's MILLRACE_MODELS, or its path"
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$",
+        max_length=10,
         description='"auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1" or "mps"',
     )
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = Field(
@@ -53,7 +56,8 @@ class HFPipelineParams(Params):
     )
     arguments: dict[str, JsonValue] = Field(
         {},
-        description='more of the task, such as {"max_new_tokens": 50} or {"top_k": 3}',
+        max_length=20,
+        description='of the task, such as {"max_new_tokens": 50} or {"top_k": 3}',
     )
 
     @model_validator(mode="after")
@@ -65,13 +69,16 @@ class HFPipelineParams(Params):
             what = f"has no {', '.join(unknown)}" if unknown else f"needs {', '.join(missing)}"
             known = ", ".join(sorted(task.arguments)) or "none"
             raise ValueError(f"arguments: the task {self.task} {what}; its arguments: {known}")
+        faults = [argument_fault(name, value) for name, value in self.arguments.items()]
+        if any(faults):
+            raise ValueError("; ".join(filter(None, faults)))
         return self
 
 
 class HFPipelineNode(Actor[HFPipelineParams]):
     """Run a Hugging Face pipeline (transformers).
 
-    The task says what comes in and goes out:
+    The task decides the kinds of input and output:
 
         text-classification, token-classification, fill-mask,
         zero-shot-classification (arguments: candidate_labels)   text -> JSON
@@ -86,8 +93,9 @@ class HFPipelineNode(Actor[HFPipelineParams]):
     JSON is what the pipeline returns. Several channels of audio are mixed; it must have the sample
     rate that the model needs. Metadata is that of the input.
 
-    The weights come from a local folder; nothing is downloaded, and no code of a model's folder is
-    run.
+    The weights come from a local folder; nothing is downloaded, and no code in a model's folder is
+    run. A client names a folder in the operator's MILLRACE_MODELS; other manifests may give a path
+    that begins with / or ./.
     """
 
     accepts = frozenset({Kind.TEXT, Kind.JSON, Kind.AUDIO, Kind.VIDEO})
@@ -100,7 +108,9 @@ class HFPipelineNode(Actor[HFPipelineParams]):
         Raises:
             ImportError: transformers or torch is not installed.
             FileNotFoundError: there is no such model, or its configuration is missing.
+            ModelError: the model cannot be loaded.
         """
+        stay_offline()
         names = {"extra": "transformers", "node_type": "HFPipelineNode"}
         find_package("transformers", **names)
         find_package("torch", **names)
@@ -114,22 +124,24 @@ class HFPipelineNode(Actor[HFPipelineParams]):
         transformers.utils.logging.disable_progress_bar()  # it would fill the server's log
         self.context.progress(0.5, f"loading the model {folder.name}")
         device = self.params.device
-        self._pipeline: Callable[..., Any] | None = transformers.pipeline(
-            self.params.task,
-            model=str(folder),
-            device=None if device == "auto" else device,
-            dtype=self.params.dtype,
-            trust_remote_code=False,
-        )
-        self._task = TASKS[self.params.task]
+        task = self.params.task
+        with library_errors("transformers", f"{folder.name} cannot be loaded for {task}"):
+            self._pipeline: Callable[..., Any] | None = transformers.pipeline(
+                task,
+                model=str(folder),
+                device=None if device == "auto" else device,
+                dtype=self.params.dtype,
+                trust_remote_code=False,
+            )
+        self._task = TASKS[task]
         self._rate = _sample_rate(self._pipeline)
 
     def process(self, item: Text | Json | Audio | Video) -> Data:
-        """Return what the pipeline makes of one item.
+        """Return the pipeline's result for one item.
 
         Raises:
             DataError: the task does not take this kind, or audio at this sample rate, or the model
-                cannot process it: it is too long, say.
+                cannot process it, for example because it is too long.
         """
         if item.kind not in self._task.accepts:
             kinds = " or ".join(sorted(kind.value for kind in self._task.accepts))
@@ -137,22 +149,21 @@ class HFPipelineNode(Actor[HFPipelineParams]):
         assert self._pipeline is not None
         arguments = {**dict(self._task.fixed), **self.params.arguments}
         given = self._task.as_input(item, self._rate)
-        try:
+        what = (
+            f"the model cannot process this {item.kind.value}: it may be too long for the model, "
+            "then send it in parts"
+        )
+        with library_errors("transformers", what, of_item=True):
             result = self._pipeline(given, **arguments)
-        except (IndexError, RuntimeError, ValueError) as error:
-            raise DataError(
-                f"the model cannot process this {item.kind.value}: {error} (if it is too long for "
-                "it, send it in parts)"
-            ) from error
         return self._task.as_output(result).with_metadata(**item.metadata)
 
     def cleanup(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._pipeline = None
 
 
 def _sample_rate(pipeline: object) -> int | None:
-    """Return the sample rate in Hz that the model wants, if it is one for audio."""
+    """Return the sample rate in Hz that the model needs, if it is one for audio."""
     extractor = getattr(pipeline, "feature_extractor", None)
     rate = getattr(extractor, "sampling_rate", None)
     return None if rate is None else int(rate)

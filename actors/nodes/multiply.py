@@ -9,15 +9,17 @@ from ._small_json import small_value
 
 
 class MultiplyParams(Params):
-    """What MultiplyNode multiplies by."""
+    """The factor of MultiplyNode."""
 
-    factor: float = Field(2.0, description="what every value is multiplied by")
+    factor: float = Field(
+        2.0, ge=-1e100, le=1e100, description="every value is multiplied by it, -1e100 to 1e100"
+    )
 
 
 class MultiplyNode(Actor[MultiplyParams]):
     """Multiply a number by a factor.
 
-    In: JSON {"value": v}, or a bare number. Out: the same form; other fields of an object are kept.
+    In: JSON {"value": v}, or a bare number. Out: the same form; other fields of an object stay.
 
     >>> MultiplyNode().process(Json({"value": 21})).value
     {'value': 42.0}

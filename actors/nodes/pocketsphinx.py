@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 import numpy as np
 from pydantic import field_validator, model_validator
@@ -13,27 +13,33 @@ from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
 from ._extras import import_library
-from ._sphinx import SAMPLE_RATE_HZ, SphinxDecoder, Word, explained_share
+from ._levels import finite_or_silent
+from ._library_errors import library_errors
+from ._sphinx import SAMPLE_RATE_HZ, SphinxDecoder, Word, check_grammar, explained_share
 from ._utterances import Utterance, UtteranceCollector
 from ._vad_event import VadEvent
 
 if TYPE_CHECKING:
     from pocketsphinx import Endpointer
 
-# Silence before and after an utterance: with 0.3 s the recordings that were tried came out better
-# than with none (11 of 16 words instead of 9), and the VAD is some windows late.
+# Silence before and after an utterance. With 0.3 s more words of some recordings were right than
+# with none (11 of 16, not 9), and speech is detected some windows late.
 _MARGIN_MS: Final = 400
 
 
 class PocketSphinxParams(Params):
-    """What PocketSphinxNode listens for."""
+    """The words that PocketSphinxNode recognizes."""
 
     grammar: str | None = Field(
-        None, description="JSGF text: only its sentences are recognized; absent: free dictation"
+        None,
+        max_length=65_536,
+        description="JSGF text without imports: only its sentences are recognized; absent: free "
+        "dictation",
     )
-    keywords: tuple[str, ...] | None = Field(
+    keywords: tuple[Annotated[str, Field(max_length=200)], ...] | None = Field(
         None,
         strict=False,
+        max_length=1000,
         description="phrases to spot in running speech, as a list or as text with commas; best "
         "with three or more syllables each",
     )
@@ -41,7 +47,7 @@ class PocketSphinxParams(Params):
         1e-30,
         gt=0,
         le=1,
-        description="1e-50 to 1: a smaller one finds keywords more often, also where none is",
+        description="1e-50 to 1: a smaller one finds keywords more often, also false ones",
     )
     sample_rate: Literal[16000] = Field(
         16000, description="sample rate of the audio in Hz; the acoustic model has just this one"
@@ -59,8 +65,8 @@ class PocketSphinxParams(Params):
         0.8,
         ge=0,
         le=1,
-        description="with a grammar: share of the loud audio that the words must cover, 0 to 1, "
-        "or the utterance is taken for something else and gives no text",
+        description="with a grammar: share of the loud audio that the words must cover, 0 to 1; an "
+        "utterance below it is no sentence of the grammar, and gives no text",
     )
 
     @field_validator("keywords", mode="before")
@@ -74,7 +80,18 @@ class PocketSphinxParams(Params):
                     'must be phrases, as ["stop the music"] or "stop the music, lights on", '
                     f"got {value!r}"
                 )
+            if any("/" in part for part in value):
+                raise ValueError(
+                    "a phrase must not have a slash, which ends it in the library's file"
+                )
             return tuple(" ".join(part.lower().split()) for part in value)
+        return value
+
+    @field_validator("grammar")
+    @classmethod
+    def _without_imports(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_grammar(value)
         return value
 
     @model_validator(mode="after")
@@ -88,25 +105,26 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
     """Recognize English speech, with pocketsphinx.
 
     In: audio at 16 kHz (several channels are mixed), and between it the JSON events of a
-    SileroVADNode if there is one: those then tell where speech is, and chunks of 100 ms or less
-    keep utterances apart. Without events the library's own detector does. Out: one text per
-    utterance that was understood, with metadata
+    SileroVADNode if there is one: those then mark speech, and chunks of 100 ms or less keep
+    utterances apart. Without events the library's own detector marks speech. Out: one text for each
+    utterance that was recognized, with metadata
 
         start_ms, end_ms   where its first word starts and its last one ends, in the stream
         confidence         mean posterior probability of its words, 0 to 1
         explained          share of the loud audio that its words cover, 0 to 1
         words              JSON: [{"word", "start_ms", "end_ms", "confidence"}, ...]
 
-    With a grammar in JSGF only its sentences can come out, and they are recognized well, also from
-    a synthetic voice. What fits no sentence of it gives no text. Without one, it takes dictation,
-    which is rough.
+    With a grammar in JSGF, only its sentences are recognized, with few errors, also from a
+    synthetic voice; other speech gives no text. Without a grammar, speech is dictation, with more
+    errors. Samples that are NaN or infinite are silence.
 
         #JSGF V1.0;
         grammar home;
         public <command> = turn the (lights | fan) (on | off) [in the (kitchen | bedroom)];
 
-    An utterance ends after silence_ms without speech, and with the stream. Model and dictionary
-    come with the package `pocketsphinx`; nothing is downloaded.
+    A grammar stands on its own: it imports no other. An utterance ends after silence_ms without
+    speech, and with the stream. Model and dictionary come with the package `pocketsphinx`; nothing
+    is downloaded.
     """
 
     accepts = frozenset({Kind.AUDIO, Kind.JSON})
@@ -118,7 +136,7 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
 
         Raises:
             ImportError: pocketsphinx is not installed.
-            ValueError: the grammar or a keyword cannot be used; the message says why.
+            ValueError: the grammar or a keyword cannot be used; the message has the reason.
         """
         self.context.progress(0.1, "loading the acoustic model")
         params = self.params
@@ -127,12 +145,12 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         )
         self.context.progress(0.9, "loading the speech detector")
         library = import_library("pocketsphinx", extra="speech", node_type="PocketSphinxNode")
-        # Speech starts and ends with 4 of 5 frames of 30 ms.
+        # Speech starts and ends with 4 of 5 blocks of 30 ms.
         self._endpointer: Endpointer = library.Endpointer(
             window=0.15, ratio=0.8, vad_mode=library.Vad.MEDIUM_STRICT, sample_rate=SAMPLE_RATE_HZ
         )
-        self._unheard: Array = np.empty(0, np.int16)
-        self._vad_says: bool | None = None
+        self._rest: Array = np.empty(0, np.int16)
+        self._is_speech: bool | None = None
         self._collector = UtteranceCollector(
             margin=_samples(_MARGIN_MS),
             end_silence=_samples(params.silence_ms),
@@ -140,46 +158,47 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         )
 
     def process(self, item: Audio | Json) -> Iterator[Text]:
-        """Yield the text of the utterances that ended.
+        """Yield the text of each utterance that ended.
 
         Raises:
             DataError: audio at another sample rate, or JSON that is no VAD event.
         """
         if isinstance(item, Json):
-            self._vad_says = VadEvent.read(item).is_speech
+            self._is_speech = VadEvent.read(item).is_speech
             return
         if item.sample_rate != SAMPLE_RATE_HZ:
             raise DataError(
                 f"the audio has {item.sample_rate} Hz, but this node needs {SAMPLE_RATE_HZ} Hz; "
                 f"put a FastResampleNode with target_rate {SAMPLE_RATE_HZ} before it"
             )
-        for block, is_speech in self._tell_speech(_as_pcm(item)):
+        for block, is_speech in self._blocks(_as_pcm(item)):
             if utterance := self._collector.add(block, is_speech=is_speech):
                 yield from self._recognize(utterance)
 
     def flush(self) -> Iterator[Text]:
         """Yield the text of the utterance that is open at the end of the stream."""
-        if len(self._unheard):
-            utterance = self._collector.add(self._unheard, is_speech=self._endpointer.in_speech)
-            self._unheard = np.empty(0, np.int16)
+        if len(self._rest):
+            utterance = self._collector.add(self._rest, is_speech=self._endpointer.in_speech)
+            self._rest = np.empty(0, np.int16)
             if utterance:
                 yield from self._recognize(utterance)
         if utterance := self._collector.finish():
             yield from self._recognize(utterance)
 
-    def _tell_speech(self, pcm: Array) -> Iterator[tuple[Array, bool]]:
-        """Yield blocks of the audio with whether they are speech."""
-        if self._vad_says is not None:
-            yield pcm, self._vad_says
+    def _blocks(self, pcm: Array) -> Iterator[tuple[Array, bool]]:
+        """Yield blocks of the audio, each with whether it is speech."""
+        if self._is_speech is not None:
+            yield pcm, self._is_speech
             return
-        heard = np.concatenate((self._unheard, pcm))
+        samples = np.concatenate((self._rest, pcm))
         size = self._endpointer.frame_bytes // 2
-        whole = len(heard) - len(heard) % size
+        whole = len(samples) - len(samples) % size
         for begin in range(0, whole, size):
-            frame = heard[begin : begin + size]
-            self._endpointer.process(frame.tobytes())
+            frame = samples[begin : begin + size]
+            with library_errors("pocketsphinx", "this audio cannot be searched for speech"):
+                self._endpointer.process(frame.tobytes())
             yield frame, self._endpointer.in_speech
-        self._unheard = heard[whole:]
+        self._rest = samples[whole:]
 
     def _recognize(self, utterance: Utterance) -> Iterator[Text]:
         words = self._decoder.decode(utterance.samples)
@@ -217,7 +236,8 @@ def _as_text(words: list[Word], explained: float, position: int) -> Text:
 def _as_pcm(item: Audio) -> Array:
     if item.samples.dtype == np.int16 and item.channels == 1:
         return item.samples[:, 0]
-    return np.clip(np.rint(item.as_mono() * 32767.0), -32768, 32767).astype(np.int16)
+    mono = finite_or_silent(item.as_mono())
+    return np.clip(np.rint(mono * 32767.0), -32768, 32767).astype(np.int16)
 
 
 def _samples(milliseconds: int) -> int:

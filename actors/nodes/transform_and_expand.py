@@ -18,7 +18,7 @@ _TRANSFORMS: Final[dict[Transform, Callable[[str], str]]] = {
 
 
 class TransformAndExpandParams(Params):
-    """Which forms of a text TransformAndExpandNode gives."""
+    """The forms of a text that TransformAndExpandNode returns."""
 
     transforms: tuple[Transform, ...] = Field(
         ("upper", "lower", "reverse"),
@@ -26,12 +26,13 @@ class TransformAndExpandParams(Params):
         # checking refuses for a tuple unless the field says otherwise.
         strict=False,
         min_length=1,
+        max_length=100,
         description='a list of "upper", "lower" and "reverse", in the order of the outputs',
     )
 
 
 class TransformAndExpandNode(Actor[TransformAndExpandParams]):
-    """Give several forms of a text, one item each.
+    """Return several forms of a text, one item each.
 
     In: text. Out: JSON {"text", "transform"} for every entry of transforms, in their order.
 

@@ -21,7 +21,7 @@ _FLIPS: Final = {
 
 
 class VideoFlipParams(Params):
-    """Which way VideoFlip turns frames."""
+    """The direction of VideoFlip."""
 
     direction: Literal["vertical", "horizontal", "both"] = Field(
         "vertical",
@@ -32,9 +32,9 @@ class VideoFlipParams(Params):
 class VideoFlip(Actor[VideoFlipParams]):
     """Flip video frames.
 
-    In: raw frames in RGB24, YUV420P or I420; another format is an error. Out: the same frame,
-    flipped; everything else of it stays. The planes of a YUV frame are flipped each for itself, so
-    flipping twice gives the frame back, also where its width or height is odd.
+    In: raw video frames in RGB24, YUV420P or I420; another format is an error. Out: the same frame,
+    flipped; everything else of it stays. Each plane of a YUV frame is flipped alone, so flipping
+    twice restores the frame, also where its width or height is odd.
     """
 
     accepts = frozenset({Kind.VIDEO})

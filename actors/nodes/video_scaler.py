@@ -13,6 +13,7 @@ from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
 from ._extras import import_library
+from ._library_errors import library_errors
 from ._planes import PLANES, check_format, split_planes
 
 if TYPE_CHECKING:
@@ -30,17 +31,17 @@ _AV_FORMATS: Final = {
     PixelFormat.NV12: "nv12",
 }
 
-# libswscale takes short cuts by default: without these, red beside blue came out wrong by 41 of 255
-# when an RGB frame was halved, and with them by 1.
+# libswscale is inexact by default: when an RGB frame was halved, red beside blue was wrong by 41 of
+# 255, and with these flags by 1.
 _FLAGS: Final = ("ACCURATE_RND", "FULL_CHR_H_INT", "FULL_CHR_H_INP", "BITEXACT")
 
 # Its filters' weights have 14 bits: from a 64th down they lose levels, at a 2048th the frame is
-# black. So a frame that shrinks more than this is shrunk in several steps.
+# black. So a frame that shrinks by more than this is shrunk in several steps.
 _MOST_SHRINKING: Final = 16
 
 
 class VideoScalerParams(Params):
-    """What size VideoScaler makes frames."""
+    """The size of VideoScaler's frames."""
 
     target_width: int = Field(
         1280,
@@ -94,9 +95,9 @@ class VideoScalerParams(Params):
 class VideoScaler(Actor[VideoScalerParams]):
     """Scale video frames, with libswscale.
 
-    In: raw frames in RGB24, RGBA32, GRAY8, YUV420P, I420 or NV12; another format is an error. Out:
-    the frame in its new size, in the same format; everything else of it stays. A frame that has the
-    size already passes as it came, the same buffer.
+    In: raw video frames in RGB24, RGBA32, GRAY8, YUV420P, I420 or NV12; another format is an error.
+    Out: the frame in its new size, in the same format; everything else of it stays. A frame that
+    has the size already passes unchanged, the same buffer.
 
     The size: with both targets and maintain_aspect_ratio, the largest one of the frame's own aspect
     that fits into target_width x target_height, without bars, also where that makes it larger. With
@@ -151,16 +152,14 @@ class VideoScaler(Actor[VideoScalerParams]):
                 max(width, -(-frame.width // _MOST_SHRINKING)),
                 max(height, -(-frame.height // _MOST_SHRINKING)),
             )
-            try:
+            what = (
+                f"a frame of {frame.width} x {frame.height} cannot be scaled to {width} x {height}"
+            )
+            with library_errors("libswscale", what, of_item=True):
                 # One thread: two took twice as long for a frame of 1080 lines.
                 frame = self._reformatter.reformat(
                     frame, *step, interpolation=self._interpolation, threads=1
                 )
-            except self._av.error.FFmpegError as error:
-                raise DataError(
-                    f"a frame of {frame.width} x {frame.height} cannot be scaled to "
-                    f"{width} x {height}: {error.strerror}"
-                ) from error
         return frame
 
     def _as_frame(self, item: Video) -> "VideoFrame":

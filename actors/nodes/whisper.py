@@ -9,10 +9,13 @@ from ..actor import Actor
 from ..data import Array, Audio, Json, Text
 from ..errors import DataError
 from ..kinds import Kind
+from ..offline import stay_offline
 from ..params import Field, Params
 from ._extras import find_package, import_library
 from ._held_frames import HeldFrames
-from ._model_folder import check_files, find_model_folder
+from ._levels import finite_or_silent
+from ._library_errors import library_errors
+from ._model_folder import ModelName, check_files, find_model_folder
 from ._progress_bars import keep_progress_bars_from_threads
 from ._transcript import Segment, Transcript
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 _SAMPLE_RATE_HZ: Final = 16000
+_MOST_DIGITS: Final = 15
 _HOLDS: Final = (
     "a Whisper model converted for CTranslate2 (model.bin, config.json, tokenizer.json, a "
     "vocabulary, preprocessor_config.json)"
@@ -41,16 +45,18 @@ ComputeType = Literal[
 
 
 class WhisperParams(Params):
-    """What WhisperNode recognizes, and with which model."""
+    """The model of WhisperNode, and how it is used."""
 
-    model: str = Field(
+    model: ModelName = Field(
         "base",
-        min_length=1,
-        description="folder of a Whisper model converted for CTranslate2, or its name in the "
-        'operator\'s MILLRACE_MODELS: "tiny" is tiny or faster-whisper-tiny there',
+        description="a Whisper model converted for CTranslate2: the name of its folder in the "
+        'operator\'s MILLRACE_MODELS ("tiny" is tiny or faster-whisper-tiny there), or its path',
     )
     language: str | None = Field(
-        None, pattern="^[a-z]{2,3}$", description='such as "en"; absent: found out each time'
+        None,
+        pattern="^[a-z]{2,3}$",
+        max_length=3,
+        description='such as "en"; absent: detected for each utterance',
     )
     task: Literal["transcribe", "translate"] = Field(
         "transcribe", description='"transcribe", or "translate" into English'
@@ -72,20 +78,21 @@ class WhisperParams(Params):
 class WhisperNode(Actor[WhisperParams]):
     """Recognize speech, with Whisper (faster-whisper).
 
-    In: audio at 16 kHz (several channels are mixed). Each chunk is taken for an utterance: put a
-    SileroVADNode and an AudioBufferAccumulatorNode before it, or set buffer_ms to have audio
-    collected, whatever is said in it. Out: one item an utterance in which something was understood.
-    As text, with metadata
+    In: audio at 16 kHz (several channels are mixed). Each chunk is one utterance: put a
+    SileroVADNode and an AudioBufferAccumulatorNode before this node, or set buffer_ms to collect
+    audio of a fixed duration. Out: one item for each utterance in which words were recognized. As
+    text, with metadata
 
         start_ms, end_ms   where it starts and ends in the stream
-        confidence         exp of its mean log probability, 0 to 1
+        confidence         exp of its mean log probability, 0 to 1; 0 if the model gives none
         segments           JSON: [{"start", "end", "text", "confidence"}, ...], in seconds
 
     or as JSON {"text", "language", "language_probability", "segments"}, which SrtOutput takes.
-    Times count from the start of the stream; audio that says its own start in the metadata
-    start_ms, as AudioBufferAccumulatorNode's does, is believed.
+    Times count from the start of the stream; the metadata start_ms of the audio, which
+    AudioBufferAccumulatorNode sets, overrides that. Samples that are NaN or infinite are silence.
 
-    The weights come from a local folder; nothing is downloaded.
+    The weights come from a local folder; nothing is downloaded. A client names a folder in the
+    operator's MILLRACE_MODELS; other manifests may give a path that begins with / or ./.
     """
 
     accepts = frozenset({Kind.AUDIO})
@@ -98,8 +105,10 @@ class WhisperNode(Actor[WhisperParams]):
         Raises:
             ImportError: faster-whisper is not installed.
             FileNotFoundError: there is no such model, or a file of it is missing.
+            ModelError: the model cannot be loaded.
             ValueError: the model does not know the language.
         """
+        stay_offline()
         find_package("faster_whisper", extra="whisper", node_type="WhisperNode")
         folder = find_model_folder(
             self.params.model, node_type="WhisperNode", holds=_HOLDS, prefix="faster-whisper-"
@@ -109,12 +118,14 @@ class WhisperNode(Actor[WhisperParams]):
         library = import_library("faster_whisper", extra="whisper", node_type="WhisperNode")
         keep_progress_bars_from_threads(extra="whisper", node_type="WhisperNode")
         self.context.progress(0.4, f"loading the model {folder.name}")
-        self._model: WhisperModel | None = library.WhisperModel(
-            str(folder),
-            device=self.params.device,
-            compute_type=self.params.compute_type,
-            local_files_only=True,
-        )
+        what = f"the model {folder.name} cannot be loaded as {self.params.compute_type}"
+        with library_errors("faster-whisper", f"{what} on device {self.params.device}"):
+            self._model: WhisperModel | None = library.WhisperModel(
+                str(folder),
+                device=self.params.device,
+                compute_type=self.params.compute_type,
+                local_files_only=True,
+            )
         self._check_language(self._model.supported_languages)
         self._held = HeldFrames()
         self._held_from = 0.0
@@ -122,7 +133,7 @@ class WhisperNode(Actor[WhisperParams]):
         self._last: Audio | None = None
 
     def process(self, item: Audio) -> Iterator[Text | Json]:
-        """Yield what was said in an utterance, once it is whole.
+        """Yield the words of an utterance, once it is complete.
 
         Raises:
             DataError: audio at another sample rate.
@@ -135,13 +146,13 @@ class WhisperNode(Actor[WhisperParams]):
         self._last = item
         if not len(self._held):
             self._held_from = _start_of(item, self._position)
-        self._held.add(item.as_mono())
+        self._held.add(finite_or_silent(item.as_mono()))
         self._position = _start_of(item, self._position) + item.duration_seconds
         if len(self._held) * 1000 >= self.params.buffer_ms * _SAMPLE_RATE_HZ:
             yield from self.flush()
 
     def flush(self) -> Iterator[Text | Json]:
-        """Yield what was said in the audio that is held."""
+        """Yield the words of the audio that is held."""
         if self._last is None or not len(self._held):
             return
         transcript = self._transcribe(self._held.take_joined(len(self._held)))
@@ -151,22 +162,28 @@ class WhisperNode(Actor[WhisperParams]):
             yield result.with_metadata(**{**self._last.metadata, **result.metadata})
 
     def cleanup(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._model = None
         self._last = None
 
     def _transcribe(self, samples: Array) -> Transcript:
         assert self._model is not None
-        segments, info = self._model.transcribe(
-            np.ascontiguousarray(samples),
-            language=self.params.language,
-            task=self.params.task,
-            beam_size=self.params.beam_size,
-        )
         start = self._held_from
+        with library_errors("faster-whisper", "the model cannot process this audio", of_item=True):
+            found, info = self._model.transcribe(
+                np.ascontiguousarray(samples),
+                language=self.params.language,
+                task=self.params.task,
+                beam_size=self.params.beam_size,
+            )
+            # A generator: the model works while it is read.
+            segments = [
+                Segment(start + each.start, start + each.end, each.text, each.avg_logprob)
+                for each in found
+            ]
         return Transcript(
-            [Segment(start + s.start, start + s.end, s.text, s.avg_logprob) for s in segments],
-            # A translation is English, whatever was heard.
+            segments,
+            # A translation is English, whatever the language of the speech.
             "en" if self.params.task == "translate" else info.language,
             info.language_probability,
         )
@@ -181,6 +198,7 @@ class WhisperNode(Actor[WhisperParams]):
 
 
 def _start_of(item: Audio, position: float) -> float:
-    """Return where a chunk starts in the stream, in seconds: as it says, or where we are."""
+    """Return where a chunk starts in the stream, in seconds: by its metadata, or by position."""
     start_ms = item.metadata.get("start_ms", "")
-    return int(start_ms) / 1000 if start_ms.isdecimal() else position
+    is_number = start_ms.isascii() and start_ms.isdecimal() and len(start_ms) <= _MOST_DIGITS
+    return int(start_ms) / 1000 if is_number else position

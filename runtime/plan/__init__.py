@@ -20,6 +20,7 @@ from .executor_registry import (
     known_executors,
 )
 from .machine import FindMachine, Gpu, Machine, find_machine
+from .path_params import PATH_FORMAT, check_client_paths
 from .plan import NodePlan, Plan, make_plan, plan_manifest
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
@@ -40,12 +41,14 @@ __all__ = [
     "EXECUTOR_GROUP",
     "EffectiveSettings",
     "NodePlan",
+    "PATH_FORMAT",
     "Plan",
     "Router",
     "RoutingError",
     "Setting",
     "SettingEntry",
     "Source",
+    "check_client_paths",
     "check_executors",
     "declaration_of",
     "effective_settings",

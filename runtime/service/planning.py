@@ -20,4 +20,4 @@ async def plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
 
 
 def _plan_of(runtime: Runtime, message: PipelineManifest) -> Plan:
-    return runtime.plan(manifest_value(message))
+    return runtime.plan(manifest_value(message), of_client=True)

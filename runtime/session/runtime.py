@@ -24,6 +24,7 @@ from ..plan import (
     FindMachine,
     Plan,
     Source,
+    check_client_paths,
     check_executors,
     find_machine,
     installed_executors,
@@ -81,14 +82,19 @@ class Runtime:
         """The sessions that are open, by id."""
         return MappingProxyType(self._sessions)
 
-    def plan(self, manifest: ManifestSource) -> Plan:
-        """Check a manifest, given as an object or a file, and return the plan for it.
+    def plan(self, manifest: ManifestSource, *, of_client: bool = False) -> Plan:
+        """Check a manifest, given as an object or a file; and return the plan for it.
+
+        Args:
+            manifest: what to check.
+            of_client: whether a client of the service sent it. Its params name files and folders
+                in the operator's folders only.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
         """
         with refusals_logged(_name_of(manifest)):
-            return plan_manifest(
+            plan = plan_manifest(
                 manifest,
                 config=self.config,
                 catalogue=self.catalogue,
@@ -96,6 +102,9 @@ class Runtime:
                 describer=self._describer,
                 machine=self._machine,
             )
+            if of_client:
+                check_client_paths(plan, self._describer, self.config.files.roots)
+        return plan
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
         """Open executors, by default all, before the first session needs them."""

@@ -14,6 +14,8 @@ from typing import Final
 
 import trio
 
+from actors.offline import OFFLINE_ENVIRONMENT
+
 from ...errors import LimitError, PipelineError
 from ...links import exhausted_resource
 from .activity import SharedActivity
@@ -195,8 +197,15 @@ def forkserver_command(descriptor: int) -> list[str]:
 
 
 def forkserver_environment() -> dict[str, str]:
-    """Return the environment in which it finds the same modules as this process."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """Return the environment in which it finds the same modules as this process.
+
+    In it, the libraries of models download nothing, unless the operator has set their variables.
+    """
+    return {
+        **OFFLINE_ENVIRONMENT,
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
 
 
 @asynccontextmanager
