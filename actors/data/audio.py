@@ -11,7 +11,7 @@ from ._base import NO_METADATA, Array, Data, as_array, check_range, frozen_array
 
 AUDIO_DTYPES: Final = (np.dtype(np.float32), np.dtype(np.int16), np.dtype(np.int32))
 
-# Full scale of an integer sample: I16 / 32768 and I32 / 2147483648, as the wire contract has it.
+# Full scale of an integer sample: I16 / 32768 and I32 / 2147483648, as in the wire contract.
 _FULL_SCALE: Final = {np.dtype(np.int16): 32768.0, np.dtype(np.int32): 2147483648.0}
 
 
@@ -20,10 +20,10 @@ class Audio(Data):
     """A chunk of audio.
 
     Attributes:
-        samples: shape (frames, channels), dtype float32 (nominally -1 to 1), int16 or int32. One
-            dimension is taken as mono. Read-only.
+        samples: shape (frames, channels), dtype float32 (nominally -1 to 1), int16 or int32. An
+            array of one dimension is mono. Read-only.
         sample_rate: frames per second, in Hz.
-        metadata_json: what a client attached to the buffer, as UTF-8 JSON; None if nothing.
+        metadata_json: the JSON that a client attached to the buffer, as UTF-8; None if none.
 
     Raises:
         DataError: another dtype, more than two dimensions, no channel, a sample rate of 0.
@@ -41,7 +41,7 @@ class Audio(Data):
 
     def __post_init__(self) -> None:
         """Check and freeze."""
-        # What most are is let through first: 20 ms of audio come fifty times a second.
+        # The usual chunk passes with few checks: chunks of 20 ms come fifty times a second.
         if self.metadata is not NO_METADATA:
             super(Audio, self).__post_init__()
         samples = self.samples
@@ -76,13 +76,13 @@ class Audio(Data):
 
     @property
     def duration_seconds(self) -> float:
-        """How long the chunk sounds, in seconds."""
+        """The duration of the chunk in seconds."""
         return self.frames / self.sample_rate
 
     def as_float(self) -> Array:
         """Return the samples as float32, shape (frames, channels).
 
-        Float samples come back as they are, without a copy; integers are scaled to -1 to 1.
+        Float samples are returned without a copy; integers are scaled to -1 to 1.
         """
         scale = _FULL_SCALE.get(self.samples.dtype)
         if scale is None:
@@ -94,4 +94,6 @@ class Audio(Data):
         samples = self.as_float()
         if samples.shape[1] == 1:
             return samples[:, 0]
-        return frozen_array(samples.mean(axis=1, dtype=np.float32))
+        # Of infinite samples, or of such as float32 cannot add up, the mean is not finite either.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return frozen_array(samples.mean(axis=1, dtype=np.float32))

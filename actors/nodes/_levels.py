@@ -84,7 +84,9 @@ def finite_or_silent(samples: Array) -> Array:
         return samples
     flat = samples.reshape(-1)
     # One product finds them in a tenth of the time; it may also overflow, so it is not the proof.
-    if math.isfinite(np.dot(flat, flat)) or np.isfinite(samples).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = np.dot(flat, flat)
+    if math.isfinite(product) or np.isfinite(samples).all():
         return samples
     return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 

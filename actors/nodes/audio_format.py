@@ -70,13 +70,14 @@ def _converted(part: Audio, channels: int, wanted: str) -> Array:
         return floats
     scale = _FULL_SCALE[wanted]
     # NaN has no integer; a listener expects silence of it.
-    numbers = np.nan_to_num(floats.astype(np.float64), nan=0.0)
+    numbers = np.nan_to_num(floats.astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(np.rint(numbers * scale), -scale, scale - 1).astype(_DTYPES[wanted])
 
 
 def _mean(item: Audio) -> Array:
     """Return the mean of all channels, in the samples' own type; shape (frames, 1)."""
-    mean = item.samples.mean(axis=1, keepdims=True, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # the mean of both infinities is NaN
+        mean = item.samples.mean(axis=1, keepdims=True, dtype=np.float64)
     if item.samples.dtype != np.float32:
         mean = np.rint(mean)
     as_before: Array = mean.astype(item.samples.dtype)

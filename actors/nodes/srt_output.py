@@ -17,6 +17,7 @@ _FORM: Final = '[{"start": <seconds>, "end": <seconds>, "text": <text>}, ...]'
 
 # No one reads more at once, and no writer of subtitles has more to say of one.
 _MOST_TEXT: Final = 16_384
+_LATEST_MS: Final = 10**12
 
 # Subtitles of a long input come in several texts of about this length.
 _PART_CHARACTERS: Final = 1_048_576
@@ -204,6 +205,8 @@ def _checked(segment: _Segment, what: str) -> _Segment:
         raise DataError(
             f"the text of {what} has {len(segment.text)} characters; {_MOST_TEXT} is the most"
         )
+    if segment.end > _LATEST_MS:
+        raise DataError(f"{what} ends after {_LATEST_MS // 1000} s, which is the most")
     if not 0 <= segment.start <= segment.end:
         raise DataError(
             f"{what} must start at 0 or later, and end no earlier than it starts, got "

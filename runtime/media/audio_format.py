@@ -75,7 +75,8 @@ class AudioConverter:
     def _mixed(self, audio: Audio) -> Array:
         if audio.channels == self._target.channels:
             return audio.samples
-        mean = audio.samples.mean(axis=1, keepdims=True, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # the mean of both infinities is NaN
+            mean = audio.samples.mean(axis=1, keepdims=True, dtype=np.float64)
         if audio.samples.dtype != np.float32:
             mean = np.rint(mean)
         return np.repeat(mean.astype(audio.samples.dtype), self._target.channels, axis=1)

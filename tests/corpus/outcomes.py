@@ -1,8 +1,10 @@
 """The right outcome of a situation, in one value."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pytest
 
 from actors import Audio, Data, Json, Text, Video
 
@@ -69,6 +71,23 @@ class Lines:
 
     def check(self, items: Sequence[Data]) -> None:
         assert tuple(item.text for item in items if isinstance(item, Text | Json)) == self.texts
+
+
+class Events:
+    """JSON events come out that have these values, and so many other items."""
+
+    def __init__(self, *expected: Mapping[str, object], others: int = 0) -> None:
+        self.expected = expected
+        self.others = others
+
+    def check(self, items: Sequence[Data]) -> None:
+        events = [item.value for item in items if isinstance(item, Json)]
+        assert len(items) - len(events) == self.others
+        for event, expected in zip(events, self.expected, strict=True):
+            assert isinstance(event, dict)
+            for key, value in expected.items():
+                is_number = isinstance(value, float) and isinstance(event[key], float)
+                assert event[key] == (pytest.approx(value, abs=0.01) if is_number else value), event
 
 
 @dataclass(frozen=True, slots=True)
