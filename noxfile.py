@@ -15,7 +15,8 @@ PYTEST = ("-m", "pytest", "-n", "logical")
 # Rooms whose tests start few processes, and one test file that runs whole pipelines.
 QUICK = [
     "tests/test_structure.py",
-    "tests/catalogue",
+    "tests/catalogue/test_node_catalogue.py",
+    "tests/catalogue/test_node_params.py",
     "tests/config",
     "tests/documents",
     "tests/errors",
