@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[str, Status]] = {
     "KindError": ("TYPE_VALIDATION", Status.INVALID_ARGUMENT),
     "InitTimeoutError": ("NODE_EXECUTION", Status.ABORTED),
     "ProcessExitError": ("NODE_EXECUTION", Status.ABORTED),
+    "ProcessTimeoutError": ("NODE_EXECUTION", Status.ABORTED),
     "ExecutorError": ("INTERNAL", Status.INTERNAL),
     "SpawnError": ("NODE_EXECUTION", Status.ABORTED),
     "ServerError": ("INTERNAL", Status.INTERNAL),
