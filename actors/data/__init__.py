@@ -1,4 +1,4 @@
-"""The data that travels: one immutable type per member of the contract's DataBuffer, and Bundle."""
+"""Data items: one immutable type per member of the contract's DataBuffer, and Bundle."""
 
 from ._base import NO_METADATA, Array, Data, restorer
 from .arrays import TENSOR_DTYPES, Binary, NumpyArray, Tensor

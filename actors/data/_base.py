@@ -1,4 +1,4 @@
-"""What every data item shares: its kind, its metadata, and bitwise equality."""
+"""The base of all data items: kind, metadata, and bitwise equality."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -20,11 +20,10 @@ NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 class Data:
     """One immutable item of a stream.
 
-    Arrays in it are read-only views that share ownership of their memory: keep them as long as you
-    like, pass them on, but to write take a copy (`samples.copy()`) or `loan` an array from the
-    actor's context.
+    Arrays in it are read-only views that share ownership of their memory: keep them, or pass them
+    on. To write, copy the array (`samples.copy()`) or `loan` one from the actor's context.
 
-    `metadata` is a mapping of text to text that travels with the item.
+    `metadata` is a mapping of text to text that belongs to the item.
     """
 
     kind: ClassVar[Kind]
@@ -52,20 +51,20 @@ class Data:
             _same(getattr(self, part.name), getattr(other, part.name)) for part in fields(self)
         )
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and arrays have no hash
+    __hash__ = None  # type: ignore[assignment]  # equality is by content, and arrays have no hash
 
 
 D = TypeVar("D", bound=Data)
 
 
 def restorer(kind_type: type[D]) -> Callable[..., D]:
-    """Return what makes an item of `kind_type` again, of values that one already had.
+    """Return a function that makes an item of `kind_type` from the values of an earlier one.
 
-    It takes the metadata, frozen, and then the fields in their order, and checks nothing.
+    Its arguments are the metadata, frozen, and then the fields in their order. It checks nothing.
     """
     setters = {f"set_{name}": vars(owner)[name].__set__ for name, owner in _slots(kind_type)}
     names = [name.removeprefix("set_") for name in setters]
-    # A loop over the fields would take twice the time; so it is written out, as dataclasses do.
+    # A loop over the fields would take twice the time, so the code is generated, as in dataclasses.
     lines = [
         f"def restore({', '.join(names)}):",
         "    item = new(kind_type)",
@@ -73,7 +72,7 @@ def restorer(kind_type: type[D]) -> Callable[..., D]:
         "    return item",
     ]
     namespace: dict[str, Any] = {"new": object.__new__, "kind_type": kind_type, **setters}
-    exec("\n".join(lines), namespace)  # noqa: S102 (of our own text)
+    exec("\n".join(lines), namespace)  # noqa: S102 (the text is our own)
     restore: Callable[..., D] = namespace["restore"]
     return restore
 
@@ -84,13 +83,13 @@ def _slots(kind_type: type[Data]) -> Iterator[tuple[str, type]]:
 
 
 def frozen_array(array: Array) -> Array:
-    """Return a read-only view of `array`; an array that owns its memory is closed to writing too.
+    """Return a read-only view of `array`; make an array that owns its memory read-only too.
 
-    An item that is sent may be read by several actors at once. A caller that goes on writing into
-    the array it handed over gets numpy's "read-only" error at that line, not torn data elsewhere.
+    Several actors may read an item at once. A caller that writes into an array after it made an
+    item of it gets numpy's "read-only" error at that line, and no other actor gets torn data.
     """
     if array.flags.writeable:
-        # A slice of a larger array stays open: its owner may be filling the rest.
+        # A slice of a larger array stays writeable: its owner may still fill the rest.
         if not isinstance(array.base, np.ndarray):
             array.setflags(write=False)
         array = array.view()
@@ -102,7 +101,7 @@ def as_array(value: object, what: str) -> Array:
     """Return `value` if it is an array of plain numbers.
 
     Raises:
-        DataError: it is no numpy array, or one of Python objects or of fields.
+        DataError: it is not a numpy array, or has Python objects or fields.
     """
     if not isinstance(value, np.ndarray):
         raise DataError(f"{what} must be a numpy array, got {type(value).__name__}")
@@ -118,14 +117,17 @@ def check_range(what: str, value: object, low: int, high: int) -> None:
 
 
 def check_text(what: str, value: object) -> None:
-    """Raise DataError unless `value` is text that UTF-8 can carry."""
+    """Raise DataError unless `value` is text that can be encoded as UTF-8."""
     if not isinstance(value, str):
         raise DataError(f"{what} must be text, got {type(value).__name__}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise DataError(f"{what} cannot be written as UTF-8: {error}") from error
+            raise DataError(
+                f"{what} cannot be written as UTF-8: it has half of a surrogate pair at character "
+                f"{error.start + 1}"
+            ) from error
 
 
 def _frozen_metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:

@@ -23,10 +23,10 @@ class Tensor(Data):
 
     Attributes:
         array: any shape, dtype float32, float16, int32, int8 or uint8. Read-only.
-        layout: what the axes mean, such as "NCHW"; empty if not said.
+        layout: the meaning of the axes, such as "NCHW"; empty if not given.
 
     Raises:
-        DataError: another dtype; a NumpyArray carries every other one.
+        DataError: another dtype; a NumpyArray takes every dtype of plain values.
     """
 
     kind: ClassVar[Kind] = Kind.TENSOR
@@ -41,7 +41,7 @@ class Tensor(Data):
         if array.dtype not in TENSOR_DTYPES:
             names = ", ".join(str(dtype) for dtype in TENSOR_DTYPES)
             raise DataError(
-                f"a tensor must be one of {names}, got {array.dtype}; a NumpyArray carries others"
+                f"a tensor must be one of {names}, got {array.dtype}; use a NumpyArray for others"
             )
         check_text("a tensor's layout", self.layout)
         object.__setattr__(self, "array", frozen_array(array))
@@ -70,11 +70,11 @@ class Binary(Data):
     """Plain bytes.
 
     Attributes:
-        data: shape (bytes,), dtype uint8. Read-only. `bytes` and contiguous buffers are taken too.
-        mime_type: what the bytes are, such as "image/png"; empty if not said.
+        data: shape (bytes,), dtype uint8. Read-only. `bytes` and contiguous buffers are accepted.
+        mime_type: the type of the bytes, such as "image/png"; empty if not given.
 
     Raises:
-        DataError: something that is neither a buffer nor a uint8 array.
+        DataError: the data is neither a buffer nor a uint8 array.
     """
 
     kind: ClassVar[Kind] = Kind.BINARY
@@ -94,7 +94,7 @@ class Binary(Data):
 
     def __post_init__(self) -> None:
         """Check and freeze."""
-        # What most are is let through first: 20 ms of audio come fifty times a second.
+        # The usual item passes with few checks: chunks of 20 ms come fifty times a second.
         if self.metadata is not NO_METADATA:
             super(Binary, self).__post_init__()
         if self.mime_type != "":
@@ -115,7 +115,7 @@ class Binary(Data):
 
 def _bytes_of(data: object) -> Array:
     if isinstance(data, bytearray):
-        data = bytes(data)  # its owner may resize or write it
+        data = bytes(data)  # since its owner may resize or write it
     if isinstance(data, bytes | memoryview):
         data = np.frombuffer(data, np.uint8)
     array = as_array(data, "binary data")

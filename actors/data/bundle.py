@@ -1,4 +1,4 @@
-"""Several items that belong together: one input of a node with more than one port."""
+"""Several items as one input of a node, each under a name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from ._base import Data, check_text
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle(Data):
-    """One item per port, processed together.
+    """Named items that are processed together.
 
-    A node that does not accept bundles is given the member itself where there is just one.
+    A node that does not accept bundles receives the member itself if there is only one.
 
     Attributes:
-        members: port name to item; at least one, and none is a bundle itself. Read-only.
+        members: name to item; at least one, and none is a bundle itself. Read-only.
 
     Raises:
-        DataError: no member, a name that is not text or is empty, a member that is no item or is a
-            bundle.
+        DataError: no member, a name that is not text or is empty, a member that is not an item or
+            is a bundle.
 
     >>> from actors import Text
     >>> bundle = Bundle({"question": Text("Who?"), "answer": Text("I.")})
@@ -41,18 +41,18 @@ class Bundle(Data):
             raise DataError(f"a bundle must be a mapping, got {type(members).__name__}")
         if not members:
             raise DataError("a bundle must have at least one member")
-        for port, member in members.items():
-            _check_member(port, member)
+        for name, member in members.items():
+            _check_member(name, member)
         object.__setattr__(self, "members", MappingProxyType(dict(members)))
 
-    def __getitem__(self, port: str) -> Data:
-        """Return the member at `port`."""
-        return self.members[port]
+    def __getitem__(self, name: str) -> Data:
+        """Return the member of that name."""
+        return self.members[name]
 
     def sole_member(self) -> Data | None:
-        """Return the member if there is just one, else None.
+        """Return the member if there is only one, else None.
 
-        It takes along what metadata the bundle has and it has not itself.
+        It has its own metadata and that of the bundle; its own overrides.
         """
         if len(self.members) != 1:
             return None
@@ -62,12 +62,12 @@ class Bundle(Data):
         return member.with_metadata(**{**self.metadata, **member.metadata})
 
 
-def _check_member(port: object, member: object) -> None:
-    check_text("the name of a bundle's member", port)
-    if not port:
+def _check_member(name: object, member: object) -> None:
+    check_text("the name of a bundle's member", name)
+    if not name:
         raise DataError("the name of a bundle's member must not be empty")
     if isinstance(member, Bundle) or not isinstance(member, Data):
         raise DataError(
             f"a bundle's member must be an item that is no bundle, got {type(member).__name__} "
-            f"for {port!r}"
+            f"for {name!r}"
         )

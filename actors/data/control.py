@@ -10,7 +10,7 @@ from ._base import Data, check_range, check_text
 
 @dataclass(frozen=True, slots=True)
 class CancelSpeculation:
-    """What was produced between two timestamps (milliseconds) is no longer wanted."""
+    """Cancels the items between two timestamps, in milliseconds."""
 
     from_timestamp: int
     to_timestamp: int
@@ -18,14 +18,14 @@ class CancelSpeculation:
 
 @dataclass(frozen=True, slots=True)
 class BatchHint:
-    """The sender suggests to process this many items at once."""
+    """Suggests to process this many items at once."""
 
     suggested_batch_size: int
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineWarning:
-    """Results are wanted within this many microseconds."""
+    """Asks for results within this many microseconds."""
 
     deadline_us: int
 
@@ -35,12 +35,12 @@ ControlMessage = CancelSpeculation | BatchHint | DeadlineWarning
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Control(Data):
-    """A message about the stream.
+    """A control message.
 
     Attributes:
-        message: what is asked; None if the sender left it out.
-        segment_id: the part of the stream that is meant; empty for all of it.
-        timestamp_ms: when it was sent, in milliseconds.
+        message: its content; None if the sender left it out.
+        segment_id: the part of the stream that it is about; empty for all of it.
+        timestamp_ms: the time at which it was sent, in milliseconds.
         details: JSON text by convention; may be empty.
     """
 
@@ -55,7 +55,7 @@ class Control(Data):
         """Check.
 
         Raises:
-            DataError: an unknown message, text that is not text, a number out of range.
+            DataError: an unknown message, an attribute that is not text, a number out of range.
         """
         super(Control, self).__post_init__()
         match self.message:

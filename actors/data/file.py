@@ -9,14 +9,14 @@ from ._base import Data, check_range, check_text
 
 @dataclass(frozen=True, slots=True, eq=False)
 class File(Data):
-    """A reference to a file, or to a part of one; the bytes themselves do not travel.
+    """A reference to a file, or to a part of one, without its bytes.
 
     Attributes:
-        path: where the file is, for whoever opens it.
+        path: where the reader finds the file.
         filename: the name to show.
-        size: of the whole file, in bytes; 0 if not said.
-        offset, length: the part that is meant, in bytes; length 0 means to the end.
-        stream_id: ties several references together.
+        size: of the whole file, in bytes; 0 if not given.
+        offset, length: the part of the file, in bytes; length 0 means to the end.
+        stream_id: several references with the same id belong together.
     """
 
     kind: ClassVar[Kind] = Kind.FILE

@@ -22,12 +22,12 @@ class Text(Data):
     """A piece of text.
 
     Attributes:
-        text: any text that UTF-8 can carry.
-        language: a tag such as "en-US"; empty if not said.
-        channel: where the text is meant to go: empty or "tts" to be spoken, "ui" to be shown.
+        text: any text that can be encoded as UTF-8.
+        language: a tag such as "en-US"; empty if not given.
+        channel: the purpose of the text: empty or "tts" to be spoken, "ui" to be shown.
 
     Raises:
-        DataError: not text, or text with half a surrogate pair.
+        DataError: not text, or text with half of a surrogate pair.
     """
 
     kind: ClassVar[Kind] = Kind.TEXT

@@ -12,7 +12,7 @@ from ._base import Array, Data, as_array, check_range, frozen_array
 
 
 class PixelFormat(IntEnum):
-    """How pixels lie in memory; the numbers are the wire contract's."""
+    """The layout of pixels in memory; the numbers are those of the wire contract."""
 
     UNSPECIFIED = 0
     RGB24 = 1
@@ -25,7 +25,7 @@ class PixelFormat(IntEnum):
 
 
 class VideoCodec(IntEnum):
-    """The codec of an encoded frame; the numbers are the wire contract's."""
+    """The codec of an encoded video frame; the numbers are those of the wire contract."""
 
     UNSPECIFIED = 0
     VP8 = 1
@@ -43,15 +43,15 @@ class Video(Data):
 
     Attributes:
         pixels: shape (bytes,), dtype uint8, the planes one after the other. Read-only. A packed
-            image of shape (height, width, channels) is taken too.
+            image of shape (height, width, channels) is accepted.
         width, height: in pixels.
-        format: how the pixels lie; ENCODED for a compressed frame of `codec`.
+        format: the layout of the pixels; ENCODED for a compressed frame of `codec`.
         frame_number: counts the frames of a stream.
         timestamp_us: presentation time in microseconds.
-        is_keyframe: whether an encoded frame stands on its own.
+        is_keyframe: whether an encoded frame can be decoded without others.
 
     Raises:
-        DataError: another dtype, or a raw frame whose length does not fit its size and format.
+        DataError: another dtype, or a raw frame whose length does not match its size and format.
     """
 
     kind: ClassVar[Kind] = Kind.VIDEO
@@ -88,7 +88,7 @@ class Video(Data):
         """The frame as an array of shape (height, width, channels), dtype uint8, without a copy.
 
         Raises:
-            DataError: the format is planar, encoded or unspecified, so there is no such view.
+            DataError: the format is planar, encoded or unspecified, and has no such view.
         """
         channels = _PACKED_CHANNELS.get(self.format)
         if channels is None:
@@ -104,6 +104,6 @@ def frame_bytes(pixel_format: PixelFormat, width: int, height: int) -> int | Non
     if channels is not None:
         return width * height * channels
     if pixel_format in _PLANAR_420:
-        # 4:2:0: one chroma sample per 2 x 2 block, blocks at odd edges counted in full.
+        # 4:2:0: one chroma sample per block of 2 x 2 pixels; blocks at odd edges count in full.
         return width * height + 2 * ((width + 1) // 2) * ((height + 1) // 2)
     return None

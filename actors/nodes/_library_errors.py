@@ -12,7 +12,7 @@ _OF_THE_MACHINE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, er
 
 
 class ModelError(RuntimeError):
-    """A model, or the library that runs it, cannot be used; the message says which, and why."""
+    """A model, or the library that runs it, cannot be used; the message has the reason."""
 
 
 @contextmanager
@@ -25,11 +25,11 @@ def library_errors(library: str, what: str, *, of_item: bool = False) -> Iterato
     Args:
         library: its name.
         what: what failed, and what to do about it, for the message.
-        of_item: whether an item is to blame, and not the model: raise DataError then.
+        of_item: whether the error is one of an item, and not of the model: raise DataError then.
 
     Raises:
         ModelError: the library raised.
-        DataError: it raised, and an item is to blame.
+        DataError: it raised, and `of_item` is set.
     """
     try:
         yield

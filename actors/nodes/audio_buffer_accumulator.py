@@ -50,14 +50,14 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
     """Collect the audio of each utterance, by the events of a SileroVADNode.
 
     In: JSON events and, each after its event, chunks of audio, as SileroVADNode gives them. Out:
-    one chunk of audio an utterance: the 200 ms before speech starts, and everything to the chunk in
+    one chunk of audio an utterance: the 200 ms before speech starts, and all audio to the chunk in
     which it ends, or to the end of the stream. It has the format of its input and the metadata of
     its last chunk, and beside that
 
         start_ms, end_ms   where the utterance lies in the stream
 
     Speech shorter than min_utterance_duration_ms is dropped. No utterance is longer than
-    max_utterance_duration_ms: longer speech is cut there, and what is left over is given however
+    max_utterance_duration_ms: longer speech is cut there, and the rest is an utterance, however
     short it is. No sample is in two utterances. A change of sample rate, channels or sample type
     ends an utterance.
     """
@@ -114,7 +114,7 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
             yield from self._close()
             self._held.clear()
         self._last = item
-        # Audio before the first event is silence until one says otherwise.
+        # Audio before the first event is silence.
         event = self._event or VadEvent(has_speech=False)
         yield from self._add(item, event)
         if self._event is not None:
@@ -139,18 +139,18 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
             yield from self._close()
 
     def _close(self) -> Iterator[Audio | None]:
-        """End the utterance that is open, if one is."""
+        """End the open utterance, if there is one."""
         if not self._is_open or self._last is None:
             return
         self._is_open = False
         shortest = _frames(self.params.min_utterance_duration_ms, self._last)
         is_long_enough = self._is_continued or len(self._held) - self._pre_roll >= shortest
-        # One that is dropped stays held: it may be the pre-roll of the next one.
+        # A dropped one stays held, since it may be the pre-roll of the next one.
         if is_long_enough and len(self._held):
             yield (yield from self._take(len(self._held)))
 
     def _take(self, frames: int) -> Steps[Audio]:
-        """Remove the first `frames` frames from what is held, as an item."""
+        """Return the first `frames` frames that are held as an item, and remove them."""
         assert self._last is not None
         last, rate = self._last, self._last.sample_rate
         start_ms = self._position_ms - len(self._held) * 1000 / rate

@@ -26,8 +26,8 @@ class CalculatorNode(Actor[NoParams]):
 
     In: JSON {"operation": "add", "subtract", "multiply" or "divide", "operands": [a, b]}.
     Out: JSON {"result", "operation", "operands"}. Integers stay integers, except in a division.
-    A missing field, an unknown operation, operands that are not two numbers (a boolean is none) and
-    a division by zero are errors of the node.
+    A missing field, an unknown operation, operands that are not two numbers (a boolean is not one)
+    and a division by zero are errors of the node.
 
     >>> CalculatorNode().process(Json({"operation": "add", "operands": [2, 3]})).value
     {'result': 5, 'operation': 'add', 'operands': [2, 3]}
@@ -40,7 +40,7 @@ class CalculatorNode(Actor[NoParams]):
         """Return the result of one calculation.
 
         Raises:
-            DataError: the input is no calculation, or its result is no finite number.
+            DataError: the input is not a calculation, or its result is not a finite number.
         """
         operation, left, right = _read(small_value(item))
         try:

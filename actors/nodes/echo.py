@@ -9,7 +9,7 @@ from ..params import NoParams
 
 
 class EchoNode(Actor[NoParams]):
-    """Echo text with a count, and hand audio on as it came.
+    """Echo text with a count, and pass audio unchanged.
 
     In: text. Out: `Echo #N: T`, where N counts the texts of this session from 1; language, channel
     and metadata stay. Audio passes unchanged and is not counted.

@@ -18,7 +18,7 @@ class ExpanderParams(Params):
 class ExpanderNode(Actor[ExpanderParams]):
     """Return many items for one.
 
-    In: JSON {"value": v}, or a bare number. Out: {"value": v + i, "index": i} for every i from 0 to
+    In: JSON {"value": v}, or a bare number. Out: {"value": v + i, "index": i} for each i from 0 to
     expansion_factor - 1.
 
     >>> [item.value["value"] for item in ExpanderNode().process(Json({"value": 5}))]

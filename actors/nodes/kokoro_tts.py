@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kokoro_onnx import Kokoro
 
 _SAMPLE_RATE_HZ: Final = 24000
-_HOLDS: Final = "a Kokoro model: one .onnx file and its voices file (voices-v1.0.bin, say)"
+_HOLDS: Final = "a Kokoro model: one .onnx file and its voices file (such as voices-v1.0.bin)"
 
 # Kokoro's code of a language, and that of espeak-ng, which makes phonemes of the text.
 _LANGUAGES: Final = {
@@ -165,9 +165,8 @@ class KokoroTTSNode(Actor[KokoroTTSParams]):
     """Speak text, with Kokoro (kokoro-onnx).
 
     In: text. Out: mono audio at 24000 Hz, float32: one chunk a sentence, as it is made, or one for
-    the whole text if stream_chunks is false. Metadata is that of the text. Text with
-    nothing to pronounce gives nothing, and neither does text for another channel than "tts" (or
-    none).
+    the whole text if stream_chunks is false. Metadata is that of the text. Text with nothing to
+    pronounce gives no audio, and neither does text for another channel than "tts" (or none).
 
     The weights come from a local folder; nothing is downloaded. A client names a folder in the
     operator's MILLRACE_MODELS; other manifests may give a path that begins with / or ./.

@@ -6,7 +6,7 @@ from ..params import NoParams
 
 
 class PassThrough(Actor[NoParams]):
-    """Hand every item on as it came: the same buffer, bit for bit."""
+    """Return every item unchanged: the same buffer, bit for bit."""
 
     def process(self, item: Data) -> Data:
         """Return the item itself."""

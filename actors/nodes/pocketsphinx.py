@@ -122,7 +122,7 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         grammar home;
         public <command> = turn the (lights | fan) (on | off) [in the (kitchen | bedroom)];
 
-    A grammar stands on its own: it imports no other. An utterance ends after silence_ms without
+    A grammar is complete: it imports no other. An utterance ends after silence_ms without
     speech, and with the stream. Model and dictionary come with the package `pocketsphinx`; nothing
     is downloaded.
     """

@@ -20,7 +20,7 @@ class RangeGeneratorNode(Actor[NoParams]):
 
     In: JSON {"start": 0, "end": 10, "step": 1}, each of them optional, with these defaults; end is
     not reached, and a negative step counts down. Out: {"value": k} for every k. Another field is an
-    error, so that a mistyped name is not taken for a default.
+    error, so that a mistyped name is found.
 
     >>> [item.value["value"] for item in RangeGeneratorNode().process(Json({"end": 3}))]
     [0, 1, 2]

@@ -79,11 +79,11 @@ class SileroVADNode(Actor[SileroVADParams]):
     """Detect speech, with the Silero model.
 
     In: audio at sampling_rate, in chunks of any length; several channels are mixed for the
-    analysis. Out: for every chunk one JSON event, then the chunk itself as it came. The event has
+    analysis. Out: for every chunk one JSON event, then the chunk itself, unchanged. The event has
 
         has_speech          speech goes on at the chunk's end, or occurs within the chunk
         speech_probability  0 to 1, the highest of the 32 ms windows that ended in this chunk; the
-                            last known one if none did
+                            last one before if none did
         is_speech_start     speech started in this chunk
         is_speech_end       speech ended in this chunk
         timestamp_ms        position in the stream: of the start or else the end of speech, moved

@@ -15,7 +15,7 @@ from ._slices import PAUSE, SLICE_CHARACTERS, Steps, outputs_of
 
 _FORM: Final = '[{"start": <seconds>, "end": <seconds>, "text": <text>}, ...]'
 
-# No one reads more at once, and no writer of subtitles has more to say of one.
+# More does not fit onto a screen.
 _MOST_TEXT: Final = 16_384
 _LATEST_MS: Final = 10**12
 

@@ -22,8 +22,8 @@ class TransformAndExpandParams(Params):
 
     transforms: tuple[Transform, ...] = Field(
         ("upper", "lower", "reverse"),
-        # A tuple cannot be changed behind the frozen parameters; JSON gives a list, which strict
-        # checking refuses for a tuple unless the field says otherwise.
+        # A tuple is immutable, as frozen parameters need. JSON has lists, which strict checking
+        # refuses for a tuple without this.
         strict=False,
         min_length=1,
         max_length=100,

@@ -1,4 +1,4 @@
-"""A result as a JSON object: small values whole, arrays by their shape and type."""
+"""Results as JSON objects: small values as they are, arrays by shape and dtype."""
 
 import dataclasses
 import json
@@ -27,8 +27,8 @@ def as_record(
 ) -> dict[str, object]:
     """Return a result as an object for one line of JSON.
 
-    The keys are node, sequence, kind and payload; metadata and timestamp_ms where there are any.
-    The payload of text and JSON is the value; that of audio, video and arrays says shape and type.
+    The keys are node, sequence, kind and payload, and metadata and timestamp_ms if there are any.
+    The payload of text and JSON is the value; that of audio, video and arrays has shape and dtype.
 
     >>> as_record(Text("hello"), node_id="echo", sequence=3)
     {'node': 'echo', 'sequence': 3, 'kind': 'text', 'payload': 'hello'}
@@ -52,12 +52,12 @@ def json_line(value: object) -> str:
 
 
 def one_line(item: Json) -> str:
-    """Return a JSON item's text on one line; as it is, if it is on one."""
+    """Return a JSON item's text on one line; unchanged if it has one line."""
     if "\n" not in item.text and "\r" not in item.text:
         return item.text
     try:
         return json_line(item.value)
-    except DataError:  # what an actor sent is no JSON: then at least it stays one line
+    except DataError:  # the text is not JSON; a JSON string of it is one line too
         return json_line(item.text)
 
 

@@ -61,7 +61,7 @@ class AvAudioWriter:
             self._container = self._av.open(self._file, "w", format=self._container_name)
             self._stream = self._container.add_stream(self._encoder, rate=chosen.sample_rate)
             self._stream.layout = _LAYOUTS[chosen.channels - 1]
-        # More samples lose nothing, so nobody needs to know of them.
+        # A higher sample rate loses nothing, so there is no warning.
         if chosen.sample_rate < offered.sample_rate or chosen.channels < offered.channels:
             _log.warning(
                 "%s: %s does not take %s; converted to %s",

@@ -1,4 +1,4 @@
-"""Bytes from a file, a pipe or a terminal, which another thread can stop waiting for."""
+"""Reads bytes from a file, a pipe or a terminal; another thread can interrupt the wait."""
 
 import io
 import os
@@ -22,19 +22,19 @@ _BUFFER_BYTES: Final = 64 * 1024
 class ByteInput(io.RawIOBase):
     """The bytes of an open file descriptor, which it owns.
 
-    A read waits until there is something, and returns what there is. `interrupt`, from any thread,
-    ends a read that waits, and all later ones.
+    A read waits until there are bytes, and returns those. `interrupt`, from any thread, ends a read
+    that waits, and all later ones.
 
     Attributes:
         name: for messages.
-        size_bytes: of a regular file; else None, since nobody knows how much will come.
-        bytes_read: how far reading has come.
+        size_bytes: of a regular file; None where the size is not known.
+        bytes_read: the position.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__()
         self.name = name
-        # An interrupt that came too late would write into whatever file has the number by then.
+        # An interrupt after the close would write into a file that has the number by then.
         self._closing = threading.Lock()
         status = os.fstat(descriptor)
         self.size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -48,12 +48,12 @@ class ByteInput(io.RawIOBase):
 
     @property
     def is_live(self) -> bool:
-        """Whether more may come later: a pipe or a terminal rather than a file."""
+        """Whether more may come later: a pipe or a terminal, and not a file."""
         return self.size_bytes is None
 
     @property
     def fraction(self) -> float | None:
-        """How much of a regular file has been read, 0 to 1; None for what has no known end."""
+        """How much of a regular file has been read, 0 to 1; None where the size is not known."""
         if self.size_bytes is None:
             return None
         return min(self.bytes_read / self.size_bytes, 1.0) if self.size_bytes else 1.0
@@ -65,7 +65,7 @@ class ByteInput(io.RawIOBase):
                 os.write(self._wake_in, b"!")
 
     def put_back(self, head: bytes) -> None:
-        """Let `head` be read once more, before everything else."""
+        """Put bytes back, to be read again before all others."""
         self._head = head + self._head
         self.bytes_read -= len(head)
 
@@ -111,7 +111,7 @@ class ByteInput(io.RawIOBase):
             try:
                 return os.read(self._descriptor, most)
             except BlockingIOError:
-                continue  # somebody else read it first
+                continue  # another process read it first
             except OSError as error:
                 raise MediaError(f"{self.name}: cannot be read: {error.strerror}") from error
 
@@ -136,7 +136,7 @@ def open_bytes(path: str) -> ByteInput:
         except OSError as error:
             raise MediaError("stdin: is closed; name a file with --input") from error
     try:
-        # Not to wait here for a named pipe's writer: the first read does, and can be interrupted.
+        # Does not wait for the writer of a named pipe: the first read does, and can be interrupted.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise MediaError(f"{path}: cannot be read: {error.strerror or error}") from error

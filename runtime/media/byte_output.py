@@ -1,4 +1,4 @@
-"""Bytes to a file or a pipe, which another thread can stop waiting for."""
+"""Writes bytes to a file or a pipe; another thread can interrupt the wait."""
 
 import io
 import os
@@ -20,7 +20,7 @@ _SLICE_BYTES: Final = select.PIPE_BUF
 
 
 class ByteOutput(io.RawIOBase):
-    """An open file descriptor, which it owns, to write to.
+    """Writes to an open file descriptor, which it owns.
 
     Attributes:
         name: for messages.
@@ -29,7 +29,7 @@ class ByteOutput(io.RawIOBase):
     def __init__(self, descriptor: int, name: str) -> None:
         super().__init__()
         self.name = name
-        # An interrupt that came too late would write into whatever file has the number by then.
+        # An interrupt after the close would write into a file that has the number by then.
         self._closing = threading.Lock()
         self._descriptor = descriptor
         self._is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
@@ -64,8 +64,8 @@ class ByteOutput(io.RawIOBase):
         """Write some of the bytes, and return how many.
 
         Raises:
-            ReaderGoneError: the other end of the pipe is closed.
-            MediaError: the disk is full, or whatever the system says.
+            ReaderGoneError: the reader of the pipe has closed it.
+            MediaError: the disk is full, or another error of the system.
             InterruptedReadError: `interrupt` was called while the pipe was full.
         """
         view = memoryview(data).cast("B")
@@ -99,7 +99,7 @@ class ByteOutput(io.RawIOBase):
 
 
 def create_bytes(path: str) -> ByteOutput:
-    """Create a file, or empty the one that is there.
+    """Create a file, or empty an existing one.
 
     Raises:
         MediaError: it cannot be created.

@@ -48,7 +48,7 @@ class ImageSink:
         """Do nothing: every image is complete."""
 
     def interrupt(self) -> None:
-        """Do nothing: files do not make a writer wait."""
+        """Do nothing: a write to a file does not wait."""
 
     def close(self) -> None:
         """Do nothing: every image is complete."""

@@ -7,9 +7,9 @@ from .byte_output import ByteOutput
 
 
 class LineSink:
-    """A line per result: a record of everything, or only the text or the JSON value itself.
+    """A file with a line for each result: a record of it, or only its text or JSON value.
 
-    Without records, results that are neither text nor JSON are written as records all the same.
+    Without records, results that are neither text nor JSON are written as records too.
     """
 
     def __init__(self, file: ByteOutput, accepts: frozenset[Kind], *, records: bool) -> None:
@@ -32,7 +32,7 @@ class LineSink:
         self._waiting += line.encode() + b"\n"
 
     def flush(self) -> None:
-        """Let a reader see everything that was written."""
+        """Pass everything that was written to the system, so that readers get it."""
         data, self._waiting = self._waiting, bytearray()
         self._file.write_all(data)
 

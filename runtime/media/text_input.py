@@ -1,4 +1,4 @@
-"""Text and JSON from files: whole, or line by line as the lines come."""
+"""Reads text and JSON from files, whole or line by line."""
 
 import io
 import json
@@ -9,16 +9,16 @@ from actors import Json, Text
 
 from .errors import MediaError
 
-# No item of a pipeline is longer; a file without line ends must not fill the memory first.
+# No item of a pipeline is longer, and a file without line ends must not fill the memory.
 LONGEST_ITEM_BYTES: Final = 64 * 1024 * 1024
 _BOM: Final = "\ufeff"
 
 
 def read_text_lines(file: io.BufferedReader, name: str) -> Iterator[Text]:
-    """Yield a text per line, without the line's end.
+    """Yield a text for each line, without its line end.
 
     Raises:
-        MediaError: a line is not UTF-8, or endless.
+        MediaError: a line is not UTF-8, or too long.
     """
     for _, line in _lines(file, name):
         yield Text(line)
@@ -36,7 +36,7 @@ def read_whole_text(file: io.BufferedReader, name: str) -> Iterator[Text]:
 
 
 def read_json_lines(file: io.BufferedReader, name: str) -> Iterator[Json]:
-    """Yield a JSON value per line; blank lines are left out.
+    """Yield a JSON value for each line; blank lines are ignored.
 
     Raises:
         MediaError: a line is not JSON; the message has its number.
@@ -47,7 +47,7 @@ def read_json_lines(file: io.BufferedReader, name: str) -> Iterator[Json]:
 
 
 def read_whole_json(file: io.BufferedReader, name: str) -> Iterator[Json]:
-    """Yield the one JSON value that the file holds.
+    """Yield the JSON value of the file.
 
     Raises:
         MediaError: it is not JSON; the message has the line.
@@ -56,15 +56,15 @@ def read_whole_json(file: io.BufferedReader, name: str) -> Iterator[Json]:
 
 
 def _lines(file: io.BufferedReader, name: str, *, whole: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield each line with its number, decoded; `whole` bounds the sum of them."""
+    """Yield each decoded line with its number; with `whole`, bound the sum of their lengths."""
     number = total = 0
     while raw := file.readline(LONGEST_ITEM_BYTES + 1):
         number += 1
         total = total + len(raw) if whole else len(raw)
         if total > LONGEST_ITEM_BYTES:
             raise MediaError(
-                f"{name}, line {number}: longer than {LONGEST_ITEM_BYTES} bytes, which is the most "
-                "that one item may have"
+                f"{name}, line {number}: longer than {LONGEST_ITEM_BYTES} bytes, the "
+                "limit of one item"
             )
         try:
             line = raw.decode()
