@@ -61,7 +61,9 @@ class ForkserverKeeper:
                 f"the forkserver did not fork a process in {seconds:.1f} s"
             ) from error
 
-    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(  # noqa: ASYNC114, ASYNC128 (its caller awaits the start that _run_one reports)
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Keep a forkserver running.
 
         Raises:
@@ -81,7 +83,9 @@ class ForkserverKeeper:
                 self._wanted = trio.Event()
                 await self._wanted.wait()
 
-    async def _run_one(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run_one(  # noqa: ASYNC114 (the caller of `run` awaits its start)
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         async with open_forkserver() as (forkserver, process), trio.open_nursery() as nursery:
             self._forkserver, self._start_error = forkserver, None
             self._changed.unpark_all()
