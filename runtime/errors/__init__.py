@@ -12,6 +12,8 @@ from .text import (
     printable_json,
     printable_lines,
     shortened,
+    text_of,
+    trace_of,
 )
 from .tree import (
     AuthenticationError,
@@ -86,5 +88,7 @@ __all__ = [
     "printable_json",
     "printable_lines",
     "shortened",
+    "text_of",
+    "trace_of",
     "sole_error",
 ]

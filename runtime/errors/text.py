@@ -96,7 +96,7 @@ def text_of(error: BaseException) -> str:
     """Return an exception's text. `__str__` is its author's code and may raise."""
     try:
         text = str(error)
-    except Exception as failure:  # noqa: BLE001 (the first error matters, not this one)
+    except BaseException as failure:  # noqa: BLE001 (the first error matters, not this one)
         return f"(its text is unknown: str() raised {type(failure).__name__})"
     return encodable(shortened(text, MAX_DETAIL_CHARACTERS))
 

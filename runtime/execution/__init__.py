@@ -3,6 +3,8 @@
 from .actor_loop import EXIT_REPORT_SECONDS, ActorLoop
 from .call_clock import DEFAULT_TIMEOUT_SECONDS, idle_seconds, running_seconds, wait_overdue
 from .emission import Announce
+from .fork_guard import ForkGuard, describe_fork
+from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
 from .statistics import NodeStatistics
 
@@ -11,6 +13,10 @@ __all__ = [
     "EXIT_REPORT_SECONDS",
     "ActorLoop",
     "Announce",
+    "ForkGuard",
+    "describe_fork",
+    "is_from_signal",
+    "nodes_interrupted_by_themselves",
     "Intercept",
     "NodeControl",
     "NodeState",

@@ -25,6 +25,7 @@ from ..links import (
 )
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
+from .fork_guard import ForkGuard
 from .hook_calls import HookCalls
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
@@ -60,6 +61,8 @@ class ActorLoop:
         shares_loop: bool = False,
         grace_seconds: float = 0.0,
         times: CallTimes | None = None,
+        fork_guard: ForkGuard | None = None,
+        key: str = "",
     ) -> None:
         """Create the loop.
 
@@ -74,6 +77,8 @@ class ActorLoop:
             shares_loop: other tasks use the event loop: report an actor that holds it.
             grace_seconds: how long a call in the thread may go on after it was cancelled.
             times: receives when each call of the actor begins and ends.
+            fork_guard: ends a forked copy of this process that returns from a call.
+            key: of the node, in the report of such a copy; the node's id by default.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
@@ -89,7 +94,14 @@ class ActorLoop:
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
-        self._hooks = HookCalls(context.node_id, threads=threads, watch=watch, times=self.times)
+        self._hooks = HookCalls(
+            context.node_id,
+            threads=threads,
+            watch=watch,
+            times=self.times,
+            fork_guard=fork_guard,
+            key=key or context.node_id,
+        )
         self._emission = Emission(
             actor, context.node_id, self._hooks, output, self.statistics, announce
         )

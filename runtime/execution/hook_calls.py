@@ -12,6 +12,8 @@ from actors import Actor, Data, Kind
 
 from ..errors import HookError, sole_error
 from .call_clock import CallTimes
+from .fork_guard import ForkGuard
+from .interrupts import is_from_signal
 from .loop_watch import LoopWatch
 from .suspended_stack import suspended_stack
 from .thread_calls import ThreadCalls
@@ -33,6 +35,8 @@ class HookCalls:
         threads: ThreadCalls | None,
         watch: LoopWatch | None,
         times: CallTimes,
+        fork_guard: ForkGuard | None,
+        key: str,
     ) -> None:
         """Create the calls.
 
@@ -42,10 +46,14 @@ class HookCalls:
                 in this one.
             watch: reports a hook that holds the event loop; None if no other task uses the loop.
             times: receives when each call begins and ends.
+            fork_guard: ends a forked copy of this process that returns from a hook.
+            key: of the node, in the report of such a copy.
         """
         self.busy_seconds = 0.0
         self.times = times
         self._awaited: object = None
+        self._fork_guard = fork_guard
+        self._key = key
         self.in_thread = threads is not None
         self._threads = threads
         self._node_id = node_id
@@ -62,7 +70,9 @@ class HookCalls:
         elif self._threads.is_abandoned:
             return None  # the actor is still in another call
         else:
-            result = await self.awaited(hook, self._threads.call(function, *args))
+            result = await self.awaited(
+                hook, self._threads.call(self._guarded, hook, function, *args)
+            )
         return await self.awaited(hook, result)
 
     def call_directly(self, hook: str, function: Callable[..., object], *args: object) -> object:
@@ -80,6 +90,8 @@ class HookCalls:
         finally:
             ended = times[1] = time.perf_counter()
             seconds = ended - began
+            if self._fork_guard is not None and self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._key, hook)
             self.busy_seconds += seconds
             if self._watch is not None:
                 self._watch.record(hook, seconds)
@@ -103,8 +115,18 @@ class HookCalls:
             self._raise_error(hook, error)
         finally:
             self._awaited = None
+            if self._fork_guard is not None and self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._key, hook)
             ended = times[1] = time.perf_counter()
             self.busy_seconds += ended - began
+
+    def _guarded(self, hook: str, function: Callable[..., object], *args: object) -> object:
+        """Call a function of the actor in the worker thread."""
+        try:
+            return function(*args)
+        finally:
+            if self._fork_guard is not None and self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._key, hook)
 
     def stack(self) -> str:
         """Return where the hook is that waits, or that a thread runs; empty if there is none."""
@@ -113,8 +135,10 @@ class HookCalls:
 
     def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
         """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""
-        if isinstance(error, trio.Cancelled | KeyboardInterrupt):
+        if isinstance(error, trio.Cancelled):
             raise
+        if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
+            raise  # the user's Ctrl-C, or the SIGTERM of a node process
         if isinstance(error, BaseExceptionGroup) and sole_error(error) is error:
             raise  # nothing but cancellations
         failure = HookError.of(self._node_id, hook, error)

@@ -1,6 +1,10 @@
 """Actors for the tests of how nodes run."""
 
+import _thread
+import builtins
 import ctypes
+import os
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from actors import Actor, Data, Field, Params
+from actors import Actor, Context, Data, Field, Params, Text
 
 
 class Holding(Actor[Params]):
@@ -102,3 +106,128 @@ class Impatient(HangingAsync):
     """Hang, and declare how long a call may last."""
 
     process_timeout_secs = 0.5
+
+
+class LeavingParams(Params):
+    """Where and by which exception the actor's code is left."""
+
+    where: str = Field(
+        "process", description="__init__, initialize, process, flush, cleanup, thread or del"
+    )
+    what: str = Field("KeyboardInterrupt", description="the exception")
+
+
+def leave(what: str) -> None:
+    """Raise what no `except Exception` catches."""
+    match what:
+        case "group":
+            raise BaseExceptionGroup("several", [KeyboardInterrupt(), ValueError("one of them")])
+        case "interrupt_main":
+            _thread.interrupt_main()
+            time.sleep(5)
+        case _:
+            raise getattr(builtins, what)
+
+
+class Leaving(Actor[LeavingParams]):
+    """Leave by an exception that is no Exception."""
+
+    def __init__(
+        self, params: LeavingParams | None = None, *, context: Context | None = None
+    ) -> None:
+        super().__init__(params, context=context)
+        self._maybe("__init__")
+
+    def initialize(self) -> None:
+        self._maybe("initialize")
+
+    def process(self, item: Data) -> Data:
+        self._maybe("process")
+        if self.params.where == "thread":
+            thread = threading.Thread(target=leave, args=(self.params.what,))
+            thread.start()
+            thread.join()
+        if self.params.where == "del":
+            _LeavingAtItsEnd(self.params.what)
+        return item
+
+    def flush(self) -> None:
+        self._maybe("flush")
+
+    def cleanup(self) -> None:
+        self._maybe("cleanup")
+
+    def _maybe(self, where: str) -> None:
+        if self.params.where == where:
+            leave(self.params.what)
+
+
+class _LeavingAtItsEnd:
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __del__(self) -> None:
+        leave(self._what)
+
+
+class LeavingAsync(Leaving):
+    """Leave by such an exception in a coroutine."""
+
+    async def process(self, item: Data) -> Data:  # type: ignore[override]
+        await trio.lowlevel.checkpoint()
+        self._maybe("process")
+        return item
+
+
+class LeavingInThread(Leaving):
+    """Leave by such an exception in a worker thread."""
+
+    runs_in_thread = True
+
+
+class ForkingInHook(Actor[HangParams]):
+    """Fork in one hook, and return in both processes."""
+
+    def initialize(self) -> None:
+        self._maybe("initialize")
+
+    def process(self, item: Data) -> Data:
+        if self.params.hook == "process":
+            os.fork()
+            return Text(str(os.getpid()))
+        return item
+
+    def flush(self) -> None:
+        self._maybe("flush")
+
+    def _maybe(self, hook: str) -> None:
+        if self.params.hook == hook:
+            os.fork()
+
+
+class ForkingInThread(ForkingInHook):
+    """Fork in a worker thread, and return in both processes."""
+
+    runs_in_thread = True
+
+
+class WithHelper(Actor[Params]):
+    """Fork a child that ends as it should."""
+
+    def process(self, item: Data) -> Data:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        subprocess.run(["true"], check=True)
+        return item
+
+
+class LeavingThread(Actor[Params]):
+    """Start a thread, and forget it."""
+
+    def initialize(self) -> None:
+        threading.Thread(target=time.sleep, args=(1,), name="reporter").start()
+
+    def process(self, item: Data) -> Data:
+        return item

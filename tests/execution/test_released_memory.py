@@ -160,6 +160,7 @@ async def test_nothing_is_held_after_an_init_timeout(runtime: Runtime, places: l
 @asynccontextmanager
 async def unchanged(runtime: Runtime) -> AsyncIterator[None]:
     """Check that the block leaves no descriptor and no mapping."""
+    await runtime.warm(["native", "multiprocess"])
     # The first session makes what all later ones share.
     async with runtime.open_session(manifest({"n": "PassThrough"}, places={"n": "multiprocess"})):
         pass

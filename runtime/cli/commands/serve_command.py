@@ -62,6 +62,7 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
     import trio
 
     from ...config import Origin, Source, with_value
+    from ...execution import nodes_interrupted_by_themselves
     from ...service import open_server, raise_descriptor_limit
     from ...session import open_runtime
 
@@ -71,7 +72,10 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
         config = with_value(config, "server.bind_address", bind, origin)
     raise_descriptor_limit()
     drain_seconds = config.server.drain_timeout_secs
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with (
+        trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+        nodes_interrupted_by_themselves(),
+    ):
         async with (
             open_runtime(config) as runtime,
             open_server(runtime) as server,

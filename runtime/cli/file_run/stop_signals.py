@@ -7,6 +7,7 @@ from typing import Final
 
 import trio
 
+from ...execution import nodes_interrupted_by_themselves
 from ..errors import StoppedError
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -28,7 +29,10 @@ async def stopped_by_signals(on_stop: Callable[[], None]) -> AsyncIterator[None]
     async def watch(  # noqa: ASYNC114 (its start is awaited below)
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        with trio.open_signal_receiver(*_STOP_SIGNALS) as signals:
+        with (
+            trio.open_signal_receiver(*_STOP_SIGNALS) as signals,
+            nodes_interrupted_by_themselves(),
+        ):
             task_status.started()
             async for number in signals:
                 received.append(number)

@@ -7,8 +7,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -26,15 +26,20 @@ from ...errors import (
     SharedMemoryError,
     shortened,
     sole_error,
+    text_of,
+    trace_of,
 )
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
 from ..actor_loop import ActorLoop
+from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
+from ..interrupts import is_from_signal
 from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
+from .escaped_errors import escaped_errors_reported
 from .memory_limit import is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
     LENGTH,
@@ -126,6 +131,8 @@ class _Node:
         self._loop: ActorLoop | None = None
         self._control: NodeEnd | None = None
         self._finished = False
+        self._escaped: NodeError | None = None
+        self._fork_guard = ForkGuard(self._report_copy)
         self._is_answering = False
         self._cleaning_up = False
         self._turn = trio.Lock()
@@ -154,7 +161,11 @@ class _Node:
 
     async def _run_until_asked(self) -> int:
         failure: NodeError | SharedMemoryError | None = None
-        with trio.CancelScope() as scope, self._stopped_by_sigterm(scope):
+        with (
+            trio.CancelScope() as scope,
+            self._stopped_by_sigterm(scope),
+            escaped_errors_reported(self._reporter_of_escaped(scope)),
+        ):
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, nursery.cancel_scope)
@@ -166,10 +177,24 @@ class _Node:
                     failure = error
                 elif not isinstance(error, StopNow):
                     raise
+        failure = failure or self._escaped
         if failure is None:
             return 0
         await self._report_failure(failure)
         return 1
+
+    def _reporter_of_escaped(self, scope: trio.CancelScope) -> Callable[[str, BaseException], None]:
+        """Return a function that ends the node, from any thread."""
+        token = trio.lowlevel.current_trio_token()
+
+        def report(place: str, error: BaseException) -> None:
+            message = f"{place} raised {type(error).__name__}: {text_of(error)}"
+            self._escaped = NodeError(self._spec.node_id, message, stack_trace=trace_of(error))
+            with suppress(trio.RunFinishedError):
+                token.run_sync_soon(scope.cancel)
+                self._stop_request.set()
+
+        return report
 
     async def _run_actor(self, nursery: trio.Nursery) -> None:
         spec = self._spec
@@ -190,6 +215,7 @@ class _Node:
             self._output,
             announce=self._send,
             times=self._activity.times,
+            fork_guard=self._fork_guard,
         )
         self._control = NodeEnd(self._loop, spec.node_id, self._send)
         nursery.start_soon(self._control.send_tapped)
@@ -226,8 +252,19 @@ class _Node:
             actor_type = load_actor(self._spec.target)
             params = actor_type.params_type.model_validate_json(self._spec.params)
             return actor_type(params, context=context)
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
+                raise
             raise HookError.of(self._spec.node_id, "__init__", error) from error
+        finally:
+            if self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._spec.node_id, "__init__")
+
+    def _report_copy(self, node_id: str, hook: str) -> None:
+        """Report from a forked copy of this process, whose socket is this process's too."""
+        error = NodeError(node_id, describe_fork(hook))
+        with suppress(OSError):
+            self._sock.send(framed(Failure(ErrorRecord.of(error))))
 
     async def _listen(self, stop: trio.CancelScope) -> None:
         """Answer the server; when it closes the socket, stop."""

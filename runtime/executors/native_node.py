@@ -1,0 +1,205 @@
+"""One native node, from its construction to its cleanup."""
+
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import trio
+
+from actors import Actor, Context, Progress
+
+from ..catalogue import load_actor
+from ..errors import HookError, InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
+from ..execution import (
+    DEFAULT_TIMEOUT_SECONDS,
+    ActorLoop,
+    Announce,
+    ForkGuard,
+    is_from_signal,
+    wait_overdue,
+)
+from ..links import Notice
+from .contract import NodeTask
+
+
+class NativeNode:
+    """Runs one actor as a task.
+
+    Attributes:
+        key: unique among all nodes of the server.
+    """
+
+    def __init__(self, task: NodeTask, fork_guard: ForkGuard) -> None:
+        self.key = f"{task.session_id}/{task.node_id}"
+        self._task = task
+        self._fork_guard = fork_guard
+        self._scope = trio.CancelScope()
+        self._failures: list[NodeError] = []
+
+    @property
+    def node_id(self) -> str:
+        """The node's id in the manifest."""
+        return self._task.node_id
+
+    async def run(self) -> None:
+        """Run the node to the end of its streams.
+
+        Raises:
+            NodeError: the actor failed.
+        """
+        task = self._task
+        threads_before = set(threading.enumerate())
+        ends = task.local_ends()
+        context = Context(
+            task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
+        )
+        actor = self._make_actor(context)
+        loop = ActorLoop(
+            actor,
+            context,
+            ends.inbox,
+            ends.output,
+            announce=_announcer(task),
+            in_thread=actor.runs_in_thread,
+            shares_loop=True,
+            grace_seconds=task.grace_seconds,
+            fork_guard=self._fork_guard,
+            key=self.key,
+        )
+        task.statistics = loop.statistics
+
+        def refresh() -> None:
+            loop.statistics.received = ends.inbox.statistics()
+            loop.statistics.sent = ends.output.statistics()
+
+        task.refresh = refresh
+        task.control = loop.notify
+        timeout_seconds = _timeout_seconds(task, actor)
+        del actor
+        cleaned_up = False
+        try:
+            await self._initialize(loop)
+            task.controllable(loop.control)
+            task.is_ready()
+            await self._process(loop, timeout_seconds)
+            cleaned_up = True
+            await self._clean_up(loop)
+        finally:
+            task.controllable(None)
+            if not cleaned_up:
+                try:
+                    await self._clean_up(loop)  # noqa: ASYNC102 (it shields itself, with a deadline)
+                except NodeError:
+                    context.log.exception("cleanup() failed after another error")
+            refresh()
+            task.forget_node()
+            loop.release()
+            _warn_of_threads(context, set(threading.enumerate()) - threads_before)
+        task.done.set()
+
+    def fail(self, error: NodeError) -> None:
+        """End the node with an error that its own code did not raise."""
+        if not self._failures:
+            self._failures.append(error)
+        del error  # the traceback of a cancellation has this frame
+        self._scope.cancel()
+
+    async def _initialize(self, loop: ActorLoop) -> None:
+        seconds = self._task.init_timeout_seconds
+
+        async def watch() -> None:
+            await trio.sleep(seconds)
+            self.fail(InitTimeoutError(self.node_id, seconds, loop.stack()))
+
+        await self._run_watched(loop.initialize, watch)
+
+    async def _process(self, loop: ActorLoop, timeout_seconds: float) -> None:
+        """Run the loop, as long as no call lasts too long.
+
+        Such a call is found in an async hook, and in a thread. Any other hook holds the event loop.
+        """
+
+        async def watch() -> None:
+            await wait_overdue(loop.times, timeout_seconds)
+            message = (
+                f"a call of its actor has not returned for {timeout_seconds:g} s "
+                "(multiprocess.process_timeout_secs)"
+            )
+            self.fail(ProcessTimeoutError(self.node_id, message, stack_trace=loop.stack()))
+
+        await self._run_watched(loop.run, watch)
+
+    async def _run_watched(
+        self, run: Callable[[], Awaitable[None]], watch: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Run a part of the loop beside its watch; raise the error with which `fail` was called."""
+        with UnwrappedErrors():
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                nursery.start_soon(watch)
+                try:
+                    await run()
+                finally:
+                    # Here, and not by trio, whose frame would refer to the error: see ActorLoop.
+                    nursery.cancel_scope.cancel()
+        if self._failures:
+            # Not kept: its traceback refers to this node, which would be a cycle.
+            raise self._failures.pop()
+
+    async def _clean_up(self, loop: ActorLoop) -> None:
+        with trio.move_on_after(self._task.grace_seconds, shield=True):
+            await loop.cleanup()
+
+    def _make_actor(self, context: Context) -> Actor[Any]:
+        task = self._task
+        try:
+            actor_type = load_actor(task.plan.node_type.target)
+            params = actor_type.params_type.model_validate_json(task.params_json)
+            return actor_type(params, context=context)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
+                raise
+            raise HookError.of(task.node_id, "__init__", error) from error
+        finally:
+            if self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self.key, "__init__")
+
+
+def _warn_of_threads(context: Context, started: Iterable[threading.Thread]) -> None:
+    """Log the threads that were started while a node ran, and that Python will wait for."""
+    names = [repr(thread.name) for thread in started if thread.is_alive() and not thread.daemon]
+    if names:
+        context.log.warning(
+            "threads that were started while this node ran are still running: %s; end them in "
+            "cleanup(), or make them daemons",
+            ", ".join(names),
+        )
+
+
+def _timeout_seconds(task: NodeTask, actor: Actor[Any]) -> float:
+    return task.process_timeout_seconds or actor.process_timeout_secs or DEFAULT_TIMEOUT_SECONDS
+
+
+def _reporter(task: NodeTask) -> Callable[[Progress], None]:
+    """Return a function that reports from any thread, since hooks may run in a worker thread.
+
+    A report from a thread arrives before the end of the hook that made it.
+    """
+    token = trio.lowlevel.current_trio_token()
+    loop_thread = threading.get_ident()
+
+    def report(progress: Progress) -> None:
+        if threading.get_ident() == loop_thread:
+            task.report(progress)
+        else:
+            token.run_sync_soon(task.report, progress)
+
+    return report
+
+
+def _announcer(task: NodeTask) -> Announce:
+    async def announce(notice: Notice) -> None:
+        task.announce(notice)
+        await trio.lowlevel.checkpoint()
+
+    return announce
