@@ -40,7 +40,7 @@ from ..statistics import NodeStatistics
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .escaped_errors import escaped_errors_reported
-from .memory_limit import is_exhaustion, limit_memory, raise_soft_limit
+from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
     LENGTH,
     Done,
@@ -324,6 +324,10 @@ class _Node:
             return
         if is_exhaustion(error.stack_trace):
             raise_soft_limit()
+        elif is_at_limit():
+            # The interpreter turns some failed allocations into other exceptions.
+            raise_soft_limit()
+            error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
             await self._send(Failure(ErrorRecord.of(error)))
 

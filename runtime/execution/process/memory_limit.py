@@ -8,6 +8,9 @@ from typing import Final
 # Beyond the limit, for saying that it was reached: the hard limit is higher by this much.
 _LAST_WORDS_BYTES: Final = 16 * 1024 * 1024
 
+# Less than the smallest block that the allocator asks the kernel for.
+_MARGIN_BYTES: Final = 256 * 1024
+
 # What Python and native libraries say when an allocation fails. Lines of a traceback that quote
 # source code are indented, and do not count.
 _EXHAUSTION: Final = re.compile(
@@ -53,12 +56,22 @@ def raise_soft_limit() -> None:
 def is_exhaustion(text: str) -> bool:
     """Return whether a traceback or a process's last lines tell of a failed allocation.
 
-    >>> tells_exhaustion("terminate called after throwing an instance of 'std::bad_alloc'")
+    >>> is_exhaustion("terminate called after throwing an instance of 'std::bad_alloc'")
     True
-    >>> tells_exhaustion("    except MemoryError:")
+    >>> is_exhaustion("    except MemoryError:")
     False
     """
     return _EXHAUSTION.search(text) is not None
+
+
+def is_at_limit() -> bool:
+    """Return whether this process has allocated all that it may.
+
+    An allocation that fails inside the interpreter or a library can surface as any exception, such
+    as a ValueError of the parser.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return limit != resource.RLIM_INFINITY and _data_bytes() + _MARGIN_BYTES >= limit
 
 
 def _data_bytes() -> int:
