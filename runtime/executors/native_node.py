@@ -159,7 +159,8 @@ class NativeNode:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
                 raise
-            raise HookError.of(task.node_id, "__init__", error) from error
+            # A constructor awaits nothing, so this is never trio.Cancelled.
+            raise HookError.of(task.node_id, "__init__", error) from error  # noqa: ASYNC104
         finally:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy(self.key, "__init__")

@@ -255,7 +255,8 @@ class _Node:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
                 raise
-            raise HookError.of(self._spec.node_id, "__init__", error) from error
+            # A constructor awaits nothing, so this is never trio.Cancelled.
+            raise HookError.of(self._spec.node_id, "__init__", error) from error  # noqa: ASYNC104
         finally:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy(self._spec.node_id, "__init__")
