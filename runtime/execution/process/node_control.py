@@ -97,9 +97,12 @@ class NodeEnd:
     async def _send_oldest(self) -> None:
         async with self._turn:
             if self._tapped:
-                tapped = self._tapped.popleft()
-                self._tapped_bytes -= len(tapped.copy)
-                await self._send(tapped)
+                # It stays in the queue until it is sent: a loop that sees the queue empty may block
+                # the thread, and this task with it.
+                with trio.CancelScope(shield=True):  # half a message would garble the next one
+                    await self._send(self._tapped[0])
+                sent = self._tapped.popleft()
+                self._tapped_bytes -= len(sent.copy)
 
     async def _report_barrier(self, number: int) -> None:
         await self._send(BarrierReached(number))
