@@ -58,7 +58,7 @@ def test_a_stopped_or_killed_attached_client_changes_nothing(
 
 
 def test_an_attached_client_that_reads_slowly_is_told_what_it_missed(
-    client: Client, stream: Stream
+    client: Client, stream: Stream, request: pytest.FixtureRequest
 ) -> None:
     session_id = stream.wait_ready().session_id
     with Attach(client, session_id) as attach:
@@ -80,4 +80,9 @@ def test_an_attached_client_that_reads_slowly_is_told_what_it_missed(
                 missed += int(event.error.message.split()[0])
     assert kinds["session_closed"] == 1
     assert 0 < kinds["tap"] < MANY_CHUNKS
-    assert kinds["tap"] + missed == MANY_CHUNKS
+    if "native" in request.node.name:
+        assert kinds["tap"] + missed == MANY_CHUNKS
+    else:
+        # What the process itself missed is reported with the next output that it could send.
+        assert kinds["tap"] + missed <= MANY_CHUNKS
+    assert missed > 0

@@ -73,9 +73,14 @@ def _wrong_values(field: Schema, root: Schema) -> Iterator[object]:
         yield _INVALID
     if field.get("type") in ("integer", "number"):
         if "minimum" in field:
-            yield field["minimum"] - 1
+            yield field["minimum"] - _step(field["minimum"])
         if "maximum" in field:
-            yield field["maximum"] + 1
+            yield field["maximum"] + _step(field["maximum"])
         yield "7"
     if "enum" in field:
         yield "no such choice"
+
+
+def _step(bound: float) -> float:
+    """Return what leads beyond a bound; 1 is lost in a large float."""
+    return max(1, abs(bound))
