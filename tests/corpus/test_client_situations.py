@@ -14,14 +14,20 @@ from tests.service.serving import serving
 ECHO = pipeline({"a": "PassThrough"})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def client(forkserver) -> Iterator[Client]:
-    """One client of one server, for all lines."""
+    """One client of one server, for all lines; opened before a test looks at what is left."""
     with (
         serving(runtime_opener(forkserver), RuntimeConfig(), {}) as running,
         connected(running.target) as connected_client,
     ):
-        connected_client.version()
+        # The first stream opens what the server and the client library keep for all others.
+        for manifest in (ECHO, pipeline(CLIENTS[0].nodes)):
+            with (
+                connected_client.pipeline(ECHO),
+                connected_client.pipeline(manifest, control("CLOSE")) as stream,
+            ):
+                stream.rest()
         yield connected_client
 
 
