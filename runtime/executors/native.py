@@ -10,6 +10,7 @@ from ..errors import NodeError
 from ..execution import ForkGuard, describe_fork
 from .contract import NodeTask
 from .fork_reports import open_fork_reports
+from .left_threads import LeftThreads
 from .native_node import NativeNode
 
 
@@ -20,14 +21,20 @@ def _ignore(_key: str, _hook: str) -> None:
 class NativeExecutor:
     """Runs actors as tasks, which share the memory and the event loop of the server."""
 
-    def __init__(self, report_fork: Callable[[str, str], None] = _ignore) -> None:
+    def __init__(
+        self,
+        report_fork: Callable[[str, str], None] = _ignore,
+        name_threads: Callable[[LeftThreads], None] = LeftThreads.log,
+    ) -> None:
         """Create the executor.
 
         Args:
             report_fork: called in a forked copy of the server that returned from a hook, with the
                 key of the node and the hook, before the copy ends.
+            name_threads: called with the threads that a node has left running.
         """
         self._fork_guard = ForkGuard(report_fork)
+        self._name_threads = name_threads
         self._nodes: set[NativeNode] = set()
 
     async def run(self, task: NodeTask) -> None:
@@ -36,7 +43,7 @@ class NativeExecutor:
         Raises:
             NodeError: the actor failed.
         """
-        node = NativeNode(task, self._fork_guard)
+        node = NativeNode(task, self._fork_guard, self._name_threads)
         self._nodes.add(node)
         try:
             await node.run()
@@ -60,8 +67,12 @@ class NativeExecutor:
 async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
     """Open the native executor."""
     with open_fork_reports() as reports:
-        executor = NativeExecutor(reports.send)
         async with trio.open_nursery() as nursery:
+
+            def name_threads(left: LeftThreads) -> None:
+                nursery.start_soon(left.log_after_grace)
+
+            executor = NativeExecutor(reports.send, name_threads)
             nursery.start_soon(reports.receive, executor.end_forking_node)
             yield executor
             nursery.cancel_scope.cancel()

@@ -1,7 +1,7 @@
 """One native node, from its construction to its cleanup."""
 
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -20,6 +20,7 @@ from ..execution import (
 )
 from ..links import Notice
 from .contract import NodeTask
+from .left_threads import LeftThreads
 
 
 class NativeNode:
@@ -29,10 +30,13 @@ class NativeNode:
         key: unique among all nodes of the server.
     """
 
-    def __init__(self, task: NodeTask, fork_guard: ForkGuard) -> None:
+    def __init__(
+        self, task: NodeTask, fork_guard: ForkGuard, name_threads: Callable[[LeftThreads], None]
+    ) -> None:
         self.key = f"{task.session_id}/{task.node_id}"
         self._task = task
         self._fork_guard = fork_guard
+        self._name_threads = name_threads
         self._scope = trio.CancelScope()
         self._failures: list[NodeError] = []
 
@@ -94,7 +98,9 @@ class NativeNode:
             refresh()
             task.forget_node()
             loop.release()
-            _warn_of_threads(context, set(threading.enumerate()) - threads_before)
+            left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
+            if left.running:
+                self._name_threads(left)
         task.done.set()
 
     def fail(self, error: NodeError) -> None:
@@ -164,17 +170,6 @@ class NativeNode:
         finally:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy(self.key, "__init__")
-
-
-def _warn_of_threads(context: Context, started: Iterable[threading.Thread]) -> None:
-    """Log the threads that were started while a node ran, and that Python will wait for."""
-    names = [repr(thread.name) for thread in started if thread.is_alive() and not thread.daemon]
-    if names:
-        context.log.warning(
-            "threads that were started while this node ran are still running: %s; end them in "
-            "cleanup(), or make them daemons",
-            ", ".join(names),
-        )
 
 
 def _timeout_seconds(task: NodeTask, actor: Actor[Any]) -> float:

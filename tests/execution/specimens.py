@@ -224,10 +224,12 @@ class WithHelper(Actor[Params]):
 
 
 class LeavingThread(Actor[Params]):
-    """Start a thread, and forget it."""
+    """Start a thread that runs until it is released, and forget it."""
+
+    released = threading.Event()
 
     def initialize(self) -> None:
-        threading.Thread(target=time.sleep, args=(1,), name="reporter").start()
+        threading.Thread(target=self.released.wait, name="reporter").start()
 
     def process(self, item: Data) -> Data:
         return item

@@ -11,8 +11,10 @@ import trio
 import trio.testing
 
 from actors import Text
-from runtime import HookError, NodeError, Runtime
+from runtime import HookError, NodeError, Runtime, RuntimeConfig
 from runtime.execution import nodes_interrupted_by_themselves
+from tests.conftest import OpenRuntime
+from tests.execution.specimens import LeavingThread
 from tests.session.pipelines import chain, run_through
 
 PLACES = ["native", "multiprocess"]
@@ -143,12 +145,14 @@ async def test_a_fork_that_ends_itself_and_a_program_are_allowed(
 
 
 async def test_a_native_node_that_leaves_a_thread_is_named(
-    runtime: Runtime, caplog: pytest.LogCaptureFixture
+    runtime_with: OpenRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline = chain("LeavingThread", ["native"])
-    assert len(await run_through(runtime, pipeline, [Text("x")])) == 1
+    async with runtime_with(RuntimeConfig()) as runtime:  # whose end waits for the name
+        assert len(await run_through(runtime, pipeline, [Text("x")])) == 1
     (record,) = [r for r in caplog.records if "still running" in r.getMessage()]
     assert record.name == "millrace.node.n0"
     assert "'reporter'" in record.getMessage()
     (thread,) = [t for t in threading.enumerate() if t.name == "reporter"]
+    LeavingThread.released.set()
     await trio.to_thread.run_sync(thread.join)

@@ -152,19 +152,25 @@ def test_a_path_that_occurs_twice_is_refused(client: RawClient, other: Callable[
     other()
 
 
-def test_one_call_too_many_is_refused_alone(client: RawClient, other: Callable[[], None]) -> None:
+def test_calls_beyond_the_limit_are_refused_alone(
+    client: RawClient, other: Callable[[], None]
+) -> None:
     connection = client.connection
     # A client that does not care for the server's limit.
     connection.remote_settings.max_concurrent_streams = 5000
     connection.remote_settings.acknowledge()
-    streams = [client.call(GET_VERSION) for _ in range(1005)]
-    refused = streams[-1]
-    assert client.status(refused) == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
-    assert "more than 1000 calls" in message_of(client, refused)
+    streams = []
+    for _ in range(1005):
+        streams.append(connection.get_next_available_stream_id())
+        connection.send_headers(streams[-1], client.headers(GET_VERSION))
+    client.flush()  # at once, so that the server reads many calls together
+    for refused in streams[-6:]:
+        assert client.status(refused) == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        assert "more than 1000 calls" in message_of(client, refused)
     other()
-    for stream in streams:
-        if stream not in client.trailers:
-            connection.reset_stream(stream)
+    assert not client.trailers.keys() & set(streams[:-6])
+    for stream in streams[:-6]:
+        connection.reset_stream(stream)
     client.flush()
 
 

@@ -64,6 +64,7 @@ async def test_a_session_opens_as_many_descriptors_as_its_plan_predicts(
         await connect(wiring)
         opened.append(descriptors() - before)
 
+    await run_through(runtime, SHAPES["mixed"], [])  # opens the executors, which stay open
     monkeypatch.setattr(Wiring, "connect", counted)
     demand = demand_of(runtime.plan(SHAPES[shape]))
     before = descriptors()

@@ -37,6 +37,20 @@ class ServerH2Connection(H2Connection):
         self.open_calls = super().open_inbound_streams  # which removes closed streams
         return 0
 
+    def has_place_for(self, stream_id: int, most: int) -> bool:
+        """Return whether at most `most` streams are open, of this one and those before it.
+
+        h2 reads all frames of one read before the first event is handled, so `open_calls` also
+        counts streams that came later.
+        """
+        if self.open_calls <= most:
+            return True
+        open_until = sum(
+            number % 2 == 1 and number <= stream_id and not stream.closed
+            for number, stream in self.streams.items()
+        )
+        return open_until <= most
+
     def _receive_headers_frame(self, frame: Any) -> Frames:
         try:
             frames: Frames = super()._receive_headers_frame(frame)

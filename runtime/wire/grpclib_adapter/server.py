@@ -149,7 +149,7 @@ class ServerProtocol(Http2Protocol):
         if self.connection.is_closing():
             return  # by an earlier frame of the same read
         try:
-            if self._h2.open_calls > MAX_CONCURRENT_CALLS:
+            if not self._h2.has_place_for(stream_id, MAX_CONCURRENT_CALLS):
                 raise RefusedCallError(
                     Status.RESOURCE_EXHAUSTED,
                     f"more than {MAX_CONCURRENT_CALLS} calls on one connection",
