@@ -3,21 +3,20 @@
 from actors import Data, Json, Kind, Text
 
 from .as_json import as_record, json_line, one_line
+from .buffered_text import BufferedText
 from .byte_output import ByteOutput
 
 
-class LineSink:
+class LineSink(BufferedText):
     """A file with a line for each result: a record of it, or only its text or JSON value.
 
     Without records, results that are neither text nor JSON are written as records too.
     """
 
     def __init__(self, file: ByteOutput, accepts: frozenset[Kind], *, records: bool) -> None:
-        self.name = file.name
+        super().__init__(file)
         self.accepts = accepts
-        self._file = file
         self._records = records
-        self._waiting = bytearray()
 
     def write(self, data: Data, *, node_id: str, sequence: int, timestamp_ms: int = 0) -> None:
         """Write one result."""
@@ -29,20 +28,4 @@ class LineSink:
             line = json_line(
                 as_record(data, node_id=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
             )
-        self._waiting += line.encode() + b"\n"
-
-    def flush(self) -> None:
-        """Pass everything that was written to the system, so that readers get it."""
-        data, self._waiting = self._waiting, bytearray()
-        self._file.write_all(data)
-
-    def interrupt(self) -> None:
-        """End a write that waits."""
-        self._file.interrupt()
-
-    def close(self) -> None:
-        """Write what waits, and close."""
-        try:
-            self.flush()
-        finally:
-            self._file.close()
+        self.add(f"{line}\n")

@@ -5,6 +5,7 @@ from typing import Final
 
 from actors import Data, Kind, Text
 
+from .buffered_text import BufferedText
 from .byte_output import ByteOutput
 from .errors import MediaError
 
@@ -12,16 +13,14 @@ from .errors import MediaError
 _TIMES: Final = re.compile(r"\A(?:\d+\r?\n)?\d+:\d\d:\d\d,\d{3} --> \d+:\d\d:\d\d,\d{3}\r?\n")
 
 
-class SubtitleSink:
+class SubtitleSink(BufferedText):
     """A file of subtitles in the SRT format, of one node."""
 
     accepts = frozenset({Kind.TEXT})
 
     def __init__(self, file: ByteOutput) -> None:
-        self.name = file.name
-        self._file = file
+        super().__init__(file)
         self._node_id = ""
-        self._waiting = bytearray()
 
     def write(self, data: Data, *, node_id: str, sequence: int, timestamp_ms: int = 0) -> None:
         """Append the subtitles of one result.
@@ -42,20 +41,4 @@ class SubtitleSink:
                 "text; put a SrtOutput node behind it, or write to a .txt file"
             )
         # An empty line ends a subtitle.
-        self._waiting += data.text.rstrip("\r\n").encode() + b"\n\n"
-
-    def flush(self) -> None:
-        """Write what waits."""
-        data, self._waiting = self._waiting, bytearray()
-        self._file.write_all(data)
-
-    def interrupt(self) -> None:
-        """End a write that waits."""
-        self._file.interrupt()
-
-    def close(self) -> None:
-        """Write what waits, and close the file."""
-        try:
-            self.flush()
-        finally:
-            self._file.close()
+        self.add(data.text.rstrip("\r\n") + "\n\n")

@@ -18,8 +18,8 @@ from ..events import InitProgress
 from ..links import Item, unnamed, weight_bytes
 from ..session import Session
 from ..wire import DataChunk
-from ..wire.conversion import manifest_json
-from .items import Side, chunk_of
+from ..wire.conversion import chunk_message, manifest_json
+from .items import Side
 
 # What may wait for a disk or a network. More is lost and counted: the session never waits.
 _MOST_WAITING: Final = 8192
@@ -46,7 +46,7 @@ class FeedItem:
 
     def chunk(self) -> DataChunk:
         """Return the message that carries it; its payloads are views."""
-        return chunk_of(self.node_id, self.data, self.sequence, self.timestamp_ms)
+        return chunk_message(self.data, self.node_id, self.sequence, self.timestamp_ms)
 
 
 class ItemFeed:

@@ -5,12 +5,12 @@ from enum import Enum
 from functools import cached_property
 from typing import Final
 
-from actors import Bundle, Data, DataError
+from actors import Data, DataError
 
 from ..errors import InputError
 from ..wire import DataChunk
 from ..wire.codec import Codec, DecodeError
-from ..wire.conversion import buffer_of, chunk_data_of
+from ..wire.conversion import chunk_data_of
 from .errors import RecordingError
 
 SCHEMA_NAME: Final = "remotemedia.v1.DataChunk"
@@ -90,13 +90,3 @@ def node_and_side(topic: str) -> tuple[str, Side] | None:
     if len(parts) != 3 or parts[0] or parts[1] not in {side.value for side in Side}:
         return None
     return parts[2], Side(parts[1])
-
-
-def chunk_of(node_id: str, data: Data, sequence: int, timestamp_ms: int) -> DataChunk:
-    """Return the message that carries an item; its payloads are views."""
-    chunk = DataChunk(node_id=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
-    if isinstance(data, Bundle):
-        chunk.named_buffers = {name: buffer_of(each) for name, each in data.members.items()}
-    else:
-        chunk.buffer = buffer_of(data)
-    return chunk

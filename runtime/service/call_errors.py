@@ -1,6 +1,7 @@
 """The errors of a call, and how a client receives any error: in a message or as a status."""
 
 import logging
+from typing import Final
 
 from grpclib.const import Status
 
@@ -15,6 +16,9 @@ from ..errors import (
 from ..wire import InitProgressUpdate
 from ..wire.grpclib_adapter import STATUS_OF_TYPE
 
+# Enough for any session id, and little in a log.
+_MAX_SHOWN_CHARACTERS: Final = 80
+
 _log = logging.getLogger("millrace.service")
 
 
@@ -24,6 +28,12 @@ class CallError(CallerError):
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+def session_not_found(session_id: str) -> CallError:
+    """Return the error for a session that is not open, or that the caller may not see."""
+    shown = repr(session_id[:_MAX_SHOWN_CHARACTERS])
+    return CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
 
 
 class RequestError(CallerError):

@@ -1,13 +1,8 @@
 """Operations: what the server's operator sees and does."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from typing import Any, Final
 
-import trio
-from grpclib.const import Status
-
-from ..errors import MillraceError
 from ..recording import FeedItem, Side, open_feed
 from ..session import Runtime, Session
 from ..wire.codec import Codec
@@ -23,12 +18,11 @@ from ..wire.operations import (
     WatchItemsResponse,
     WatchMetadata,
 )
-from .call_errors import CallError
+from .call_errors import session_not_found
 from .server_call import ServerCall
 from .server_state import ServerState
 
 _BATCH: Final = 64
-_MOST_SHOWN: Final = 80
 
 
 class OperationsService:
@@ -64,21 +58,19 @@ class OperationsService:
         """Send the items of a session until it ends.
 
         Raises:
-            CallError: no such session is open, or it has no such node.
+            CallError: no such session is open.
+            UnknownNodeError: it has no such node.
         """
         request = await call.receive()
         session = self._session(request.session_id if request else "")
         nodes = list(request.nodes) if request and request.nodes else None
-        try:
-            async with self._stopped_with_server(), open_feed(session, nodes) as feed:
-                began = WatchMetadata(entries=feed.begin_metadata())
-                await call.send(WatchItemsResponse(began=began))
-                while batch := await feed.take(_BATCH):
-                    await call.send(*self._messages(batch))
-                ended = WatchMetadata(entries=feed.end_metadata())
-                await call.send(WatchItemsResponse(ended=ended))
-        except MillraceError as error:
-            raise CallError(Status.INVALID_ARGUMENT, str(error)) from error
+        async with self._server_state.cancelled_at_stop(), open_feed(session, nodes) as feed:
+            began = WatchMetadata(entries=feed.begin_metadata())
+            await call.send(WatchItemsResponse(began=began))
+            while batch := await feed.take(_BATCH):
+                await call.send(*self._messages(batch))
+            ended = WatchMetadata(entries=feed.end_metadata())
+            await call.send(WatchItemsResponse(ended=ended))
 
     def _messages(self, batch: Iterable[FeedItem]) -> Iterable[WatchItemsResponse]:
         for item in batch:
@@ -94,20 +86,8 @@ class OperationsService:
     def _session(self, session_id: str) -> Session:
         session = self._runtime.sessions.get(session_id)
         if session is None:
-            shown = repr(session_id[:_MOST_SHOWN])
-            raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
+            raise session_not_found(session_id)
         return session
-
-    @asynccontextmanager
-    async def _stopped_with_server(self) -> AsyncIterator[None]:
-        async def stop(scope: trio.CancelScope) -> None:
-            await self._server_state.stopping.wait()
-            scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stop, nursery.cancel_scope)
-            yield
-            nursery.cancel_scope.cancel()
 
 
 def _session_info(session: Session) -> SessionInfo:

@@ -1,17 +1,13 @@
 """PipelineControl: attach to a running session, see and change what flows through it."""
 
-import trio
 from grpclib.const import Status
 
 from ..session import Runtime
 from ..wire import Attached, ControlEvent, ControlFrame, Hello
 from .attachment import AttachCall, Attachment
 from .authentication import Authentication
-from .call_errors import CallError
+from .call_errors import CallError, session_not_found
 from .server_state import ServerState
-
-# Enough for any session id; a longer text is not repeated in the message.
-_MOST_SHOWN: int = 80
 
 
 class PipelineControlService:
@@ -38,18 +34,11 @@ class PipelineControlService:
         if session is None or not self._authentication.may_attach(
             session.owner, call.authorization
         ):
-            shown = repr(hello.session_id[:_MOST_SHOWN])
-            raise CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
+            raise session_not_found(hello.session_id)
         attached = Attached(session_id=session.id, attach_id=hello.attach_id)
         await call.send(ControlEvent(attached=attached))
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_with_server, nursery.cancel_scope)
+        async with self._server_state.cancelled_at_stop():
             await Attachment(call, session).run()
-            nursery.cancel_scope.cancel()
-
-    async def _end_with_server(self, scope: trio.CancelScope) -> None:
-        await self._server_state.stopping.wait()
-        scope.cancel()
 
 
 def _hello_of(frame: ControlFrame | None) -> Hello:

@@ -1,5 +1,7 @@
 """The state of the server that its services share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -21,6 +23,19 @@ class ServerState:
     traces: bool = True
     draining: bool = False
     stopping: trio.Event = field(default_factory=trio.Event)
+
+    @asynccontextmanager
+    async def cancelled_at_stop(self) -> AsyncIterator[None]:
+        """Cancel the block, and leave it, when running calls must end."""
+
+        async def watch() -> None:
+            await self.stopping.wait()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            yield
+            nursery.cancel_scope.cancel()
 
     def check_accepting(self) -> None:
         """Check that the server accepts new calls.

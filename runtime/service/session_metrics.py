@@ -15,6 +15,8 @@ from ..wire import ExecutionMetrics, NodeMetrics, StreamMetrics
 _KIB = 1024
 # getrusage adds up the counters of all threads, which is too slow for every ten chunks.
 _MEMORY_SECONDS = 0.1
+# The metrics of a node that have fields of their own in the contract.
+_OWN_FIELDS = frozenset({"items_in", "memory_bytes"})
 
 
 class SessionMetrics:
@@ -108,24 +110,13 @@ class SessionMetrics:
 
 
 def _node_metrics(node: NodeStatistics) -> NodeMetrics:
-    processing = node.processing
+    metrics = node.metrics()
     return NodeMetrics(
-        execution_time_ms=1000 * processing.total_seconds,
+        execution_time_ms=1000 * node.processing.total_seconds,
         memory_bytes=node.memory_bytes,
         items_processed=node.items_in,
         custom_metrics=json.dumps(
-            {
-                "items_out": node.items_out,
-                "initialize_ms": round(1000 * node.initialize_seconds, 3),
-                "p50_ms": round(1000 * processing.quantile(0.5), 3),
-                "p99_ms": round(1000 * processing.quantile(0.99), 3),
-                "cpu_ms": round(1000 * node.cpu_seconds, 3),
-                "copies": node.received.copies + node.sent.copies,
-                "copied_bytes": node.received.copied_bytes + node.sent.copied_bytes,
-                "shared_bytes": node.received.shared_bytes + node.sent.shared_bytes,
-                "dropped": node.sent.dropped,
-                "loop_holds": node.loop_holds,
-            }
+            {name: value for name, value in metrics.items() if name not in _OWN_FIELDS}
         ),
     )
 

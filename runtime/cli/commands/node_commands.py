@@ -1,16 +1,13 @@
 """`millrace send`, `bypass`, `disable` and `enable`: change a running session."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from .live_options import LiveServerOption, NodeArgument, SessionArgument
 from .options import VerboseOption
 from .server_options import CaOption, CertificateOption, TlsOption
-
-if TYPE_CHECKING:
-    from ...wire import NodeState
 
 
 def send(
@@ -40,70 +37,41 @@ def send(
         console.print(f"sent {count} items")
 
 
-def bypass(
-    session: SessionArgument,
-    node: NodeArgument,
-    server: LiveServerOption = None,
-    tls: TlsOption = False,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Let a node of a running session emit its input as it is."""
-    from ...wire import NodeState
+def _state_command(name: str, state: str, summary: str) -> Callable[..., None]:
+    """Return a command that sets the state of a node; the NodeState is named, not imported yet."""
 
-    _set_state(session, node, NodeState.BYPASS, server, tls, ca, certificate, verbose=verbose)
+    def command(
+        session: SessionArgument,
+        node: NodeArgument,
+        server: LiveServerOption = None,
+        tls: TlsOption = False,
+        ca: CaOption = None,
+        certificate: CertificateOption = None,
+        verbose: VerboseOption = False,
+    ) -> None:
+        import trio
 
+        from ...wire import NodeState
+        from ..live import set_state
+        from ..server_target import live_server
+        from ..terminal import error_console, errors_reported
 
-def disable(
-    session: SessionArgument,
-    node: NodeArgument,
-    server: LiveServerOption = None,
-    tls: TlsOption = False,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Let a node of a running session drop its input, and emit nothing."""
-    from ...wire import NodeState
+        console = error_console()
+        with errors_reported(console, verbose=verbose):
+            target = live_server(server, tls=tls, ca=ca, certificate=certificate)
+            trio.run(set_state, target, session, node, NodeState[state])
+            console.print(f"node {node} is now {state.lower()}")
 
-    _set_state(session, node, NodeState.DISABLED, server, tls, ca, certificate, verbose=verbose)
-
-
-def enable(
-    session: SessionArgument,
-    node: NodeArgument,
-    server: LiveServerOption = None,
-    tls: TlsOption = False,
-    ca: CaOption = None,
-    certificate: CertificateOption = None,
-    verbose: VerboseOption = False,
-) -> None:
-    """Let a node of a running session process its input again."""
-    from ...wire import NodeState
-
-    _set_state(session, node, NodeState.ENABLED, server, tls, ca, certificate, verbose=verbose)
+    command.__name__, command.__doc__ = name, summary
+    return command
 
 
-def _set_state(
-    session: str,
-    node: str,
-    state: "NodeState",
-    server: str | None,
-    tls: bool,
-    ca: Path | None,
-    certificate: Path | None,
-    *,
-    verbose: bool,
-) -> None:
-    import trio
-
-    from ..live import set_state
-    from ..server_target import live_server
-    from ..terminal import error_console, errors_reported
-
-    console = error_console()
-    with errors_reported(console, verbose=verbose):
-        target = live_server(server, tls=tls, ca=ca, certificate=certificate)
-        trio.run(set_state, target, session, node, state)
-        console.print(f"node {node} is now {state.name.lower()}")
+bypass = _state_command(
+    "bypass", "BYPASS", "Let a node of a running session emit its input as it is."
+)
+disable = _state_command(
+    "disable", "DISABLED", "Let a node of a running session drop its input, and emit nothing."
+)
+enable = _state_command(
+    "enable", "ENABLED", "Let a node of a running session process its input again."
+)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -20,6 +19,7 @@ from ...errors import LimitError, PipelineError
 from ...links import exhausted_resource
 from .activity import SharedActivity
 from .fork_requests import FORK, PING, READY
+from .kernel import is_stopped
 from .node_process import NodeProcess
 
 FORK_SECONDS: Final = 10.0
@@ -112,11 +112,7 @@ class Forkserver:
 
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the forkserver."""
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
-        except OSError:
-            return False
-        return stat.rpartition(")")[2].split()[0] == "T"
+        return is_stopped(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the forkserver, whose parent has not reaped it yet."""

@@ -1,4 +1,4 @@
-"""What the kernel knows about a process that it killed."""
+"""What the kernel knows about a process: whether it is stopped, and why it was killed."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +14,15 @@ def out_of_memory_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a signal such as SIGSTOP has stopped a process; False if it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "T"
 
 
 def exit_hint(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:

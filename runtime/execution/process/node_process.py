@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import trio
 
 from .activity import SharedActivity
+from .kernel import is_stopped
 from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
 from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
@@ -76,11 +76,7 @@ class NodeProcess:
 
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the process."""
-        try:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
-        except OSError:
-            return False
-        return stat.rpartition(")")[2].split()[0] == "T"
+        return is_stopped(self.pid)
 
     async def dump_stacks(self, seconds: float) -> str:
         """Return the stacks of the process's threads, as far as they come in time.
