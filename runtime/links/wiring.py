@@ -1,12 +1,13 @@
 """Which links a session needs, and who gets which end."""
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
+from ..errors import SharedMemoryError
 from .inbox import Inbox
 from .local_queue import LocalQueue
 from .output import Output
@@ -18,8 +19,10 @@ from .shared import (
     ReaderSpec,
     SharedEnds,
     WriterSpec,
+    no_pages_left,
     open_doorbell,
     open_shared_ends,
+    refusals_explained,
     share_bytes,
 )
 from .waiting import TrioWaiting
@@ -79,6 +82,10 @@ class Wiring:
         successors: for each node, the nodes that read it; a node that none reads is read by the
             session itself.
         in_processes: the nodes that run in processes of their own.
+        bounds: of each link.
+        domain: the session's part of shared memory.
+        on_fault: called if the machine has no page for what this process writes to the links, which
+            cannot be relied on after that.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Wiring:
         in_processes: Collection[str],
         bounds: Bounds,
         domain: DomainSpec,
+        on_fault: Callable[[SharedMemoryError], None],
     ) -> None:
         self.outlet = Inbox()
         self.inlets: dict[str, Output] = {}
@@ -96,6 +104,7 @@ class Wiring:
         self._in_processes = frozenset(in_processes)
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
+        self._on_fault = on_fault
         self._inboxes = {node: Inbox() for node in successors if node not in self._in_processes}
         self._outputs: dict[str, Output] = {}
         self._in_processes_ends = {node: ProcessEnds(domain) for node in self._in_processes}
@@ -176,12 +185,26 @@ class Wiring:
         channel = self._channel(service, readers)
         reader_spec = ReaderSpec(channel, producer, room)
         writer_spec = WriterSpec(channel, tuple(readers), bounds.capacity, room, bounds.drop_oldest)
+        with refusals_explained(f"a link of {producer or 'the client'}"):
+            return self._open_shared(producer, reader_spec, writer_spec, ports)
+
+    def _open_shared(
+        self,
+        producer: str,
+        reader_spec: ReaderSpec,
+        writer_spec: WriterSpec,
+        ports: list[LocalQueue],
+    ) -> Output:
         shared = self._shared_ends()
         # Created here, so that the children only ever open it: nobody races for the creation.
-        shared.create_channel(channel)
+        shared.create_channel(writer_spec.channel)
         bells: list[DoorbellEnd] = []
-        for reader in readers:
+        for reader in writer_spec.peers:
             bell, ear = open_doorbell()
+            # Who has an end closes it, and once more does nothing: this is for ends that nobody
+            # got, because a later step failed.
+            self._exits.callback(bell.close)
+            self._exits.callback(ear.close)
             bells.append(bell)
             if reader in self._in_processes:
                 self._in_processes_ends[reader].readers.append((reader_spec, ear))
@@ -217,8 +240,19 @@ class Wiring:
     def _shared_ends(self) -> SharedEnds:
         # Only a session with a node elsewhere pays for iceoryx2.
         if self._shared is None:
-            self._shared = self._exits.enter_context(open_shared_ends(self._domain))
+            token = trio.lowlevel.current_trio_token()
+
+            def tell() -> None:
+                with suppress(trio.RunFinishedError):
+                    token.run_sync_soon(self._report_fault)
+
+            self._domain.create()
+            ends = open_shared_ends(self._domain, tell)
+            self._shared = self._exits.enter_context(ends)
         return self._shared
+
+    def _report_fault(self) -> None:
+        self._on_fault(SharedMemoryError(no_pages_left()))
 
     def _inbox(self, reader: str) -> Inbox:
         return self.outlet if reader == INLET else self._inboxes[reader]

@@ -1,6 +1,7 @@
 """The names of one runtime on this machine, and the removal of what killed ones left."""
 
 import fcntl
+import logging
 import os
 import re
 import secrets
@@ -10,16 +11,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from ..errors import PipelineError
 from ..links.shared import SEGMENTS, DomainSpec
 
+_log: Final = logging.getLogger("millrace.session")
+
 _LOCK: Final = "lock"
-# The process id is for people; the rest is random, because process ids are reused.
-_NAME: Final = re.compile(r"[0-9a-f]+-[0-9a-f]{4}")
+# The process id is for people; the rest is random, because process ids are reused. Other users of
+# the machine read it in names of /dev/shm, so those of each session have a secret of their own.
+_NAME: Final = re.compile(r"[0-9a-f]+-[0-9a-f]{8}")
 _UNFINISHED: Final = ".new-"
 # Creating a folder and locking it takes far less time.
 _UNFINISHED_SECONDS: Final = 60
@@ -39,6 +43,13 @@ class SweepReport:
     segments: int = 0
     segment_bytes: int = 0
 
+    def __add__(self, other: "SweepReport") -> "SweepReport":
+        return SweepReport(
+            self.instances + other.instances,
+            self.segments + other.segments,
+            self.segment_bytes + other.segment_bytes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
@@ -54,14 +65,29 @@ class Instance:
     name: str
     root: Path
     swept: SweepReport
+    _ended: list[DomainSpec] = field(default_factory=list)
 
     def domain(self, number: int, budget_bytes: int) -> DomainSpec:
-        """Return the names of its session `number`.
+        """Return the names of its session `number`, which nobody can know before they exist.
 
         iceoryx2's files lie in shared memory too: it waits for the disk at each of them.
         """
-        prefix = f"{_prefix(self.name)}{number}_"
+        prefix = f"{_prefix(self.name)}{number}_{secrets.token_hex(8)}_"
         return DomainSpec(prefix, str(SEGMENTS / f"{prefix}files"), budget_bytes)
+
+    def remove(self, domain: DomainSpec) -> None:
+        """Remove what is left of a session; call it when no process of it lives any more.
+
+        Looking for it takes a descriptor. If there is none, the next call removes it too.
+        """
+        self._ended.append(domain)
+        self._remove_ended()
+
+    def _remove_ended(self) -> None:
+        with suppress(OSError):
+            while self._ended:
+                self._ended[-1].remove()
+                self._ended.pop()
 
 
 @contextmanager
@@ -71,9 +97,9 @@ def open_instance() -> Iterator[Instance]:
     Raises:
         PipelineError: the folder for temporary files does not allow it.
     """
-    folder = _folder()
-    swept = _sweep(folder)
-    name = f"{os.getpid():x}-{secrets.token_hex(2)}"
+    folder, others = _folders()
+    swept = sum(map(_sweep, (folder, *others)), SweepReport())
+    name = f"{os.getpid():x}-{secrets.token_hex(4)}"
     unfinished, root = folder / f"{_UNFINISHED}{name}", folder / name
     unfinished.mkdir(mode=0o700)
     descriptor = os.open(unfinished / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -81,25 +107,51 @@ def open_instance() -> Iterator[Instance]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         # Others see the folder when it is locked, and not before.
         unfinished.rename(root)
+        instance = Instance(name, root, swept)
         try:
-            yield Instance(name, root, swept)
+            yield instance
         finally:
+            instance._remove_ended()
             shutil.rmtree(root, ignore_errors=True)
     finally:
         os.close(descriptor)
 
 
-def _folder() -> Path:
-    """Return the folder of all runtimes of this user."""
-    folder = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")
+def _folders() -> tuple[Path, list[Path]]:
+    """Return the folder of all runtimes of this user, and others that stood in for it before.
+
+    Anybody may make a folder of that name first. Then one with a random name stands in for it.
+    """
+    name = f"millrace-{os.getuid()}"
+    temporary = Path(tempfile.gettempdir())
+    folder = temporary / name
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        others = [path for path in temporary.glob(f"{name}-*") if _is_own_folder(path)]
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if not _is_own_folder(folder):
+            _log.warning(
+                "%s is not a folder of this user's alone; another one is used. Remove it: servers "
+                "do not find there what killed ones have left",
+                folder,
+            )
+            folder = others.pop() if others else Path(tempfile.mkdtemp(prefix=f"{name}-"))
     except OSError as error:
         raise PipelineError(f"{folder}: cannot be made: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PipelineError(f"{folder}: is not a folder of this user's; remove it")
-    return folder
+    return folder, others
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Return whether a path is a folder, and no link to one, that this user alone can change."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (
+        stat.S_ISDIR(found.st_mode)
+        and found.st_uid == os.getuid()
+        and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
 
 
 def _sweep(folder: Path) -> SweepReport:

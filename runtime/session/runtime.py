@@ -161,7 +161,7 @@ class Runtime:
                     yield session
             finally:
                 self._sessions.pop(session_id, None)
-                domain.remove()
+                self._instance.remove(domain)
 
     async def _check_interpreter(self, plan: Plan) -> None:
         setting = plan.settings.setting("python_executable")

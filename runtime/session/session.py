@@ -90,9 +90,11 @@ class Session(SessionControl):
                 drop_oldest=not settings.enable_backpressure,
             ),
             domain=domain,
+            on_fault=self._fail,
         )
         self._log = SessionLog(session_id, plan)
         self._error = FirstError()
+        self._scope = trio.CancelScope()  # until the nursery is open
         self._ready = trio.Event()
         self._released = trio.Event()
         self._progress = ProgressReports(lambda report: self.bus.report_progress(report))

@@ -18,6 +18,7 @@ from tests.service.serve_process import ServeProcess, serve_process
 
 _CLIENTS: Final = 6
 _MOST_SHOWN: Final = 20
+_TRACE_LINES: Final = 30
 _SETTLE_SECONDS: Final = 30.0
 # A /dev/shm of 64 MB that only the server sees.
 _NAMESPACE: Final = (
@@ -42,7 +43,10 @@ def main() -> int:
         if status or not was_running:
             wrong.insert(0, f"the server ended during the run, with status {status}")
         log = server.log()
-    wrong += [line for line in log.splitlines() if "Traceback" in line or "internal error" in line]
+    lines = log.splitlines()
+    for number, line in enumerate(lines):
+        if "Traceback" in line or "internal error" in line:
+            wrong.append("\n".join(lines[number : number + _TRACE_LINES]))
     for each in wrong[:_MOST_SHOWN]:
         print(f"WRONG: {each}")
     print(f"wrong in all: {len(wrong)}")

@@ -45,7 +45,7 @@ def opened() -> Iterator[Callable[[Any], None]]:
     with tempfile.TemporaryDirectory() as root:
         domain = DomainSpec(f"mrfuzz{os.getpid():x}-", root)
         try:
-            with open_shared_ends(domain) as ends:
+            with open_shared_ends(domain, _ignore_fault) as ends:
                 yield lambda steps: _Link(ends, f"link-{next(numbers)}").run(steps)
         finally:
             domain.remove()
@@ -105,3 +105,7 @@ class _Link:
         while self._take():
             pass
         assert self._received == self._sent
+
+
+def _ignore_fault() -> None:
+    """Do nothing: this machine has enough shared memory."""

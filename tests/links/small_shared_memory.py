@@ -3,14 +3,19 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trio
 
 from actors import Binary, Json
 from runtime import Runtime, SharedMemoryError, open_runtime
+from runtime.links.shared.headroom import Headroom
+from runtime.links.shared.memory import MemoryNode
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, run_through
 
@@ -24,8 +29,10 @@ def filled(*, leaving: int) -> Iterator[None]:
     with ballast.open("wb") as file:
         figures = os.statvfs("/dev/shm")
         os.posix_fallocate(file.fileno(), 0, figures.f_bavail * figures.f_frsize - leaving)
-    yield
-    ballast.unlink()
+    try:
+        yield
+    finally:
+        ballast.unlink()
 
 
 async def stream(runtime: Runtime) -> None:
@@ -84,9 +91,59 @@ async def filled_meanwhile(runtime: Runtime) -> None:
         await session.receive()
 
 
+async def snatched(runtime: Runtime) -> None:
+    """Others take what is left between the check and the opening of any link, and some is left."""
+    pipeline = chain("PassThrough", ["multiprocess"] * 2)
+    steps: list[Callable[..., Any]] = [
+        MemoryNode.create_service,
+        MemoryNode.open_publisher,
+        MemoryNode.open_subscriber,
+    ]
+    for step, leaving in product(steps, [0, 8192, 16384, 32768, 65536, 98304]):
+        with suppress(SharedMemoryError), taken_before(step, leaving):
+            await run_through(runtime, pipeline, [Binary(b"x")])
+        results = await run_through(runtime, pipeline, [Binary(b"room again")])
+        assert [result.data for result in results] == [Binary(b"room again")]
+    with taken_before(MemoryNode.create_service, 0):
+        try:
+            await run_through(runtime, pipeline, [])
+        except SharedMemoryError as error:
+            print(error)
+
+
+@contextmanager
+def taken_before(step: Callable[..., Any], leaving: int) -> Iterator[None]:
+    """Fill /dev/shm before the first call of a step in this process, after its room was checked."""
+    with ExitStack() as exits:
+        fill = partial(exits.enter_context, filled(leaving=leaving))
+        pending = [fill]
+
+        def fill_first(*given: Any) -> Any:
+            if pending:
+                pending.pop()()
+            return step(*given)
+
+        setattr(MemoryNode, step.__name__, fill_first)
+        exits.callback(setattr, MemoryNode, step.__name__, step)
+        if step is not MemoryNode.create_service:
+            # The step itself checks the room first.
+            check = Headroom.require_free
+            exits.callback(setattr, Headroom, "require_free", check)
+            Headroom.require_free = lambda *_: None  # type: ignore[method-assign]
+        yield
+
+
 SCENARIOS: dict[str, Callable[[Runtime], Awaitable[None]]] = {
     scenario.__name__: scenario
-    for scenario in (stream, large_chunks, oversized, oversized_output, full, filled_meanwhile)
+    for scenario in (
+        stream,
+        large_chunks,
+        oversized,
+        oversized_output,
+        full,
+        filled_meanwhile,
+        snatched,
+    )
 }
 
 

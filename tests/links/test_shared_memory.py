@@ -116,6 +116,7 @@ def can_mount() -> bool:
         ("oversized", "an item of .* bytes to n0 needs .* bytes of shared memory; /dev/shm has"),
         ("oversized_output", "node 'n0': an item of .* to the client needs .*; /dev/shm has"),
         ("full", "a session of 2 links needs .* bytes of shared memory; /dev/shm has .* left"),
+        ("snatched", "cannot be opened: /dev/shm had no page left|has 0 bytes left"),
         ("filled_meanwhile", "to n0 needs .* bytes of shared memory; /dev/shm has 0 bytes left"),
     ],
 )

@@ -1,6 +1,7 @@
 """A session that the machine has no room for is refused before it opens anything."""
 
 import os
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,31 @@ async def test_too_few_descriptors_refuse_a_session_with_the_figures(runtime: Ru
             await session.send(Text("x"))
             assert (await session.receive()).data == Text("x")
         assert await run_through(runtime, pipeline, [Text("x")])
+
+
+async def refusal_of(runtime: Runtime, pipeline: Manifest) -> str:
+    """Run a pipeline; return why it was refused, empty if it was not."""
+    try:
+        await run_through(runtime, pipeline, [Text("x")])
+    except LimitError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("spare", range(0, 54, 3))
+async def test_descriptors_that_run_out_while_links_are_opened_are_told_and_none_is_kept(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, spare: int
+) -> None:
+    """As when another part of the process takes them after the check."""
+    pipeline = chain("PassThrough", ["multiprocess"] * 2)
+    assert await run_through(runtime, pipeline, [Text("x")])
+    monkeypatch.setattr(SystemResources, "shortage", lambda *_: "")
+    before = descriptors()
+    with descriptor_limit(before + spare):
+        said = await refusal_of(runtime, pipeline)
+    assert not said or re.search(r"\d+ of \d+ file descriptors are in use; raise the limit", said)
+    assert descriptors() == before
+    assert await run_through(runtime, pipeline, [Text("x")])
 
 
 async def test_sessions_that_start_together_cannot_use_up_the_descriptors(

@@ -30,7 +30,7 @@ from ...errors import (
     trace_of,
 )
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
-from ...links.shared import DoorbellEnd, SharedEnds, open_shared_ends
+from ...links.shared import DoorbellEnd, SharedEnds, no_pages_left, open_shared_ends
 from ..actor_loop import ActorLoop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
@@ -139,17 +139,19 @@ class _Node:
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
-        with open_shared_ends(self._spec.domain) as shared:
-            try:
-                self._open_links(shared, doorbells)
-                return await self._run_until_asked()
-            except SharedMemoryError as error:
-                await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
-                return 1
-            finally:
-                self._inbox.close()
-                self._output.close()
-                self._stop_request.close()
+        try:
+            with open_shared_ends(self._spec.domain, self._end_without_memory) as shared:
+                try:
+                    self._open_links(shared, doorbells)
+                    return await self._run_until_asked()
+                finally:
+                    self._inbox.close()
+                    self._output.close()
+        except SharedMemoryError as error:
+            await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
+            return 1
+        finally:
+            self._stop_request.close()
 
     def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
         count = len(self._spec.readers)
@@ -260,6 +262,13 @@ class _Node:
         finally:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy(self._spec.node_id, "__init__")
+
+    def _end_without_memory(self) -> None:
+        """Report that a page of shared memory is missing, and end the process; see `BusErrors`."""
+        self._report(
+            Failure(ErrorRecord.of(SharedMemoryError(no_pages_left()).at(self._spec.node_id)))
+        )
+        os._exit(1)
 
     def _report_copy(self, node_id: str, hook: str) -> None:
         """Report from a forked copy of this process, whose socket is this process's too."""

@@ -7,6 +7,7 @@ from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
 from .item_copies import item_bytes, item_of_bytes
+from .refusals import no_pages_left, refusals_explained
 from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "import_shared_memory",
     "item_bytes",
     "item_of_bytes",
+    "no_pages_left",
     "open_doorbell",
     "open_shared_ends",
+    "refusals_explained",
     "share_bytes",
 ]

@@ -54,9 +54,18 @@ class DoorbellEnd:
 
 
 def open_doorbell() -> tuple[DoorbellEnd, DoorbellEnd]:
-    """Return the producer's and the reader's side of a new doorbell."""
+    """Return the producer's and the reader's side of a new doorbell.
+
+    Raises:
+        OSError: no descriptors are left for it.
+    """
     bells_out, bells_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    taken_out, taken_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        taken_out, taken_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        os.close(bells_out)
+        os.close(bells_in)
+        raise
     for descriptor in (bells_in, taken_in):
         with suppress(OSError):  # then they stay as large as they are
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,18 @@ def import_shared_memory() -> None:
 
 
 @contextmanager
-def open_shared_ends(domain: DomainSpec) -> Iterator[SharedEnds]:
-    """Join `domain` with this process. Close every end before leaving."""
+def open_shared_ends(domain: DomainSpec, on_fault: Callable[[], None]) -> Iterator[SharedEnds]:
+    """Join `domain` with this process. Close every end before leaving.
+
+    Args:
+        domain: the session's.
+        on_fault: called once when the machine has no page for what this process writes, at any
+            point of its code. The process can go on, the session cannot.
+
+    Raises:
+        SharedMemoryError: there is no room.
+    """
     from .memory import open_memory
 
-    with open_memory(domain) as memory:
+    with open_memory(domain, on_fault) as memory:
         yield SharedEnds(memory)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import SharedMemoryError
+from .refusals import refusals_explained
 from .specs import SEGMENTS, ChannelSpec, DomainSpec
 
 _POPULATE_WRITE: Final = 23  # MADV_POPULATE_WRITE from <asm-generic/mman-common.h>, Linux 5.14
@@ -62,7 +63,8 @@ class Headroom:
         Raises:
             SharedMemoryError: they are not.
         """
-        used = self._used_bytes()
+        with refusals_explained(purpose):  # looking takes a descriptor
+            used = self._used_bytes()
         budget = self._domain.budget_bytes
         if used + size > budget:
             raise SharedMemoryError(

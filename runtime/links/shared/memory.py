@@ -4,14 +4,15 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Final
 
 import iceoryx2 as iox2
 import msgspec
 
 from ...errors import SharedMemoryError
+from .bus_errors import bus_errors
 from .headroom import Headroom, Pages, needed_bytes
+from .refusals import no_pages_left, refusals_explained
 from .specs import ChannelSpec, DomainSpec, WriterSpec
 
 # Slots are counted in blocks of one cache line, and begin on one. Bytes with a payload alignment
@@ -27,16 +28,28 @@ class _Block(ctypes.Structure):
 
 
 class MemoryNode:
-    """This process's membership in a session's domain."""
+    """This process's membership in a session's domain.
 
-    def __init__(self, node: Any, headroom: Headroom) -> None:
+    Args:
+        node: iceoryx2's.
+        headroom: what is left of the session's budget.
+        faults: whether pages were missing, see `PageFaults`.
+    """
+
+    def __init__(self, node: Any, headroom: Headroom, faults: "PageFaults") -> None:
         self._node = node
         self._headroom = headroom
+        self._faults = faults
         self._services: list[Any] = []
 
     def create_service(self, spec: ChannelSpec) -> None:
-        """Create `spec`'s service, and keep it until this process leaves the domain."""
-        self._services.append(self._service(spec))
+        """Create `spec`'s service, and keep it until this process leaves the domain.
+
+        Raises:
+            SharedMemoryError: there is no room for it.
+        """
+        with self._faults.reported("a link"):
+            self._services.append(self._service(spec))
 
     def leave(self) -> None:
         """Let go of the services and of the membership."""
@@ -53,16 +66,17 @@ class MemoryNode:
         to = ", ".join(peer or "the client" for peer in link.peers)
         # The session's budget has it already: see `share_bytes`.
         self._headroom.require_free(needed_bytes(spec), f"a link to {to}")
-        builder = self._service(spec).publisher_builder()
-        port = (
-            builder.initial_max_slice_len(_INITIAL_BLOCKS)
-            .allocation_strategy(iox2.AllocationStrategy.PowerOfTwo)
-            # One more for what is copied; all others are only ever loaned to take their pages.
-            .max_loaned_samples(MOST_LOANS + 1 + spec.capacity + spec.borrows)
-            # Flow control is ours: by credits, never by blocking this thread.
-            .backpressure_strategy(iox2.BackpressureStrategy.DiscardData)
-            .create()
-        )
+        with self._faults.reported(f"a link to {to}"):
+            builder = self._service(spec).publisher_builder()
+            port = (
+                builder.initial_max_slice_len(_INITIAL_BLOCKS)
+                .allocation_strategy(iox2.AllocationStrategy.PowerOfTwo)
+                # One more for what is copied; all others are only ever loaned to take their pages.
+                .max_loaned_samples(MOST_LOANS + 1 + spec.capacity + spec.borrows)
+                # Flow control is ours: by credits, never by blocking this thread.
+                .backpressure_strategy(iox2.BackpressureStrategy.DiscardData)
+                .create()
+            )
         return Publisher(port, Pages(self._headroom, link.most_bytes, f"to {to}"))
 
     def open_subscriber(self, spec: ChannelSpec) -> "Subscriber":
@@ -72,7 +86,8 @@ class MemoryNode:
             SharedMemoryError: there is no room for it.
         """
         self._headroom.require_free(needed_bytes(spec), "a reader of a link")
-        return Subscriber(self._service(spec).subscriber_builder().create())
+        with self._faults.reported("a reader of a link"):
+            return Subscriber(self._service(spec).subscriber_builder().create())
 
     def _service(self, spec: ChannelSpec) -> Any:
         return (
@@ -214,11 +229,57 @@ def borrowed_view(sample: Any, weight: int, returned: "deque[int]") -> memoryvie
     return memoryview(owner)[:weight].toreadonly()
 
 
+class PageFaults:
+    """Pages of a domain that could not be made when this process touched them.
+
+    Attributes:
+        happened: whether there were any: what this process wrote there is lost to the others.
+
+    Args:
+        tell: called in the handler of SIGBUS, so at any point of this process's code.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.happened = False
+        self._tell = tell
+        self._is_opening = False
+
+    def note(self) -> None:
+        """Note a fault; tell of the first, unless `reported` does."""
+        is_first, self.happened = not self.happened, True
+        if is_first and not self._is_opening:
+            self._tell()
+
+    @contextmanager
+    def reported(self, purpose: str) -> Iterator[None]:
+        """Report what goes wrong while something is being opened.
+
+        Raises:
+            SharedMemoryError: it could not be opened, or not wholly.
+        """
+        self._is_opening = True
+        try:
+            with refusals_explained(purpose):
+                yield
+        finally:
+            self._is_opening = False
+        if self.happened:
+            raise SharedMemoryError(f"{purpose} cannot be opened: {no_pages_left()}")
+
+
 @contextmanager
-def open_memory(domain: DomainSpec) -> Iterator[MemoryNode]:
+def open_memory(domain: DomainSpec, on_fault: Callable[[], None]) -> Iterator[MemoryNode]:
     """Join `domain` with this process. Ports must be let go of before the end.
 
     Never fork a process that has been inside: iceoryx2 would not recognize its death.
+
+    Args:
+        domain: the session's.
+        on_fault: called once when a page is missing that this process touches, at any point of its
+            code. The process can go on, the session cannot.
+
+    Raises:
+        SharedMemoryError: there is no room.
     """
     # It would report files that our own sweep has removed under an array that is still in use.
     iox2.set_log_level(iox2.LogLevel.Fatal)
@@ -230,16 +291,23 @@ def open_memory(domain: DomainSpec) -> Iterator[MemoryNode]:
     config.global_cfg.node.cleanup_dead_nodes_on_creation = False
     config.global_cfg.node.cleanup_dead_nodes_on_destruction = False
     config.global_cfg.service.cleanup_dead_nodes_on_open = False
-    Path(domain.root).mkdir(parents=True, exist_ok=True, mode=0o700)
-    node = (
-        iox2.NodeBuilder.new()
-        .config(config)
-        .signal_handling_mode(iox2.SignalHandlingMode.Disabled)
-        .create(iox2.ServiceType.Ipc)
-    )
-    memory = MemoryNode(node, Headroom(domain))
-    try:
-        yield memory
-    finally:
-        memory.leave()
+    faults = PageFaults(on_fault)
+    with bus_errors().watched(domain.prefix, faults.note):
+        with faults.reported("the session's shared memory"):
+            domain.check_owner()
+            node = (
+                iox2.NodeBuilder.new()
+                .config(config)
+                .signal_handling_mode(iox2.SignalHandlingMode.Disabled)
+                .create(iox2.ServiceType.Ipc)
+            )
+            # iceoryx2 0.10 makes one file, with the next number of a node, for every user to write.
+            for path in domain.segments():
+                with suppress(FileNotFoundError):
+                    path.chmod(0o600)
+        memory = MemoryNode(node, Headroom(domain), faults)
         del node
+        try:
+            yield memory
+        finally:
+            memory.leave()

@@ -1,10 +1,12 @@
 """What the ends of a link through shared memory are told; imports no iceoryx2."""
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,6 +30,24 @@ class DomainSpec(msgspec.Struct, frozen=True):
     root: str
     budget_bytes: int = 2**62
 
+    def create(self) -> None:
+        """Make the folder, which others of this user join.
+
+        Raises:
+            OSError: it cannot be made, or exists: whoever made it is none of ours.
+        """
+        Path(self.root).mkdir(mode=0o700)
+
+    def check_owner(self) -> None:
+        """Make sure that the folder is this user's, before this process joins.
+
+        Raises:
+            PermissionError: it is another user's, or none.
+        """
+        found = os.lstat(self.root)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise PermissionError(errno.EPERM, "is not a folder of this user's", self.root)
+
     def segments(self) -> list[Path]:
         """Return the shared memory that exists under this spec's names."""
         with os.scandir(SEGMENTS) as entries:
@@ -48,13 +68,24 @@ class DomainSpec(msgspec.Struct, frozen=True):
         """Remove whatever is left; call it when no process of the session lives any more.
 
         Arrays that view a removed segment stay valid.
+
+        Raises:
+            OSError: no descriptor is left to look into the folders.
         """
         for path in self.leftovers():
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                shutil.rmtree(path, onerror=_raise_if_exhausted)
             else:
-                with suppress(FileNotFoundError):
+                # In a folder for everybody, another user's file may have such a name.
+                with suppress(FileNotFoundError, PermissionError):
                     path.unlink()
+
+
+def _raise_if_exhausted(_function: object, _path: str, failure: Any) -> None:
+    """Leave what cannot be removed, unless it can be later."""
+    error = failure[1]
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        raise error
 
 
 class ChannelSpec(msgspec.Struct, frozen=True):
