@@ -4,6 +4,7 @@ from .actor_loop import EXIT_REPORT_SECONDS, ActorLoop
 from .call_clock import DEFAULT_TIMEOUT_SECONDS, idle_seconds, running_seconds, wait_overdue
 from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
+from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
 from .statistics import NodeStatistics
@@ -17,12 +18,15 @@ __all__ = [
     "describe_fork",
     "is_from_signal",
     "nodes_interrupted_by_themselves",
+    "HeldLoopGuard",
+    "HookInterrupted",
     "Intercept",
     "NodeControl",
     "NodeState",
     "NodeStatistics",
     "Tap",
     "idle_seconds",
+    "open_held_loop_guard",
     "running_seconds",
     "wait_overdue",
 ]

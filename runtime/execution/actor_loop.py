@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable
+from types import FrameType
 from typing import Any, Final
 
 import msgspec
@@ -151,6 +152,10 @@ class ActorLoop:
     def stack(self) -> str:
         """Return where the hook is that waits, or that a thread runs; empty if there is none."""
         return self._hooks.stack()
+
+    def frames(self, innermost: FrameType) -> list[FrameType]:
+        """Return the frames of a hook that a thread runs, the innermost first; see `HookCalls`."""
+        return self._hooks.frames(innermost)
 
     def release(self) -> None:
         """Drop the actor and the last items, whose arrays may view shared memory.

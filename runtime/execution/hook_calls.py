@@ -4,6 +4,7 @@ import inspect
 import time
 import types
 from collections.abc import AsyncIterable, Callable, Collection
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import trio
@@ -132,6 +133,22 @@ class HookCalls:
         """Return where the hook is that waits, or that a thread runs; empty if there is none."""
         stack = "" if self._threads is None else self._threads.stack()
         return stack or suspended_stack(self._awaited)
+
+    def frames(self, innermost: FrameType) -> list[FrameType]:
+        """Return the frames of a running hook, the innermost first; none if there is none.
+
+        Args:
+            innermost: of the thread that may run it.
+        """
+        found: list[FrameType] = []
+        frame: FrameType | None = innermost
+        codes = (HookCalls.call_directly.__code__, HookCalls.awaited.__code__)
+        while frame is not None:
+            if frame.f_code in codes and frame.f_locals.get("self") is self:
+                return found
+            found.append(frame)
+            frame = frame.f_back
+        return []
 
     def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
         """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""

@@ -7,7 +7,7 @@ import trio
 
 from ..config import RuntimeConfig
 from ..errors import NodeError
-from ..execution import ForkGuard, describe_fork
+from ..execution import ForkGuard, HeldLoopGuard, describe_fork, open_held_loop_guard
 from .contract import NodeTask
 from .fork_reports import open_fork_reports
 from .left_threads import LeftThreads
@@ -25,6 +25,7 @@ class NativeExecutor:
         self,
         report_fork: Callable[[str, str], None] = _ignore,
         name_threads: Callable[[LeftThreads], None] = LeftThreads.log,
+        guard: HeldLoopGuard | None = None,
     ) -> None:
         """Create the executor.
 
@@ -32,9 +33,11 @@ class NativeExecutor:
             report_fork: called in a forked copy of the server that returned from a hook, with the
                 key of the node and the hook, before the copy ends.
             name_threads: called with the threads that a node has left running.
+            guard: ends hooks that hold the event loop.
         """
         self._fork_guard = ForkGuard(report_fork)
         self._name_threads = name_threads
+        self._guard = guard
         self._nodes: set[NativeNode] = set()
 
     async def run(self, task: NodeTask) -> None:
@@ -43,7 +46,7 @@ class NativeExecutor:
         Raises:
             NodeError: the actor failed.
         """
-        node = NativeNode(task, self._fork_guard, self._name_threads)
+        node = NativeNode(task, self._fork_guard, self._name_threads, self._guard)
         self._nodes.add(node)
         try:
             await node.run()
@@ -66,13 +69,13 @@ class NativeExecutor:
 @asynccontextmanager
 async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
     """Open the native executor."""
-    with open_fork_reports() as reports:
+    with open_fork_reports() as reports, open_held_loop_guard() as guard:
         async with trio.open_nursery() as nursery:
 
             def name_threads(left: LeftThreads) -> None:
                 nursery.start_soon(left.log_after_grace)
 
-            executor = NativeExecutor(reports.send, name_threads)
+            executor = NativeExecutor(reports.send, name_threads, guard)
             nursery.start_soon(reports.receive, executor.end_forking_node)
             yield executor
             nursery.cancel_scope.cancel()

@@ -1,8 +1,10 @@
 """One native node, from its construction to its cleanup."""
 
+import logging
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
 
 import trio
 
@@ -15,12 +17,16 @@ from ..execution import (
     ActorLoop,
     Announce,
     ForkGuard,
+    HeldLoopGuard,
+    HookInterrupted,
     is_from_signal,
     wait_overdue,
 )
 from ..links import Notice
 from .contract import NodeTask
 from .left_threads import LeftThreads
+
+_log: Final = logging.getLogger("millrace.executors")
 
 
 class NativeNode:
@@ -31,12 +37,17 @@ class NativeNode:
     """
 
     def __init__(
-        self, task: NodeTask, fork_guard: ForkGuard, name_threads: Callable[[LeftThreads], None]
+        self,
+        task: NodeTask,
+        fork_guard: ForkGuard,
+        name_threads: Callable[[LeftThreads], None],
+        guard: HeldLoopGuard | None,
     ) -> None:
         self.key = f"{task.session_id}/{task.node_id}"
         self._task = task
         self._fork_guard = fork_guard
         self._name_threads = name_threads
+        self._guard = guard
         self._scope = trio.CancelScope()
         self._failures: list[NodeError] = []
 
@@ -113,41 +124,71 @@ class NativeNode:
     async def _initialize(self, loop: ActorLoop) -> None:
         seconds = self._task.init_timeout_seconds
 
+        def overdue(stack: str) -> NodeError:
+            return InitTimeoutError(self.node_id, seconds, stack)
+
         async def watch() -> None:
             await trio.sleep(seconds)
-            self.fail(InitTimeoutError(self.node_id, seconds, loop.stack()))
+            self.fail(overdue(loop.stack()))
 
-        await self._run_watched(loop.initialize, watch)
+        with self._guarded(loop, seconds, overdue):
+            await self._run_watched(loop.initialize, watch)
 
     async def _process(self, loop: ActorLoop, timeout_seconds: float) -> None:
         """Run the loop, as long as no call lasts too long.
 
-        Such a call is found in an async hook, and in a thread. Any other hook holds the event loop.
+        trio finds such a call in an async hook that waits, and in a thread; the guard finds one
+        that holds the event loop.
         """
 
-        async def watch() -> None:
-            await wait_overdue(loop.times, timeout_seconds)
+        def overdue(stack: str) -> NodeError:
             message = (
                 f"a call of its actor has not returned for {timeout_seconds:g} s "
                 "(multiprocess.process_timeout_secs)"
             )
-            self.fail(ProcessTimeoutError(self.node_id, message, stack_trace=loop.stack()))
+            return ProcessTimeoutError(self.node_id, message, stack_trace=stack)
 
-        await self._run_watched(loop.run, watch)
+        async def watch() -> None:
+            await wait_overdue(loop.times, timeout_seconds)
+            self.fail(overdue(loop.stack()))
+
+        with self._guarded(loop, timeout_seconds, overdue):
+            await self._run_watched(loop.run, watch)
+
+    def _guarded(
+        self, loop: ActorLoop, seconds: float, overdue: Callable[[str], NodeError]
+    ) -> AbstractContextManager[None]:
+        """Interrupt a hook that holds the event loop; the node then fails with `overdue`."""
+        if self._guard is None:
+            return nullcontext()
+        node_id = self.node_id
+
+        def on_overdue(stack: str) -> None:  # in the guard's thread
+            _log.error(
+                "node %s holds the event loop, and every session with it:\n%s", node_id, stack
+            )
+            self._failures.append(overdue(stack))
+
+        return self._guard.watching(loop.times, seconds, loop.frames, on_overdue)
 
     async def _run_watched(
         self, run: Callable[[], Awaitable[None]], watch: Callable[[], Awaitable[None]]
     ) -> None:
         """Run a part of the loop beside its watch; raise the error with which `fail` was called."""
-        with UnwrappedErrors():
-            async with trio.open_nursery() as nursery:
-                self._scope = nursery.cancel_scope
-                nursery.start_soon(watch)
-                try:
-                    await run()
-                finally:
-                    # Here, and not by trio, whose frame would refer to the error: see ActorLoop.
-                    nursery.cancel_scope.cancel()
+        try:
+            with UnwrappedErrors():
+                async with trio.open_nursery() as nursery:
+                    self._scope = nursery.cancel_scope
+                    nursery.start_soon(watch)
+                    try:
+                        await run()
+                    finally:
+                        # Here, and not by trio, whose frame would refer to the error: see
+                        # ActorLoop.
+                        nursery.cancel_scope.cancel()
+        except (NodeError, HookInterrupted):
+            if not self._failures:
+                raise  # its own, not that of an interrupt
         if self._failures:
             # Not kept: its traceback refers to this node, which would be a cycle.
             raise self._failures.pop()

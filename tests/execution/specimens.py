@@ -30,12 +30,14 @@ class HangParams(Params):
     """Where and how it hangs."""
 
     hook: str = Field("process", description="initialize, process or flush")
-    how: str = Field("loop", description="loop, sleep, lock, c_code or await")
+    how: str = Field("loop", description="loop, sleep, nap, lock, c_code or await")
 
 
 def hang_here(how: str) -> None:
-    """Never return."""
+    """Never return, or, with `nap`, late."""
     match how:
+        case "nap":
+            time.sleep(1.5)
         case "loop":
             while True:
                 pass
@@ -85,6 +87,17 @@ class HangingAsync(Actor[HangParams]):
 async def await_here() -> None:
     """Never return."""
     await trio.sleep_forever()
+
+
+class Stubborn(Actor[HangParams]):
+    """Hang in one hook, and catch the first attempt to end it."""
+
+    async def process(self, item: Data) -> Data:
+        try:
+            hang_here(self.params.how)
+        except BaseException:  # as careless code does
+            hang_here(self.params.how)
+        return item
 
 
 class HangingInThread(Actor[HangParams]):

@@ -49,6 +49,38 @@ async def test_an_async_hook_that_never_returns_is_found_with_its_stack(
     assert "in process" in stack
 
 
+@pytest.mark.parametrize("kind", ["Hanging", "Stubborn"])
+async def test_a_native_hook_that_holds_the_event_loop_is_ended_and_others_live_on(
+    runtime: Runtime, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with runtime.open_session(chain("PassThrough", ["native"])) as other:
+        await other.wait_ready()
+        node = (kind, {"how": "loop", "hook": "process"})
+        stack = await time_out(runtime, node, "native", process_timeout_secs=0.5)
+        assert "in hang_here" in stack
+        assert "in process" in stack
+        await other.send(Text("still here"))
+        assert (await other.receive()).data == Text("still here")
+    (record,) = [each for each in caplog.records if "holds the event loop" in each.getMessage()]
+    assert "in hang_here" in record.getMessage()
+
+
+async def test_a_native_initialize_that_holds_the_event_loop_is_ended(runtime: Runtime) -> None:
+    kind = ("Hanging", {"how": "loop", "hook": "initialize"})
+    with trio.fail_after(30), pytest.raises(InitTimeoutError) as caught:
+        await run_through(runtime, chain(kind, ["native"], init_timeout_secs=0.5), [Text("x")])
+    assert caught.value.node_id == "n0"
+    assert "in hang_here" in caught.value.stack_trace
+
+
+async def test_c_code_that_holds_the_event_loop_is_told_and_its_session_ends_when_it_returns(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    kind = ("Hanging", {"how": "nap", "hook": "process"})
+    await time_out(runtime, kind, "native", process_timeout_secs=0.5)
+    assert "node n0 holds the event loop" in caplog.text
+
+
 async def test_a_native_thread_that_never_returns_is_found_and_abandoned(
     runtime: Runtime, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
