@@ -14,16 +14,21 @@ class LocalQueue:
 
     Bounded in items and in bytes, because a reader that falls behind must slow its producer down
     and not fill the memory. One item always fits, whatever it weighs.
+
+    Attributes:
+        source: the id of the producer; empty for the session's inlet.
     """
 
     def __init__(
         self,
         arrived: Callable[["LocalQueue"], None],
         *,
+        source: str,
         capacity: int,
         capacity_bytes: int,
         drop_oldest: bool,
     ) -> None:
+        self.source = source
         self.statistics = LinkStatistics()
         self.closed = False
         self._arrived = arrived
@@ -32,6 +37,7 @@ class LocalQueue:
         self._drop_oldest = drop_oldest
         self._waiting: deque[tuple[Item, int]] = deque()
         self._waiting_bytes = 0
+        self._dropped_in_turn = 0  # since the reader had its turn and took nothing
         self._senders = trio.lowlevel.ParkingLot()
 
     def __len__(self) -> int:
@@ -53,7 +59,7 @@ class LocalQueue:
         weight = weight_bytes(item.data)
         has_place = False
         if self._drop_oldest:
-            if self._is_full(weight):
+            if self._is_full(weight) and not self._dropped_in_turn:
                 # A reader that keeps up must have its turn. trio runs what is ready in any order:
                 # only with the second of these is it sure that all others have run.
                 await trio.lowlevel.checkpoint()
@@ -62,6 +68,9 @@ class LocalQueue:
                 _, dropped_bytes = self._waiting.popleft()
                 self._waiting_bytes -= dropped_bytes
                 self.statistics.dropped += 1
+                # A reader that had its turn and is still behind does not get one for every item:
+                # that would slow the producer down, at the cost of its other readers.
+                self._dropped_in_turn = (self._dropped_in_turn + 1) % self._capacity
                 has_place = True  # in the order of arrival: the dropped item's
         else:
             while self._is_full(weight) or self._senders:
@@ -78,6 +87,7 @@ class LocalQueue:
             return None
         item, weight = self._waiting.popleft()
         self._waiting_bytes -= weight
+        self._dropped_in_turn = 0
         if self._senders:
             self._senders.unpark()
         return item

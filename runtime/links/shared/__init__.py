@@ -7,10 +7,9 @@ from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
 from .item_copies import item_bytes, item_of_bytes
-from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
+from .specs import SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
-    "DROPPING_WINDOW",
     "SEGMENTS",
     "ChannelSpec",
     "DomainSpec",
