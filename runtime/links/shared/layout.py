@@ -30,7 +30,7 @@ _HEADER: Final = struct.Struct("<BB?xIQQQQIIQ")
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
 
-_FILLER: Final = 0  # no kind's code
+_FILLER: Final = bytes(HEADER_BYTES)  # no kind has code 0
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
 
 
@@ -172,12 +172,12 @@ def _write_members(memory: memoryview, members: Sequence[PackedItem]) -> None:
 
 def write_filler(memory: memoryview) -> None:
     """Write what stands for no item: it only takes a place in the readers' buffers."""
-    memory[0] = _FILLER
+    memory[:HEADER_BYTES] = _FILLER
 
 
 def is_filler(memory: memoryview) -> bool:
     """Return whether `memory` begins with a filler."""
-    return memory[0] == _FILLER
+    return bytes(memory[:1]) == _FILLER[:1]
 
 
 def read_header(memory: memoryview) -> Header:

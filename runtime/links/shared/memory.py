@@ -176,31 +176,14 @@ def writable_view(address: int, blocks: int) -> memoryview:
     return memoryview((ctypes.c_ubyte * (blocks * BLOCK_BYTES)).from_address(address)).cast("B")
 
 
-class Mappings:
-    """The memory of producers that this process has mapped.
-
-    A slot's length comes from the producer. To read behind the end of its segment would kill the
-    reader, which is not at fault.
-    """
-
-    def __init__(self) -> None:
-        self._start = self._end = 0
-
-    def hold(self, address: int, size: int) -> bool:
-        """Return whether all of a range is in one mapping."""
-        if self._start <= address and address + size <= self._end:
-            return size > 0
-        return self._find(address) and 0 < size <= self._end - address
-
-    def _find(self, address: int) -> bool:
-        """Look a mapping up, when a producer begins to use a new segment."""
-        with open("/proc/self/maps", "rb") as maps:
-            for line in maps:
-                start, end = (int(bound, 16) for bound in line.split(None, 1)[0].split(b"-"))
-                if start <= address < end:
-                    self._start, self._end = start, end
-                    return True
-        return False
+def mapping_of(address: int) -> tuple[int, int]:
+    """Return where the mapping begins and ends that `address` is in; (0, 0) if it is in none."""
+    with Path("/proc/self/maps").open("rb") as maps:
+        for line in maps:
+            start, end = (int(bound, 16) for bound in line.split(None, 1)[0].split(b"-"))
+            if start <= address < end:
+                return start, end
+    return 0, 0
 
 
 class Subscriber:
@@ -209,11 +192,6 @@ class Subscriber:
     def __init__(self, port: Any) -> None:
         self.receive: Callable[[], Any] = port.receive
         """Returns the next sample, or None. The slot stays borrowed as long as the sample lives."""
-
-
-def first_block(address: int) -> memoryview:
-    """Return a view of the first block of a received slot; it keeps nothing alive."""
-    return writable_view(address, 1).toreadonly()
 
 
 class Borrowed(ctypes.c_ubyte * 2**46):  # type: ignore[misc]  # it is a class

@@ -4,14 +4,14 @@ import math
 from collections import deque
 from typing import Any, Final
 
-from actors import DataError
+from actors import Data, DataError
 
 from ..errors import PeerFaultError
 from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import DoorbellEnd, ReaderDoorbell
-from .layout import is_filler, read_header
-from .memory import BLOCK_BYTES, Mappings, MemoryNode, borrowed_view, first_block
+from .layout import Header, is_filler, read_header
+from .memory import BLOCK_BYTES, MemoryNode, borrowed_view, mapping_of
 from .packing import read
 from .specs import ReaderSpec
 
@@ -39,7 +39,7 @@ class SharedReader:
         self._borrowed_bytes = 0
         self._returned: deque[int] = deque()
         self._drained = False
-        self._mappings = Mappings()
+        self._mapped_begin = self._mapped_end = 0
         self._drops = spec.channel.drop_oldest
         # The producer of a link that drops waits for no credits; it only needs them for bytes.
         self._credit_items = math.inf if self._drops else spec.channel.capacity / 4
@@ -67,11 +67,17 @@ class SharedReader:
             self._drained = False
             weight = sample.header.number_of_elements * BLOCK_BYTES
             address = sample.payload_ptr
-            if not self._mappings.hold(address, weight):
-                raise self._found(f"published {weight} bytes that are not in its shared memory")
-            if self._drops and is_filler(first_block(address)):
-                continue
-            return self._item_of(sample, address, weight)
+            if address < self._mapped_begin or address + weight > self._mapped_end or not weight:
+                self._check_mapped(address, weight)
+            memory = self._memory_of(sample, address, weight)
+            del sample
+            try:
+                data, header = read(memory)
+            except DataError as error:
+                if self._drops and is_filler(memory):
+                    continue
+                raise self._found(f"wrote a broken item: {error}") from error
+            return self._counted(data, header, weight)
         self._drained = True
         if self._ear.ended and self._ear.promised != self._taken_items:
             raise self._found(
@@ -80,13 +86,7 @@ class SharedReader:
             )
         return None
 
-    def _item_of(self, sample: Any, address: int, weight: int) -> Item:
-        try:
-            data, header = read(self._memory_of(sample, address, weight))
-        except DataError as error:
-            raise self._found(f"wrote a broken item: {error}") from error
-        finally:
-            del sample
+    def _counted(self, data: Data, header: Header, weight: int) -> Item:
         missed = header.number - self._taken_items
         if missed and not (self._drops and 0 < missed < _MOST_DROPPED):
             raise self._found(f"numbered item {self._taken_items} of its link {header.number}")
@@ -107,6 +107,16 @@ class SharedReader:
         return Item(
             data, header.sequence, self._spec.source, header.timestamp_ms, header.entered_ns
         )
+
+    def _check_mapped(self, address: int, weight: int) -> None:
+        """Find the producer's segment that a slot is in: it begins to use a new one, or is broken.
+
+        The slot's length comes from the producer. To read behind the end of the segment would kill
+        this process, which is not at fault.
+        """
+        self._mapped_begin, self._mapped_end = mapping_of(address)
+        if not 0 < weight <= self._mapped_end - address:
+            raise self._found(f"published {weight} bytes that are not in its shared memory")
 
     def _found(self, fault: str) -> PeerFaultError:
         """Return the error of a fault, which every later `take` raises again."""
