@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from actors import Binary
 from runtime import Runtime
+from runtime.links import Inbox, Item
 from runtime.links.shared.overflow import Overflow
 from tests.session.pipelines import manifest, with_config
 
@@ -54,6 +55,25 @@ async def test_a_slow_reader_keeps_the_newest_items_that_are_within_its_bytes(
     assert slow == [0, 57, 58, 59]
     assert session.statistics()["slow"].dropped_from == {"src": 56}
     assert session.dropped() == 56
+
+
+async def test_a_reader_that_takes_nothing_does_not_slow_its_producer_down() -> None:
+    queue = Inbox().open_queue(capacity=8, capacity_bytes=MIB, drop_oldest=True)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(count_turns)
+        for n in range(1000):
+            await queue.send(Item(Binary(b"x"), n))
+        nursery.cancel_scope.cancel()
+    assert queue.statistics.dropped == 992
+    assert 1000 / 8 / 2 < turns < 1000 / 8 + 20  # others have theirs, but not for every item
 
 
 class Buffers:

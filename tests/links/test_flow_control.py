@@ -105,8 +105,9 @@ async def test_without_backpressure_the_oldest_waiting_items_are_dropped_and_cou
         assert await send_until_blocked(session, [Json(n) for n in range(1, 100)]) == 99
         os.close(gate)
         await session.close_input()
-    assert sequences == [0, *range(90, 100)]
-    assert session.dropped() == 89
+    assert session.statistics()["gate"].dropped_from == {"": 89}
+    # The node gives all that it has at once, so that its link to this session may be full in turn.
+    assert sequences == [0, *range(90, 100)][session.dropped() - 89 :]
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import trio
@@ -78,6 +79,21 @@ async def test_a_wrong_header_is_the_fault_of_the_process_that_wrote_it(
     error = await error_of(runtime, around(how, reader, **more))
     assert error.node_id == "liar"
     assert HEADERS[how] in str(error)
+
+
+async def test_a_wrong_header_that_is_met_without_waiting_is_reported_by_the_next_wait(
+    runtime: Runtime,
+) -> None:
+    with pytest.raises(NodeError) as caught:
+        async with runtime.open_session(around("kind", "client")) as session:
+            for n in range(COUNT):
+                await session.send(Text(f"{n}"), node="before")
+            while True:
+                await session.receive()
+                with suppress(trio.WouldBlock):
+                    while True:
+                        session.receive_nowait()
+    assert caught.value.node_id == "liar"
 
 
 ENDS = {
