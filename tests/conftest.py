@@ -21,11 +21,11 @@ from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.service import specimens as service_specimens
-from tests.session import culprit, specimens
+from tests.session import culprit, liar, specimens
 
 SPECIMENS = {
     name: found
-    for module in (specimens, culprit, service_specimens, execution_specimens)
+    for module in (specimens, culprit, liar, service_specimens, execution_specimens)
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
 }

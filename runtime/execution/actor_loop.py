@@ -11,14 +11,15 @@ import trio
 from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Kind
 
 from ..catalogue import Acceptance
-from ..errors import KindError, NodeError, SharedMemoryError, UnwrappedErrors
+from ..errors import KindError, NodeError, SharedMemoryError
 from ..links import (
     ControlLane,
     Inbox,
     Item,
     Notice,
     Output,
-    PeerGoneError,
+    PeerError,
+    PeerFaultError,
     name_of,
     name_of_mark,
     number_of_barrier,
@@ -138,8 +139,9 @@ class ActorLoop:
             SharedMemoryError: an output does not fit into shared memory.
         """
         try:
-            await self._run_beside_pumps()
-        except PeerGoneError as error:
+            await self._process_all()
+            await self._flush()
+        except PeerError as error:
             await self._wait_for_cause(error)
         except SharedMemoryError as error:
             raise error.at(self._node_id) from None
@@ -166,19 +168,6 @@ class ActorLoop:
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
-
-    async def _run_beside_pumps(self) -> None:
-        with UnwrappedErrors():
-            async with trio.open_nursery() as pumps:
-                self._emission.output.start_pumps(pumps)
-                try:
-                    await self._process_all()
-                    await self._flush()
-                except BaseException:
-                    # trio would cancel from a frame that refers to the error. A cancellation's
-                    # traceback has the frames of its cause, which would be a cycle.
-                    pumps.cancel_scope.cancel()
-                    raise
 
     async def _flush(self) -> None:
         await self._deliver_controls()
@@ -360,6 +349,7 @@ class ActorLoop:
             raise KindError(self._node_id, self._accepts.refusal(item.data, item.source))
         return data
 
-    async def _wait_for_cause(self, error: PeerGoneError) -> None:
-        await trio.sleep(EXIT_REPORT_SECONDS)
-        raise NodeError(error.peer or self._node_id, "closed its links without ending its stream")
+    async def _wait_for_cause(self, error: PeerError) -> None:
+        if not isinstance(error, PeerFaultError):  # that has no other cause
+            await trio.sleep(EXIT_REPORT_SECONDS)
+        raise NodeError(error.peer or self._node_id, error.reason)

@@ -77,7 +77,7 @@ class Emission:
         Raises:
             NodeError: it is no data, or of a kind that the actor does not declare.
             HookError: an iterator of the actor raised.
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         if result is None:
             return

@@ -94,7 +94,7 @@ class InspectedOutput:
         """Show `item` to the tap and to the intercept, then pass it to every reader.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         passed: Item | None = item
         # Control messages are the runtime's own traffic: to drop one would hold others up.
@@ -112,13 +112,9 @@ class InspectedOutput:
         """End the stream at every reader.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         await self._output.end()
-
-    def start_pumps(self, nursery: trio.Nursery) -> None:
-        """Start what has to run beside the producer."""
-        self._output.start_pumps(nursery)
 
 
 class LoopControl:

@@ -1,13 +1,18 @@
 """What a node's run is measured by."""
 
 import math
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from ..links import LinkStatistics
+from ..links import Count, LinkStatistics
 
 _BUCKETS_PER_OCTAVE: Final = 8  # a quantile is within 2 ** (1 / 16) = 4.4 % of the true one
+
+# A node process reports these, and may be broken: figures out of range are refused as it is read.
+_NO_TIME: Final = -(10**6)
+_Bucket = Annotated[int, msgspec.Meta(ge=_NO_TIME, le=50 * _BUCKETS_PER_OCTAVE)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Histogram(msgspec.Struct):
@@ -20,14 +25,14 @@ class Histogram(msgspec.Struct):
     True
     """
 
-    buckets: dict[int, int] = {}
-    count: int = 0
-    total_seconds: float = 0.0
-    longest_seconds: float = 0.0
+    buckets: dict[_Bucket, Count] = {}
+    count: Count = 0
+    total_seconds: _Seconds = 0.0
+    longest_seconds: _Seconds = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
-        bucket = math.floor(math.log2(seconds) * _BUCKETS_PER_OCTAVE) if seconds > 0 else -(10**6)
+        bucket = math.floor(math.log2(seconds) * _BUCKETS_PER_OCTAVE) if seconds > 0 else _NO_TIME
         buckets = self.buckets
         buckets[bucket] = buckets.get(bucket, 0) + 1
         self.count += 1
@@ -60,22 +65,29 @@ class NodeStatistics(msgspec.Struct):
         initialize_seconds: how long it took to get ready.
         cpu_seconds: of its process, for a node that has its own; else 0.
         memory_bytes: the peak resident size of its process, for a node that has its own; else 0.
-        received, sent: what its links count.
+        received, sent: what its links count, in all.
+        received_from: what each incoming link counts, by its producer; "" is the session's inlet.
     """
 
-    items_in: int = 0
-    items_out: int = 0
-    cancelled: int = 0
+    items_in: Count = 0
+    items_out: Count = 0
+    cancelled: Count = 0
     processing: Histogram = msgspec.field(default_factory=Histogram)
-    waiting_seconds: float = 0.0
-    sending_seconds: float = 0.0
-    stacks: dict[str, float] = {}
-    loop_holds: int = 0
-    initialize_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    memory_bytes: int = 0
+    waiting_seconds: _Seconds = 0.0
+    sending_seconds: _Seconds = 0.0
+    stacks: dict[str, _Seconds] = {}
+    loop_holds: Count = 0
+    initialize_seconds: _Seconds = 0.0
+    cpu_seconds: _Seconds = 0.0
+    memory_bytes: Count = 0
     received: LinkStatistics = msgspec.field(default_factory=LinkStatistics)
     sent: LinkStatistics = msgspec.field(default_factory=LinkStatistics)
+    received_from: dict[str, LinkStatistics] = {}
+
+    @property
+    def dropped_from(self) -> dict[str, int]:
+        """How many items each incoming link has dropped, by its producer; those that have any."""
+        return {source: link.dropped for source, link in self.received_from.items() if link.dropped}
 
     def metrics(self) -> dict[str, int | float]:
         """Return the exported metrics: counts, bytes, and times in milliseconds.
@@ -94,6 +106,6 @@ class NodeStatistics(msgspec.Struct):
             "copies": self.received.copies + self.sent.copies,
             "copied_bytes": self.received.copied_bytes + self.sent.copied_bytes,
             "shared_bytes": self.received.shared_bytes + self.sent.shared_bytes,
-            "dropped": self.sent.dropped,
+            "dropped": self.received.dropped,
             "loop_holds": self.loop_holds,
         }

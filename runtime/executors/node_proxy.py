@@ -262,6 +262,10 @@ class NodeProxy:
     def _error_of(self, record: ErrorRecord) -> NodeError | LimitError:
         """Return the error that the process reported."""
         error = record.to_error(NodeError)
+        node = self._task.plan
+        if error.node_id not in (node.node_id, *node.inputs, *node.outputs):
+            # It may report a broken node at the other end of a link, and accuse no other.
+            return NodeError(self._task.node_id, str(error), stack_trace=error.stack_trace)
         if isinstance(error, SharedMemoryError):
             return error
         if not isinstance(error, NodeError):

@@ -2,14 +2,14 @@
 
 from .barriers import barrier, number_of_barrier
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
-from .errors import PeerGoneError
+from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item, weight_bytes
 from .local_queue import LocalQueue
 from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
-from .statistics import LinkStatistics
+from .statistics import Count, LinkStatistics
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
@@ -20,6 +20,7 @@ __all__ = [
     "BlockingWaiting",
     "Bounds",
     "ControlLane",
+    "Count",
     "Inbox",
     "Interrupt",
     "Item",
@@ -28,6 +29,8 @@ __all__ = [
     "LocalQueue",
     "Notice",
     "Output",
+    "PeerError",
+    "PeerFaultError",
     "PeerGoneError",
     "ProcessEnds",
     "Reader",

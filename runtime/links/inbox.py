@@ -3,7 +3,7 @@
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -24,11 +24,19 @@ class Reader(Protocol):
     statistics: LinkStatistics
 
     @property
+    def source(self) -> str:
+        """The id of the producer; empty for the session's inlet."""
+
+    @property
     def ended(self) -> bool:
         """Whether the stream has ended and everything was taken."""
 
     def take(self) -> Item | None:
-        """Return the next item if it is here."""
+        """Return the next item if it is here.
+
+        Raises:
+            PeerFaultError: the other end is broken.
+        """
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when something arrives."""
@@ -41,6 +49,7 @@ class Reader(Protocol):
 
         Raises:
             PeerGoneError: the other end vanished.
+            PeerFaultError: it is broken.
         """
 
     def close(self) -> None:
@@ -66,10 +75,13 @@ class Inbox:
         self._is_rung = False
         self._slice_end = 0.0
 
-    def open_queue(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> LocalQueue:
+    def open_queue(
+        self, *, capacity: int, capacity_bytes: int, drop_oldest: bool, source: str = ""
+    ) -> LocalQueue:
         """Return a new end for a producer of this process."""
         port = LocalQueue(
             self._on_arrival,
+            source=source,
             capacity=capacity,
             capacity_bytes=capacity_bytes,
             drop_oldest=drop_oldest,
@@ -97,7 +109,7 @@ class Inbox:
 
         Raises:
             trio.EndOfChannel: every link's stream has ended.
-            PeerGoneError: another end vanished.
+            PeerError: another end vanished, or is broken.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         if time.perf_counter() > self._slice_end:
@@ -119,7 +131,7 @@ class Inbox:
         nothing else to do, this blocks until there is one.
 
         Raises:
-            PeerGoneError: another end vanished.
+            PeerError: another end vanished, or is broken.
         """
         if time.perf_counter() > self._slice_end:
             if not self._waiting.can_continue():
@@ -143,7 +155,11 @@ class Inbox:
         return self.take()
 
     def take(self) -> Item | None:
-        """Return an item that is here already, or None."""
+        """Return an item that is here already, or None.
+
+        Raises:
+            PeerFaultError: another end is broken.
+        """
         if not self._queues:
             return self._take_remote()
         if not self._readers:
@@ -160,11 +176,16 @@ class Inbox:
     def statistics(self) -> LinkStatistics:
         """Return what came in over all links."""
         total = LinkStatistics()
-        for port in self._queues:
-            total.add(port.statistics)
-        for reader in self._readers:
-            total.add(reader.statistics)
+        for end in self._ends():
+            total.add(end.statistics)
         return total
+
+    def statistics_by_source(self) -> dict[str, LinkStatistics]:
+        """Return what came in over each link, by its producer."""
+        totals: dict[str, LinkStatistics] = {}
+        for end in self._ends():
+            totals.setdefault(end.source, LinkStatistics()).add(end.statistics)
+        return totals
 
     def close(self) -> None:
         """Close every link that comes from another process."""
@@ -177,6 +198,9 @@ class Inbox:
         self._order.clear()
         for queue in self._queues:
             queue.clear()
+
+    def _ends(self) -> Sequence[LocalQueue | Reader]:
+        return [*self._queues, *self._readers]
 
     def _take_local(self) -> Item | None:
         while self._order:

@@ -2,11 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from .item import Item, weight_bytes
 from .statistics import LinkStatistics
+
+# trio runs what is ready in any order: only with the second turn is it sure that all others have
+# run. A reader that gives another link's reader its turn needs some more before it takes.
+_TURNS: Final = 6
 
 
 class LocalQueue:
@@ -14,16 +19,21 @@ class LocalQueue:
 
     Bounded in items and in bytes, because a reader that falls behind must slow its producer down
     and not fill the memory. One item always fits, whatever it weighs.
+
+    Attributes:
+        source: the id of the producer; empty for the session's inlet.
     """
 
     def __init__(
         self,
         arrived: Callable[["LocalQueue"], None],
         *,
+        source: str,
         capacity: int,
         capacity_bytes: int,
         drop_oldest: bool,
     ) -> None:
+        self.source = source
         self.statistics = LinkStatistics()
         self.closed = False
         self._arrived = arrived
@@ -32,6 +42,7 @@ class LocalQueue:
         self._drop_oldest = drop_oldest
         self._waiting: deque[tuple[Item, int]] = deque()
         self._waiting_bytes = 0
+        self._dropped_in_row = 0  # since the reader took an item
         self._senders = trio.lowlevel.ParkingLot()
 
     def __len__(self) -> int:
@@ -53,15 +64,12 @@ class LocalQueue:
         weight = weight_bytes(item.data)
         has_place = False
         if self._drop_oldest:
-            if self._is_full(weight):
-                # A reader that keeps up must have its turn. trio runs what is ready in any order:
-                # only with the second of these is it sure that all others have run.
-                await trio.lowlevel.checkpoint()
-                await trio.lowlevel.checkpoint()
+            await self._give_turn(weight)
             while self._is_full(weight):
                 _, dropped_bytes = self._waiting.popleft()
                 self._waiting_bytes -= dropped_bytes
                 self.statistics.dropped += 1
+                self._dropped_in_row += 1
                 has_place = True  # in the order of arrival: the dropped item's
         else:
             while self._is_full(weight) or self._senders:
@@ -78,6 +86,7 @@ class LocalQueue:
             return None
         item, weight = self._waiting.popleft()
         self._waiting_bytes -= weight
+        self._dropped_in_row = 0
         if self._senders:
             self._senders.unpark()
         return item
@@ -92,6 +101,21 @@ class LocalQueue:
         if not self.closed:
             self.closed = True
             self._arrived(self)
+
+    async def _give_turn(self, weight: int) -> None:
+        """Give a reader that keeps up the time to make room, and others their turn.
+
+        A reader that had it and took nothing does not get it again for every item: that would slow
+        the producer down, at the cost of its other readers.
+        """
+        if self._dropped_in_row:
+            if self._dropped_in_row % self._capacity == 0:
+                await trio.lowlevel.checkpoint()
+            return
+        for _ in range(_TURNS):
+            if not self._is_full(weight):
+                return
+            await trio.lowlevel.checkpoint()
 
     def _put(self, item: Item, weight: int) -> None:
         self._waiting.append((item, weight))

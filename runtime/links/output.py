@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import trio
 
 from actors import Array
 
-from .errors import PeerGoneError
 from .item import Item
 from .local_queue import LocalQueue
 from .statistics import LinkStatistics
@@ -19,14 +17,6 @@ class Writer(Protocol):
 
     statistics: LinkStatistics
 
-    @property
-    def drops(self) -> bool:
-        """Whether `pump` has to run beside the producer."""
-
-    @property
-    def has_backlog(self) -> bool:
-        """Whether `pump` has something to do."""
-
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return memory of the link's own for a payload; None if it has none to give."""
 
@@ -35,9 +25,6 @@ class Writer(Protocol):
 
     async def send(self, item: Item) -> None:
         """Pass `item` on."""
-
-    async def pump(self) -> None:
-        """Pass on what waits, until the stream is ended."""
 
     async def end(self) -> None:
         """End the stream."""
@@ -52,7 +39,6 @@ class Output:
     def __init__(self, ports: Sequence[LocalQueue] = (), writers: Sequence[Writer] = ()) -> None:
         self._queues = ports
         self._writers = writers
-        self._pumped = [writer for writer in writers if writer.drops]
         ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
         self._sole_end = ends[0] if len(ends) == 1 else None
 
@@ -70,7 +56,7 @@ class Output:
         Where there are several ends, any of them may have to wait: that is for `send`.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         return self._sole_end is not None and self._sole_end.try_send(item)
 
@@ -78,7 +64,7 @@ class Output:
         """Pass `item` to every reader, waiting for the slowest.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         for port in self._queues:
             await port.send(item)
@@ -89,39 +75,27 @@ class Output:
         """Tell every reader that the stream ends.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
         for port in self._queues:
             port.close()
         for writer in self._writers:
             await writer.end()
 
-    def start_pumps(self, nursery: trio.Nursery) -> None:
-        """Start what has to run beside the producer."""
-        for writer in self._pumped:
-            nursery.start_soon(_pump, writer)
-
-    def is_idle(self) -> bool:
-        """Return whether nothing that runs beside the producer has anything to do."""
-        return not (self._pumped and any(writer.has_backlog for writer in self._pumped))
-
     def statistics(self) -> LinkStatistics:
-        """Return what went out, each item counted once however many read it."""
+        """Return what went out, each item counted once however many read it.
+
+        Nothing of it is counted as dropped: each reader counts what it did not get.
+        """
         ends = [end.statistics for end in self._queues] + [end.statistics for end in self._writers]
         total = LinkStatistics()
         for end in ends:
             total.add(end)
         total.items = max((end.items for end in ends), default=0)
+        total.dropped = 0
         return total
 
     def close(self) -> None:
         """Let go of doorbells and memory."""
         for writer in self._writers:
             writer.close()
-
-
-async def _pump(writer: Writer) -> None:
-    try:
-        await writer.pump()
-    except PeerGoneError:
-        await trio.sleep_forever()  # the next `send` or `end` finds out, if it is still asked for

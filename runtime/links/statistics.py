@@ -1,6 +1,12 @@
 """What a link counts."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A number that also a node process reports: the bound lets sums stay within 64 bits."""
 
 
 @dataclass(slots=True)
@@ -13,15 +19,16 @@ class LinkStatistics:
         shared_bytes: written to, or read from, shared memory.
         copies: of payloads, that a boundary forced.
         copied_bytes: in those copies.
-        dropped: items that an overflowing link let go, oldest first.
+        dropped: items that the link dropped before this reader took them. A producer counts none: a
+            drop belongs to one reader.
     """
 
-    items: int = 0
-    payload_bytes: int = 0
-    shared_bytes: int = 0
-    copies: int = 0
-    copied_bytes: int = 0
-    dropped: int = 0
+    items: Count = 0
+    payload_bytes: Count = 0
+    shared_bytes: Count = 0
+    copies: Count = 0
+    copied_bytes: Count = 0
+    dropped: Count = 0
 
     def add(self, other: "LinkStatistics") -> None:
         """Add another end's counters to these."""

@@ -12,7 +12,6 @@ from .inbox import Inbox
 from .local_queue import LocalQueue
 from .output import Output
 from .shared import (
-    DROPPING_WINDOW,
     ChannelSpec,
     DomainSpec,
     DoorbellEnd,
@@ -77,6 +76,7 @@ class Wiring:
     Attributes:
         outlet: where the items of all sinks arrive.
         inlets: for each node, where the session puts chunks that enter there.
+        in_processes: the nodes that run in processes of their own.
 
     Args:
         successors: for each node, the nodes that read it; a node that none reads is read by the
@@ -101,13 +101,13 @@ class Wiring:
         self.inlets: dict[str, Output] = {}
         self._bounds = bounds
         self._domain = domain
-        self._in_processes = frozenset(in_processes)
+        self.in_processes = frozenset(in_processes)
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
         self._on_fault = on_fault
-        self._inboxes = {node: Inbox() for node in successors if node not in self._in_processes}
+        self._inboxes = {node: Inbox() for node in successors if node not in self.in_processes}
         self._outputs: dict[str, Output] = {}
-        self._in_processes_ends = {node: ProcessEnds(domain) for node in self._in_processes}
+        self._in_processes_ends = {node: ProcessEnds(domain) for node in self.in_processes}
         self._successors = successors
         self._shared_bytes = 0
 
@@ -151,9 +151,15 @@ class Wiring:
             for bell in ends.writer[1]:
                 bell.close()
 
+    @property
+    def most_waiting(self) -> int:
+        """The number of items that may wait on all links together."""
+        links = len(self._successors) + sum(len(each) or 1 for each in self._successors.values())
+        return links * self._bounds.capacity
+
     def close(self) -> None:
         """Let go of every end in this process."""
-        for node in self._in_processes:
+        for node in self.in_processes:
             self.close_passed_ends(node)
         for output in (*self.inlets.values(), *self._outputs.values()):
             output.close()
@@ -168,6 +174,7 @@ class Wiring:
         bounds = self._bounds
         ports = [
             self._inbox(reader).open_queue(
+                source=producer,
                 capacity=bounds.capacity,
                 capacity_bytes=bounds.capacity_bytes,
                 drop_oldest=bounds.drop_oldest,
@@ -181,10 +188,10 @@ class Wiring:
     def _connect_shared(
         self, producer: str, service: str, readers: Sequence[str], ports: list[LocalQueue]
     ) -> Output:
-        bounds, room = self._bounds, self._shared_bytes
+        room = self._shared_bytes
         channel = self._channel(service, readers)
         reader_spec = ReaderSpec(channel, producer, room)
-        writer_spec = WriterSpec(channel, tuple(readers), bounds.capacity, room, bounds.drop_oldest)
+        writer_spec = WriterSpec(channel, tuple(readers), room)
         with refusals_explained(f"a link of {producer or 'the client'}"):
             return self._open_shared(producer, reader_spec, writer_spec, ports)
 
@@ -206,11 +213,11 @@ class Wiring:
             self._exits.callback(bell.close)
             self._exits.callback(ear.close)
             bells.append(bell)
-            if reader in self._in_processes:
+            if reader in self.in_processes:
                 self._in_processes_ends[reader].readers.append((reader_spec, ear))
             else:
                 self._inbox(reader).add_reader(shared.open_reader(reader_spec, ear))
-        if producer in self._in_processes:
+        if producer in self.in_processes:
             self._in_processes_ends[producer].writer = (writer_spec, bells)
             return Output(ports)
         return Output(ports, [shared.open_writer(writer_spec, bells, TrioWaiting())])
@@ -228,14 +235,13 @@ class Wiring:
 
     def _elsewhere(self, producer: str, readers: Sequence[str]) -> list[str]:
         """Return the readers that are not in the producer's process."""
-        if producer in self._in_processes:
+        if producer in self.in_processes:
             return list(readers)
-        return [reader for reader in readers if reader in self._in_processes]
+        return [reader for reader in readers if reader in self.in_processes]
 
     def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
         bounds = self._bounds
-        window = min(bounds.capacity, DROPPING_WINDOW) if bounds.drop_oldest else bounds.capacity
-        return ChannelSpec(service, len(readers), window, _BORROWS)
+        return ChannelSpec(service, len(readers), bounds.capacity, _BORROWS, bounds.drop_oldest)
 
     def _shared_ends(self) -> SharedEnds:
         # Only a session with a node elsewhere pays for iceoryx2.

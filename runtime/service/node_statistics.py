@@ -7,7 +7,14 @@ from ..session import Session
 
 def statistics_value(session: Session) -> dict[str, Any]:
     """Return the statistics of every node, times in milliseconds."""
-    nodes = {node_id: node.metrics() for node_id, node in session.statistics().items()}
+    dropped_results = session.dropped_results()
+    nodes: dict[str, dict[str, Any]] = {}
+    for node_id, node in session.statistics().items():
+        nodes[node_id] = dict(node.metrics())
+        if node.dropped_from:
+            nodes[node_id]["dropped_from"] = node.dropped_from
+        if node_id in dropped_results:
+            nodes[node_id]["dropped_results"] = dropped_results[node_id]
     return {
         "session_id": session.id,
         "state": session.state.value,

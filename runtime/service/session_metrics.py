@@ -84,12 +84,16 @@ class SessionMetrics:
     def execution_metrics(self, session: Session) -> ExecutionMetrics:
         """Return the measured cost of a session."""
         nodes = session.statistics()
+        dropped_results = session.dropped_results()
         incoming, outgoing = 1000 * self._incoming_seconds, 1000 * self._outgoing_seconds
         return ExecutionMetrics(
             wall_time_ms=1000 * (time.perf_counter() - self._began),
             cpu_time_ms=1000 * sum(_cpu_seconds(node) for node in nodes.values()),
             memory_used_bytes=self._memory_bytes(session),
-            node_metrics={node_id: _node_metrics(node) for node_id, node in nodes.items()},
+            node_metrics={
+                node_id: _node_metrics(node, dropped_results.get(node_id, 0))
+                for node_id, node in nodes.items()
+            },
             serialization_time_ms=incoming + outgoing,
             proto_to_runtime_ms=incoming,
             runtime_to_proto_ms=outgoing,
@@ -109,15 +113,19 @@ class SessionMetrics:
         return self._own_memory_bytes + children
 
 
-def _node_metrics(node: NodeStatistics) -> NodeMetrics:
-    metrics = node.metrics()
+def _node_metrics(node: NodeStatistics, dropped_results: int) -> NodeMetrics:
+    custom: dict[str, object] = {
+        name: value for name, value in node.metrics().items() if name not in _OWN_FIELDS
+    }
+    if node.dropped_from:
+        custom["dropped_from"] = node.dropped_from
+    if dropped_results:
+        custom["dropped_results"] = dropped_results
     return NodeMetrics(
         execution_time_ms=1000 * node.processing.total_seconds,
         memory_bytes=node.memory_bytes,
         items_processed=node.items_in,
-        custom_metrics=json.dumps(
-            {name: value for name, value in metrics.items() if name not in _OWN_FIELDS}
-        ),
+        custom_metrics=json.dumps(custom),
     )
 
 

@@ -63,6 +63,7 @@ class StreamRun:
         self._cancelled = False
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
+        self._reported_drops = 0
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -157,8 +158,12 @@ class StreamRun:
         """Send results until the session has ended."""
         async for result in self._session:
             await self._send_batch(result)
-        if self._due:
-            await self._call.send(*self._due_metrics(None))
+        responses = self._due_metrics(None)
+        if self._session.dropped() != self._reported_drops:
+            # The stream is too short for metrics, or its last chunks were dropped after them.
+            responses.append(self._metrics_response(self._metrics.chunks, self._metrics.items))
+        if responses:
+            await self._call.send(*responses)
 
     async def _send_late_metrics(self) -> None:
         """Send metrics that were not sent with a result in time."""
@@ -213,9 +218,13 @@ class StreamRun:
         responses = []
         for _ in range(count):
             _, chunks, items = self._due.popleft()
-            metrics = self._metrics.stream_metrics(self._session, chunks=chunks, items=items)
-            responses.append(StreamResponse(metrics=metrics))
+            responses.append(self._metrics_response(chunks, items))
         return responses
+
+    def _metrics_response(self, chunks: int, items: int) -> StreamResponse:
+        metrics = self._metrics.stream_metrics(self._session, chunks=chunks, items=items)
+        self._reported_drops = metrics.chunks_dropped
+        return StreamResponse(metrics=metrics)
 
 
 def _progress_response(progress: InitProgress) -> StreamResponse:

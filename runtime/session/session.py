@@ -20,7 +20,7 @@ from ..errors import (
 from ..events import InitProgress, Result
 from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
-from ..links import Bounds, LinkStatistics, PeerGoneError, Wiring
+from ..links import Bounds, LinkStatistics, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_bus import ControlBus
@@ -35,7 +35,7 @@ from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
 from .state import SessionState
-from .totals import counts, dropped, totals, waiting
+from .totals import counts, dropped, missing_items, totals, waiting
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -239,6 +239,11 @@ class Session(SessionControl):
         """Return the number of items that links without backpressure have dropped."""
         return dropped(self._wiring, self.statistics())
 
+    def dropped_results(self) -> dict[str, int]:
+        """Return how many items the link of each sink to the client has dropped, if any."""
+        links = self._wiring.outlet.statistics_by_source()
+        return {sink: link.dropped for sink, link in links.items() if link.dropped}
+
     def waiting(self) -> int:
         """Return the number of items that wait on the links, as of the last refresh."""
         return waiting(self._wiring, self.plan, self.statistics())
@@ -258,10 +263,11 @@ class Session(SessionControl):
         if self.state is SessionState.READY:
             self.state = SessionState.EXECUTING
 
-    async def _wait_for_verdict(self, error: PeerGoneError) -> NoReturn:
+    async def _wait_for_verdict(self, error: PeerError) -> NoReturn:
         """Wait until the node's own error cancels this session; else report the node."""
-        await trio.sleep(EXIT_REPORT_SECONDS)
-        self._fail(NodeError(error.peer, "closed its links without ending its stream"))
+        if not isinstance(error, PeerFaultError):  # that has no other cause
+            await trio.sleep(EXIT_REPORT_SECONDS)
+        self._fail(NodeError(error.peer, error.reason))
         await trio.sleep_forever()
 
     async def _finish(self) -> None:
@@ -274,6 +280,10 @@ class Session(SessionControl):
             late = next(node for node, task in self._tasks.items() if not task.done.is_set())
             self._fail(NodeError(late, f"cleanup() took longer than {grace:g} s"))
             await trio.sleep_forever()
+        short = missing_items(self._wiring, self.plan, self.statistics())
+        if short is not None:
+            self._fail(short)
+            await trio.sleep_forever()
         self._released.set()
 
     async def _run_node(self, task: NodeTask) -> None:
@@ -282,7 +292,7 @@ class Session(SessionControl):
         try:
             await self._executors[task.plan.executor].run(task)
             return
-        except PeerGoneError as error:
+        except PeerError as error:
             await self._wait_for_verdict(error)
         except trio.Cancelled:
             raise
@@ -360,8 +370,6 @@ class Session(SessionControl):
                     nursery.start_soon(self._become_ready)
                     if self.limits.max_timeout_ms:
                         nursery.start_soon(self._limit_time)
-                    for inlet in self._wiring.inlets.values():
-                        inlet.start_pumps(nursery)
                     try:
                         yield
                     except BaseException:  # trio would cancel from a frame with the error: a cycle

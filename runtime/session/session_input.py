@@ -9,7 +9,7 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import Item, Output, PeerGoneError
+from ..links import Item, Output, PeerError
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
@@ -41,7 +41,7 @@ class SessionInput:
         ready: trio.Event,
         *,
         on_begin: Callable[[], None],
-        on_peer_gone: Callable[[PeerGoneError], Awaitable[NoReturn]],
+        on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
     ) -> None:
         self.checker = checker
         self.closed = False
@@ -87,7 +87,7 @@ class SessionInput:
         for inlet in self._inlets.values():
             try:
                 await inlet.end()
-            except PeerGoneError as error:
+            except PeerError as error:
                 await self._on_peer_gone(error)
 
     def add_tap(self, tap: InputTap) -> None:
@@ -118,5 +118,5 @@ class SessionInput:
                 self._on_begin()
             try:
                 await self._inlets[target].send(item)
-            except PeerGoneError as error:
+            except PeerError as error:
                 await self._on_peer_gone(error)

@@ -6,7 +6,7 @@ from typing import NoReturn
 import trio
 
 from ..events import Result
-from ..links import Inbox, PeerGoneError
+from ..links import Inbox, PeerError
 from .control_hub import ControlHub
 from .results import result_of
 
@@ -27,7 +27,7 @@ class SessionOutput:
         controls: ControlHub,
         *,
         on_end: Callable[[], Awaitable[None]],
-        on_peer_gone: Callable[[PeerGoneError], Awaitable[NoReturn]],
+        on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
     ) -> None:
         self._outlet = outlet
         self._controls = controls
@@ -50,7 +50,7 @@ class SessionOutput:
             return result_of(item)
         except trio.EndOfChannel:
             pass
-        except PeerGoneError as error:
+        except PeerError as error:
             await self._on_peer_gone(error)  # noqa: ASYNC120 (it only ends by cancellation)
         finally:
             self._receiving = False
@@ -65,9 +65,12 @@ class SessionOutput:
             trio.BusyResourceError: another task is receiving.
         """
         self._check_idle()
-        while (item := self._outlet.take()) is not None:
-            if self._controls.is_wanted(item):
-                return result_of(item)
+        try:
+            while (item := self._outlet.take()) is not None:
+                if self._controls.is_wanted(item):
+                    return result_of(item)
+        except PeerError:
+            pass  # `receive` finds it again, and can wait for the session's end
         raise trio.WouldBlock
 
     def _check_idle(self) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 
+from ..errors import NodeError
 from ..execution import NodeStatistics
-from ..links import LinkStatistics, Wiring
+from ..links import INLET, LinkStatistics, Wiring
 from ..plan import Plan
+from .readers import readers_of_nodes
 
 Nodes = Mapping[str, NodeStatistics]
 
 
 def dropped(wiring: Wiring, nodes: Nodes) -> int:
     """Return the number of items that links without backpressure have dropped."""
-    inlets = sum(inlet.statistics().dropped for inlet in wiring.inlets.values())
-    return inlets + sum(node.sent.dropped for node in nodes.values())
+    received = [wiring.outlet.statistics(), *(node.received for node in nodes.values())]
+    return sum(each.dropped for each in received)
 
 
 def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
@@ -24,6 +26,29 @@ def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
     }
 
 
+def missing_items(wiring: Wiring, plan: Plan, nodes: Nodes) -> NodeError | None:
+    """Return the error of a node whose stream ended before all that it has sent had arrived.
+
+    Call it when all nodes are done. The reader cannot find this out: only the producer knows that
+    it went on after the end of its stream.
+    """
+    arrived = {str(node): statistics.received_from for node, statistics in nodes.items()}
+    arrived[INLET] = wiring.outlet.statistics_by_source()
+    for producer, readers in readers_of_nodes(plan).items():
+        if producer not in wiring.in_processes:
+            continue  # what a local queue has taken arrives
+        sent = nodes[producer].sent.items
+        for reader in readers:
+            link = arrived[reader].get(producer)
+            if link is not None and link.items + link.dropped < sent:
+                return NodeError(
+                    producer,
+                    f"ended its stream to {reader or 'the client'} after "
+                    f"{link.items + link.dropped} items, and reports that it has sent {sent}",
+                )
+    return None
+
+
 def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
     """Return the number of items that wait on the links."""
     put = sum(inlet.statistics().items for inlet in wiring.inlets.values())
@@ -32,7 +57,8 @@ def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
         put += nodes[node.node_id].items_out * (len(node.outputs) + is_result)
     taken = wiring.outlet.statistics().items - wiring.outlet.waiting()
     taken += sum(node.items_in for node in nodes.values())
-    return max(put - taken - dropped(wiring, nodes), 0)
+    # A reader finds only with its next item what it has lost meanwhile: that waits no more.
+    return min(max(put - taken - dropped(wiring, nodes), 0), wiring.most_waiting)
 
 
 def totals(wiring: Wiring, nodes: Nodes) -> LinkStatistics:
@@ -47,4 +73,5 @@ def totals(wiring: Wiring, nodes: Nodes) -> LinkStatistics:
         # Both ends of a local queue share their counters; it never copies.
         total.copies += received.copies
         total.copied_bytes += received.copied_bytes
+        total.dropped += received.dropped
     return total

@@ -312,7 +312,7 @@ class _Node:
 
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
-        return not self._is_answering and self._output.is_idle() and self._has_sent_tapped()
+        return not self._is_answering and self._has_sent_tapped()
 
     def _has_sent_tapped(self) -> bool:
         return self._control is None or self._control.is_idle
@@ -326,6 +326,7 @@ class _Node:
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             memory_bytes=usage.ru_maxrss * 1024,
             received=self._inbox.statistics(),
+            received_from=self._inbox.statistics_by_source(),
             sent=self._output.statistics(),
         )
 

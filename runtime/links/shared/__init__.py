@@ -8,10 +8,9 @@ from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
 from .item_copies import item_bytes, item_of_bytes
 from .refusals import no_pages_left, refusals_explained
-from .specs import DROPPING_WINDOW, SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
+from .specs import SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
 __all__ = [
-    "DROPPING_WINDOW",
     "SEGMENTS",
     "ChannelSpec",
     "DomainSpec",

@@ -42,14 +42,16 @@ class SharedEnds:
             bells: one per reader.
             waiting: how `send` and `end` wait for room.
         """
+        from .dropping_writer import DroppingWriter
         from .writer import SharedWriter
 
-        return SharedWriter(self._memory, spec, bells, waiting)
+        writer = DroppingWriter if spec.channel.drop_oldest else SharedWriter
+        return writer(self._memory, spec, bells, waiting)
 
 
 def import_shared_memory() -> None:
     """Import iceoryx2 and all that uses it, for processes that are forked from this one."""
-    from . import reader, writer  # noqa: F401
+    from . import dropping_writer, reader, writer  # noqa: F401
 
 
 @contextmanager

@@ -216,7 +216,7 @@ class Pages:
 def share_bytes(domain: DomainSpec, channels: list[ChannelSpec], most: int) -> int:
     """Return the bytes that may wait on each channel, so that all together stay in the budget.
 
-    As many as wait may also be in the hands of each reader.
+    As many as wait may also be in the hands of each reader; see `ChannelSpec.shares`.
 
     Args:
         domain: the session's.
@@ -229,7 +229,7 @@ def share_bytes(domain: DomainSpec, channels: list[ChannelSpec], most: int) -> i
     overhead = sum(needed_bytes(channel) for channel in channels)
     Headroom(domain).require(overhead + _MARGIN_BYTES, f"a session of {len(channels)} links")
     left = min(domain.budget_bytes, _free_bytes()) - overhead - _MARGIN_BYTES
-    shares = sum(1 + channel.readers for channel in channels)
+    shares = sum(channel.shares for channel in channels)
     return max(1, min(most, left // max(shares, 1)))
 
 

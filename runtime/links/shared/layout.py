@@ -24,12 +24,13 @@ HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
 # kind, subtype, whether in Fortran's order, attributes bytes; sequence, timestamp_ms, entered_ns;
-# payload bytes, and two numbers of the kind's own.
-_HEADER: Final = struct.Struct("<BB?xIQQQQII")
+# payload bytes, and two numbers of the kind's own; the item's number on its link.
+_HEADER: Final = struct.Struct("<BB?xIQQQQIIQ")
 
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
 
+_FILLER: Final = bytes(HEADER_BYTES)  # no kind has code 0
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
 
 
@@ -77,6 +78,7 @@ class Header(msgspec.Struct):
         fortran: whether an array is in Fortran's order.
         attribute_bytes, payload_bytes: what follows.
         first, second: two numbers of the kind's own.
+        number: of the item on its link, from 0.
     """
 
     kind_code: int
@@ -89,6 +91,7 @@ class Header(msgspec.Struct):
     payload_bytes: int
     first: int
     second: int
+    number: int
 
     @property
     def total_bytes(self) -> int:
@@ -107,7 +110,12 @@ def aligned(size: int) -> int:
 
 
 def write(
-    memory: memoryview, packed: PackedItem, item: Item | None = None, *, has_payload: bool = False
+    memory: memoryview,
+    packed: PackedItem,
+    item: Item | None = None,
+    *,
+    number: int = 0,
+    has_payload: bool = False,
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
@@ -115,6 +123,7 @@ def write(
         memory: where to.
         packed: the item's data.
         item: whose marks go into the header; None for a member of a bundle, which has none.
+        number: of the item on its link, from 0.
         has_payload: leave the payload out, since it is there already.
     """
     payload_bytes, attributes = packed.payload_bytes, packed.attributes
@@ -131,6 +140,7 @@ def write(
         payload_bytes,
         packed.first,
         packed.second,
+        number,
     )
     if payload_bytes and not has_payload:
         payload = packed.payload
@@ -158,6 +168,16 @@ def _write_members(memory: memoryview, members: Sequence[PackedItem]) -> None:
     for member in members:
         write(memory[begin : begin + member.total_bytes], member)
         begin += aligned(member.total_bytes)
+
+
+def write_filler(memory: memoryview) -> None:
+    """Write what stands for no item: it only takes a place in the readers' buffers."""
+    memory[:HEADER_BYTES] = _FILLER
+
+
+def is_filler(memory: memoryview) -> bool:
+    """Return whether `memory` begins with a filler."""
+    return bytes(memory[:1]) == _FILLER[:1]
 
 
 def read_header(memory: memoryview) -> Header:

@@ -4,6 +4,7 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import iceoryx2 as iox2
@@ -100,7 +101,7 @@ class MemoryNode:
             .subscriber_max_buffer_size(spec.capacity)
             .subscriber_max_borrowed_samples(spec.borrows)
             .history_size(0)
-            .enable_safe_overflow(False)
+            .enable_safe_overflow(spec.drop_oldest)
             .open_or_create()
         )
 
@@ -191,6 +192,16 @@ def writable_view(address: int, blocks: int) -> memoryview:
     return memoryview((ctypes.c_ubyte * (blocks * BLOCK_BYTES)).from_address(address)).cast("B")
 
 
+def mapping_of(address: int) -> tuple[int, int]:
+    """Return where the mapping begins and ends that `address` is in; (0, 0) if it is in none."""
+    with Path("/proc/self/maps").open("rb") as maps:
+        for line in maps:
+            start, end = (int(bound, 16) for bound in line.split(None, 1)[0].split(b"-"))
+            if start <= address < end:
+                return start, end
+    return 0, 0
+
+
 class Subscriber:
     """A reader's end of a service."""
 
@@ -216,15 +227,16 @@ class Borrowed(ctypes.c_ubyte * 2**46):  # type: ignore[misc]  # it is a class
         returned.append(weight)
 
 
-def borrowed_view(sample: Any, weight: int, returned: "deque[int]") -> memoryview:
+def borrowed_view(sample: Any, address: int, weight: int, returned: "deque[int]") -> memoryview:
     """Return a read-only view of a sample; the slot stays borrowed as long as anything views it.
 
     Args:
         sample: as received.
+        address: where it begins.
         weight: its length, in bytes.
         returned: gets the weight when the slot is given back.
     """
-    owner = Borrowed.from_address(sample.payload_ptr)
+    owner = Borrowed.from_address(address)
     owner.held = sample, returned, weight
     return memoryview(owner)[:weight].toreadonly()
 

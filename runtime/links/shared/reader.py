@@ -1,15 +1,22 @@
 """The reader's end of a link through shared memory."""
 
+import math
 from collections import deque
-from typing import Any
+from typing import Any, Final
 
+from actors import Data, DataError
+
+from ..errors import PeerFaultError
 from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import DoorbellEnd, ReaderDoorbell
-from .layout import read_header
-from .memory import BLOCK_BYTES, MemoryNode, borrowed_view
+from .layout import Header, is_filler, read_header
+from .memory import BLOCK_BYTES, MemoryNode, borrowed_view, mapping_of
 from .packing import read
 from .specs import ReaderSpec
+
+# No link drops so many items in a row; a broken producer could write any number.
+_MOST_DROPPED: Final = 2**40
 
 
 class SharedReader:
@@ -24,7 +31,7 @@ class SharedReader:
         self._spec = spec
         self._receive = memory.open_subscriber(spec.channel).receive
         self._ear = ReaderDoorbell(ear, spec.source)
-        self._taken_items = 0
+        self._taken_items = 0  # or dropped: the number of the next one
         self._taken_bytes = 0
         self._credited_items = 0
         self._credited_bytes = 0
@@ -32,6 +39,16 @@ class SharedReader:
         self._borrowed_bytes = 0
         self._returned: deque[int] = deque()
         self._drained = False
+        self._mapped_begin = self._mapped_end = 0
+        self._drops = spec.channel.drop_oldest
+        # The producer of a link that drops waits for no credits; it only needs them for bytes.
+        self._credit_items = math.inf if self._drops else spec.channel.capacity / 4
+        self._fault = ""
+
+    @property
+    def source(self) -> str:
+        """The id of the producer; empty for the session's inlet."""
+        return self._spec.source
 
     @property
     def ended(self) -> bool:
@@ -39,31 +56,72 @@ class SharedReader:
         return self._ear.ended and self._drained
 
     def take(self) -> Item | None:
-        """Return the next item if it is here."""
-        sample = self._receive()
-        if sample is None:
-            self._drained = True
-            return None
-        self._drained = False
-        weight = sample.header.number_of_elements * BLOCK_BYTES
-        data, header = read(self._memory_of(sample, weight))
-        del sample
-        self._taken_items += 1
+        """Return the next item if it is here.
+
+        Raises:
+            PeerFaultError: the producer wrote something else, or ended its stream too early.
+        """
+        if self._fault:
+            raise PeerFaultError(self._spec.source, self._fault)
+        while (sample := self._receive()) is not None:
+            self._drained = False
+            weight = sample.header.number_of_elements * BLOCK_BYTES
+            address = sample.payload_ptr
+            if address < self._mapped_begin or address + weight > self._mapped_end or not weight:
+                self._check_mapped(address, weight)
+            memory = self._memory_of(sample, address, weight)
+            del sample
+            try:
+                data, header = read(memory)
+            except DataError as error:
+                if self._drops and is_filler(memory):
+                    continue
+                raise self._found(f"wrote a broken item: {error}") from error
+            return self._counted(data, header, weight)
+        self._drained = True
+        if self._ear.ended and self._ear.promised != self._taken_items:
+            raise self._found(
+                f"ended its stream after {self._ear.promised} items, of which {self._taken_items} "
+                "have arrived"
+            )
+        return None
+
+    def _counted(self, data: Data, header: Header, weight: int) -> Item:
+        missed = header.number - self._taken_items
+        if missed and not (self._drops and 0 < missed < _MOST_DROPPED):
+            raise self._found(f"numbered item {self._taken_items} of its link {header.number}")
+        self._taken_items += 1 + missed
         self._taken_bytes += weight
         # A quarter of the room at a time: the producer rarely has to wait for it, and most items
         # cost no call.
         if (
-            4 * (self._taken_items - self._credited_items) >= self._spec.channel.capacity
+            self._taken_items - self._credited_items >= self._credit_items
             or 4 * (self._taken_bytes - self._credited_bytes) >= self._spec.capacity_bytes
         ):
             self._send_credits()
         counters = self.statistics
         counters.items += 1
+        counters.dropped += missed
         counters.payload_bytes += header.payload_bytes
         counters.shared_bytes += header.payload_bytes
         return Item(
             data, header.sequence, self._spec.source, header.timestamp_ms, header.entered_ns
         )
+
+    def _check_mapped(self, address: int, weight: int) -> None:
+        """Find the producer's segment that a slot is in: it begins to use a new one, or is broken.
+
+        The slot's length comes from the producer. To read behind the end of the segment would kill
+        this process, which is not at fault.
+        """
+        self._mapped_begin, self._mapped_end = mapping_of(address)
+        if not 0 < weight <= self._mapped_end - address:
+            raise self._found(f"published {weight} bytes that are not in its shared memory")
+
+    def _found(self, fault: str) -> PeerFaultError:
+        """Return the error of a fault, which every later `take` raises again."""
+        self._fault = fault
+        return PeerFaultError(self._spec.source, fault)
 
     def fileno(self) -> int:
         """Return the doorbell's descriptor."""
@@ -79,8 +137,13 @@ class SharedReader:
 
         Raises:
             PeerGoneError: the producer is gone.
+            PeerFaultError: it is broken.
         """
-        self._ear.listen()
+        try:
+            self._ear.listen()
+        except PeerFaultError as error:
+            self._fault = error.reason
+            raise
         self._drained = False
 
     def close(self) -> None:
@@ -93,7 +156,7 @@ class SharedReader:
             self._credited_items = self._taken_items
             self._credited_bytes = self._taken_bytes
 
-    def _memory_of(self, sample: Any, weight: int) -> memoryview:
+    def _memory_of(self, sample: Any, address: int, weight: int) -> memoryview:
         while self._returned:
             self._borrowed_bytes -= self._returned.popleft()
             self._borrowed -= 1
@@ -104,8 +167,8 @@ class SharedReader:
         ):
             self._borrowed += 1
             self._borrowed_bytes += weight
-            return borrowed_view(sample, weight, self._returned)
-        copy = memoryview(bytes(borrowed_view(sample, weight, deque())))
+            return borrowed_view(sample, address, weight, self._returned)
+        copy = memoryview(bytes(borrowed_view(sample, address, weight, deque())))
         self.statistics.copies += 1
         self.statistics.copied_bytes += read_header(copy).payload_bytes
         return copy

@@ -10,10 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-# Of a link that drops, this many items may be on their way; what waits longer waits at the
-# producer, where it can still be dropped.
-DROPPING_WINDOW: Final = 8
-
 SEGMENTS: Final = Path("/dev/shm")  # noqa: S108 (where iceoryx2 puts them)
 
 
@@ -96,12 +92,23 @@ class ChannelSpec(msgspec.Struct, frozen=True):
         readers: how many subscribe.
         capacity: items that may wait for each of them.
         borrows: received items that each may hold at once.
+        drop_oldest: a reader's oldest waiting item is dropped rather than slow the producer down.
     """
 
     service: str
     readers: int
     capacity: int
     borrows: int
+    drop_oldest: bool = False
+
+    @property
+    def shares(self) -> int:
+        """How often what may wait in bytes may be in use.
+
+        As much as waits may also be in the hands of each reader; and where a link drops, an item is
+        written before the one goes that it replaces.
+        """
+        return 1 + self.readers + self.drop_oldest
 
 
 class ReaderSpec(msgspec.Struct, frozen=True):
@@ -124,18 +131,14 @@ class WriterSpec(msgspec.Struct, frozen=True):
     Attributes:
         channel: the service.
         peers: the ids of the readers, in the order of their doorbells.
-        capacity: items that may wait for the slowest reader.
-        capacity_bytes: bytes that may.
-        drop_oldest: drop the oldest waiting item rather than wait.
+        capacity_bytes: how many bytes may wait for each reader.
     """
 
     channel: ChannelSpec
     peers: tuple[str, ...]
-    capacity: int
     capacity_bytes: int
-    drop_oldest: bool
 
     @property
     def most_bytes(self) -> int:
-        """What may be in use: as much as waits may also be in the hands of each reader."""
-        return self.capacity_bytes * (1 + self.channel.readers)
+        """What may be in use in all."""
+        return self.capacity_bytes * self.channel.shares

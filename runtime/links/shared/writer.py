@@ -1,7 +1,6 @@
 """The producer's end of a link through shared memory."""
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +10,10 @@ import trio
 from actors import Array
 
 from ...errors import SharedMemoryError
-from ..errors import PeerGoneError
+from ..errors import PeerFaultError
 from ..item import Item
 from ..statistics import LinkStatistics
-from ..waiting import TrioWaiting, Waiting
+from ..waiting import Waiting
 from .doorbell import DoorbellEnd, ProducerDoorbell
 from .layout import HEADER_BYTES, PackedItem, aligned, write
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
@@ -48,10 +47,6 @@ class SharedWriter:
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
         self._is_waiting = False  # somebody in `send`, for room or for their turn
-        self._outbox: deque[tuple[Item, PackedItem]] = deque()
-        self._outbox_bytes = 0
-        self._ended = False
-        self._outbox_changed = trio.lowlevel.ParkingLot()
 
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return an array in shared memory, to be filled and sent; None if too many are out."""
@@ -67,25 +62,15 @@ class SharedWriter:
         self._loaned += 1
         return loan.array()
 
-    @property
-    def drops(self) -> bool:
-        """Whether `pump` has to run beside the producer."""
-        return self._spec.drop_oldest
-
-    @property
-    def has_backlog(self) -> bool:
-        """Whether `pump` has something to do."""
-        return bool(self._outbox)
-
     def try_send(self, item: Item) -> bool:
         """Publish `item` if there is room for it; return whether it was published.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = pack(item.data)
-        if self._outbox or self._is_waiting or not self._has_room(packed):
+        if self._is_waiting or not self._has_room(packed):
             return False
         self._publish(item, packed)
         return True
@@ -94,17 +79,10 @@ class SharedWriter:
         """Publish `item`, once there is room for it.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = pack(item.data)
-        if self._spec.drop_oldest:
-            if self._outbox:
-                await trio.lowlevel.checkpoint()  # the pump must have its turn
-            else:
-                await trio.lowlevel.checkpoint_if_cancelled()
-            self._put_in_outbox(item, packed)
-            return
         if self._is_waiting or not self._has_room(packed):
             async with self._turn:
                 self._is_waiting = True
@@ -117,66 +95,34 @@ class SharedWriter:
             await trio.lowlevel.checkpoint_if_cancelled()
             self._publish(item, packed)
 
-    async def pump(self) -> None:
-        """Publish what waits in the outbox of a link that drops, until the stream is ended."""
-        while True:
-            while not self._outbox:
-                if self._ended:
-                    return
-                await self._outbox_changed.park()
-            await self._wait_for_room(self._outbox[0][1], TrioWaiting())
-            # Another item may be the oldest by now.
-            item, packed = self._outbox.popleft()
-            self._outbox_bytes -= packed.total_bytes
-            self._publish(item, packed)
-            self._outbox_changed.unpark_all()
-
     async def end(self) -> None:
         """End the stream, after everything was published.
 
         Raises:
-            PeerGoneError: a reader is gone.
+            PeerError: a reader is gone, or broken.
         """
-        while self._outbox:
-            await self._outbox_changed.park()
-        self._ended = True
-        self._outbox_changed.unpark_all()
         for bell in self._bells:
-            await bell.ring_end(self._waiting)
+            await bell.ring_end(self._sent_items, self._waiting)
 
     def close(self) -> None:
         """Let go of doorbells and memory."""
         for bell in self._bells:
             bell.close()
         self._bells.clear()
-        self._outbox.clear()
         self._own = None
         del self._publisher
-
-    def _put_in_outbox(self, item: Item, packed: PackedItem) -> None:
-        if not self._outbox and self._has_room(packed):
-            self._publish(item, packed)
-            return
-        self._outbox.append((item, packed))
-        self._outbox_bytes += packed.total_bytes
-        while len(self._outbox) > 1 and (
-            len(self._outbox) > self._spec.capacity
-            or self._outbox_bytes > self._spec.capacity_bytes
-        ):
-            _, dropped = self._outbox.popleft()
-            self._outbox_bytes -= dropped.total_bytes
-            self.statistics.dropped += 1
-        self._outbox_changed.unpark_all()
 
     def _publish(self, item: Item, packed: PackedItem) -> None:
         loan = self._loan_in(packed) if self._loaned else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
-        write(slot.memory, packed, item, has_payload=loan is not None)
+        write(slot.memory, packed, item, number=self._sent_items, has_payload=loan is not None)
         bells = self._bells
-        if slot.send() < len(bells):
-            raise PeerGoneError(self._spec.peers[0])
+        count = slot.send()
         for bell in bells:
             bell.ring()
+        if count < len(bells):
+            # None is gone, so its buffer was full.
+            raise PeerFaultError(self._spec.peers[0], "reports items taken that it has not taken")
         # Now that the readers are on their way.
         if self._own is not None:
             sample = self._own.receive()
@@ -220,11 +166,13 @@ class SharedWriter:
         for bell in self._bells:
             while not self._has_room_at(bell, packed):
                 await bell.wait_credits(waiting)
+                self._check_credits(bell)
 
     def _has_room(self, packed: PackedItem) -> bool:
         for bell in self._bells:
             if not self._has_room_at(bell, packed):
                 bell.read_credits()
+                self._check_credits(bell)
                 if not self._has_room_at(bell, packed):
                     return False
         return True
@@ -233,10 +181,16 @@ class SharedWriter:
         items = self._sent_items - bell.taken_items
         if items == 0:
             return True
-        if items < 0:
-            raise PeerGoneError(bell.peer)  # what it says is not what it got
         waiting_bytes = self._sent_bytes - bell.taken_bytes
         return (
             items < self._spec.channel.capacity
             and waiting_bytes + packed.total_bytes <= self._spec.capacity_bytes
         )
+
+    def _check_credits(self, bell: ProducerDoorbell) -> None:
+        if bell.taken_items > self._sent_items or bell.taken_bytes > self._sent_bytes:
+            raise PeerFaultError(
+                bell.peer,
+                f"reports {bell.taken_items} items of {bell.taken_bytes} bytes taken, "
+                f"of {self._sent_items} of {self._sent_bytes}",
+            )
