@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from .mappings import mapping_at
 from .specs import SEGMENTS
 
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -98,15 +99,11 @@ class BusErrors:
 
     def _watcher_of(self, address: int) -> Callable[[], None] | None:
         """Return whom a fault at an address concerns; None if no session does."""
-        with open("/proc/self/maps", "rb") as maps:
-            for line in maps:
-                bounds, _, rest = line.partition(b" ")
-                start, _, end = bounds.partition(b"-")
-                if int(start, 16) <= address < int(end, 16):
-                    path = rest.split(maxsplit=4)[-1].strip()
-                    watchers = self._on_fault.items()
-                    return next((each for key, each in watchers if path.startswith(key)), None)
-        return None
+        mapping = mapping_at(address)
+        if mapping is None:
+            return None
+        watchers = self._on_fault.items()
+        return next((each for key, each in watchers if mapping.path.startswith(key)), None)
 
     def _replace_page(self, address: int) -> bool:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_FIXED

@@ -4,7 +4,6 @@ import ctypes
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Final
 
 import iceoryx2 as iox2
@@ -190,16 +189,6 @@ _initialized: Final = getattr(
 def writable_view(address: int, blocks: int) -> memoryview:
     """Return a view of so many blocks of this process's memory; it keeps nothing alive."""
     return memoryview((ctypes.c_ubyte * (blocks * BLOCK_BYTES)).from_address(address)).cast("B")
-
-
-def mapping_of(address: int) -> tuple[int, int]:
-    """Return where the mapping begins and ends that `address` is in; (0, 0) if it is in none."""
-    with Path("/proc/self/maps").open("rb") as maps:
-        for line in maps:
-            start, end = (int(bound, 16) for bound in line.split(None, 1)[0].split(b"-"))
-            if start <= address < end:
-                return start, end
-    return 0, 0
 
 
 class Subscriber:

@@ -11,7 +11,8 @@ from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import DoorbellEnd, ReaderDoorbell
 from .layout import Header, is_filler, read_header
-from .memory import BLOCK_BYTES, MemoryNode, borrowed_view, mapping_of
+from .mappings import mapping_at
+from .memory import BLOCK_BYTES, MemoryNode, borrowed_view
 from .packing import read
 from .specs import ReaderSpec
 
@@ -114,7 +115,8 @@ class SharedReader:
         The slot's length comes from the producer. To read behind the end of the segment would kill
         this process, which is not at fault.
         """
-        self._mapped_begin, self._mapped_end = mapping_of(address)
+        mapping = mapping_at(address)
+        self._mapped_begin, self._mapped_end = (0, 0) if mapping is None else mapping[:2]
         if not 0 < weight <= self._mapped_end - address:
             raise self._found(f"published {weight} bytes that are not in its shared memory")
 
