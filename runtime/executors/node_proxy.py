@@ -58,6 +58,8 @@ from .contract import NodeTask
 # What a process has written before its end is all there at its end; only a process that it started
 # itself, and that holds the socket open, can make the proxy wait this long.
 _LAST_WORDS_SECONDS: Final = 0.2
+# For the output that is still in the pipe then: 64 KiB, of 3,000 lines perhaps, on a busy machine.
+_LAST_OUTPUT_SECONDS: Final = 2.0
 
 
 class NodeProxy:
@@ -96,7 +98,7 @@ class NodeProxy:
                     grace_seconds=task.grace_seconds, terminate=not task.released.is_set()
                 )
                 # Only a process that it started, and that left its group, may still have the pipe.
-                self._output_scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
+                self._output_scope.deadline = trio.current_time() + _LAST_OUTPUT_SECONDS
         if self._failures:
             # Not kept: its traceback refers to this proxy, which would be a cycle.
             raise self._failures.pop()

@@ -60,6 +60,7 @@ class NodeProcess:
         self._control = control
         self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
+        self._is_output_read = False
         self._exit: Exit | None = None
         self._dump: StackDump | None = None
         self._reported = b""
@@ -158,6 +159,15 @@ class NodeProcess:
             line_came: called with a line that was printed.
             record_came: called with a record that was logged.
         """
+        self._is_output_read = True
+        try:
+            await self._read_lines(line_came, record_came)
+        finally:
+            self._output.close()
+
+    async def _read_lines(
+        self, line_came: Callable[[str], None], record_came: Callable[[NodeRecord], None]
+    ) -> None:
         pending = b""
         while True:
             try:
@@ -217,7 +227,8 @@ class NodeProcess:
                 await self._kill_directly()
             trio.lowlevel.notify_closing(self._supervision)
             self._supervision.close()
-            await self._output.aclose()
+            if not self._is_output_read:  # else the reader closes it, at its end
+                self._output.close()
             self.activity.close()
         return self._exit or Exit()
 
