@@ -27,7 +27,7 @@ from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
-from .ending import Ending, EndReason
+from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
@@ -38,12 +38,6 @@ from .session_log import SessionLog
 from .session_output import SessionOutput
 from .state import SessionState
 from .totals import counts, dropped, totals, waiting
-
-
-def _as_is(reason: EndReason) -> EndReason:
-    """Return the reason that the session itself knows."""
-    return reason
-
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -89,7 +83,7 @@ class Session(SessionControl):
         self.state = SessionState.INITIALIZING
         self.peer = ""
         self.token_name = ""
-        self.why_ended: Callable[[EndReason], EndReason] = _as_is
+        self.why_ended: Callable[[EndReason], EndReason] = as_known
         self.owner: bytes | None = None
         self.opened_at = time.time()
         settings = plan.settings.values
@@ -344,7 +338,7 @@ class Session(SessionControl):
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
             task = self._tasks.get(NodeId(error.node_id))
-            self._log.failed(error, () if task is None else task.last_output)
+            self._log.failed(error, task.last_output if task else ())
             self._progress.add(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress.close()
         return True
@@ -394,7 +388,7 @@ class Session(SessionControl):
             if ending is None:
                 ending = Ending("cancelled", self.why_ended(EndReason.OWNER_LEFT))
             self._log.ended(ending, counts(self._wiring, self.statistics()))
-            self.why_ended = _as_is
+            self.why_ended = as_known
             self.bus.close(self._error.copy)
             self._wiring.close()
             for task in self._tasks.values():
