@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import trio
 import trio_asyncio
+from grpclib.const import Status
 
 from ..config import Server as ServerSettings
-from ..wire.grpclib_adapter import CallRequest, ServerStream
+from ..wire.grpclib_adapter import CallRequest, RefusedCallError, ServerStream
 from .authentication import Authentication
 from .call_runner import CallRunner
 from .connection_limits import ConnectionLimits
@@ -113,7 +114,12 @@ class Http2Server:
             RefusedCallError: it may not.
         """
         self._calls.check_path(request.path)
-        self._authentication.check(request)
+        try:
+            self._authentication.check(request)
+        except RefusedCallError as refused:
+            if refused.status is Status.UNAUTHENTICATED:
+                self._limits.log_call_refused(connection.peer, str(refused))
+            raise
         self._unused.pop(connection, None)
 
     def start_call(self, stream: ServerStream) -> Callable[[], None]:

@@ -1,7 +1,7 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import Final
@@ -32,6 +32,7 @@ from ..plan import (
 )
 from .capacity import Capacity
 from .demand import demand_of
+from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
@@ -82,18 +83,27 @@ class Runtime:
         """The sessions that are open, by id."""
         return MappingProxyType(self._sessions)
 
-    def plan(self, manifest: ManifestSource, *, of_client: bool = False) -> Plan:
+    def plan(
+        self,
+        manifest: ManifestSource,
+        *,
+        of_client: bool = False,
+        peer: str = "",
+        token_name: str = "",
+    ) -> Plan:
         """Check a manifest, given as an object or a file; and return the plan for it.
 
         Args:
             manifest: what to check.
             of_client: whether a client of the service sent it. Its params name files and folders
                 in the operator's folders only.
+            peer: the address of that client, for the log.
+            token_name: the operator's label of that client's token, for the log.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
         """
-        with refusals_logged(_name_of(manifest)):
+        with refusals_logged(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
@@ -119,6 +129,8 @@ class Runtime:
         resource_limits: ResourceLimits = _UNLIMITED,
         peer: str = "",
         owner: bytes | None = None,
+        token_name: str = "",
+        why_ended: Callable[[EndReason], EndReason] | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -129,6 +141,9 @@ class Runtime:
             resource_limits: of this session, within the operator's.
             peer: the address of the client that the session is for; empty for none.
             owner: a digest of that client's token; None for none.
+            token_name: the operator's label of that token, for the log.
+            why_ended: returns for the log why the session was completed or left without an error;
+                None: as the session sees it.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -140,7 +155,7 @@ class Runtime:
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
         async with AsyncExitStack() as stack:
-            with refusals_logged(plan.manifest.metadata.name, peer):
+            with refusals_logged(plan.manifest.metadata.name, peer, token_name):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
                 reservation = await stack.enter_async_context(reserved)
@@ -155,7 +170,8 @@ class Runtime:
                 session = Session(
                     session_id, plan, executors, domain, bounds, on_ready=reservation.settle
                 )
-                session.peer, session.owner = peer, owner
+                session.peer, session.owner, session.token_name = peer, owner, token_name
+                session.why_ended = why_ended or session.why_ended
                 self._sessions[session_id] = session
                 async with session.run():
                     yield session

@@ -22,10 +22,12 @@ from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
 from ..executors import Executor, NodeTask
 from ..links import Bounds, LinkStatistics, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
+from ..manifest import NodeId
 from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
+from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
@@ -55,6 +57,9 @@ class Session(SessionControl):
         limits: what it may use.
         peer: the address of the client that it is for; empty for none.
         owner: a digest of that client's token; None for none.
+        token_name: the operator's label of that token; empty for none.
+        why_ended: called where the session was completed or left without an error; returns why, for
+            the log, as its owner knows it.
         opened_at: when it was opened, in seconds since 1970.
 
     Args:
@@ -77,6 +82,8 @@ class Session(SessionControl):
         self.limits = limits = bounds.limits
         self.state = SessionState.INITIALIZING
         self.peer = ""
+        self.token_name = ""
+        self.why_ended: Callable[[EndReason], EndReason] = as_known
         self.owner: bytes | None = None
         self.opened_at = time.time()
         settings = plan.settings.values
@@ -342,7 +349,8 @@ class Session(SessionControl):
             return False
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
-            self._log.failed(error)
+            task = self._tasks.get(NodeId(error.node_id))
+            self._log.failed(error, task.last_output if task else ())
             self._progress.add(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress.close()
         return True
@@ -358,8 +366,8 @@ class Session(SessionControl):
             LimitError: memory or time ran out; the block was cancelled.
             PipelineError: something else failed.
         """
-        outcome = "cancelled"
-        self._log.opened(self.plan, self.peer)
+        ending: Ending | None = None
+        self._log.opened(self.plan, self.peer, self.token_name)
         try:
             await self._wiring.connect()
             with UnwrappedErrors():
@@ -378,15 +386,19 @@ class Session(SessionControl):
                     if not self._wiring.outlet.ended or not self._input.closed:
                         nursery.cancel_scope.cancel()
                     await self._finish()
-                    outcome = "completed"
+                    ending = Ending("completed", self.why_ended(EndReason.COMPLETED))
         except BaseException:  # noqa: ASYNC103 (the session's own error is raised below)
             if self._error.copy is None:
+                ending = Ending.of_block()
                 self.state = SessionState.TERMINATED
                 raise
         finally:
             if self._error.copy is not None:
-                outcome = "failed"
-            self._log.ended(outcome, **counts(self._wiring, self.statistics()))
+                ending = Ending.of_error(self._error.copy)
+            if ending is None:
+                ending = Ending("cancelled", self.why_ended(EndReason.OWNER_LEFT))
+            self._log.ended(ending, counts(self._wiring, self.statistics()))
+            self.why_ended = as_known
             self.bus.close(self._error.copy)
             self._wiring.close()
             for task in self._tasks.values():

@@ -1,5 +1,7 @@
 """Actors that a service must cope with."""
 
+import builtins
+import sys
 import time
 
 import numpy as np
@@ -77,3 +79,49 @@ class NativeError(Actor[Params]):
 
     def process(self, item: Data) -> None:
         raise ValueError("half a pair: \ud800")
+
+
+class PrintingUntilParams(Params):
+    """How much, and how long."""
+
+    least: int = Field(1000, description="lines")
+    until: str = Field("", description="a file; when it is there, no more is printed")
+    how: str = Field("print", description="print or log")
+
+
+class PrintingUntil(Actor[PrintingUntilParams]):
+    """Print lines until a file is there; give their number. Other tasks get turns."""
+
+    async def process(self, item: Data) -> Json:
+        count = 0
+        while count < self.params.least or not await trio.Path(self.params.until).exists():
+            for _ in range(100):
+                if self.params.how == "print":
+                    print(f"line {count} of many")
+                else:
+                    self.context.log.info("line %d of many", count)
+                count += 1
+            await trio.lowlevel.checkpoint()
+        return Json(count)
+
+
+class EchoHere(Actor[Params]):
+    """Give what comes in."""
+
+    def process(self, item: Data) -> Data:
+        return item
+
+
+class ExitsParams(Params):
+    """What is raised."""
+
+    kind: str = Field("SystemExit", description="the name of a built-in exception")
+
+
+class Exits(Actor[ExitsParams]):
+    """Raise an exception that is not an error of this node alone."""
+
+    def process(self, item: Data) -> Data:
+        print("a last word on stderr", file=sys.stderr, flush=True)
+        error: BaseException = getattr(builtins, self.params.kind)("leaving")
+        raise error
