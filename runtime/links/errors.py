@@ -16,14 +16,16 @@ class PeerError(Exception):
 
 
 class PeerGoneError(PeerError):
-    """The other end of a link vanished without ending its stream.
+    """The other end of a link vanished without ending its stream, or before all of it arrived.
 
     The end that finds this is not at fault, and the supervisor of the other end knows the cause:
     wait for its error before reporting this one.
     """
 
-    def __init__(self, peer: str) -> None:
-        super().__init__(peer, "closed its links without ending its stream")
+    def __init__(
+        self, peer: str, reason: str = "closed its links without ending its stream"
+    ) -> None:
+        super().__init__(peer, reason)
 
 
 class PeerFaultError(PeerError):

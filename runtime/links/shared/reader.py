@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from actors import Data, DataError
 
-from ..errors import PeerFaultError
+from ..errors import PeerFaultError, PeerGoneError
 from ..item import Item
 from ..statistics import LinkStatistics
 from .doorbell import DoorbellEnd, ReaderDoorbell
@@ -60,7 +60,8 @@ class SharedReader:
         """Return the next item if it is here.
 
         Raises:
-            PeerFaultError: the producer wrote something else, or ended its stream too early.
+            PeerFaultError: the producer wrote something else.
+            PeerGoneError: it ended its stream, and items are missing.
         """
         if self._fault:
             raise PeerFaultError(self._spec.source, self._fault)
@@ -81,9 +82,11 @@ class SharedReader:
             return self._counted(data, header, weight)
         self._drained = True
         if self._ear.ended and self._ear.promised != self._taken_items:
-            raise self._found(
+            # Items are lost with a process that ends before they are read, as one that fails does.
+            raise PeerGoneError(
+                self._spec.source,
                 f"ended its stream after {self._ear.promised} items, of which {self._taken_items} "
-                "have arrived"
+                "have arrived",
             )
         return None
 
