@@ -7,6 +7,7 @@ from .control_messages import (
     ControlFromNode,
     ControlToNode,
     InterceptQuestion,
+    OutputsWaiting,
     TappedItem,
 )
 from .forkserver import Forkserver, forkserver_command, forkserver_environment
@@ -47,6 +48,7 @@ __all__ = [
     "Interpreters",
     "NodeProcess",
     "NodeSpec",
+    "OutputsWaiting",
     "ProgressReport",
     "Ready",
     "StatisticsReport",
