@@ -20,7 +20,7 @@ CHUNKS = 500
 CHUNK_SECONDS = 0.02
 SESSIONS = 4
 RATE = 16_000
-# Different chunks, since a recording would compress one chunk that comes again and again to nothing.
+# Different chunks: one that comes again and again would compress to nothing.
 SPOKEN = 50
 VOICE = manifest_from(
     {
