@@ -40,6 +40,7 @@ from ..execution.process import (
     NodeProcess,
     NodeRecord,
     NodeSpec,
+    OutputsWaiting,
     ProgressReport,
     Ready,
     ServerEnd,
@@ -135,7 +136,18 @@ class NodeProxy:
                 task.control = lambda notice: nursery.start_soon(self._process.send, notice)
                 to_node, unsent = trio.open_memory_channel[ControlToNode](math.inf)
                 nursery.start_soon(self._send_control, unsent)
-                self._server_end = ServerEnd(task.node_id, to_node.send_nowait, nursery.start_soon)
+
+                def on_malformed(error: DataError) -> None:
+                    self._fail_malformed(error)
+                    scope.cancel()
+
+                self._server_end = ServerEnd(
+                    task.node_id,
+                    to_node.send_nowait,
+                    nursery.start_soon,
+                    lambda: self._process.activity.tap_memory,
+                    on_malformed,
+                )
                 try:
                     if await self._wait_ready():
                         nursery.start_soon(self._end_if_hung, scope)
@@ -218,13 +230,16 @@ class NodeProxy:
         try:
             return await self._take(await self._process.receive())
         except MalformedMessageError as error:
-            self._failures.append(
-                NodeError(
-                    self._task.node_id,
-                    f"its process sent what is no message on its control socket: {error}",
-                )
-            )
+            self._fail_malformed(error)
             return False
+
+    def _fail_malformed(self, error: Exception) -> None:
+        self._failures.append(
+            NodeError(
+                self._task.node_id,
+                f"its process sent what is no message on its control socket: {error}",
+            )
+        )
 
     async def _take(self, received: FromNode | None) -> bool:
         task = self._task
@@ -244,11 +259,19 @@ class NodeProxy:
                 task.statistics = statistics
             case Done(statistics):
                 task.statistics = statistics
+                if self._server_end is not None:
+                    self._server_end.collect()
                 task.done.set()
             case Failure(record):
                 self._failures.append(self._error_of(record))
                 return False
-            case TappedItem() | InterceptQuestion() | ControlApplied() | BarrierReached():
+            case (
+                TappedItem()
+                | OutputsWaiting()
+                | InterceptQuestion()
+                | ControlApplied()
+                | BarrierReached()
+            ):
                 self._receive_control(received)
             case None:
                 with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:

@@ -2,15 +2,14 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from ..wire import DataChunk, descriptor_set
-from ..wire.codec import Codec
+from ..wire import descriptor_set
 from .errors import RecordingError
 from .items import SCHEMA_ENCODING, SCHEMA_NAME, RecordedItem, Side, topic_of
-from .mcap_library import mcap_module
+from .mcap_file import McapFile
 
 PROFILE: Final = "millrace"
 MANIFEST: Final = "manifest"
@@ -24,6 +23,9 @@ END: Final = "end"
 _CHUNK_BYTES: Final = 1024 * 1024
 _FLUSH_SECONDS: Final = 1.0
 
+Row = tuple[str, Side, bytes, int, int]
+"""The arguments of `add_body`."""
+
 
 class RecordingWriter:
     """One MCAP file.
@@ -36,23 +38,17 @@ class RecordingWriter:
     """
 
     def __init__(self, path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
-        library = mcap_module("writer")
         self._path = Path(path)
-        self._codec = Codec()
         self._channels: dict[tuple[str, Side], int] = {}
-        self._counts: dict[int, int] = {}
         self._flushed_at = time.monotonic()
         try:
             self._file: BinaryIO = open(self._path, "wb")  # noqa: SIM115 (`close` closes it)
         except (OSError, ValueError) as error:
             raise RecordingError(f"{self._path}: cannot be written: {_reason(error)}") from error
         try:
-            self._writer: Any = library.Writer(self._file, chunk_size=_CHUNK_BYTES)
-            self._writer.start(profile=PROFILE, library="millrace")
-            self._schema = self._writer.register_schema(
-                name=SCHEMA_NAME, encoding=SCHEMA_ENCODING, data=descriptor_set()
-            )
-            self._writer.add_metadata(MANIFEST, dict(metadata))
+            self._writer = McapFile(self._file, PROFILE)
+            self._schema = self._writer.add_schema(SCHEMA_NAME, SCHEMA_ENCODING, descriptor_set())
+            self._writer.add_metadata(MANIFEST, metadata)
             self._flush()
         except BaseException:
             self._file.close()
@@ -62,16 +58,6 @@ class RecordingWriter:
     def written_bytes(self) -> int:
         """The size of the file so far."""
         return self._file.tell()
-
-    def add(
-        self, node_id: str, side: Side, chunk: DataChunk, *, time_ns: int, entered_ns: int
-    ) -> None:
-        """Write one item.
-
-        Raises:
-            RecordingError: the disk is full, or the like.
-        """
-        self.add_body(node_id, side, self._codec.encode(chunk), time_ns, entered_ns)
 
     def add_encoded(self, node_id: str, side: Side, item: RecordedItem) -> None:
         """Write an item of another recording.
@@ -89,20 +75,24 @@ class RecordingWriter:
         Raises:
             RecordingError: the disk is full, or the like.
         """
-        channel = self._channel(node_id, side)
-        count = self._counts[channel] = self._counts[channel] + 1
-        try:
-            self._writer.add_message(
-                channel_id=channel,
-                log_time=time_ns,
-                publish_time=entered_ns,
-                sequence=count % 2**32,
-                data=body,
-            )
-            if time.monotonic() - self._flushed_at >= _FLUSH_SECONDS:
-                self._flush()
-        except OSError as error:
-            raise RecordingError(f"{self._path}: cannot be written: {_reason(error)}") from error
+        self._writer.add_message(self._channel(node_id, side), time_ns, entered_ns, body)
+        if (
+            self._writer.chunk_bytes > _CHUNK_BYTES
+            or time.monotonic() - self._flushed_at >= _FLUSH_SECONDS
+        ):
+            self.flush()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write items as chunks of their own.
+
+        Raises:
+            RecordingError: the disk is full, or the like.
+        """
+        for node_id, side, body, time_ns, entered_ns in rows:
+            self._writer.add_message(self._channel(node_id, side), time_ns, entered_ns, body)
+            if self._writer.chunk_bytes > _CHUNK_BYTES:
+                self.flush()
+        self.flush()
 
     def flush(self) -> None:
         """Write everything to the file.
@@ -122,7 +112,7 @@ class RecordingWriter:
             RecordingError: the disk is full, or the like.
         """
         try:
-            self._writer.add_metadata(END, dict(metadata))
+            self._writer.add_metadata(END, metadata)
             self._writer.finish()
             self._file.flush()
         except OSError as error:
@@ -131,20 +121,16 @@ class RecordingWriter:
             self._file.close()
 
     def _flush(self) -> None:
-        self._writer.flush()
+        self._writer.write_chunk()
         self._file.flush()
         self._flushed_at = time.monotonic()
 
     def _channel(self, node_id: str, side: Side) -> int:
         channel = self._channels.get((node_id, side))
         if channel is None:
-            channel = self._writer.register_channel(
-                schema_id=self._schema,
-                topic=topic_of(node_id, side),
-                message_encoding=SCHEMA_ENCODING,
+            channel = self._channels[node_id, side] = self._writer.add_channel(
+                self._schema, topic_of(node_id, side), SCHEMA_ENCODING
             )
-            self._channels[node_id, side] = channel
-            self._counts[channel] = 0
         return channel
 
 

@@ -5,20 +5,16 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 import trio
 
-from actors import Data
-
 from ..errors import ErrorRecord, MillraceError
 from ..events import InitProgress
 from ..links import Item, unnamed, weight_bytes
 from ..session import Session
-from ..wire import DataChunk
-from ..wire.conversion import chunk_message, manifest_json
+from ..wire.conversion import ChunkEncoder, manifest_json
 from .items import Side
 
 # What may wait for a disk or a network. More is lost and counted: the session never waits.
@@ -26,41 +22,58 @@ _MOST_WAITING: Final = 8192
 _MOST_WAITING_BYTES: Final = 128 * 1024 * 1024
 _DETACH_SECONDS: Final = 10.0
 
+# So much is taken although more is expected soon.
+_GATHERED: Final = 1024
+_GATHERED_BYTES: Final = 1024 * 1024
 
-@dataclass(frozen=True, slots=True)
-class FeedItem:
+
+class FeedItem(msgspec.Struct, eq=False, gc=False):
     """One item of a session.
 
     Attributes:
+        node_id: the node that it entered, or that emitted it.
+        side: which of both.
+        item: the item; one that views shared memory borrows it from its link until it is encoded.
         time_ns: when it entered or was emitted, in nanoseconds since 1970.
         entered_ns: when the chunk that it came from entered, likewise.
+        weight_bytes: what it counts against the bound of the feed.
     """
 
     node_id: str
     side: Side
-    data: Data
-    sequence: int
-    timestamp_ms: int
+    item: Item
     time_ns: int
     entered_ns: int
+    weight_bytes: int
 
-    def chunk(self) -> DataChunk:
-        """Return the message that carries it; its payloads are views."""
-        return chunk_message(self.data, self.node_id, self.sequence, self.timestamp_ms)
+    def encode(self, encoder: ChunkEncoder) -> bytes:
+        """Return the DataChunk that carries it, encoded."""
+        item = self.item
+        return encoder.encode(unnamed(item.data), self.node_id, item.sequence, item.timestamp_ms)
 
 
 class ItemFeed:
     """Collects the items of a session.
 
+    Args:
+        session: the session.
+        delay_seconds: how old an item may be when `take` returns it, for many to come at once.
+
     Attributes:
         lost: items that had no room, because they came faster than they were taken.
+        delay_seconds: how long the outputs of a node process may be on their way.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, delay_seconds: float = 0.0) -> None:
         self.lost = 0
+        # Less, so that they come before the others of their batch are due, and not just after.
+        self.delay_seconds = 0.8 * delay_seconds
+        self._most_age_seconds = delay_seconds
         self._session = session
         # Items carry times of the monotonic clock, files those of the calendar.
         self._clock_offset_ns = time.time_ns() - time.monotonic_ns()
+        self._gathered = _GATHERED if delay_seconds else 0
+        self._gathered_bytes = _GATHERED_BYTES if delay_seconds else 0
         self._waiting: deque[FeedItem] = deque()
         self._waiting_bytes = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -68,12 +81,14 @@ class ItemFeed:
 
     def put_input(self, item: Item, targets: Collection[str]) -> None:
         """Add an item that enters the session."""
+        now = time.monotonic_ns()
         for target in targets:
-            self._put(target, Side.INPUT, item, time.monotonic_ns())
+            self._put(target, Side.INPUT, item, now)
 
     def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Add an output of a node."""
-        self.lost += missed
+        if missed:
+            self.lost += missed
         self._put(item.source, Side.OUTPUT, item, time_ns)
 
     def put_progress(self, progress: InitProgress) -> None:
@@ -85,12 +100,24 @@ class ItemFeed:
         self._changed.unpark_all()
 
     async def take(self, most: int) -> list[FeedItem]:
-        """Return the next items, at most so many; none at the end."""
+        """Return the next items, at most so many; none at the end.
+
+        They are returned when the first is as old as the delay, or when there are many.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         while not self._waiting and not self._closed:
             await self._changed.park()
-        items = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        self._waiting_bytes -= sum(weight_bytes(each.data) for each in items)
+        if not self._has_gathered():
+            with trio.move_on_after(self._most_age_seconds - self._age_seconds()):
+                while not self._has_gathered():
+                    await self._changed.park()
+        if len(self._waiting) <= most:
+            items = list(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        else:
+            items = [self._waiting.popleft() for _ in range(most)]
+            self._waiting_bytes -= sum([each.weight_bytes for each in items])
         return items
 
     def begin_metadata(self) -> dict[str, str]:
@@ -119,27 +146,40 @@ class ItemFeed:
     def _put(self, node_id: str, side: Side, item: Item, time_ns: int) -> None:
         if self._closed:
             return
-        bytes_then = self._waiting_bytes + weight_bytes(item.data)
-        if len(self._waiting) >= _MOST_WAITING or bytes_then > _MOST_WAITING_BYTES:
+        count, weight = len(self._waiting), weight_bytes(item.data)
+        total_bytes = self._waiting_bytes + weight
+        if count >= _MOST_WAITING or total_bytes > _MOST_WAITING_BYTES:
             self.lost += 1
             return
         now = time_ns + self._clock_offset_ns
         entered = item.entered_ns + self._clock_offset_ns if item.entered_ns else now
-        data = unnamed(item.data)
-        self._waiting.append(
-            FeedItem(node_id, side, data, item.sequence, item.timestamp_ms, now, entered)
+        self._waiting.append(FeedItem(node_id, side, item, now, entered, weight))
+        self._waiting_bytes = total_bytes
+        if not count or count >= self._gathered or total_bytes >= self._gathered_bytes:
+            self._changed.unpark_all()
+
+    def _age_seconds(self) -> float:
+        now_ns = time.monotonic_ns() + self._clock_offset_ns
+        return min(1e-9 * (now_ns - self._waiting[0].time_ns), self._most_age_seconds)
+
+    def _has_gathered(self) -> bool:
+        return (
+            self._closed
+            or len(self._waiting) > self._gathered
+            or self._waiting_bytes >= self._gathered_bytes
         )
-        self._waiting_bytes = bytes_then
-        self._changed.unpark_all()
 
 
 @asynccontextmanager
-async def open_feed(session: Session, nodes: Collection[str] | None) -> AsyncIterator[ItemFeed]:
+async def open_feed(
+    session: Session, nodes: Collection[str] | None, *, delay_seconds: float = 0.0
+) -> AsyncIterator[ItemFeed]:
     """Collect what enters a session and what its sinks emit, while the block lasts.
 
     Args:
         session: the session.
         nodes: further nodes whose outputs are collected; None collects those of every node.
+        delay_seconds: how old an item may be when `take` returns it, for many to come at once.
 
     Raises:
         UnknownNodeError: the pipeline has no such node.
@@ -147,7 +187,7 @@ async def open_feed(session: Session, nodes: Collection[str] | None) -> AsyncIte
     plan = session.plan
     everything = [str(node.node_id) for node in plan.nodes]
     tapped = everything if nodes is None else sorted({*map(str, plan.sinks), *nodes})
-    feed = ItemFeed(session)
+    feed = ItemFeed(session, delay_seconds)
     session.bus.add_receiver(feed)
     session.add_input_tap(feed.put_input)
     try:

@@ -10,11 +10,15 @@ from typing import Final
 import trio
 
 from ..session import Session
+from ..wire.conversion import ChunkEncoder
 from .errors import RecordingError
 from .file_writer import RecordingWriter
 from .item_feed import FeedItem, ItemFeed, open_feed
 
-_BATCH: Final = 256
+_BATCH: Final = 1024
+# How old the oldest item of a batch becomes. Each batch is a chunk of the file, which reads to its
+# last one if the server is killed, and costs 0.5 ms beside its items (27 November 2026).
+_DELAY_SECONDS: Final = 1.0
 _END_SECONDS: Final = 10.0
 
 
@@ -48,6 +52,7 @@ class Recorder:
         self._writer = writer
         self._limits = limits
         self._began = time.monotonic()
+        self._encoder = ChunkEncoder()
 
     @property
     def lost(self) -> int:
@@ -73,15 +78,11 @@ class Recorder:
         }
 
     def _write_batch(self, batch: list[FeedItem]) -> None:
-        for item in batch:
-            self._writer.add(
-                item.node_id,
-                item.side,
-                item.chunk(),
-                time_ns=item.time_ns,
-                entered_ns=item.entered_ns,
-            )
-            self.items += 1
+        self._writer.write(
+            (item.node_id, item.side, item.encode(self._encoder), item.time_ns, item.entered_ns)
+            for item in batch
+        )
+        self.items += len(batch)
 
     def _check_limits(self) -> None:
         limits = self._limits
@@ -89,6 +90,10 @@ class Recorder:
             self.stopped = f"the file has reached {limits.max_bytes} bytes"
         elif limits.max_seconds and time.monotonic() - self._began >= limits.max_seconds:
             self.stopped = f"the recording has lasted {limits.max_seconds:g} s"
+
+
+def _open_file(path: str | os.PathLike[str], feed: ItemFeed) -> RecordingWriter:
+    return RecordingWriter(path, feed.begin_metadata())
 
 
 async def _write(recorder: Recorder, scope: trio.CancelScope) -> None:
@@ -127,15 +132,15 @@ async def record(
             async with record(session, "call.mcap"):
                 await session.send(audio)
     """
-    metadata = ItemFeed(session).begin_metadata()
-    writer = await trio.to_thread.run_sync(RecordingWriter, path, metadata)
+    # In the thread too: the first recording of a process imports the messages of the contract.
+    writer = await trio.to_thread.run_sync(_open_file, path, ItemFeed(session))
     recorder: Recorder | None = None
     # Shielded from the start: the error that ends the session must not end the writing first.
     writing = trio.CancelScope(shield=True)
     try:
         async with trio.open_nursery() as nursery:
             try:
-                async with open_feed(session, nodes) as feed:
+                async with open_feed(session, nodes, delay_seconds=_DELAY_SECONDS) as feed:
                     recorder = Recorder(feed, writer, limits or RecordingLimits())
                     nursery.start_soon(_write, recorder, writing)
                     yield recorder

@@ -85,6 +85,8 @@ class _Question:
 class Attachment:
     """Carries out one client's frames, and sends it the events, until either side ends."""
 
+    delay_seconds: Final = 0.0  # what a client subscribes to is shown at once
+
     def __init__(self, call: AttachCall, session: Session) -> None:
         self._call = call
         self._session = session

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ..recording import FeedItem, Side, open_feed
 from ..session import Runtime, Session
-from ..wire.codec import Codec
+from ..wire.conversion import ChunkEncoder
 from ..wire.operations import (
     KillSessionRequest,
     KillSessionResponse,
@@ -23,6 +23,8 @@ from .server_call import ServerCall
 from .server_state import ServerState
 
 _BATCH: Final = 64
+# Too short for an operator to notice. Without it, each item would cost several times as much.
+_DELAY_SECONDS: Final = 0.2
 
 
 class OperationsService:
@@ -31,7 +33,7 @@ class OperationsService:
     def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
         self._server_state = server_state
-        self._codec = Codec()
+        self._encoder = ChunkEncoder()
 
     async def list_sessions(
         self, call: ServerCall[ListSessionsRequest, ListSessionsResponse]
@@ -64,7 +66,10 @@ class OperationsService:
         request = await call.receive()
         session = self._session(request.session_id if request else "")
         nodes = list(request.nodes) if request and request.nodes else None
-        async with self._server_state.cancelled_at_stop(), open_feed(session, nodes) as feed:
+        async with (
+            self._server_state.cancelled_at_stop(),
+            open_feed(session, nodes, delay_seconds=_DELAY_SECONDS) as feed,
+        ):
             began = WatchMetadata(entries=feed.begin_metadata())
             await call.send(WatchItemsResponse(began=began))
             while batch := await feed.take(_BATCH):
@@ -77,7 +82,7 @@ class OperationsService:
             watched = WatchedItem(
                 node_id=item.node_id,
                 is_input=item.side is Side.INPUT,
-                chunk=self._codec.encode(item.chunk()),
+                chunk=item.encode(self._encoder),
                 time_ns=item.time_ns,
                 entered_ns=item.entered_ns,
             )

@@ -95,7 +95,7 @@ class ControlBus:
         if node.state is not NodeState.ENABLED:
             control.set_state(node.state, node.reader_kinds)
         if node.taps:
-            control.set_tap(_tap_of(node))
+            control.set_tap(_tap_of(node), _delay_of(node))
         if node.intercept is not None:
             control.set_intercept(self._intercept_of(node))
 
@@ -186,7 +186,7 @@ class ControlBus:
             if tap not in self._receivers:
                 self._receivers.append(tap)
             if node.control is not None:
-                node.control.set_tap(_tap_of(node))
+                node.control.set_tap(_tap_of(node), _delay_of(node))
                 await node.control.wait_applied()
 
     async def remove_tap(self, node_id: str, tap: TapReceiver) -> None:
@@ -199,7 +199,8 @@ class ControlBus:
         if tap in node.taps:
             node.taps = [each for each in node.taps if each is not tap]
             if node.control is not None:
-                node.control.set_tap(_tap_of(node) if node.taps else None)
+                rest = _tap_of(node) if node.taps else None
+                node.control.set_tap(rest, _delay_of(node))
                 await node.control.wait_applied()
 
     async def forget_tap(self, tap: TapReceiver) -> None:
@@ -307,11 +308,17 @@ def _tap_of(node: _Node) -> Tap:
     if len(node.taps) == 1:
         return node.taps[0].put
 
+    taps = node.taps  # as they are now: until a change is applied, one that was removed receives
+
     def put(item: Item, missed: int, time_ns: int) -> None:
-        for tap in node.taps:
+        for tap in taps:
             tap.put(item, missed, time_ns)
 
     return put
+
+
+def _delay_of(node: _Node) -> float:
+    return min((tap.delay_seconds for tap in node.taps), default=0.0)
 
 
 def _accepted_by_all(readers: list[str], accepts: Mapping[str, Acceptance]) -> frozenset[Kind]:

@@ -42,7 +42,16 @@ class TappedOutput:
 
 
 class TapReceiver(Protocol):
-    """Receives outputs of tapped nodes, and the end of the session."""
+    """Receives outputs of tapped nodes, and the end of the session.
+
+    Attributes:
+        delay_seconds: how long outputs of node processes may be on their way, so that many come at
+            once, which costs less; 0 brings each at once.
+    """
+
+    @property
+    def delay_seconds(self) -> float:
+        """How long outputs of node processes may be on their way."""
 
     def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Take an output, as `runtime.execution.Tap` does."""
@@ -58,8 +67,11 @@ class TapQueue:
     """Receives the outputs of nodes. Iterate over it; the iteration ends with the session.
 
     Attributes:
+        delay_seconds: see `TapReceiver`.
         missed: outputs that it had no room for, in all.
     """
+
+    delay_seconds: Final = 0.0
 
     def __init__(self, *, capacity: int = _TAP_ITEMS, capacity_bytes: int = _TAP_BYTES) -> None:
         self.missed = 0

@@ -7,6 +7,7 @@ from .control_messages import (
     ControlFromNode,
     ControlToNode,
     InterceptQuestion,
+    OutputsWaiting,
     TappedItem,
 )
 from .forkserver import Forkserver, forkserver_command, forkserver_environment
@@ -49,6 +50,7 @@ __all__ = [
     "NodeProcess",
     "NodeRecord",
     "NodeSpec",
+    "OutputsWaiting",
     "ProgressReport",
     "Ready",
     "StatisticsReport",

@@ -1,4 +1,4 @@
-"""A page of memory in which a node process shows the server what its actor does."""
+"""Memory in which a node process shows the server what its actor does, and what it emits."""
 
 import ctypes
 import mmap
@@ -6,22 +6,26 @@ import os
 from typing import Final
 
 from ..call_clock import CallTimes
+from .tap_memory import TAP_MEMORY_BYTES
 
 _PROTECTION: Final = mmap.PROT_READ | mmap.PROT_WRITE
 _FAILED: Final = ctypes.c_void_p(-1).value
+_BYTES: Final = mmap.PAGESIZE + TAP_MEMORY_BYTES
 
 
 class Activity:
-    """The shared page. Close it.
+    """The shared memory: a page of times, then that of a tap. Close it.
 
     `mmap.mmap` would keep a descriptor for each node; the C function does not.
 
     Attributes:
-        times: see `CallTimes`; not to be used after the page is closed.
+        times: see `CallTimes`.
+        tap_memory: see `tap_memory`. Empty after `close`, and a view of it must not be used
+            any more.
     """
 
     def __init__(self, descriptor: int) -> None:
-        """Map the page of a descriptor, which may be closed afterwards."""
+        """Map the memory of a descriptor, which may be closed afterwards."""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._libc.mmap.restype = ctypes.c_void_p
         self._libc.mmap.argtypes = (
@@ -33,7 +37,7 @@ class Activity:
             ctypes.c_long,
         )
         self._libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
-        address = self._libc.mmap(None, mmap.PAGESIZE, _PROTECTION, mmap.MAP_SHARED, descriptor, 0)
+        address = self._libc.mmap(None, _BYTES, _PROTECTION, mmap.MAP_SHARED, descriptor, 0)
         if address == _FAILED:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
@@ -41,20 +45,23 @@ class Activity:
         page = (ctypes.c_double * 2).from_address(address)
         # A cast, since the items of another format cannot be assigned.
         self.times: CallTimes = memoryview(page).cast("B").cast("d")
+        taps = (ctypes.c_char * TAP_MEMORY_BYTES).from_address(address + mmap.PAGESIZE)
+        self.tap_memory = memoryview(taps).cast("B")
 
     def close(self) -> None:
-        """Unmap the page; do nothing if it is closed."""
+        """Unmap the memory; do nothing if it is closed."""
         if self._address is not None:
             self.times = [0.0, 0.0]
-            self._libc.munmap(self._address, mmap.PAGESIZE)
+            self.tap_memory = memoryview(b"")
+            self._libc.munmap(self._address, _BYTES)
             self._address = None
 
 
 class SharedActivity(Activity):
-    """A new page, with the descriptor that is passed to the node process. Close it.
+    """New memory, with the descriptor that is passed to the node process. Close it.
 
     Attributes:
-        descriptor: of the page; -1 once it is passed and closed.
+        descriptor: of the memory; -1 once it is passed and closed.
 
     Raises:
         OSError: no memory or descriptor is left.
@@ -63,19 +70,19 @@ class SharedActivity(Activity):
     def __init__(self) -> None:
         self.descriptor = os.memfd_create("millrace-activity", os.MFD_CLOEXEC)
         try:
-            os.ftruncate(self.descriptor, mmap.PAGESIZE)
+            os.ftruncate(self.descriptor, _BYTES)
             super().__init__(self.descriptor)
         except BaseException:
             self.close_descriptor()
             raise
 
     def close_descriptor(self) -> None:
-        """Close the descriptor; the page stays."""
+        """Close the descriptor; the memory stays."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
 
     def close(self) -> None:
-        """Close the descriptor and unmap the page."""
+        """Close the descriptor and unmap the memory."""
         self.close_descriptor()
         super().close()

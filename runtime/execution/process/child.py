@@ -222,7 +222,9 @@ class _Node:
             times=self._activity.times,
             fork_guard=self._fork_guard,
         )
-        self._control = NodeEnd(self._loop, spec.node_id, self._send)
+        self._control = NodeEnd(
+            self._loop, spec.node_id, self._send, self._report, self._activity.tap_memory
+        )
         nursery.start_soon(self._control.send_tapped)
         cleaned_up = False
         try:
@@ -349,19 +351,24 @@ class _Node:
         message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
         self._report(ProgressReport(progress.status, progress.fraction, message))
 
-    def _report(self, message: FromNode) -> None:
-        """Send at once, from synchronous code; a report that does not fit is left out."""
+    def _report(self, message: FromNode) -> bool:
+        """Send at once, from synchronous code; a report that does not fit is left out.
+
+        Returns:
+            Whether it was sent.
+        """
         if self._turn.locked():
-            return
+            return False
         data = framed(message)
         try:
             sent = self._sock.send(data)
         except OSError:
-            return
+            return False
         if sent < len(data):
             self._sock.setblocking(True)
             self._sock.sendall(data[sent:])
             self._sock.setblocking(False)
+        return True
 
     async def _send(self, message: FromNode) -> None:
         data = memoryview(framed(message))

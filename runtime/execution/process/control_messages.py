@@ -11,9 +11,15 @@ class SetState(msgspec.Struct, tag=True, frozen=True):
 
 
 class SetTap(msgspec.Struct, tag=True, frozen=True):
-    """Send every output to the server, or stop that."""
+    """Send every output to the server, or stop that.
+
+    Attributes:
+        active: whether to send them.
+        delay_seconds: how long an output may be on its way, so that many can be taken at once.
+    """
 
     active: bool
+    delay_seconds: float = 0.0
 
 
 class SetIntercept(msgspec.Struct, tag=True, frozen=True):
@@ -47,11 +53,23 @@ class TappedItem(msgspec.Struct, tag=True, frozen=True):
         copy: see `item_bytes`.
         missed: outputs before it that were not copied, because too many were waiting.
         time_ns: when it was emitted, in nanoseconds of the monotonic clock.
+        written: bytes of the memory of the tap that had been written before.
     """
 
     copy: bytes
     missed: int
     time_ns: int
+    written: int = 0
+
+
+class OutputsWaiting(msgspec.Struct, tag=True, frozen=True):
+    """The memory of the tap has outputs, and until the delay is over there may be more.
+
+    Attributes:
+        is_filling: the server should take them now.
+    """
+
+    is_filling: bool = False
 
 
 class InterceptQuestion(msgspec.Struct, tag=True, frozen=True):
@@ -62,7 +80,13 @@ class InterceptQuestion(msgspec.Struct, tag=True, frozen=True):
 
 
 class ControlApplied(msgspec.Struct, tag=True, frozen=True):
-    """A message of the server is in effect."""
+    """A message of the server is in effect.
+
+    Attributes:
+        written: bytes of the memory of the tap that had been written before.
+    """
+
+    written: int = 0
 
 
 class BarrierReached(msgspec.Struct, tag=True, frozen=True):
@@ -72,4 +96,4 @@ class BarrierReached(msgspec.Struct, tag=True, frozen=True):
 
 
 ControlToNode = SetState | SetTap | SetIntercept | InterceptAnswer | CancelCall
-ControlFromNode = TappedItem | InterceptQuestion | ControlApplied | BarrierReached
+ControlFromNode = TappedItem | OutputsWaiting | InterceptQuestion | ControlApplied | BarrierReached

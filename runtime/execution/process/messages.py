@@ -25,7 +25,7 @@ LENGTH: Final = struct.Struct("<I")
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """What a new process runs. Descriptors follow: the activity page, the readers, the peers.
+    """What a new process runs. Descriptors follow: the activity memory, the readers, the peers.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -54,7 +54,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
     @property
     def descriptors(self) -> int:
-        """How many descriptors follow: the activity page, then two for each doorbell."""
+        """How many descriptors follow: the activity memory, then two for each doorbell."""
         peers = len(self.writer.peers) if self.writer is not None else 0
         return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
 

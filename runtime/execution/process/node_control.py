@@ -1,13 +1,15 @@
 """Control of a node process from the server: both ends of it, over the control socket."""
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Final
 
 import msgspec
 import trio
 
-from actors import Kind
+from actors import DataError, Kind
 
 from ...links import Item
 from ...links.shared import item_bytes, item_of_bytes
@@ -21,27 +23,55 @@ from .control_messages import (
     ControlToNode,
     InterceptAnswer,
     InterceptQuestion,
+    OutputsWaiting,
     SetIntercept,
     SetState,
     SetTap,
     TappedItem,
 )
+from .tap_memory import TapReader, TapWriter
 
 # What may wait to be sent to the server for a tap: a few large video frames, or many small items.
 # What does not fit is counted; the node never waits for a tap.
 _MOST_TAPPED_ITEMS: Final = 256
 _MOST_TAPPED_BYTES: Final = 32 * 1024 * 1024
+# Larger copies would soon fill the memory of the tap; what a message costs is little beside them.
+_MOST_SHARED_BYTES: Final = 128 * 1024
+# The server takes what was written within the delay so much later, in case the node process had to
+# wait for a processor just before it wrote.
+_SPARE_SECONDS: Final = 0.05
 
 
 class NodeEnd:
     """The end in the node process: carries out what the server sends, and sends it the outputs."""
 
     def __init__(
-        self, loop: ActorLoop, node_id: str, send: Callable[[ControlFromNode], Awaitable[None]]
+        self,
+        loop: ActorLoop,
+        node_id: str,
+        send: Callable[[ControlFromNode], Awaitable[None]],
+        send_now: Callable[[ControlFromNode], bool],
+        tap_memory: memoryview,
     ) -> None:
+        """Create the end.
+
+        Args:
+            loop: the node's.
+            node_id: the node's id.
+            send: sends a message to the server, in order.
+            send_now: sends a message at once, or returns False.
+            tap_memory: shared with the server, see `tap_memory`.
+        """
         self._loop = loop
         self._node_id = node_id
         self._send = send
+        self._send_now = send_now
+        self._memory = TapWriter(tap_memory)
+        self._delay_ns = 0
+        self._rung_ns = 0
+        self._rung_taken = -1
+        self._bell: OutputsWaiting | None = None
+        self._queued = 0  # for the control socket, in all
         self._tapped: deque[TappedItem] = deque()
         self._tapped_bytes = 0
         self._missed = 0
@@ -55,19 +85,24 @@ class NodeEnd:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits to be sent."""
-        return not self._tapped
+        return not self._tapped and self._bell is None
 
     async def apply(self, message: ControlToNode) -> None:
         """Carry out a message of the server, and acknowledge it."""
+        if isinstance(message, SetTap):
+            while self._tapped:  # they are for the tap before
+                await self._send_oldest()
         self._apply(message)
         if not isinstance(message, InterceptAnswer):
-            await self._send(ControlApplied())
+            await self._send(ControlApplied(self._memory.written))
 
     def _apply(self, message: ControlToNode) -> None:
         match message:
             case SetState(state, bypass_kinds):
                 self._loop.control.set_state(NodeState(state), frozenset(map(Kind, bypass_kinds)))
-            case SetTap(active):
+            case SetTap(active, delay_seconds):
+                self._delay_ns = round(delay_seconds * 1e9)
+                self._rung_ns = 0
                 self._loop.control.set_tap(self._tap if active else None)
             case SetIntercept(active):
                 self._loop.control.set_intercept(self._ask if active else None)
@@ -83,20 +118,24 @@ class NodeEnd:
     async def flush(self, seconds: float) -> None:
         """Send what the tap has copied so far, as far as that takes no longer than `seconds`."""
         with trio.move_on_after(seconds):
-            while self._tapped:
+            while not self.is_idle:
                 await self._send_oldest()
 
     async def send_tapped(self) -> None:
         """Send what the tap has copied, for ever."""
         while True:
-            while not self._tapped:
+            while self.is_idle:
                 self._came = trio.Event()
                 await self._came.wait()
             await self._send_oldest()
 
     async def _send_oldest(self) -> None:
         async with self._turn:
-            if self._tapped:
+            if self._bell is not None:
+                with trio.CancelScope(shield=True):
+                    await self._send(self._bell)
+                self._bell = None
+            elif self._tapped:
                 # It stays in the queue until it is sent: a loop that sees the queue empty may block
                 # the thread, and this task with it.
                 with trio.CancelScope(shield=True):  # half a message would garble the next one
@@ -112,10 +151,35 @@ class NodeEnd:
             self._missed += 1
             return
         copy = item_bytes(item)
-        self._tapped.append(TappedItem(copy, self._missed, time_ns))
+        missed, self._missed = self._missed, 0
+        if (
+            self._delay_ns
+            and not self._tapped
+            and len(copy) <= _MOST_SHARED_BYTES
+            and self._memory.write(copy, missed, time_ns, self._queued)
+        ):
+            self._ring()
+            return
+        self._tapped.append(TappedItem(copy, missed, time_ns, self._memory.written))
         self._tapped_bytes += len(copy)
-        self._missed = 0
+        self._queued += 1
         self._came.set()
+
+    def _ring(self) -> None:
+        """Notify the server of outputs in the memory, unless it looks there anyway."""
+        memory = self._memory
+        # After the output was written: the server looks when this time and the delay are over.
+        now = time.monotonic_ns()
+        is_filling = memory.is_half_full and memory.taken != self._rung_taken
+        if is_filling:
+            self._rung_taken = memory.taken
+        elif now - self._rung_ns < self._delay_ns:
+            return
+        self._rung_ns = now
+        bell = OutputsWaiting(is_filling)
+        if not self._send_now(bell):
+            self._bell = bell
+            self._came.set()
 
     async def _ask(self, item: Item) -> Item | None:
         self._questions += 1
@@ -143,6 +207,10 @@ class NodeEnd:
             answered.set()
 
 
+def _nothing() -> None:
+    """Do nothing: most messages are in effect by themselves."""
+
+
 class ServerEnd:
     """The end in the server: a `NodeControl` of a node in a process of its own."""
 
@@ -151,18 +219,29 @@ class ServerEnd:
         node_id: str,
         send: Callable[[ControlToNode], None],
         start: Callable[..., None],
+        tap_memory: Callable[[], memoryview],
+        on_malformed: Callable[[DataError], None],
     ) -> None:
         """Create the end.
 
         Args:
             node_id: the node's id.
             send: sends a message to the node process, in order.
-            start: starts a task that decides on an output.
+            start: starts a task: that decides on an output, or that collects outputs later.
+            tap_memory: returns what is shared with the node process, see `tap_memory`.
+            on_malformed: is called if the node process has written something that is no item.
         """
         self._node_id = node_id
         self._send = send
         self._start = start
-        self._pending = 0
+        # For each message that is not acknowledged yet, what is done then.
+        self._unapplied: deque[Callable[[], None]] = deque()
+        self._memory = TapReader(tap_memory)
+        self._on_malformed = on_malformed
+        self._received = 0  # outputs over the control socket, in all
+        self._delay_seconds = 0.0
+        self._collect_at = 0.0
+        self._is_collecting = False
         self._barrier = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._closed = False
@@ -173,10 +252,10 @@ class ServerEnd:
         """Set the node's state."""
         self._set(SetState(state.value, [kind.value for kind in bypass_kinds]))
 
-    def set_tap(self, tap: Tap | None) -> None:
-        """Call `tap` with every output; None stops that."""
-        self._tap = tap
-        self._set(SetTap(tap is not None))
+    def set_tap(self, tap: Tap | None, delay_seconds: float = 0.0) -> None:
+        """Call `tap` with every output; None stops that. The old tap gets what came before."""
+        message = SetTap(tap is not None, delay_seconds)
+        self._set(message, partial(self._use_tap, tap, delay_seconds))
 
     def set_intercept(self, intercept: Intercept | None) -> None:
         """Let `intercept` decide on every output; None stops that."""
@@ -190,7 +269,7 @@ class ServerEnd:
     async def wait_applied(self) -> None:
         """Wait until everything that was set is in effect, or the node has ended."""
         await trio.lowlevel.checkpoint()
-        while self._pending and not self._closed:
+        while self._unapplied and not self._closed:
             await self._changed.park()
 
     async def wait_barrier(self, number: int) -> None:
@@ -200,9 +279,18 @@ class ServerEnd:
             await self._changed.park()
 
     def close(self) -> None:
-        """Release everything that waits: the node has ended."""
+        """Collect the last outputs, and release everything that waits: the node has ended."""
+        self.collect()
         self._closed = True
         self._changed.unpark_all()
+
+    def collect(self) -> None:
+        """Pass the outputs in the memory to the tap."""
+        if not self._closed:
+            try:
+                self._collect()
+            except DataError as error:
+                self._on_malformed(error)
 
     def receive(self, message: ControlFromNode) -> None:
         """Pass an output of the node to the tap or to the intercept; note an acknowledgement.
@@ -213,19 +301,54 @@ class ServerEnd:
         if isinstance(message, ControlApplied | BarrierReached):
             if isinstance(message, BarrierReached):
                 self._barrier = message.number
-            else:
-                self._pending -= 1
+            elif self._unapplied:
+                self._collect(message.written)
+                self._unapplied.popleft()()
             self._changed.unpark_all()
             return
+        if isinstance(message, OutputsWaiting):
+            if message.is_filling:
+                self._collect()
+            self._collect_later()
+            return
+        if isinstance(message, TappedItem):
+            self._collect(message.written)
+            self._received += 1
+            if not self._memory.is_empty:
+                self._collect_later()
         item = item_of_bytes(message.copy, self._node_id)
         if isinstance(message, InterceptQuestion):
             self._start(self._decide, message.number, item)
         elif self._tap is not None:
             self._tap(item, message.missed, message.time_ns)
 
-    def _set(self, message: ControlToNode) -> None:
-        self._pending += 1
+    def _set(self, message: ControlToNode, on_applied: Callable[[], None] = _nothing) -> None:
+        self._unapplied.append(on_applied)
         self._send(message)
+
+    def _use_tap(self, tap: Tap | None, delay_seconds: float) -> None:
+        self._tap = tap
+        self._delay_seconds = delay_seconds
+
+    def _collect(self, until: int | None = None) -> None:
+        for record in self._memory.read(until, self._received):
+            if self._tap is not None:
+                item = item_of_bytes(record.copy, self._node_id)
+                self._tap(item, record.missed, record.time_ns)
+
+    def _collect_later(self) -> None:
+        self._collect_at = trio.current_time() + self._delay_seconds + _SPARE_SECONDS
+        if not self._is_collecting:
+            self._is_collecting = True
+            self._start(self._collect_in_time)
+
+    async def _collect_in_time(self) -> None:
+        due = 0.0
+        while self._collect_at > due:
+            due = self._collect_at
+            await trio.sleep_until(due)
+            self.collect()
+        self._is_collecting = False
 
     async def _decide(self, number: int, item: Item) -> None:
         intercept = self._intercept

@@ -3,6 +3,7 @@
 from .codec import Codec, as_payload
 from .errors import DecodeError, EncodeError, MessageLimitError
 from .part_writers import Buffer
+from .wire_format import encode_varint
 
 __all__ = [
     "Buffer",
@@ -11,4 +12,5 @@ __all__ = [
     "EncodeError",
     "MessageLimitError",
     "as_payload",
+    "encode_varint",
 ]

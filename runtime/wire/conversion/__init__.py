@@ -1,5 +1,6 @@
 """Conversion between messages of the contract and values of the runtime, in both directions."""
 
+from .encoded_chunks import ChunkEncoder
 from .errors import error_message, error_of
 from .incoming import data_of
 from .manifests import manifest_json, manifest_message, manifest_value
@@ -14,6 +15,7 @@ from .requests import (
 from .responses import items_of, progress_message, progress_of, result_message, results_of
 
 __all__ = [
+    "ChunkEncoder",
     "audio_of_chunk",
     "buffer_of",
     "chunk_data_of",
