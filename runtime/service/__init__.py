@@ -2,9 +2,12 @@
 
 from .descriptor_limit import raise_descriptor_limit
 from .server import GrpcServer, open_server
+from .service_manager import ServiceManager, open_service_manager
 
 __all__ = [
     "GrpcServer",
+    "ServiceManager",
     "open_server",
+    "open_service_manager",
     "raise_descriptor_limit",
 ]
