@@ -230,7 +230,7 @@ def test_the_dashboard_has_panels_that_do_not_overlap() -> None:
 
 def exported() -> dict[str, tuple[str, ...]]:
     """Return the labels of every series that a server exports, by its name."""
-    from runtime.metrics.exported import EXPORTED  # type: ignore[import-not-found,unused-ignore]
+    from runtime.metrics import EXPORTED  # type: ignore[import-not-found,unused-ignore]
 
     return {
         f"{metric.name}{suffix}": metric.labels

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from runtime import RuntimeConfig
-from runtime.service.server import _CANCEL_SECONDS, _CLOSE_SECONDS
+from runtime.service import END_SECONDS
 from tests.deploy.files import (
     SETTINGS,
     bytes_of,
@@ -26,7 +26,7 @@ def stop_seconds(settings: str) -> float:
     """Return how long a server with these settings takes to stop at most."""
     multiprocess = RuntimeConfig().multiprocess
     assert "cleanup_grace_period_secs" not in SETTINGS[settings]()
-    end = _CANCEL_SECONDS + _CLOSE_SECONDS + multiprocess.cleanup_grace_period_secs
+    end = END_SECONDS + multiprocess.cleanup_grace_period_secs
     return drain_seconds(settings) + end
 
 
