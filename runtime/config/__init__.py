@@ -1,6 +1,6 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
-from .load import load_config, parse_config
+from .load import DEFAULT_NAME, load_config, parse_config
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
 from .section import Origin, Section, Source
@@ -24,6 +24,7 @@ from .tokens import TOKEN_RULE, is_token
 
 __all__ = [
     "DEFAULT_ADDRESS",
+    "DEFAULT_NAME",
     "LONGEST_INIT_TIMEOUT_SECS",
     "MOST_CONNECTIONS",
     "MOST_NODES",

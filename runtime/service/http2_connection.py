@@ -100,8 +100,15 @@ class Http2Connection(ServerProtocol):
         super().connection_made(transport)
         assert self.transport is not None
         if transport.get_extra_info("sslcontext") is None:
-            self.transport.pause_reading()
-            self._owner.start_soon(self._read, self.transport)
+            # After this method asyncio starts to read. Python 3.11.2, that of Debian 12, does so
+            # even if reading is paused here; 3.11.7 does not. Two readers of one descriptor would
+            # end the server.
+            self._owner.loop.call_soon(self._take_over_reading, self.transport)
+
+    def _take_over_reading(self, transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.pause_reading()
+            self._owner.start_soon(self._read, transport)
 
     def admit(self, request: CallRequest) -> None:
         """Check whether a call may start; raise RefusedCallError if not."""

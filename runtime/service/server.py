@@ -65,6 +65,9 @@ _CANCEL_SECONDS: Final = 2.0
 # For clients to close their connections after GOAWAY.
 _CLOSE_SECONDS: Final = 1.0
 
+END_SECONDS: Final = _CANCEL_SECONDS + _CLOSE_SECONDS
+"""How long a server takes to end after its drain, at most, without the end of node processes."""
+
 _log = logging.getLogger("millrace.service")
 
 

@@ -2,9 +2,10 @@
 
 from ..execution import NodeState
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
+from .control_groups import ControlGroups, lines_of, number_in
 from .ending import EndReason
 from .input_checker import SessionBounds
-from .instance import SweepReport
+from .instance import Leftovers, SweepReport, find_leftovers
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
 from .state import SessionState
@@ -16,6 +17,8 @@ __all__ = [
     "TapReceiver",
     "ControlBus",
     "EndReason",
+    "ControlGroups",
+    "Leftovers",
     "TapQueue",
     "TappedOutput",
     "Runtime",
@@ -23,6 +26,9 @@ __all__ = [
     "SessionBounds",
     "SessionState",
     "SweepReport",
+    "find_leftovers",
+    "lines_of",
+    "number_in",
     "open_runtime",
     "open_session",
 ]

@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ _LOCK: Final = "lock"
 # The process id is for people; the rest is random, because process ids are reused. Other users of
 # the machine read it in names of /dev/shm, so those of each session have a secret of their own.
 _NAME: Final = re.compile(r"[0-9a-f]+-[0-9a-f]{8}")
+_SEGMENT: Final = re.compile(r"mr(?P<server>(?P<process>[0-9a-f]+)-[0-9a-f]{8})_")
 _UNFINISHED: Final = ".new-"
 # Creating a folder and locking it takes far less time.
 _UNFINISHED_SECONDS: Final = 60
@@ -88,6 +89,51 @@ class Instance:
             while self._ended:
                 self._ended[-1].remove()
                 self._ended.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What killed servers of this user have left, as far as it can be seen from here.
+
+    Attributes:
+        removable: what the next start of a server removes.
+        lost: what it does not, because the folder of its server is gone or lies elsewhere: files in
+            shared memory by the name of their server, with their bytes.
+    """
+
+    removable: SweepReport
+    lost: Mapping[str, int]
+
+
+def find_leftovers() -> Leftovers:
+    """Find what killed servers of this user have left; change nothing."""
+    temporary = Path(tempfile.gettempdir())
+    own = f"millrace-{os.getuid()}"
+    paths = [temporary / own, *temporary.glob(f"{own}-*")]
+    folders = [path for path in paths if _is_own_folder(path)]
+    dead = [root for folder in folders for root in _dead_instances(folder)]
+    known = {root.name for folder in folders for root in folder.iterdir()}
+    return Leftovers(sum(map(_report, dead), SweepReport()), _lost_bytes(known))
+
+
+def _lost_bytes(known: Collection[str]) -> dict[str, int]:
+    """Return the bytes of each server that is not known and whose process does not run."""
+    found: dict[str, int] = {}
+    with os.scandir(SEGMENTS) as entries:
+        for entry in entries:
+            match = _SEGMENT.match(entry.name)
+            if match is None or match["server"] in known:
+                continue
+            # Its folder may lie elsewhere: a service can have a folder for temporary files of its
+            # own. While its process lives, nothing is lost.
+            if Path(f"/proc/{int(match['process'], 16)}").exists():
+                continue
+            with suppress(FileNotFoundError):
+                state = entry.stat(follow_symlinks=False)
+                if state.st_uid == os.getuid():
+                    size = state.st_blocks * 512
+                    found[match["server"]] = found.get(match["server"], 0) + size
+    return found
 
 
 @contextmanager
@@ -155,20 +201,34 @@ def _is_own_folder(path: Path) -> bool:
 
 
 def _sweep(folder: Path) -> SweepReport:
-    instances = segments = segment_bytes = 0
     for root in folder.iterdir():
         if root.name.startswith(_UNFINISHED):
             with suppress(FileNotFoundError):
                 if time.time() - root.stat().st_mtime > _UNFINISHED_SECONDS:
                     shutil.rmtree(root, ignore_errors=True)
-        elif _NAME.fullmatch(root.name) and _is_dead(root):
-            left = DomainSpec(_prefix(root.name), str(root))
-            sizes = [_size_bytes(path) for path in left.segments()]
-            left.remove()
-            instances += 1
-            segments += len(sizes)
-            segment_bytes += sum(sizes)
-    return SweepReport(instances, segments, segment_bytes)
+    return sum((_removed(root) for root in _dead_instances(folder)), SweepReport())
+
+
+def _removed(root: Path) -> SweepReport:
+    report = _report(root)
+    _names_of(root).remove()
+    return report
+
+
+def _report(root: Path) -> SweepReport:
+    sizes = [_size_bytes(path) for path in _names_of(root).segments()]
+    return SweepReport(1, len(sizes), sum(sizes))
+
+
+def _names_of(root: Path) -> DomainSpec:
+    return DomainSpec(_prefix(root.name), str(root))
+
+
+def _dead_instances(folder: Path) -> Iterator[Path]:
+    """Yield the folders of instances that no process has any more."""
+    for root in folder.iterdir():
+        if _NAME.fullmatch(root.name) and _is_dead(root):
+            yield root
 
 
 def _is_dead(root: Path) -> bool:

@@ -2,17 +2,16 @@
 
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from .control_groups import ControlGroups, lines_of, number_in
 from .demand import Demand
 
 # Left alone for connections, logs and the files of native nodes.
 _SPARE_DESCRIPTORS: Final = 8
 # A forked node process has about 10 MiB of its own before its actor loads anything.
 _PROCESS_BYTES: Final = 8 * 1024 * 1024
-_NO_LIMIT: Final = "max"
 
 
 class SystemResources:
@@ -24,7 +23,7 @@ class SystemResources:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._proc = root / "proc"
-        self._cgroups = root / "sys/fs/cgroup"
+        self._groups = ControlGroups(root)
 
     def shortage(self, demand: Demand, pending: Demand) -> str:
         """Return which resource is not left for a session, with the figures; empty if all are.
@@ -65,8 +64,8 @@ class SystemResources:
         if not demand.processes:
             return ""
         needed = demand.processes + pending.processes
-        for folder in self._groups("pids"):
-            most, used = _number(folder, "pids.max"), _number(folder, "pids.current")
+        for folder in self._groups.of("pids"):
+            most, used = number_in(folder, "pids.max"), number_in(folder, "pids.current")
             if most is not None and used is not None and used + needed > most:
                 return (
                     f"the session needs {demand.processes} processes, and the control group has "
@@ -90,51 +89,21 @@ class SystemResources:
         """Return the memory that this process may still have; None if it is unknown."""
         free = [
             int(line.split()[1]) * 1024
-            for line in _lines(self._proc / "meminfo")
+            for line in lines_of(self._proc / "meminfo")
             if line.startswith("MemAvailable:")
         ]
-        for folder in self._groups("memory"):
-            most = _number(folder, "memory.max", "memory.limit_in_bytes")
-            used = _number(folder, "memory.current", "memory.usage_in_bytes")
+        for folder in self._groups.of("memory"):
+            most = number_in(folder, "memory.max", "memory.limit_in_bytes")
+            used = number_in(folder, "memory.current", "memory.usage_in_bytes")
             if most is not None and used is not None:
                 free.append(max(0, most - used + _inactive_file_bytes(folder)))
         return min(free, default=None)
 
-    def _groups(self, controller: str) -> Iterator[Path]:
-        """Yield the control groups of this process for a controller, each inside the next."""
-        for line in _lines(self._proc / "self/cgroup"):
-            _, names, path = line.split(":", 2)
-            if names and controller not in names.split(","):
-                continue
-            top = self._cgroups / controller if names else self._cgroups
-            # In a container, the path may be that of the machine; then its own group is the root.
-            group = top / path.lstrip("/")
-            while group != top:
-                if group.is_dir():
-                    yield group
-                group = group.parent
-            yield top
-
 
 def _inactive_file_bytes(folder: Path) -> int:
     """Return the bytes of the page cache that the kernel gives up when memory is needed."""
-    for line in _lines(folder / "memory.stat"):
+    for line in lines_of(folder / "memory.stat"):
         name, _, value = line.partition(" ")
         if name in ("inactive_file", "total_inactive_file"):
             return int(value)
     return 0
-
-
-def _number(folder: Path, *names: str) -> int | None:
-    """Return the number in the first file of a folder that exists; None if it has no limit."""
-    for name in names:
-        for text in _lines(folder / name):
-            return None if text == _NO_LIMIT else int(text)
-    return None
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []

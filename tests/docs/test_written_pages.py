@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.blocks import PAGES, ROOT
 
-_PATH = re.compile(r"`((?:actors|docs|proto|runtime|tests)/[\w./-]*)`")
+_PATH = re.compile(r"`((?:actors|deploy|docs|proto|runtime|tests)/[\w./-]*)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[\w-]+)?\)")
 # Pages that exist in the site only.
 _GENERATED = ("nodes/index.md", "settings.md", "cli.md")

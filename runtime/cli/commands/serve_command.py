@@ -57,13 +57,14 @@ def serve(
 
 
 async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) -> None:
+    import os
     import signal
 
     import trio
 
     from ...config import Origin, Source, with_value
     from ...execution import nodes_interrupted_by_themselves
-    from ...service import open_server, raise_descriptor_limit
+    from ...service import open_server, open_service_manager, raise_descriptor_limit
     from ...session import open_runtime
 
     config = workspace.config
@@ -77,6 +78,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
         nodes_interrupted_by_themselves(),
     ):
         async with (
+            open_service_manager(os.environ) as manager,
             open_runtime(config) as runtime,
             open_server(runtime) as server,
             trio.open_nursery() as nursery,
@@ -85,9 +87,12 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             _announce_sweep(announce, runtime.swept)
             await runtime.warm()
             _announce_address(announce, server.address, is_open=not server.requires_token)
+            await manager.report_ready(f"listening on {server.address}")
             await anext(signals)
             nursery.start_soon(_cancel_at_second_signal, signals, nursery.cancel_scope)
-            announce(f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end")
+            status = f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end"
+            announce(status)
+            await manager.report_stopping(status)
             await server.drain(drain_seconds)
             nursery.cancel_scope.cancel()
 

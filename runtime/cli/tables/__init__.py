@@ -1,6 +1,7 @@
 """Tables of what commands show: plans, settings, profiles and node types."""
 
 from .entries import NodeTypeEntry, node_type_entry
+from .findings import print_findings
 from .node_types import print_node_type, print_node_types
 from .plan import print_plan
 from .profile import print_profile
@@ -18,6 +19,7 @@ __all__ = [
     "print_plan",
     "print_profile",
     "print_chunk",
+    "print_findings",
     "print_recording",
     "print_replay",
     "print_session_settings",

@@ -1,0 +1,7 @@
+"""Checks of this machine for `millrace doctor`."""
+
+from .checks import CHECKS, examined
+from .finding import Finding, State
+from .subject import Subject
+
+__all__ = ["CHECKS", "Finding", "State", "Subject", "examined"]
