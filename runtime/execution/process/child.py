@@ -233,6 +233,8 @@ class _Node:
             await self._loop.run()
             cleaned_up = True
             await self._clean_up()
+            if self._escaped is not None:  # the loop may have had no turn to be cancelled in
+                raise self._escaped
         except (NodeError, SharedMemoryError) as error:
             # What a tap saw before the error is what a developer looks for.
             await self._control.flush(_FLUSH_SECONDS)  # noqa: ASYNC120 (bounded)
