@@ -36,6 +36,9 @@ from .thread_calls import ThreadCalls
 # long for the session to end with that cause, before it reports the broken link itself.
 EXIT_REPORT_SECONDS: Final = 2.0
 
+# To take an item that is there lasts up to 20 us, which is no wait.
+_WAIT_SECONDS: Final = 50e-6
+
 
 class ActorLoop:
     """An actor with its links: receive, process, send; at the end of all streams, flush.
@@ -218,7 +221,7 @@ class ActorLoop:
             return item
         began = time.perf_counter()
         came = self._inbox.try_receive()
-        self.statistics.waiting_seconds += time.perf_counter() - began
+        self._count_wait(time.perf_counter() - began)
         return came
 
     async def _receive(self) -> Item | None:
@@ -229,7 +232,13 @@ class ActorLoop:
         except trio.EndOfChannel:
             return None
         finally:
-            self.statistics.waiting_seconds += time.perf_counter() - began
+            self._count_wait(time.perf_counter() - began)
+
+    def _count_wait(self, seconds: float) -> None:
+        statistics = self.statistics
+        statistics.waiting_seconds += seconds
+        if seconds >= _WAIT_SECONDS:
+            statistics.waiting.add(seconds)
 
     async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
         """Return the items of one call: one, or as many as the actor wants and as come in time."""
@@ -273,7 +282,8 @@ class ActorLoop:
             outgoing = self._emission.item_of(result)
             output = self._emission.output
             if not output.try_send(outgoing):
-                return self._await_cancellable([item], output.send(outgoing), outputs=1)
+                sending = self._emission.send_timed(outgoing)
+                return self._await_cancellable([item], sending, outputs=1)
             self.statistics.items_out += 1
         elif result is not None:
             return self._await_cancellable([item], self._emit_awaited(result))

@@ -74,6 +74,7 @@ class NativeNode:
 
         def refresh() -> None:
             loop.statistics.received = ends.inbox.statistics()
+            loop.statistics.taken = ends.inbox.taken()
             loop.statistics.sent = ends.output.statistics()
 
         task.refresh = refresh

@@ -24,6 +24,10 @@ class Reader(Protocol):
     statistics: LinkStatistics
 
     @property
+    def source(self) -> str:
+        """The producer of the link."""
+
+    @property
     def ended(self) -> bool:
         """Whether the stream has ended and everything was taken."""
 
@@ -66,13 +70,16 @@ class Inbox:
         self._is_rung = False
         self._slice_end = 0.0
 
-    def open_queue(self, *, capacity: int, capacity_bytes: int, drop_oldest: bool) -> LocalQueue:
-        """Return a new end for a producer of this process."""
+    def open_queue(
+        self, *, capacity: int, capacity_bytes: int, drop_oldest: bool, source: str = ""
+    ) -> LocalQueue:
+        """Return a new end for a producer of this process, which `source` names."""
         port = LocalQueue(
             self._on_arrival,
             capacity=capacity,
             capacity_bytes=capacity_bytes,
             drop_oldest=drop_oldest,
+            source=source,
         )
         self._queues.append(port)
         return port
@@ -156,6 +163,13 @@ class Inbox:
     def waiting(self) -> int:
         """Return how many items of this process's own links wait here."""
         return sum(len(port) for port in self._queues)
+
+    def taken(self) -> dict[str, int]:
+        """Return how many items were taken from each producer, or dropped before that."""
+        taken = {port.source: port.statistics.items - len(port) for port in self._queues}
+        for reader in self._readers:
+            taken[reader.source] = taken.get(reader.source, 0) + reader.statistics.items
+        return taken
 
     def statistics(self) -> LinkStatistics:
         """Return what came in over all links."""

@@ -14,6 +14,11 @@ class LocalQueue:
 
     Bounded in items and in bytes, because a reader that falls behind must slow its producer down
     and not fill the memory. One item always fits, whatever it weighs.
+
+    Attributes:
+        source: the producer.
+        statistics: of both ends.
+        closed: whether the producer has ended its stream.
     """
 
     def __init__(
@@ -23,7 +28,9 @@ class LocalQueue:
         capacity: int,
         capacity_bytes: int,
         drop_oldest: bool,
+        source: str = "",
     ) -> None:
+        self.source = source
         self.statistics = LinkStatistics()
         self.closed = False
         self._arrived = arrived

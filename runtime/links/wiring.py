@@ -162,6 +162,7 @@ class Wiring:
                 capacity=bounds.capacity,
                 capacity_bytes=bounds.capacity_bytes,
                 drop_oldest=bounds.drop_oldest,
+                source=producer,
             )
             for reader in here
         ]

@@ -34,6 +34,11 @@ class SharedReader:
         self._drained = False
 
     @property
+    def source(self) -> str:
+        """The producer of the link."""
+        return self._spec.source
+
+    @property
     def ended(self) -> bool:
         """Whether the stream has ended and everything was taken."""
         return self._ear.ended and self._drained
