@@ -41,9 +41,19 @@ ARROWS = {
     "logs": {"config"},
     "manifest": {"config", "documents"},
     "media": set(),
+    "metrics": {"execution", "links"},
     "plan": {"catalogue", "config", "documents", "manifest"},
     "recording": {"config", "links", "manifest", "session", "wire"},
-    "service": {"config", "recording", "execution", "links", "plan", "session", "wire"},
+    "service": {
+        "config",
+        "recording",
+        "execution",
+        "links",
+        "metrics",
+        "plan",
+        "session",
+        "wire",
+    },
     "session": {
         "catalogue",
         "config",
@@ -52,6 +62,7 @@ ARROWS = {
         "executors",
         "links",
         "manifest",
+        "metrics",
         "plan",
     },
     "testing": {

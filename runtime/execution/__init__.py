@@ -6,7 +6,7 @@ from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
-from .statistics import NodeStatistics
+from .statistics import Histogram, NodeStatistics
 
 __all__ = [
     "DEFAULT_TIMEOUT_SECONDS",
@@ -14,6 +14,7 @@ __all__ = [
     "ActorLoop",
     "Announce",
     "ForkGuard",
+    "Histogram",
     "describe_fork",
     "is_from_signal",
     "nodes_interrupted_by_themselves",

@@ -15,7 +15,7 @@ import trio
 import trio_asyncio
 
 from ..config import Server as ServerSettings
-from ..wire.grpclib_adapter import CallRequest, ServerStream
+from ..wire.grpclib_adapter import CallRequest, RefusedCallError, ServerStream
 from .authentication import Authentication
 from .call_runner import CallRunner
 from .connection_limits import ConnectionLimits
@@ -112,8 +112,12 @@ class Http2Server:
         Raises:
             RefusedCallError: it may not.
         """
-        self._calls.check_path(request.path)
-        self._authentication.check(request)
+        try:
+            self._calls.check_path(request.path)
+            self._authentication.check(request)
+        except RefusedCallError as refused:
+            self._calls.count_refused(request.path, refused)
+            raise
         self._unused.pop(connection, None)
 
     def start_call(self, stream: ServerStream) -> Callable[[], None]:

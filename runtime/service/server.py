@@ -156,7 +156,7 @@ async def open_server(
             authentication = Authentication(access)
             rpcs = _rpcs(runtime, server_state, health, authentication)
             codec = Codec(StreamResponse)
-            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes)
+            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 calls, authentication, connections, loop, tls, settings, most_bytes
             )

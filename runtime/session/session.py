@@ -18,9 +18,9 @@ from ..errors import (
     UnwrappedErrors,
 )
 from ..events import InitProgress, Result
-from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
+from ..execution import EXIT_REPORT_SECONDS
 from ..executors import Executor, NodeTask
-from ..links import Bounds, LinkStatistics, PeerGoneError, Wiring
+from ..links import Bounds, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
 from .control_bus import ControlBus
@@ -34,14 +34,15 @@ from .session_control import SessionControl
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
+from .session_statistics import SessionStatistics
 from .state import SessionState
-from .totals import counts, dropped, totals, waiting
+from .totals import counts
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl):
+class Session(SessionControl, SessionStatistics):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -56,9 +57,11 @@ class Session(SessionControl):
         peer: the address of the client that it is for; empty for none.
         owner: a digest of that client's token; None for none.
         opened_at: when it was opened, in seconds since 1970.
+        outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
 
     Args:
         on_ready: called when every node is ready.
+        on_process_start: called with the seconds that it took to fork a node process.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Session(SessionControl):
         bounds: SessionBounds,
         *,
         on_ready: Callable[[], None] = lambda: None,
+        on_process_start: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._on_ready = on_ready
         self.id = session_id
@@ -79,6 +83,8 @@ class Session(SessionControl):
         self.peer = ""
         self.owner: bytes | None = None
         self.opened_at = time.time()
+        self.outcome = ""
+        self._segments = domain.prefix
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
@@ -108,6 +114,7 @@ class Session(SessionControl):
                 self._released,
                 limits.max_memory_bytes,
                 plan.settings.explicit("process_timeout_secs"),
+                started=on_process_start,
             )
             for node in plan.nodes
         }
@@ -223,34 +230,6 @@ class Session(SessionControl):
             return await self.receive()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
-
-    def statistics(self) -> dict[str, NodeStatistics]:
-        """Return the statistics of each node; of node processes as of the last refresh."""
-        return {node_id: task.statistics for node_id, task in self._tasks.items()}
-
-    def refresh_statistics(self) -> None:
-        """Request new statistics of every node; they arrive a moment later."""
-        for task in self._tasks.values():
-            task.refresh()
-
-    def dropped(self) -> int:
-        """Return the number of items that links without backpressure have dropped."""
-        return dropped(self._wiring, self.statistics())
-
-    def waiting(self) -> int:
-        """Return the number of items that wait on the links, as of the last refresh."""
-        return waiting(self._wiring, self.plan, self.statistics())
-
-    def totals(self) -> LinkStatistics:
-        """Return the sum of the statistics of all links, as of the last refresh.
-
-        Bytes through shared memory are counted once, where they are written; copies at both ends.
-        """
-        return totals(self._wiring, self.statistics())
-
-    def processes(self) -> dict[str, int]:
-        """Return the process id of every node that has a process of its own."""
-        return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}
 
     def _begin(self) -> None:
         if self.state is SessionState.READY:
@@ -376,6 +355,7 @@ class Session(SessionControl):
         finally:
             if self._error.copy is not None:
                 outcome = "failed"
+            self.outcome = outcome
             self._log.ended(outcome, **counts(self._wiring, self.statistics()))
             self.bus.close(self._error.copy)
             self._wiring.close()

@@ -58,8 +58,8 @@ from .messages import (
     receive_spec,
 )
 from .node_control import NodeEnd
-from .statistics_push import StatisticsPush, of_process
 from .stack_dump import dump_stacks_on_signal
+from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
 
 # Mostly a few bytes; the replacement of a video frame is megabytes.
