@@ -1,7 +1,7 @@
 """The services of the runtime for an actor."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,16 @@ def _private_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.empty(shape, dtype)
 
 
+class _NodeLog(logging.LoggerAdapter[logging.Logger]):
+    """Adds session and node to the fields of each record."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Return a call's arguments, with session and node in its `extra`."""
+        return msg, {**kwargs, "extra": {**(kwargs.get("extra") or {}), **(self.extra or {})}}
+
+
 class Context:
     """The services of the runtime for an actor, as `self.context`.
 
@@ -43,7 +53,7 @@ class Context:
         sequence: of the item that is being processed; its outputs have the same.
         timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it has none.
         source: the id of the node that produced the item; empty if a client sent it.
-        log: a logger whose records name session and node.
+        log: a logger whose records name session and node; `extra` of a call adds fields.
     """
 
     __slots__ = (
@@ -71,7 +81,9 @@ class Context:
         self.timestamp_ms = 0
         self.source = ""
         logger = logging.getLogger(f"millrace.node.{node_id}")
-        self.log = logging.LoggerAdapter(logger, {"session": session_id, "node": node_id})
+        self.log: logging.LoggerAdapter[logging.Logger] = _NodeLog(
+            logger, {"session": session_id, "node": node_id}
+        )
         self._report = report
         self._loan = loan
 

@@ -6,6 +6,7 @@ import threading
 from typing import Final
 
 from ..errors import printable
+from .standard_streams import write_message
 
 # A thread that ends by itself, such as an idle worker of an executor, ends within this time.
 _GRACE_SECONDS: Final = 2.0
@@ -29,11 +30,10 @@ def _end_process(status: int) -> None:
         thread.join(_GRACE_SECONDS)
     names = ", ".join(repr(printable(thread.name)) for thread in _leftover_threads())
     if names:
-        sys.stderr.write(
+        write_message(
             f"warning: threads of nodes are still running: {names}; end them in cleanup(). The "
             "process ends without them.\n"
         )
-        sys.stderr.flush()
         os._exit(status)
 
 

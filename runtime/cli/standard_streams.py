@@ -1,6 +1,7 @@
 """Standard streams that are closed when the command starts, or full when it ends."""
 
 import os
+import select
 import sys
 from typing import Final
 
@@ -27,6 +28,18 @@ def prepare_streams() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def write_message(text: str) -> None:
+    """Write a message to standard error, unless that would block: nobody may be reading it."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stderr.fileno(), select.POLLOUT)
+        if poll.poll(0):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+    except OSError:
+        return
 
 
 def discard_unwritten() -> None:

@@ -8,6 +8,7 @@ import trio
 from ..config import RuntimeConfig
 from ..errors import NodeError
 from ..execution import ForkGuard, describe_fork
+from ..logs import output_of_node
 from .contract import NodeTask
 from .fork_reports import open_fork_reports
 from .left_threads import LeftThreads
@@ -46,7 +47,8 @@ class NativeExecutor:
         node = NativeNode(task, self._fork_guard, self._name_threads)
         self._nodes.add(node)
         try:
-            await node.run()
+            with output_of_node(task.session_id, task.node_id):
+                await node.run()
         finally:
             self._nodes.remove(node)
         await task.released.wait()

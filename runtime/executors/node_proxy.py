@@ -38,6 +38,7 @@ from ..execution.process import (
     InterceptQuestion,
     MalformedMessageError,
     NodeProcess,
+    NodeRecord,
     NodeSpec,
     ProgressReport,
     Ready,
@@ -51,12 +52,14 @@ from ..execution.process import (
     out_of_memory_kills,
 )
 from ..links import Notice
-from ..logs import log_output
+from ..logs import log_output, log_record
 from .contract import NodeTask
 
 # What a process has written before its end is all there at its end; only a process that it started
 # itself, and that holds the socket open, can make the proxy wait this long.
 _LAST_WORDS_SECONDS: Final = 0.2
+# For the output that is still in the pipe then: 64 KiB, of 3,000 lines perhaps, on a busy machine.
+_LAST_OUTPUT_SECONDS: Final = 2.0
 
 
 class NodeProxy:
@@ -95,7 +98,7 @@ class NodeProxy:
                     grace_seconds=task.grace_seconds, terminate=not task.released.is_set()
                 )
                 # Only a process that it started, and that left its group, may still have the pipe.
-                self._output_scope.deadline = trio.current_time() + _LAST_WORDS_SECONDS
+                self._output_scope.deadline = trio.current_time() + _LAST_OUTPUT_SECONDS
         if self._failures:
             # Not kept: its traceback refers to this proxy, which would be a cycle.
             raise self._failures.pop()
@@ -105,7 +108,7 @@ class NodeProxy:
 
     async def _read_output(self) -> None:
         with self._output_scope:
-            await self._process.read_output(self._on_output)
+            await self._process.read_output(self._on_output, self._on_record)
 
     async def _report_overdue(self) -> None:
         """Add the error of a node that hangs, with the place where it does."""
@@ -175,6 +178,8 @@ class NodeProxy:
             writer=writer,
             max_memory_bytes=task.max_memory_bytes,
             environment=_gpu_environment(task),
+            log_level=self._log.getEffectiveLevel(),
+            record_mark=self._process.record_mark.text,
         )
         try:
             await self._process.send_spec(
@@ -289,6 +294,19 @@ class NodeProxy:
     def _on_output(self, line: str) -> None:
         task = self._task
         log_output(self._log, line, session=task.session_id, node=task.node_id)
+
+    def _on_record(self, record: NodeRecord) -> None:
+        task = self._task
+        log_record(
+            self._log,
+            record.level,
+            record.message,
+            session=task.session_id,
+            node=task.node_id,
+            name=record.logger,
+            stack_trace=record.stack_trace,
+            fields=record.fields,
+        )
 
 
 def _ignore_notice(_notice: Notice) -> None:

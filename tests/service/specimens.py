@@ -1,5 +1,6 @@
 """Actors that a service must cope with."""
 
+import os
 import time
 
 import numpy as np
@@ -77,3 +78,34 @@ class NativeError(Actor[Params]):
 
     def process(self, item: Data) -> None:
         raise ValueError("half a pair: \ud800")
+
+
+class PrintingUntilParams(Params):
+    """How much, and how long."""
+
+    least: int = Field(1000, description="lines")
+    until: str = Field("", description="a file; when it is there, no more is printed")
+    how: str = Field("print", description="print or log")
+
+
+class PrintingUntil(Actor[PrintingUntilParams]):
+    """Print lines until a file is there; give their number. Other tasks get turns."""
+
+    async def process(self, item: Data) -> Json:
+        count = 0
+        while count < self.params.least or not os.path.exists(self.params.until):
+            for _ in range(100):
+                if self.params.how == "print":
+                    print(f"line {count} of many")
+                else:
+                    self.context.log.info("line %d of many", count)
+                count += 1
+            await trio.lowlevel.checkpoint()
+        return Json(count)
+
+
+class EchoHere(Actor[Params]):
+    """Give what comes in."""
+
+    def process(self, item: Data) -> Data:
+        return item

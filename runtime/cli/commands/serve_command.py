@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import trio
-    from rich.console import Console
 
     from ...config import ServerAddress
+    from ...logs import LogOutput
     from ...session import SweepReport
     from ..workspace import Workspace
 
@@ -52,11 +52,11 @@ def serve(
         log = workspace.config.log
         if verbose:
             log = log.model_copy(update={"level": "debug"})
-        with log_written(log, sys.stderr):
-            trio.run(partial(_serve, workspace, console, bind))
+        with log_written(log, sys.stderr) as output:
+            trio.run(partial(_serve, workspace, output, bind))
 
 
-async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -> None:
+async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) -> None:
     import signal
 
     import trio
@@ -81,7 +81,7 @@ async def _serve(workspace: "Workspace", console: "Console", bind: str | None) -
             open_server(runtime) as server,
             trio.open_nursery() as nursery,
         ):
-            announce = _announcer(workspace, console)
+            announce = _announcer(workspace, output)
             _announce_sweep(announce, runtime.swept)
             await runtime.warm()
             _announce_address(announce, server.address, is_open=not server.requires_token)
@@ -99,13 +99,13 @@ async def _cancel_at_second_signal(
     scope.cancel()
 
 
-def _announcer(workspace: "Workspace", console: "Console") -> "Callable[[str], None]":
-    """Return what prints the server's state: on the console, or where the log is JSON, as JSON."""
+def _announcer(workspace: "Workspace", output: "LogOutput") -> "Callable[[str], None]":
+    """Return what writes the server's state: as a line, or where the log is JSON, as JSON."""
     import logging
 
     if workspace.config.log.format == "json":
         return logging.getLogger("millrace.serve").info
-    return console.print
+    return output.announce
 
 
 def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> None:

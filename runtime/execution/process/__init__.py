@@ -13,6 +13,7 @@ from .forkserver import Forkserver, forkserver_command, forkserver_environment
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
+from .log_records import NodeRecord
 from .memory_limit import is_exhaustion
 from .messages import (
     Done,
@@ -46,6 +47,7 @@ __all__ = [
     "MalformedMessageError",
     "Interpreters",
     "NodeProcess",
+    "NodeRecord",
     "NodeSpec",
     "ProgressReport",
     "Ready",

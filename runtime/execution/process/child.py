@@ -39,6 +39,7 @@ from ..statistics import NodeStatistics
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .escaped_errors import escaped_errors_reported
+from .log_records import log_to_server
 from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
     LENGTH,
@@ -61,6 +62,7 @@ from .node_control import NodeEnd
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
+from .title import set_process_title
 
 # Mostly a few bytes; the replacement of a video frame is megabytes.
 _READ_BYTES: Final = 64 * 1024
@@ -89,7 +91,8 @@ def run_node_process(control: int) -> int:
     os.environ.update(spec.environment)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log_to_server(spec.log_level, spec.record_mark)
+    set_process_title(spec.node_id, spec.session_id)
     sock.setblocking(False)
     set_breakpoint_hook(spec.node_id)
     try:

@@ -1,5 +1,6 @@
 """Messages between the server and a node process, on the control socket."""
 
+import logging
 import socket
 import struct
 from typing import Annotated, Final, TypeVar
@@ -33,6 +34,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
         environment: variables that are set before the actor's module is imported.
+        log_level: the lowest level of the records that the server's log takes.
+        record_mark: begins the lines of its output that are records.
     """
 
     session_id: str
@@ -46,6 +49,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
     writer: WriterSpec | None
     max_memory_bytes: int = 0
     environment: dict[str, str] = {}
+    log_level: int = logging.INFO
+    record_mark: str = ""
 
     @property
     def descriptors(self) -> int:
