@@ -13,7 +13,7 @@ from ..errors import ConfigError, Fault
 from .overrides import with_environment
 from .section import Section, Text
 from .setting import setting
-from .tokens import TOKEN_RULE, is_token
+from .tokens import TOKEN_RULE, is_token, labelled_token
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
@@ -43,7 +43,8 @@ class Server(Section):
     auth_tokens_file: Text | None = setting(
         None,
         "file of bearer tokens, one per line; not set: no tokens from a file",
-        detail="Tokens of the variable GRPC_AUTH_TOKENS, separated by commas, are accepted too.",
+        detail="`NAME: TOKEN` gives a token a name for the log. Tokens of the variable "
+        "GRPC_AUTH_TOKENS, separated by commas, are accepted too.",
         example="/etc/millrace/tokens",
     )
     admin_tokens_file: Text | None = setting(
@@ -151,12 +152,14 @@ class ServerAccess:
         tokens: bearer tokens that are accepted. They are never shown.
         require_auth: whether a call needs one.
         admin_tokens: the operator's own; without any, operations are off. They are never shown.
+        token_names: the operator's labels, by token, of those that have one.
     """
 
     address: ServerAddress
     require_auth: bool
     tokens: frozenset[str] = field(repr=False)
     admin_tokens: frozenset[str] = field(default=frozenset(), repr=False)
+    token_names: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def server_access(server: Server, environment: Mapping[str, str]) -> ServerAccess:
@@ -199,17 +202,24 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
     if faults:
         raise ConfigError(faults)
     address = ServerAddress.parse(server.bind_address)
-    return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens))
+    names = {token: name for token, name in (tokens | admin_tokens).items() if name}
+    return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens), names)
 
 
-def _tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> set[str]:
-    """Return the tokens of an environment variable and of a file."""
-    tokens = {each.strip() for each in listed.split(",")}
+def _tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> dict[str, str]:
+    """Return the tokens of an environment variable and of a file, each with its label, or ""."""
+    entries = {each.strip() for each in listed.split(",")}
     if file is not None:
-        tokens |= _tokens_of_file(key, file, faults)
-    tokens.discard("")
-    if not all(map(is_token, tokens)):
-        faults.append(Fault("auth tokens", TOKEN_RULE))
+        entries |= _tokens_of_file(key, file, faults)
+    entries.discard("")
+    tokens: dict[str, str] = {}
+    for name, token in map(labelled_token, sorted(entries)):
+        if not is_token(token):
+            faults.append(Fault("auth tokens", TOKEN_RULE))
+            break
+        if name and tokens.get(token):
+            faults.append(Fault("auth tokens", f"{tokens[token]} and {name} have the same token"))
+        tokens[token] = name or tokens.get(token, "")
     return tokens
 
 

@@ -1,7 +1,7 @@
 """The contract between sessions and executors."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -46,6 +46,7 @@ class NodeTask:
         control: notifies the node of a control message, past the items that wait; the executor sets
             it when the node can be notified.
         pid: of the node process; None if the node has none.
+        last_output: the last lines that the node process has printed or logged.
     """
 
     plan: NodePlan
@@ -67,6 +68,7 @@ class NodeTask:
     ready: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None
+    last_output: Sequence[str] = ()
 
     @property
     def node_id(self) -> str:

@@ -79,6 +79,7 @@ class NodeProxy:
         self._output_scope = trio.CancelScope(shield=True)
         self._log = logging.getLogger(f"millrace.node.{task.node_id}")
         task.pid = process.pid
+        task.last_output = process.tail
 
     async def run(self) -> None:
         """Run the node until it is released.
@@ -99,6 +100,8 @@ class NodeProxy:
                 )
                 # Only a process that it started, and that left its group, may still have the pipe.
                 self._output_scope.deadline = trio.current_time() + _LAST_OUTPUT_SECONDS
+        # As the kernel counts it: also of a process that was killed.
+        task.statistics.memory_bytes = max(task.statistics.memory_bytes, process.peak_memory_bytes)
         if self._failures:
             # Not kept: its traceback refers to this proxy, which would be a cycle.
             raise self._failures.pop()

@@ -23,6 +23,7 @@ class Authentication:
         self._require_auth = access.require_auth
         self._clients = _digests(access.tokens)
         self._operators = _digests(access.admin_tokens)
+        self._names = {_digest(token): name for token, name in access.token_names.items()}
 
     def check(self, request: CallRequest) -> None:
         """Check the token of a call.
@@ -39,6 +40,11 @@ class Authentication:
             _check_token(request.authorization, self._operators)
         elif self._require_auth and not request.path.startswith(_HEALTH):
             _check_token(request.authorization, (*self._clients, *self._operators))
+
+    def token_name(self, authorization: str | None) -> str:
+        """Return the operator's label of a call's token; empty if it has none."""
+        digest = token_digest(authorization)
+        return "" if digest is None else self._names.get(digest, "")
 
     def may_attach(self, owner: bytes | None, authorization: str | None) -> bool:
         """Return whether a call may attach to a session that another call opened.

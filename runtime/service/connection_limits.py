@@ -64,6 +64,10 @@ class ConnectionLimits:
         """Log a connection that was closed for a limit; at most one line per second."""
         self._log("connection closed", peer, reason)
 
+    def log_call_refused(self, peer: str, reason: str) -> None:
+        """Log a call without a valid token; at most one line per second."""
+        self._log("call refused", peer, reason)
+
     def _log(self, event: str, peer: str, reason: str) -> None:
         now = trio.current_time()
         if now < self._quiet_until:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ from ..wire import (
     VersionResponse,
 )
 from ..wire.conversion import buffer_of, error_message, items_of, limits_of
-from .authentication import token_digest
+from .authentication import Authentication, token_digest
 from .call_errors import CallError, ShutdownError, reportable_error
 from .inputs import send_inputs
 from .outputs import RunOutputs
@@ -44,9 +45,12 @@ _MAJOR: Final = re.compile(r"v?(\d+)(?:\.\d+)*(?:[-+.].*)?")
 class ExecutionService:
     """Answers ExecutePipeline and GetVersion."""
 
-    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
+    def __init__(
+        self, runtime: Runtime, server_state: ServerState, authentication: Authentication
+    ) -> None:
         self._runtime = runtime
         self._server_state = server_state
+        self._authentication = authentication
         # Read once: for a call there may be no file descriptor left.
         self._runtime_version = version("millrace-runtime")
         self._build_timestamp = _build_timestamp()
@@ -98,7 +102,8 @@ class ExecutionService:
         self, request: ExecuteRequest, call: ServerCall[ExecuteRequest, ExecuteResponse]
     ) -> ExecutionResult:
         assert request.manifest is not None
-        plan = await plan_of(self._runtime, request.manifest)
+        name = self._authentication.token_name(call.authorization)
+        plan = await plan_of(self._runtime, request.manifest, peer=call.peer, token_name=name)
         _check_inputs(plan, request)
         limits = limits_of(request.resource_limits)
         metrics = SessionMetrics()
@@ -109,6 +114,8 @@ class ExecutionService:
                 resource_limits=limits,
                 peer=call.peer,
                 owner=token_digest(call.authorization),
+                token_name=name,
+                why_ended=partial(self._server_state.why_left, call),
             ) as session,
             archived(session, self._runtime.config.recording),
             trio.open_nursery() as nursery,

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import trio
 import trio_asyncio
+from grpclib.const import Status
 
 from ..config import Server as ServerSettings
 from ..wire.grpclib_adapter import CallRequest, RefusedCallError, ServerStream
@@ -116,6 +117,8 @@ class Http2Server:
             self._calls.check_path(request.path)
             self._authentication.check(request)
         except RefusedCallError as refused:
+            if refused.status is Status.UNAUTHENTICATED:
+                self._limits.log_call_refused(connection.peer, str(refused))
             self._calls.count_refused(request.path, refused)
             raise
         self._unused.pop(connection, None)

@@ -227,8 +227,8 @@ def _rpcs(
     authentication: Authentication,
 ) -> dict[str, Rpc]:
     """Return the rpcs of the server, by their paths."""
-    execution = ExecutionService(runtime, server_state)
-    streaming = StreamingService(runtime, server_state)
+    execution = ExecutionService(runtime, server_state, authentication)
+    streaming = StreamingService(runtime, server_state, authentication)
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
     reflection = ReflectionService(

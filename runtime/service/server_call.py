@@ -1,7 +1,8 @@
 """One call at the server: its messages, for the trio task that answers it."""
 
+import math
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import betterproto2
 import trio
@@ -19,6 +20,9 @@ from ..wire import (
 from ..wire.codec import Buffer, Codec, DecodeError, MessageLimitError
 from ..wire.grpclib_adapter import ServerStream, StreamEndedError
 from .call_errors import CallError, status_of
+
+# A client that cancels a call at its deadline does so a little before the server would.
+_CLOCK_SECONDS: Final = 0.25
 
 Request = TypeVar("Request", bound=betterproto2.Message)
 Response = TypeVar("Response", bound=betterproto2.Message)
@@ -58,9 +62,23 @@ class ServerCall(Generic[Request, Response]):
         self._loop = loop
         self._decoding = decoding
         self._most_bytes = most_bytes
+        timeout = stream.request.timeout_seconds
+        self._deadline = math.inf
+        if timeout is not None:
+            self._deadline = trio.current_time() + timeout - _CLOCK_SECONDS
         self._sending = trio.Lock()
         self._writer = self._stream.writer
         self._buffer: MessageBuffer = self._stream.buffer
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection of the call is open."""
+        return self._stream.is_connected
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the client's deadline has passed, or is so near that the client saw it pass."""
+        return trio.current_time() >= self._deadline
 
     def send_headers(self) -> None:
         """Send the headers, before any message."""

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 from grpclib.const import Status
 
+from ..session import EndReason
 from .call_errors import CallError
+from .server_call import ServerCall
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +39,21 @@ class ServerState:
             nursery.start_soon(watch)
             yield
             nursery.cancel_scope.cancel()
+
+    def why_left(self, call: ServerCall[Any, Any], reason: EndReason) -> EndReason:
+        """Return why the session of a call was completed or left.
+
+        Args:
+            call: that the session is for.
+            reason: as the session sees it.
+        """
+        if reason is EndReason.COMPLETED:
+            return reason
+        if self.stopping.is_set():
+            return EndReason.SERVER_STOP
+        if call.is_overdue:
+            return EndReason.DEADLINE
+        return EndReason.CLIENT_RESET if call.is_connected else EndReason.DISCONNECTED
 
     def check_accepting(self) -> None:
         """Check that the server accepts new calls.

@@ -8,7 +8,7 @@ import trio
 
 from ..events import InitProgress, Result
 from ..links import weight_bytes
-from ..session import Session
+from ..session import EndReason, Session
 from ..wire import (
     StreamClosed,
     StreamControl,
@@ -61,6 +61,7 @@ class StreamRun:
         )
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
+        self._is_complete = False
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
 
@@ -95,6 +96,14 @@ class StreamRun:
             max_buffer_latency_ms=0,
         )
         return [StreamResponse(ready=ready)]
+
+    def why_ended(self) -> EndReason | None:
+        """Return why the session ended, if the client has ended it."""
+        if self._cancelled:
+            return EndReason.CLIENT_CANCEL
+        if not self._is_complete:
+            return None
+        return EndReason.CLIENT_CLOSE if self._requests.closed else EndReason.HALF_CLOSE
 
     async def send_closed(self) -> None:
         """Send the last message, if the client has sent CLOSE or CANCEL."""
@@ -157,6 +166,7 @@ class StreamRun:
         """Send results until the session has ended."""
         async for result in self._session:
             await self._send_batch(result)
+        self._is_complete = True
         if self._due:
             await self._call.send(*self._due_metrics(None))
 

@@ -2,10 +2,10 @@
 
 from ..errors import MillraceError
 from ..recording import archived
-from ..session import Runtime
+from ..session import EndReason, Runtime
 from ..wire import StreamInit, StreamRequest, StreamResponse
 from ..wire.conversion import error_message, limits_of
-from .authentication import token_digest
+from .authentication import Authentication, token_digest
 from .call_errors import RequestError, progress_of_failure, reportable_error
 from .planning import plan_of
 from .server_state import ServerState
@@ -15,9 +15,12 @@ from .stream_run import StreamCall, StreamRun
 class StreamingService:
     """Answers StreamPipeline."""
 
-    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
+    def __init__(
+        self, runtime: Runtime, server_state: ServerState, authentication: Authentication
+    ) -> None:
         self._runtime = runtime
         self._server_state = server_state
+        self._authentication = authentication
 
     async def stream_pipeline(self, call: StreamCall) -> None:
         """Run a session as long as the client's stream is open.
@@ -26,17 +29,26 @@ class StreamingService:
         """
         self._server_state.check_accepting()
         run: StreamRun | None = None
+
+        def why_ended(reason: EndReason) -> EndReason:
+            if run is not None and (known := run.why_ended()) is not None:
+                return known
+            return self._server_state.why_left(call, reason)
+
         try:
             init = await _receive_init(call)
             if init.manifest is None:
                 raise RequestError("init has no manifest; set the manifest of the pipeline to run")
-            plan = await plan_of(self._runtime, init.manifest)
+            name = self._authentication.token_name(call.authorization)
+            plan = await plan_of(self._runtime, init.manifest, peer=call.peer, token_name=name)
             async with (
                 self._runtime.open_session(
                     plan,
                     resource_limits=limits_of(init.resource_limits),
                     peer=call.peer,
                     owner=token_digest(call.authorization),
+                    token_name=name,
+                    why_ended=why_ended,
                 ) as session,
                 archived(session, self._runtime.config.recording),
             ):

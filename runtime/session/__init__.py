@@ -2,6 +2,7 @@
 
 from ..execution import NodeState
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
+from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import SweepReport
 from .runtime import Runtime, open_runtime, open_session
@@ -14,6 +15,7 @@ __all__ = [
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
     "ControlBus",
+    "EndReason",
     "TapQueue",
     "TappedOutput",
     "Runtime",

@@ -1,7 +1,7 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
 import secrets
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Final
@@ -33,6 +33,7 @@ from ..plan import (
 )
 from .capacity import Capacity
 from .demand import demand_of
+from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
@@ -85,18 +86,27 @@ class Runtime:
         """The sessions that are open, by id."""
         return MappingProxyType(self._sessions)
 
-    def plan(self, manifest: ManifestSource, *, of_client: bool = False) -> Plan:
+    def plan(
+        self,
+        manifest: ManifestSource,
+        *,
+        of_client: bool = False,
+        peer: str = "",
+        token_name: str = "",
+    ) -> Plan:
         """Check a manifest, given as an object or a file; and return the plan for it.
 
         Args:
             manifest: what to check.
             of_client: whether a client of the service sent it. Its params name files and folders
                 in the operator's folders only.
+            peer: the address of that client, for the log.
+            token_name: the operator's label of that client's token, for the log.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
         """
-        with self._refusals_counted(_name_of(manifest)):
+        with self._refusals_counted(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
@@ -122,6 +132,8 @@ class Runtime:
         resource_limits: ResourceLimits = _UNLIMITED,
         peer: str = "",
         owner: bytes | None = None,
+        token_name: str = "",
+        why_ended: Callable[[EndReason], EndReason] | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -132,6 +144,9 @@ class Runtime:
             resource_limits: of this session, within the operator's.
             peer: the address of the client that the session is for; empty for none.
             owner: a digest of that client's token; None for none.
+            token_name: the operator's label of that token, for the log.
+            why_ended: returns for the log why the session was completed or left without an error;
+                None: as the session sees it.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -143,7 +158,7 @@ class Runtime:
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
         async with AsyncExitStack() as stack:
-            with self._refusals_counted(plan.manifest.metadata.name, peer):
+            with self._refusals_counted(plan.manifest.metadata.name, peer, token_name):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
                 reservation = await stack.enter_async_context(reserved)
@@ -164,7 +179,8 @@ class Runtime:
                     on_ready=reservation.settle,
                     on_process_start=self.metrics.process_starts.add,
                 )
-                session.peer, session.owner = peer, owner
+                session.peer, session.owner, session.token_name = peer, owner, token_name
+                session.why_ended = why_ended or session.why_ended
                 self._sessions[session_id] = session
                 with self.metrics.session(session):
                     async with session.run():
@@ -174,10 +190,12 @@ class Runtime:
                 domain.remove()
 
     @contextmanager
-    def _refusals_counted(self, manifest: str, peer: str = "") -> Iterator[None]:
+    def _refusals_counted(
+        self, manifest: str, peer: str = "", token_name: str = ""
+    ) -> Iterator[None]:
         """Log and count an error of the block as the reason why a session was not opened."""
         try:
-            with refusals_logged(manifest, peer):
+            with refusals_logged(manifest, peer, token_name):
                 yield
         except MillraceError as error:
             self.metrics.count_refusal(type(error).__name__)

@@ -22,10 +22,12 @@ from ..execution import EXIT_REPORT_SECONDS
 from ..executors import Executor, NodeTask
 from ..links import Bounds, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
+from ..manifest import NodeId
 from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
+from .ending import Ending, EndReason
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
@@ -37,6 +39,12 @@ from .session_output import SessionOutput
 from .session_statistics import SessionStatistics
 from .state import SessionState
 from .totals import counts
+
+
+def _as_is(reason: EndReason) -> EndReason:
+    """Return the reason that the session itself knows."""
+    return reason
+
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -56,6 +64,9 @@ class Session(SessionControl, SessionStatistics):
         limits: what it may use.
         peer: the address of the client that it is for; empty for none.
         owner: a digest of that client's token; None for none.
+        token_name: the operator's label of that token; empty for none.
+        why_ended: called where the session was completed or left without an error; returns why, for
+            the log, as its owner knows it.
         opened_at: when it was opened, in seconds since 1970.
         outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
 
@@ -81,6 +92,8 @@ class Session(SessionControl, SessionStatistics):
         self.limits = limits = bounds.limits
         self.state = SessionState.INITIALIZING
         self.peer = ""
+        self.token_name = ""
+        self.why_ended: Callable[[EndReason], EndReason] = _as_is
         self.owner: bytes | None = None
         self.opened_at = time.time()
         self.outcome = ""
@@ -309,7 +322,8 @@ class Session(SessionControl, SessionStatistics):
             return False
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
-            self._log.failed(error)
+            task = self._tasks.get(NodeId(error.node_id))
+            self._log.failed(error, () if task is None else task.last_output)
             self._progress.add(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress.close()
         return True
@@ -325,8 +339,8 @@ class Session(SessionControl, SessionStatistics):
             LimitError: memory or time ran out; the block was cancelled.
             PipelineError: something else failed.
         """
-        outcome = "cancelled"
-        self._log.opened(self.plan, self.peer)
+        ending: Ending | None = None
+        self._log.opened(self.plan, self.peer, self.token_name)
         try:
             await self._wiring.connect()
             with UnwrappedErrors():
@@ -347,16 +361,20 @@ class Session(SessionControl, SessionStatistics):
                     if not self._wiring.outlet.ended or not self._input.closed:
                         nursery.cancel_scope.cancel()
                     await self._finish()
-                    outcome = "completed"
+                    ending = Ending("completed", self.why_ended(EndReason.COMPLETED))
         except BaseException:  # noqa: ASYNC103 (the session's own error is raised below)
             if self._error.copy is None:
+                ending = Ending.of_block()
                 self.state = SessionState.TERMINATED
                 raise
         finally:
             if self._error.copy is not None:
-                outcome = "failed"
-            self.outcome = outcome
-            self._log.ended(outcome, **counts(self._wiring, self.statistics()))
+                ending = Ending.of_error(self._error.copy)
+            if ending is None:
+                ending = Ending("cancelled", self.why_ended(EndReason.OWNER_LEFT))
+            self.outcome = ending.outcome
+            self._log.ended(ending, counts(self._wiring, self.statistics()))
+            self.why_ended = _as_is
             self.bus.close(self._error.copy)
             self._wiring.close()
             for task in self._tasks.values():

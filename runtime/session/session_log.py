@@ -1,14 +1,15 @@
 """The log of sessions: opened, ready, ended, failed and refused, each one event with its fields."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import trio
 
-from ..errors import CallerError, InternalError, MillraceError
+from ..errors import CallerError, InternalError, MillraceError, shortened
 from ..plan import Plan
+from .ending import Ending
 
 _log: Final = logging.getLogger("millrace.session")
 # An application that configures no logging gets no warnings on its standard error: it receives the
@@ -16,42 +17,55 @@ _log: Final = logging.getLogger("millrace.session")
 _log.addHandler(logging.NullHandler())
 
 
+# Of the output of a node process that failed, below its traceback.
+_OUTPUT_LINES: Final = 10
+# The text of the error; all of it is in the entry of the failed node.
+_DETAIL_CHARACTERS: Final = 300
+
+
 class SessionLog:
     """Logs one session."""
 
     def __init__(self, session_id: str, plan: Plan) -> None:
         self._fields = {"session": session_id, "manifest": plan.manifest.metadata.name}
+        self._client: dict[str, str | None] = {}
         self._opened_at = trio.current_time()
 
-    def opened(self, plan: Plan, peer: str) -> None:
+    def opened(self, plan: Plan, peer: str, token_name: str) -> None:
         """Log that the session is being started."""
         counts = {"nodes": len(plan.nodes), "processes": plan.process_count}
-        _log.info("session opened", extra={**self._fields, **counts, "peer": peer})
+        self._client = {"peer": peer or None, "token": token_name or None}
+        _log.info("session opened", extra={**self._fields, **counts, **self._client})
 
     def ready(self) -> None:
         """Log that every node is ready."""
         _log.info("session ready", extra={**self._fields, "seconds": self._seconds()})
 
-    def ended(self, outcome: str, *, items_in: int, items_out: int, dropped: int) -> None:
-        """Log the end.
+    def ended(self, ending: Ending, counts: Mapping[str, int]) -> None:
+        """Log the end. It is logged once, however the session ends.
 
         Args:
-            outcome: "completed", "failed", or "cancelled".
-            items_in: chunks that entered.
-            items_out: results.
-            dropped: items that full links dropped.
+            ending: how.
+            counts: of items and bytes, and the peak of memory.
         """
-        counts = {"items_in": items_in, "items_out": items_out, "dropped": dropped}
-        extra = {**self._fields, "outcome": outcome, "seconds": self._seconds(), **counts}
-        _log.info("session ended", extra=extra)
+        how = {
+            "node": ending.node_id,
+            "outcome": ending.outcome,
+            "reason": ending.reason.value,
+            "error": ending.error or None,
+        }
+        detail = shortened(ending.detail, _DETAIL_CHARACTERS) or None
+        extra = {**self._fields, **how, "seconds": self._seconds(), **counts, **self._client}
+        _log.info("session ended", extra={**extra, "detail": detail})
 
-    def failed(self, error: MillraceError) -> None:
-        """Log the error that ends the session."""
+    def failed(self, error: MillraceError, last_output: Sequence[str]) -> None:
+        """Log the error that ends the session, with the last lines that its node has printed."""
         level = logging.ERROR if isinstance(error, InternalError) else logging.WARNING
+        trace = _with_output(error.stack_trace, last_output)
         _log.log(
             level,
-            "session failed",
-            extra={**self._fields, **_of(error), "stack_trace": error.stack_trace},
+            "node failed" if error.node_id else "session failed",
+            extra={**self._fields, **_of(error), "stack_trace": trace},
             # The cause of a node's error is in its traceback already.
             exc_info=error.__cause__ if not error.stack_trace else None,
         )
@@ -61,16 +75,24 @@ class SessionLog:
 
 
 @contextmanager
-def refusals_logged(manifest: str = "", peer: str = "") -> Iterator[None]:
+def refusals_logged(manifest: str = "", peer: str = "", token_name: str = "") -> Iterator[None]:
     """Log an error of the block as the reason why a session was not opened."""
     try:
         yield
     except MillraceError as error:
-        extra = {"manifest": manifest, "peer": peer, **_of(error)}
+        client = {"peer": peer or None, "token": token_name or None}
+        extra = {"manifest": manifest, **client, **_of(error)}
         # A client's mistake is in its reason; the operator needs the cause of everything else.
         cause = None if isinstance(error, CallerError) else error.__cause__
         _log.warning("session refused", extra=extra, exc_info=cause)
         raise
+
+
+def _with_output(trace: str, last_output: Sequence[str]) -> str:
+    output = "\n".join(list(last_output)[-_OUTPUT_LINES:])
+    if not output or output in trace:  # the trace of a process that has ended is its output
+        return trace
+    return f"{trace.rstrip()}\nlast lines of its output:\n{output}"
 
 
 def _of(error: MillraceError) -> dict[str, str]:

@@ -16,11 +16,19 @@ def dropped(wiring: Wiring, nodes: Nodes) -> int:
 
 
 def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
-    """Return the numbers of chunks in, results out, and dropped items."""
+    """Return the numbers of chunks in, results out, dropped items, and bytes.
+
+    The bytes are those of payloads. The memory is the sum of the peaks of the session's processes.
+    """
+    inlets = [inlet.statistics() for inlet in wiring.inlets.values()]
+    outlet = wiring.outlet.statistics()
     return {
-        "items_in": sum(inlet.statistics().items for inlet in wiring.inlets.values()),
-        "items_out": wiring.outlet.statistics().items - wiring.outlet.waiting(),
+        "items_in": sum(each.items for each in inlets),
+        "items_out": outlet.items - wiring.outlet.waiting(),
         "dropped": dropped(wiring, nodes),
+        "bytes_in": sum(each.payload_bytes for each in inlets),
+        "bytes_out": outlet.payload_bytes,
+        "peak_memory_bytes": sum(each.memory_bytes for each in nodes.values()),
     }
 
 

@@ -3,6 +3,7 @@
 import _thread
 import builtins
 import ctypes
+import logging
 import os
 import subprocess
 import threading
@@ -232,4 +233,25 @@ class LeavingThread(Actor[Params]):
         threading.Thread(target=self.released.wait, name="reporter").start()
 
     def process(self, item: Data) -> Data:
+        return item
+
+
+class LoggingMuch(Actor[Params]):
+    """Log records of every kind, and print what looks like some."""
+
+    def process(self, item: Data) -> Data:
+        log = self.context.log
+        log.debug("details of an item")
+        trace = {"trace_id": "0af7651916cd43dd", "span_id": "b7ad6b7169203331"}
+        fields = {"items": 3, "ratio": 0.5, "ok": True, "model": "base"}
+        log.info("loaded the %s", "model", extra={**fields, **trace, "session": "another"})
+        log.warning("colours \x1b[31m", extra={"level": "low", "event": "party"})
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            log.exception("it failed\nin two lines")
+        logging.getLogger("library").info("loaded")
+        logging.getLogger("millrace.session").info("session ended (forged)")
+        print("ERROR root: printed")
+        print('\x1e0123456789abcdef {"level":40,"logger":"x","message":"printed"}')
         return item

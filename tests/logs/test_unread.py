@@ -63,13 +63,15 @@ def test_when_the_log_is_read_again_an_entry_tells_how_many_were_lost() -> None:
     assert len(written) + lost["lost"] == count
 
 
+def log_much() -> None:
+    for _ in range(20):
+        _log.info("x" * 5000)
+
+
 def test_entries_of_several_threads_stay_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("w") as stream, log_written(Log(), stream):
-        threads = [
-            threading.Thread(target=lambda: [_log.info("x" * 5000) for _ in range(20)])
-            for _ in range(4)
-        ]
+        threads = [threading.Thread(target=log_much) for _ in range(4)]
         for each in threads:
             each.start()
         for each in threads:
@@ -80,11 +82,11 @@ def test_entries_of_several_threads_stay_whole(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_has_gone_is_no_error() -> None:
-    with pipe() as (reading, writing), open(writing, "w", closefd=False) as stream:
-        with log_written(Log(), stream):
-            os.close(reading)
-            for _ in range(100):
-                _log.info("nobody reads this")
+    reading, writing = os.pipe()
+    with open(writing, "w") as stream, log_written(Log(), stream):
+        os.close(reading)
+        for _ in range(100):
+            _log.info("nobody reads this")
 
 
 def test_more_than_200_entries_of_a_node_in_a_second_are_counted(tmp_path: Path) -> None:
@@ -105,11 +107,11 @@ def test_more_than_200_entries_of_a_node_in_a_second_are_counted(tmp_path: Path)
 
 
 def test_what_is_left_out_is_reported_although_nothing_more_is_logged() -> None:
-    with pipe() as (reading, writing), open(writing, "w", closefd=False) as stream:
-        with log_written(Log(), stream), open(reading, closefd=False) as lines:
-            for number in range(300):
-                logging.getLogger("millrace.node.a").info("%d", number)
-            found = next(line for line in lines if "left_out=" in line)
+    reading, writing = os.pipe()
+    with open(writing, "w") as stream, log_written(Log(), stream), open(reading) as lines:
+        for number in range(300):
+            logging.getLogger("millrace.node.a").info("%d", number)
+        found = next(line for line in lines if "left_out=" in line)
     assert found.endswith("more entries than 200 in a second were left out left_out=100\n")
 
 

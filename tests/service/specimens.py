@@ -1,6 +1,7 @@
 """Actors that a service must cope with."""
 
-import os
+import builtins
+import sys
 import time
 
 import numpy as np
@@ -93,7 +94,7 @@ class PrintingUntil(Actor[PrintingUntilParams]):
 
     async def process(self, item: Data) -> Json:
         count = 0
-        while count < self.params.least or not os.path.exists(self.params.until):
+        while count < self.params.least or not await trio.Path(self.params.until).exists():
             for _ in range(100):
                 if self.params.how == "print":
                     print(f"line {count} of many")
@@ -109,3 +110,18 @@ class EchoHere(Actor[Params]):
 
     def process(self, item: Data) -> Data:
         return item
+
+
+class ExitsParams(Params):
+    """What is raised."""
+
+    kind: str = Field("SystemExit", description="the name of a built-in exception")
+
+
+class Exits(Actor[ExitsParams]):
+    """Raise an exception that is not an error of this node alone."""
+
+    def process(self, item: Data) -> Data:
+        print("a last word on stderr", file=sys.stderr, flush=True)
+        error: BaseException = getattr(builtins, self.params.kind)("leaving")
+        raise error

@@ -79,7 +79,7 @@ async def test_the_error_of_a_node_is_a_warning_with_its_traceback(
     with logged() as entries, pytest.raises(HookError):
         await run_through(runtime, chain(("Raising", {"hook": "process"}), [place]), [Text("x")])
     failed, ended = entries()[-2:]
-    assert failed["event"] == "session failed"
+    assert failed["event"] == "node failed"
     assert (failed["level"], failed["node"], failed["error"]) == ("warning", "n0", "HookError")
     assert failed["manifest"] == "test"
     assert "process() raised" in failed["reason"]
@@ -134,12 +134,12 @@ async def test_for_people_fields_follow_the_event_and_the_traceback_is_indented(
             runtime, chain(("Raising", {"hook": "process"}), ["multiprocess"]), [Text("x")]
         )
     lines = stream.getvalue().splitlines()
-    (failed,) = [line for line in lines if "session failed" in line]
+    (failed,) = [line for line in lines if "node failed" in line]
     assert " WARNING  " in failed
-    assert "/n0 session failed manifest=test error=HookError reason=" in failed
+    assert "/n0 node failed manifest=test error=HookError reason=" in failed
     assert any(line.startswith("    ") and "in process" in line for line in lines)
     (ended,) = [line for line in lines if "session ended" in line]
-    assert "outcome=failed seconds=" in ended
+    assert "outcome=failed reason=node_error error=HookError seconds=" in ended
 
 
 async def test_an_application_without_logging_prints_nothing(

@@ -42,7 +42,15 @@ class MalformedMessageError(ValueError):
 
 
 class NodeProcess:
-    """A child process, from the fork to the reaping. Whoever has it calls `end`."""
+    """A child process, from the fork to the reaping. Whoever has it calls `end`.
+
+    Attributes:
+        pid: its process id; 0 before it is forked.
+        peak_memory_bytes: the peak of its resident memory, when it has ended.
+        activity: what its actor is doing.
+        record_mark: begins the lines of its output that are records.
+        tail: the last lines that it has printed or logged.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class NodeProcess:
         activity: SharedActivity,
     ) -> None:
         self.pid = 0
+        self.peak_memory_bytes = 0
         self.activity = activity
         self.record_mark = RecordMark.new()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -202,6 +211,7 @@ class NodeProcess:
                 if not self.pid:  # whoever waited for its start was cancelled
                     self.pid = await self._read_number() or 0
                 exited = _as_exit(await self._read_number())
+                self.peak_memory_bytes = await self._read_number() or 0
                 await self._read_number()  # its end, when all that it started is reaped too
                 self._exit = exited
         return self._exit

@@ -7,8 +7,9 @@ that has ended. It is killed.
 
 Each node has a supervision socket, whose other end the server has:
 
-    to the server: the node's process id, then its wait status, each as a signed 64-bit number;
-        minus errno if it could not be forked. End of file: every process that it started is reaped.
+    to the server: the node's process id, then its wait status and the peak of its resident memory
+        in bytes, each as a signed 64-bit number; minus errno if it could not be forked. End of
+        file: every process that it started is reaped.
     from the server: each byte is the number of a signal for the node's process group. End of file:
         the node is killed.
 """
@@ -138,8 +139,9 @@ class Supervisor:
         if self._by_socket.pop(node.server.fileno(), None) is not None:
             self._poll.unregister(node.server.fileno())
         _kill_group(node.pid, signal.SIGKILL)
-        _, status = os.waitpid(node.pid, 0)
+        _, status, usage = os.wait4(node.pid, 0)
         send_number(node.server, status)
+        send_number(node.server, usage.ru_maxrss * 1024)
         self._ending.append(node)
         self._kill_orphans()
         self._finish()

@@ -248,6 +248,11 @@ class ServerStream:
             self._stream.connection.flush()
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the connection of the call is open."""
+        return not self._stream.connection.is_closing()
+
+    @property
     def _is_open(self) -> bool:
         return (
             not self._stream.connection.is_closing()
