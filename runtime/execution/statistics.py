@@ -43,6 +43,31 @@ class Histogram(msgspec.Struct):
         self.total_seconds += other.total_seconds
         self.longest_seconds = max(self.longest_seconds, other.longest_seconds)
 
+    def copy(self) -> "Histogram":
+        """Return the same durations; those that are added later are not in it."""
+        return msgspec.structs.replace(self, buckets=self.buckets.copy())
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """Return the durations that were added after a copy was made.
+
+        >>> histogram = Histogram()
+        >>> histogram.add(0.2)
+        >>> copy = histogram.copy()
+        >>> histogram.add(0.1)
+        >>> recent = histogram.since(copy)
+        >>> recent.count, 0.09 < recent.quantile(1) < 0.11
+        (1, True)
+        """
+        new = {
+            bucket: count - earlier.buckets.get(bucket, 0) for bucket, count in self.buckets.items()
+        }
+        return Histogram(
+            {bucket: count for bucket, count in new.items() if count > 0},
+            self.count - earlier.count,
+            self.total_seconds - earlier.total_seconds,
+            self.longest_seconds,
+        )
+
     def count_below(self, exponent: int) -> int:
         """Return how many durations are shorter than 2 ** `exponent` seconds.
 

@@ -16,7 +16,7 @@ from .labels import MOST_NODES, MOST_PIPELINES, OTHER, LinkLabels, NodeLabels
 from .loop_lag import measure_loop_lag
 from .machine_usage import MachineUsage, ProcessUsage
 from .registry import Registry
-from .snapshot import Snapshot
+from .snapshot import SessionCounts, Snapshot
 
 __all__ = [
     "MOST_NODES",
@@ -30,6 +30,7 @@ __all__ = [
     "NodeLabels",
     "ProcessUsage",
     "Registry",
+    "SessionCounts",
     "SessionFigures",
     "SessionSource",
     "Snapshot",

@@ -1,7 +1,7 @@
 """The registry: where every figure of the server is counted, and from where it is read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from ..execution import Histogram, NodeStatistics
 from .figures import CapacityFigures, SessionFigures, SessionSource
 from .labels import LabelBounds, LinkLabels, NodeLabels
 from .machine_usage import MachineUsage, ProcessUsage, read_usage
-from .snapshot import LinkTotals, Snapshot
+from .snapshot import LinkTotals, SessionCounts, Snapshot
 
 
 class Registry:
@@ -77,6 +77,18 @@ class Registry:
     def sessions(self) -> list[SessionFigures]:
         """Return the figures of each open session, the oldest first."""
         return [source.figures() for source in self._open]
+
+    def session_counts(self) -> SessionCounts:
+        """Return what became of the sessions so far, and what they hold now."""
+        return SessionCounts(self._ended.copy(), self._refused.copy(), self._capacity())
+
+    async def usage(self, sessions: Sequence[SessionFigures]) -> MachineUsage:
+        """Read, in a thread, what the server, the machine and the sessions' processes use."""
+        nodes = [node for session in sessions for node in session.nodes]
+        processes = [node.process_id for node in nodes if node.process_id is not None]
+        segments = [session.segments for session in sessions]
+        async with self._reading:
+            return await trio.to_thread.run_sync(partial(read_usage, processes, segments))
 
     async def collect(self) -> Snapshot:
         """Return everything; it reads the usage of processes in a thread."""

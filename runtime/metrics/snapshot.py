@@ -23,6 +23,15 @@ class LinkTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionCounts:
+    """What became of the sessions of a server: see `Snapshot` for the fields."""
+
+    ended: Mapping[str, int]
+    refused: Mapping[str, int]
+    capacity: CapacityFigures
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the server has done since its start, and what it does now.
 

@@ -25,12 +25,15 @@ from ..wire import (
     HEALTH_WATCH,
     KILL_SESSION,
     LIST_SESSIONS,
+    RECENT_ENDINGS,
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
+    WATCH_SERVER,
+    WATCH_SESSION,
     ControlFrame,
     ExecuteRequest,
     StreamRequest,
@@ -41,7 +44,10 @@ from ..wire.codec import Codec
 from ..wire.operations import (
     KillSessionRequest,
     ListSessionsRequest,
+    RecentEndingsRequest,
     WatchItemsRequest,
+    WatchServerRequest,
+    WatchSessionRequest,
 )
 from ..wire.standard import (
     HealthCheckRequest,
@@ -58,6 +64,7 @@ from .reflection import ReflectionService
 from .server_state import ServerState
 from .streaming import StreamingService
 from .tls import server_tls
+from .watching import WatchingService
 
 _BACKLOG: Final = 512
 # For cancelled calls to send their last messages, before the connections close.
@@ -231,6 +238,7 @@ def _rpcs(
     streaming = StreamingService(runtime, server_state, authentication)
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
+    watching = WatchingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
@@ -243,6 +251,9 @@ def _rpcs(
         LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
         KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),
         WATCH_ITEMS: Rpc(operations.watch_items, WatchItemsRequest, counts=False),
+        WATCH_SERVER: Rpc(watching.watch_server, WatchServerRequest, counts=False),
+        WATCH_SESSION: Rpc(watching.watch_session, WatchSessionRequest, counts=False),
+        RECENT_ENDINGS: Rpc(operations.recent_endings, RecentEndingsRequest, counts=False),
         HEALTH_CHECK: Rpc(health.check, HealthCheckRequest),
         HEALTH_WATCH: Rpc(health.watch, HealthCheckRequest, counts=False),
         REFLECTION_INFO: reflection_info,

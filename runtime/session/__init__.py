@@ -5,6 +5,7 @@ from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import SweepReport
+from .recent_endings import EndedSession, NumberedEnding, RecentEndings
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
 from .state import SessionState
@@ -16,6 +17,9 @@ __all__ = [
     "TapReceiver",
     "ControlBus",
     "EndReason",
+    "EndedSession",
+    "NumberedEnding",
+    "RecentEndings",
     "TapQueue",
     "TappedOutput",
     "Runtime",

@@ -37,6 +37,7 @@ from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
+from .recent_endings import RecentEndings
 from .session import Session
 from .session_log import refusals_logged
 
@@ -53,6 +54,7 @@ class Runtime:
     Attributes:
         capacity: admits sessions within the limits of the operator and the machine.
         metrics: counts what happens here, and has the figures of every session.
+        endings: the sessions that ended in the last hour.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Runtime:
         self._executors = executors
         self.capacity = Capacity(config.limits)
         self.metrics = Registry(self._capacity_figures)
+        self.endings = RecentEndings()
         self._instance = instance
         self._interpreters = Interpreters()
         self._opened = 0
@@ -178,6 +181,7 @@ class Runtime:
                     bounds,
                     on_ready=reservation.settle,
                     on_process_start=self.metrics.process_starts.add,
+                    on_end=self.endings.add,
                 )
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended

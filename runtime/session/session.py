@@ -32,13 +32,13 @@ from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
 from .readers import readers_of_nodes
+from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
 from .session_statistics import SessionStatistics
 from .state import SessionState
-from .totals import counts
 
 
 def _as_is(reason: EndReason) -> EndReason:
@@ -68,11 +68,13 @@ class Session(SessionControl, SessionStatistics):
         why_ended: called where the session was completed or left without an error; returns why, for
             the log, as its owner knows it.
         opened_at: when it was opened, in seconds since 1970.
+        ended: set when it has ended, and its record was made.
         outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
 
     Args:
         on_ready: called when every node is ready.
         on_process_start: called with the seconds that it took to fork a node process.
+        on_end: called with the record of the session, however it ends.
     """
 
     def __init__(
@@ -85,8 +87,11 @@ class Session(SessionControl, SessionStatistics):
         *,
         on_ready: Callable[[], None] = lambda: None,
         on_process_start: Callable[[float], None] = lambda _: None,
+        on_end: Callable[[EndedSession], None] = lambda _: None,
     ) -> None:
         self._on_ready = on_ready
+        self._on_end = on_end
+        self.ended = trio.Event()
         self.id = session_id
         self.plan = plan
         self.limits = limits = bounds.limits
@@ -373,7 +378,9 @@ class Session(SessionControl, SessionStatistics):
             if ending is None:
                 ending = Ending("cancelled", self.why_ended(EndReason.OWNER_LEFT))
             self.outcome = ending.outcome
-            self._log.ended(ending, counts(self._wiring, self.statistics()))
+            self._log.ended(ending, self.counts())
+            self._on_end(EndedSession.of(self, ending, self.counts()))
+            self.ended.set()
             self.why_ended = _as_is
             self.bus.close(self._error.copy)
             self._wiring.close()

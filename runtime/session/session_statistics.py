@@ -9,7 +9,7 @@ from ..metrics import SessionFigures
 from ..plan import Plan
 from .figures import link_figures, node_figures
 from .state import SessionState
-from .totals import dropped, totals, waiting
+from .totals import counts, dropped, totals, waiting
 
 
 class SessionStatistics:
@@ -65,6 +65,10 @@ class SessionStatistics:
     def waiting(self) -> int:
         """Return the number of items that wait on the links, as of the last refresh."""
         return waiting(self._wiring, self.plan, self.statistics())
+
+    def counts(self) -> dict[str, int]:
+        """Return what entered and left: see `totals.counts`."""
+        return counts(self._wiring, self.statistics())
 
     def totals(self) -> LinkStatistics:
         """Return the sum of the statistics of all links, as of the last refresh.
