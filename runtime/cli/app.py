@@ -23,6 +23,7 @@ from .commands import (
     serve,
     sessions,
     tap,
+    top,
     validate,
 )
 
@@ -48,6 +49,7 @@ for command in (
     replay,
     inspect,
     sessions,
+    top,
     tap,
     send,
     bypass,

@@ -104,5 +104,5 @@ def _with_nodes(session: Session) -> SessionInfo:
     figures = session.figures()
     message = session_message(session, figures)
     message.nodes = [node_message(session, node) for node in figures.nodes]
-    message.links = list(map(link_message, figures.links))
+    message.links = [link_message(session, link) for link in figures.links]
     return message

@@ -82,13 +82,14 @@ def node_message(session: Session, node: NodeFigures, usage: Usage = _NO_USAGE) 
     )
 
 
-def link_message(link: LinkFigures) -> LinkInfo:
+def link_message(session: Session, link: LinkFigures) -> LinkInfo:
     """Return a link."""
     return LinkInfo(
         producer=link.producer,
         reader=link.reader,
         waiting_items=link.waiting,
         credits=link.credits,
+        capacity=session.plan.settings.values.channel_capacity,
     )
 
 

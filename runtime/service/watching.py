@@ -162,7 +162,7 @@ class WatchingService:
             node_info.busy = busy[node.node_id]
             quantiles.set(node.statistics.processing, node_info)
             message.nodes.append(node_info)
-        message.links = list(map(link_message, figures.links))
+        message.links = [link_message(session, link) for link in figures.links]
         now_ms = round(1000 * time.time())
         return WatchSessionResponse(time_ms=now_ms, clock_seconds=clock, session=message)
 

@@ -17,6 +17,7 @@ from .run_command import run
 from .serve_command import serve
 from .sessions_command import kill, sessions
 from .tap_command import tap
+from .top_command import top
 from .validate_command import validate
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "send",
     "sessions",
     "tap",
+    "top",
     "config",
     "demo",
     "inspect",

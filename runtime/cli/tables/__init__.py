@@ -1,6 +1,7 @@
 """Tables of what commands show: plans, settings, profiles and node types."""
 
 from .entries import NodeTypeEntry, node_type_entry
+from .layout import Column, print_rows
 from .node_types import print_node_type, print_node_types
 from .plan import print_plan
 from .profile import print_profile
@@ -10,6 +11,7 @@ from .settings import print_session_settings, print_settings
 from .words import kinds_text
 
 __all__ = [
+    "Column",
     "NodeTypeEntry",
     "kinds_text",
     "node_type_entry",
@@ -19,6 +21,7 @@ __all__ = [
     "print_profile",
     "print_chunk",
     "print_recording",
+    "print_rows",
     "print_replay",
     "print_session_settings",
     "print_sessions",

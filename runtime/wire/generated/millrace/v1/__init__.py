@@ -78,10 +78,16 @@ class LinkInfo(betterproto2.Message):
 
     waiting_items: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
-    Items on the link, and items that the producer may still put on it.
+    Items on the link, and items that the producer may still put on it. The two ends of a link
+    between processes are counted at slightly different times.
     """
 
     credits: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    capacity: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    The items that it holds when it is full (channel_capacity).
+    """
 
 
 default_message_pool.register_message("millrace.v1", "LinkInfo", LinkInfo)
