@@ -11,6 +11,7 @@ from .commands import (
     demo,
     disable,
     enable,
+    health,
     inspect,
     kill,
     new,
@@ -40,6 +41,7 @@ app = typer.Typer(
 for command in (
     run,
     serve,
+    health,
     validate,
     nodes,
     config,

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -13,7 +12,7 @@ from ..errors import ConfigError, Fault
 from .overrides import with_environment
 from .section import Section, Text
 from .setting import setting
-from .tokens import TOKEN_RULE, is_token
+from .tokens import read_tokens
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
@@ -175,13 +174,13 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
         server = with_environment(server, environment)
     except ConfigError as error:
         faults += error.faults
-    tokens = _tokens(
+    tokens = read_tokens(
         environment.get("GRPC_AUTH_TOKENS", ""),
         "server.auth_tokens_file",
         server.auth_tokens_file,
         faults,
     )
-    admin_tokens = _tokens(
+    admin_tokens = read_tokens(
         environment.get("MILLRACE_ADMIN_TOKENS", ""),
         "server.admin_tokens_file",
         server.admin_tokens_file,
@@ -200,24 +199,3 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
         raise ConfigError(faults)
     address = ServerAddress.parse(server.bind_address)
     return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens))
-
-
-def _tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> set[str]:
-    """Return the tokens of an environment variable and of a file."""
-    tokens = {each.strip() for each in listed.split(",")}
-    if file is not None:
-        tokens |= _tokens_of_file(key, file, faults)
-    tokens.discard("")
-    if not all(map(is_token, tokens)):
-        faults.append(Fault("auth tokens", TOKEN_RULE))
-    return tokens
-
-
-def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:
-    try:
-        lines = Path(name).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults.append(Fault(f"{key} {name}", f"cannot be read: {reason}"))
-        return set()
-    return {line.strip() for line in lines if not line.lstrip().startswith("#")}

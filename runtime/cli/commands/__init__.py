@@ -6,6 +6,7 @@ quick.
 
 from .config_command import config
 from .demo_command import demo
+from .health_command import health
 from .inspect_command import inspect
 from .new_command import new
 from .node_commands import bypass, disable, enable, send
@@ -30,6 +31,7 @@ __all__ = [
     "tap",
     "config",
     "demo",
+    "health",
     "inspect",
     "new",
     "nodes",
