@@ -229,6 +229,12 @@ def test_one_room_alone_imports_iceoryx2() -> None:
     assert importers("iceoryx2") == {"runtime.links.shared.memory"}
 
 
+def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
+    for library in ("h11", "hypercorn", "prometheus_client", "starlette", "wsproto"):
+        assert importers(library)
+        assert all(name.startswith("runtime.http.") for name in importers(library)), library
+
+
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:
     places = "runtime.service", "runtime.client", "runtime.wire.grpclib_adapter"
     # The test kit also serves tests that run on asyncio.
