@@ -11,6 +11,7 @@ from .commands import (
     demo,
     disable,
     enable,
+    health,
     inspect,
     kill,
     new,
@@ -41,6 +42,7 @@ app = typer.Typer(
 for command in (
     run,
     serve,
+    health,
     validate,
     nodes,
     config,

@@ -94,6 +94,7 @@ class ActorLoop:
         self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
+        self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
@@ -221,24 +222,29 @@ class ActorLoop:
             return item
         began = time.perf_counter()
         came = self._inbox.try_receive()
-        self._count_wait(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self.statistics.waiting_seconds += seconds
+        if came is None:
+            self._waited_seconds = seconds  # for the item that `_receive` returns
+        elif seconds >= _WAIT_SECONDS:
+            self.statistics.waiting.add(seconds)
         return came
 
     async def _receive(self) -> Item | None:
         """Return the next item; None at the end of all streams."""
         began = time.perf_counter()
+        came = None
         try:
-            return await self._inbox.receive()
+            came = await self._inbox.receive()
         except trio.EndOfChannel:
-            return None
+            pass
         finally:
-            self._count_wait(time.perf_counter() - began)
-
-    def _count_wait(self, seconds: float) -> None:
-        statistics = self.statistics
-        statistics.waiting_seconds += seconds
-        if seconds >= _WAIT_SECONDS:
-            statistics.waiting.add(seconds)
+            seconds = time.perf_counter() - began
+            self.statistics.waiting_seconds += seconds
+            waited, self._waited_seconds = seconds + self._waited_seconds, 0.0
+            if came is not None and waited >= _WAIT_SECONDS:
+                self.statistics.waiting.add(waited)
+        return came
 
     async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
         """Return the items of one call: one, or as many as the actor wants and as come in time."""

@@ -5,6 +5,7 @@ has them for each open session, `collect` for node types, calls, processes and t
 since the start of the server.
 """
 
+from .exported import BOUND_EXPONENTS, EXPORTED, Distribution, ExportedMetric, MetricKind
 from .figures import (
     CapacityFigures,
     LinkFigures,
@@ -19,13 +20,18 @@ from .registry import Registry
 from .snapshot import SessionCounts, Snapshot
 
 __all__ = [
+    "BOUND_EXPONENTS",
+    "EXPORTED",
     "MOST_NODES",
     "MOST_PIPELINES",
     "OTHER",
     "CapacityFigures",
+    "Distribution",
+    "ExportedMetric",
     "LinkFigures",
     "LinkLabels",
     "MachineUsage",
+    "MetricKind",
     "NodeFigures",
     "NodeLabels",
     "ProcessUsage",

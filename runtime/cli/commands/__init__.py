@@ -6,6 +6,7 @@ quick.
 
 from .config_command import config
 from .demo_command import demo
+from .health_command import health
 from .inspect_command import inspect
 from .new_command import new
 from .node_commands import bypass, disable, enable, send
@@ -32,6 +33,7 @@ __all__ = [
     "top",
     "config",
     "demo",
+    "health",
     "inspect",
     "new",
     "nodes",
