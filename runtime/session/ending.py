@@ -85,6 +85,11 @@ _REASONS: Final = (
 )
 
 
+def as_known(reason: EndReason) -> EndReason:
+    """Return the reason as the session itself knows it: its owner knows no more."""
+    return reason
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a session ended.

@@ -27,7 +27,7 @@ from ..plan import Plan
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
-from .ending import Ending, EndReason
+from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
@@ -39,12 +39,6 @@ from .session_log import SessionLog
 from .session_output import SessionOutput
 from .session_statistics import SessionStatistics
 from .state import SessionState
-
-
-def _as_is(reason: EndReason) -> EndReason:
-    """Return the reason that the session itself knows."""
-    return reason
-
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -98,7 +92,7 @@ class Session(SessionControl, SessionStatistics):
         self.state = SessionState.INITIALIZING
         self.peer = ""
         self.token_name = ""
-        self.why_ended: Callable[[EndReason], EndReason] = _as_is
+        self.why_ended: Callable[[EndReason], EndReason] = as_known
         self.owner: bytes | None = None
         self.opened_at = time.time()
         self.outcome = ""
@@ -328,7 +322,7 @@ class Session(SessionControl, SessionStatistics):
         if self.state is not SessionState.TERMINATED and self._error.keep(error):
             self.state = SessionState.ERROR
             task = self._tasks.get(NodeId(error.node_id))
-            self._log.failed(error, () if task is None else task.last_output)
+            self._log.failed(error, task.last_output if task else ())
             self._progress.add(InitProgress(error.node_id, "error", 0.0, str(error)))
         self._progress.close()
         return True
@@ -381,7 +375,7 @@ class Session(SessionControl, SessionStatistics):
             self._log.ended(ending, self.counts())
             self._on_end(EndedSession.of(self, ending, self.counts()))
             self.ended.set()
-            self.why_ended = _as_is
+            self.why_ended = as_known
             self.bus.close(self._error.copy)
             self._wiring.close()
             for task in self._tasks.values():
