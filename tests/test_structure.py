@@ -22,6 +22,7 @@ ARROWS = {
         "config",
         "documents",
         "execution",
+        "http",
         "links",
         "logs",
         "manifest",
@@ -37,13 +38,24 @@ ARROWS = {
     "documents": set(),
     "execution": {"catalogue", "links"},
     "executors": {"catalogue", "config", "execution", "links", "logs", "plan"},
+    "http": {"config", "metrics", "service"},
     "links": set(),
     "logs": {"config"},
     "manifest": {"config", "documents"},
     "media": set(),
+    "metrics": {"execution", "links"},
     "plan": {"catalogue", "config", "documents", "manifest"},
     "recording": {"config", "links", "manifest", "session", "wire"},
-    "service": {"config", "recording", "execution", "links", "plan", "session", "wire"},
+    "service": {
+        "config",
+        "recording",
+        "execution",
+        "links",
+        "metrics",
+        "plan",
+        "session",
+        "wire",
+    },
     "session": {
         "catalogue",
         "config",
@@ -52,6 +64,7 @@ ARROWS = {
         "executors",
         "links",
         "manifest",
+        "metrics",
         "plan",
     },
     "testing": {
@@ -214,6 +227,12 @@ def test_actors_import_nothing_of_runtime() -> None:
 
 def test_one_room_alone_imports_iceoryx2() -> None:
     assert importers("iceoryx2") == {"runtime.links.shared.memory"}
+
+
+def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
+    for library in ("h11", "hypercorn", "prometheus_client", "starlette", "wsproto"):
+        assert importers(library)
+        assert all(name.startswith("runtime.http.") for name in importers(library)), library
 
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:

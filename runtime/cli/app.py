@@ -12,6 +12,7 @@ from .commands import (
     disable,
     doctor,
     enable,
+    health,
     inspect,
     kill,
     new,
@@ -24,6 +25,7 @@ from .commands import (
     serve,
     sessions,
     tap,
+    top,
     validate,
 )
 
@@ -41,6 +43,7 @@ app = typer.Typer(
 for command in (
     run,
     serve,
+    health,
     validate,
     nodes,
     config,
@@ -50,6 +53,7 @@ for command in (
     replay,
     inspect,
     sessions,
+    top,
     tap,
     send,
     bypass,

@@ -1,10 +1,9 @@
 """The runtime of a server, as long as a block is open."""
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -19,11 +18,8 @@ from ..wire import (
     EXECUTE_PIPELINE,
     GET_VERSION,
     HEALTH_CHECK,
-    KILL_SESSION,
-    LIST_SESSIONS,
     PROTOCOL_VERSION,
     STREAM_PIPELINE,
-    WATCH_ITEMS,
     ControlEvent,
     ControlFrame,
     ExecuteRequest,
@@ -40,20 +36,12 @@ from ..wire import (
     authorization_value,
 )
 from ..wire.conversion import data_of, error_of, limits_message, manifest_message
-from ..wire.operations import (
-    KillSessionRequest,
-    KillSessionResponse,
-    ListSessionsRequest,
-    ListSessionsResponse,
-    SessionInfo,
-    WatchItemsRequest,
-    WatchItemsResponse,
-)
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
 from .attach import RemoteAttach
 from .bridge import Bridge, open_bridge
 from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
+from .operations import RemoteOperations
 from .request_sender import RequestSender
 from .response_reader import ResponseReader
 from .stream import RemoteStream
@@ -81,7 +69,7 @@ class Execution:
     status: ExecutionStatus
 
 
-class RemoteRuntime:
+class RemoteRuntime(RemoteOperations):
     """The runtime of a server. Calls and streams can run at the same time."""
 
     def __init__(self, connection: Http2Connection, bridge: Bridge) -> None:
@@ -213,52 +201,6 @@ class RemoteRuntime:
             hello = Hello(session_id=session_id, attach_id=attach_id)
             await attach.send(ControlFrame(hello=hello))
             yield attach
-        finally:
-            call.close()
-
-    async def sessions(self) -> Sequence[SessionInfo]:
-        """Return the sessions that are open on the server. This needs an admin token.
-
-        Raises:
-            MillraceError: the call failed.
-        """
-        response = await self._bridge.run(
-            self._connection.call_unary, LIST_SESSIONS, ListSessionsRequest(), ListSessionsResponse
-        )
-        return response.sessions
-
-    async def kill_session(self, session_id: str, reason: str = "") -> None:
-        """End a session. This needs an admin token.
-
-        Raises:
-            MillraceError: the call failed, or no such session is open.
-        """
-        request = KillSessionRequest(session_id=session_id, reason=reason)
-        await self._bridge.run(
-            self._connection.call_unary, KILL_SESSION, request, KillSessionResponse
-        )
-
-    async def watch_items(
-        self, session_id: str, nodes: Sequence[str] = ()
-    ) -> AsyncGenerator[WatchItemsResponse, None]:
-        """Yield the inputs of a session and the outputs of its nodes. This needs an admin token.
-
-        Close the generator, for example by `contextlib.aclosing`.
-
-        Args:
-            session_id: the session.
-            nodes: the nodes whose outputs are sent; none means all.
-
-        Raises:
-            MillraceError: the call failed, or no such session is open.
-        """
-        request = WatchItemsRequest(session_id=session_id, nodes=list(nodes))
-        call = await self._bridge.run(self._connection.open_call, WATCH_ITEMS, WatchItemsResponse)
-        try:
-            message = call.encode(request)
-            await self._bridge.run(partial(call.send, end=True), message)
-            while (response := await self._bridge.run(call.receive)) is not None:
-                yield response
         finally:
             call.close()
 

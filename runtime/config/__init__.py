@@ -1,5 +1,6 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
+from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
@@ -32,6 +33,8 @@ __all__ = [
     "CatalogueSources",
     "Declaration",
     "Files",
+    "Http",
+    "HttpAccess",
     "Limits",
     "Log",
     "Multiprocess",
@@ -48,6 +51,7 @@ __all__ = [
     "ServerAddress",
     "Source",
     "declarations",
+    "http_access",
     "is_token",
     "load_config",
     "parse_config",

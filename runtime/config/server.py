@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -13,7 +12,7 @@ from ..errors import ConfigError, Fault
 from .overrides import with_environment
 from .section import Section, Text
 from .setting import setting
-from .tokens import TOKEN_RULE, is_token, labelled_token
+from .tokens import read_tokens
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
@@ -178,13 +177,13 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
         server = with_environment(server, environment)
     except ConfigError as error:
         faults += error.faults
-    tokens = _tokens(
+    tokens = read_tokens(
         environment.get("GRPC_AUTH_TOKENS", ""),
         "server.auth_tokens_file",
         server.auth_tokens_file,
         faults,
     )
-    admin_tokens = _tokens(
+    admin_tokens = read_tokens(
         environment.get("MILLRACE_ADMIN_TOKENS", ""),
         "server.admin_tokens_file",
         server.admin_tokens_file,
@@ -204,30 +203,3 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
     address = ServerAddress.parse(server.bind_address)
     names = {token: name for token, name in (tokens | admin_tokens).items() if name}
     return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens), names)
-
-
-def _tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> dict[str, str]:
-    """Return the tokens of an environment variable and of a file, each with its label, or ""."""
-    entries = {each.strip() for each in listed.split(",")}
-    if file is not None:
-        entries |= _tokens_of_file(key, file, faults)
-    entries.discard("")
-    tokens: dict[str, str] = {}
-    for name, token in map(labelled_token, sorted(entries)):
-        if not is_token(token):
-            faults.append(Fault("auth tokens", TOKEN_RULE))
-            break
-        if name and tokens.get(token):
-            faults.append(Fault("auth tokens", f"{tokens[token]} and {name} have the same token"))
-        tokens[token] = name or tokens.get(token, "")
-    return tokens
-
-
-def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:
-    try:
-        lines = Path(name).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults.append(Fault(f"{key} {name}", f"cannot be read: {reason}"))
-        return set()
-    return {line.strip() for line in lines if not line.lstrip().startswith("#")}

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from ..documents import ACCEPTED
+from .http import Http
 from .resource_limits import ResourceLimits
 from .section import Section, Text
 from .server import Server
@@ -252,6 +253,7 @@ class RuntimeConfig(Section):
     limits: Limits = Limits()
     routing: Routing = Routing()
     server: Server = Server()
+    http: Http = Http()
     files: Files = Files()
     recording: Recording = Recording()
     log: Log = Log()

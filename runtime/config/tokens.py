@@ -1,7 +1,10 @@
-"""The characters of bearer tokens, for the server that accepts and the client that sends them."""
+"""Bearer tokens: their characters, and where the server finds those that it accepts."""
 
 import re
+from pathlib import Path
 from typing import Final
+
+from ..errors import Fault
 
 TOKEN_RULE: Final = "a token must be ASCII text without blanks, and not empty"  # noqa: S105 (no secret)
 """What `is_token` requires, for error messages."""
@@ -28,3 +31,37 @@ def is_token(text: str) -> bool:
     (True, False, False)
     """
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def read_tokens(listed: str, key: str, file: str | None, faults: list[Fault]) -> dict[str, str]:
+    """Return the tokens of an environment variable and of a file, each with its label, or "".
+
+    Args:
+        listed: the value of the variable, separated by commas.
+        key: of the setting that names the file.
+        file: its name, or None.
+        faults: receives what is wrong.
+    """
+    entries = {each.strip() for each in listed.split(",")}
+    if file is not None:
+        entries |= _tokens_of_file(key, file, faults)
+    entries.discard("")
+    tokens: dict[str, str] = {}
+    for name, token in map(labelled_token, sorted(entries)):
+        if not is_token(token):
+            faults.append(Fault("auth tokens", TOKEN_RULE))
+            break
+        if name and tokens.get(token):
+            faults.append(Fault("auth tokens", f"{tokens[token]} and {name} have the same token"))
+        tokens[token] = name or tokens.get(token, "")
+    return tokens
+
+
+def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:
+    try:
+        lines = Path(name).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        faults.append(Fault(f"{key} {name}", f"cannot be read: {reason}"))
+        return set()
+    return {line.strip() for line in lines if not line.lstrip().startswith("#")}

@@ -7,7 +7,7 @@ from .fork_guard import ForkGuard, describe_fork
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
-from .statistics import NodeStatistics
+from .statistics import Histogram, NodeStatistics
 
 __all__ = [
     "DEFAULT_TIMEOUT_SECONDS",
@@ -15,6 +15,7 @@ __all__ = [
     "ActorLoop",
     "Announce",
     "ForkGuard",
+    "Histogram",
     "describe_fork",
     "is_from_signal",
     "nodes_interrupted_by_themselves",

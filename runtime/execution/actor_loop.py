@@ -38,6 +38,9 @@ from .thread_calls import ThreadCalls
 # long for the session to end with that cause, before it reports the broken link itself.
 EXIT_REPORT_SECONDS: Final = 2.0
 
+# To take an item that is there lasts up to 20 us, which is no wait.
+_WAIT_SECONDS: Final = 50e-6
+
 
 class ActorLoop:
     """An actor with its links: receive, process, send; at the end of all streams, flush.
@@ -93,6 +96,7 @@ class ActorLoop:
         self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
+        self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
@@ -212,18 +216,29 @@ class ActorLoop:
             return item
         began = time.perf_counter()
         came = self._inbox.try_receive()
-        self.statistics.waiting_seconds += time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        self.statistics.waiting_seconds += seconds
+        if came is None:
+            self._waited_seconds = seconds  # for the item that `_receive` returns
+        elif seconds >= _WAIT_SECONDS:
+            self.statistics.waiting.add(seconds)
         return came
 
     async def _receive(self) -> Item | None:
         """Return the next item; None at the end of all streams."""
         began = time.perf_counter()
+        came = None
         try:
-            return await self._inbox.receive()
+            came = await self._inbox.receive()
         except trio.EndOfChannel:
-            return None
+            pass
         finally:
-            self.statistics.waiting_seconds += time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            self.statistics.waiting_seconds += seconds
+            waited, self._waited_seconds = seconds + self._waited_seconds, 0.0
+            if came is not None and waited >= _WAIT_SECONDS:
+                self.statistics.waiting.add(waited)
+        return came
 
     async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
         """Return the items of one call: one, or as many as the actor wants and as come in time."""
@@ -267,7 +282,8 @@ class ActorLoop:
             outgoing = self._emission.item_of(result)
             output = self._emission.output
             if not output.try_send(outgoing):
-                return self._await_cancellable([item], output.send(outgoing), outputs=1)
+                sending = self._emission.send_timed(outgoing)
+                return self._await_cancellable([item], sending, outputs=1)
             self.statistics.items_out += 1
         elif result is not None:
             return self._await_cancellable([item], self._emit_awaited(result))

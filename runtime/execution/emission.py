@@ -95,6 +95,14 @@ class Emission:
         current = self.current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
+    async def send_timed(self, outgoing: Item) -> None:
+        """Send an item that may have to wait for its readers, and measure how long it does."""
+        began = time.perf_counter()
+        await self.output.send(outgoing)
+        seconds = time.perf_counter() - began
+        self._statistics.sending_seconds += seconds
+        self._statistics.sending.add(seconds)
+
     async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
         try:
             while True:
@@ -140,9 +148,7 @@ class Emission:
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announce_control(outgoing.data)
         if not self.output.try_send(outgoing):
-            began = time.perf_counter()
-            await self.output.send(outgoing)
-            self._statistics.sending_seconds += time.perf_counter() - began
+            await self.send_timed(outgoing)
         self._statistics.items_out += 1
 
     async def _announce_control(self, control: Control) -> Control:

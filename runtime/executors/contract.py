@@ -39,6 +39,7 @@ class NodeTask:
         released: set when no other node reads its outputs any more.
         statistics: of the node; the executor updates them.
         refresh: requests new statistics of the executor; nothing to do if they are live.
+        started: the executor calls it with the seconds that it took to start the node's process.
         announce: the executor calls it with every control message that the node emits.
         controllable: the executor calls it with the node's control when the node is ready, and with
             None when the node has ended.
@@ -60,6 +61,7 @@ class NodeTask:
     process_timeout_seconds: float | None = None
     statistics: NodeStatistics = field(default_factory=NodeStatistics)
     refresh: Callable[[], None] = _ignore
+    started: Callable[[float], None] = _ignore
     announce: Callable[[Notice], None] = _ignore
     control: Callable[[Notice], None] = _ignore
     controllable: Callable[[NodeControl | None], None] = _ignore
@@ -93,7 +95,7 @@ class NodeTask:
 
     def forget_session(self) -> None:
         """Drop the functions of the session, which has ended; the session calls it."""
-        self.report = self.announce = self.controllable = _ignore
+        self.report = self.started = self.announce = self.controllable = _ignore
 
     def local_ends(self) -> LocalEnds:
         """Return the node's links, for an executor that does not use shared memory."""

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import trio
+
 from ..config import RuntimeConfig
 from ..errors import LimitError, PipelineError, SpawnError
 from ..execution.process import Forkserver, ForkserverKeeper, open_forkserver_keeper
@@ -24,6 +26,7 @@ class MultiprocessExecutor:
             LimitError: the machine has no descriptor, process or memory left, or the node needs
                 more memory than it may have.
         """
+        began = trio.current_time()
         try:
             process = await self._forkserver.fork(
                 task.python_executable, timeout_seconds=task.init_timeout_seconds
@@ -32,6 +35,7 @@ class MultiprocessExecutor:
             raise LimitError(str(error), node_id=task.node_id) from error
         except PipelineError as error:
             raise SpawnError(task.node_id, str(error)) from error
+        task.started(trio.current_time() - began)
         await NodeProxy(task, process).run()
 
 

@@ -86,6 +86,7 @@ class NativeNode:
         def refresh() -> None:
             loop.statistics.received = ends.inbox.statistics()
             loop.statistics.received_from = ends.inbox.statistics_by_source()
+            loop.statistics.taken = ends.inbox.taken()
             loop.statistics.sent = ends.output.statistics()
 
         task.refresh = refresh

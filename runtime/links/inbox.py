@@ -78,7 +78,7 @@ class Inbox:
     def open_queue(
         self, *, capacity: int, capacity_bytes: int, drop_oldest: bool, source: str = ""
     ) -> LocalQueue:
-        """Return a new end for a producer of this process."""
+        """Return a new end for a producer of this process, which `source` names."""
         port = LocalQueue(
             self._on_arrival,
             source=source,
@@ -172,6 +172,15 @@ class Inbox:
     def waiting(self) -> int:
         """Return how many items of this process's own links wait here."""
         return sum(len(port) for port in self._queues)
+
+    def taken(self) -> dict[str, int]:
+        """Return how many items were taken from each producer, or dropped before that."""
+        taken = {port.source: port.statistics.items - len(port) for port in self._queues}
+        for reader in self._readers:
+            statistics = reader.statistics
+            passed = statistics.items + statistics.dropped
+            taken[reader.source] = taken.get(reader.source, 0) + passed
+        return taken
 
     def statistics(self) -> LinkStatistics:
         """Return what came in over all links."""

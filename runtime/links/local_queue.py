@@ -22,6 +22,8 @@ class LocalQueue:
 
     Attributes:
         source: the id of the producer; empty for the session's inlet.
+        statistics: of both ends.
+        closed: whether the producer has ended its stream.
     """
 
     def __init__(

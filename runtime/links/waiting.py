@@ -1,5 +1,6 @@
 """How an end of a link waits for the other: in trio, or by blocking the thread."""
 
+import math
 import os
 import select
 from collections.abc import Callable, Sequence
@@ -47,7 +48,9 @@ class BlockingWaiting:
     the server and back took 50 us rather than 38 (2 cores, 25 November 2026).
 
     Attributes:
-        alone: tells whether no other task waits for anything but the interrupts.
+        is_sole_task: tells whether no other task waits for anything but the interrupts.
+        seconds_left: tells how long that stays so; None for as long as nothing interrupts.
+        on_wake: is called after each wait.
 
     Args:
         interrupts: descriptors that become readable when another task has something to do.
@@ -55,6 +58,8 @@ class BlockingWaiting:
 
     def __init__(self, interrupts: Sequence[int]) -> None:
         self.is_sole_task: Callable[[], bool] = _always_false
+        self.seconds_left: Callable[[], float | None] = _no_end
+        self.on_wake: Callable[[], None] = _do_nothing
         self._interrupts = interrupts
         self._interrupt_poll = _poll_of(*interrupts)
         self._polls: dict[int, select.poll] = {}
@@ -70,13 +75,16 @@ class BlockingWaiting:
         poll = self._polls.get(descriptor)
         if poll is None:
             poll = self._polls[descriptor] = _poll_of(descriptor, *self._interrupts)
-        ready = poll.poll()
+        left = self.seconds_left()
+        ready = poll.poll() if left is None else poll.poll(math.ceil(1000 * left))
+        self.on_wake()
         return len(ready) == 1 and ready[0][0] == descriptor
 
     async def readable(self, descriptor: int) -> None:
         """Return when there is something to read."""
         if not self.block(descriptor):
             await trio.lowlevel.wait_readable(descriptor)
+            self.on_wake()
 
 
 def _poll_of(*descriptors: int) -> select.poll:
@@ -88,6 +96,14 @@ def _poll_of(*descriptors: int) -> select.poll:
 
 def _always_false() -> bool:
     return False
+
+
+def _no_end() -> float | None:
+    return None
+
+
+def _do_nothing() -> None:
+    pass
 
 
 class Interrupt:

@@ -11,9 +11,10 @@ import trio_asyncio
 from grpclib.const import Status
 
 from ..errors import InternalError, MillraceError, sole_error
+from ..metrics import OTHER, Registry
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import RefusedCallError, ServerStream
-from .call_errors import CallError, ShutdownError
+from .call_errors import CallError, ShutdownError, status_of
 from .server_call import ServerCall
 
 _log = logging.getLogger("millrace.service")
@@ -49,6 +50,7 @@ class CallRunner:
         loop: asyncio's, on which grpclib runs.
         codec: of the messages.
         most_bytes: of one message.
+        metrics: counts the calls.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class CallRunner:
         loop: trio_asyncio.TrioEventLoop,
         codec: Codec,
         most_bytes: int,
+        metrics: Registry,
     ) -> None:
         self.active = 0
+        self._metrics = metrics
         self._running = 0
         self._rpcs = rpcs
         self._ended = trio.lowlevel.ParkingLot()
@@ -83,6 +87,12 @@ class CallRunner:
         if path not in self._rpcs:
             raise RefusedCallError(Status.UNIMPLEMENTED, "there is no such rpc here")
 
+    def count_refused(self, path: str, refused: RefusedCallError) -> None:
+        """Count a call that is refused before it starts; its path may be any text."""
+        method = path.removeprefix("/") if path in self._rpcs else OTHER
+        status = refused.status or Status.UNKNOWN
+        self._metrics.count_refused_call(method, status.name)
+
     def start(self, stream: ServerStream) -> Callable[[], None]:
         """Start to answer a call, of a path that was checked; return a function that cancels it.
 
@@ -95,6 +105,7 @@ class CallRunner:
             scope.deadline = trio.current_time() + timeout
         self.active += rpc.counts
         self._running += 1
+        self._metrics.begin_call(stream.request.path.removeprefix("/"))
         self._context.run(self._nursery.start_soon, self._run, stream, rpc, scope)
         return scope.cancel
 
@@ -136,7 +147,14 @@ class CallRunner:
             stream.release()
             self.active -= rpc.counts
             self._running -= 1
+            is_reset = scope.cancelled_caught and trio.current_time() < scope.deadline
+            status = Status.CANCELLED if is_reset else _status(failure)
+            self._metrics.end_call(stream.request.path.removeprefix("/"), status.name)
             self._ended.unpark_all()
+
+
+def _status(failure: MillraceError | None) -> Status:
+    return Status.OK if failure is None else status_of(failure)
 
 
 async def _outcome(call: ServerCall[Any, Any], handler: CallHandler) -> MillraceError | None:

@@ -113,12 +113,13 @@ class Http2Server:
         Raises:
             RefusedCallError: it may not.
         """
-        self._calls.check_path(request.path)
         try:
+            self._calls.check_path(request.path)
             self._authentication.check(request)
         except RefusedCallError as refused:
             if refused.status is Status.UNAUTHENTICATED:
                 self._limits.log_call_refused(connection.peer, str(refused))
+            self._calls.count_refused(request.path, refused)
             raise
         self._unused.pop(connection, None)
 

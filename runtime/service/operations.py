@@ -1,7 +1,7 @@
 """Operations: what the server's operator sees and does."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from ..recording import FeedItem, Side, open_feed
 from ..session import Runtime, Session
@@ -11,7 +11,8 @@ from ..wire.operations import (
     KillSessionResponse,
     ListSessionsRequest,
     ListSessionsResponse,
-    NodeInfo,
+    RecentEndingsRequest,
+    RecentEndingsResponse,
     SessionInfo,
     WatchedItem,
     WatchItemsRequest,
@@ -21,6 +22,7 @@ from ..wire.operations import (
 from .call_errors import session_not_found
 from .server_call import ServerCall
 from .server_state import ServerState
+from .session_messages import ending_message, link_message, node_message, session_message
 
 _BATCH: Final = 64
 # Too short for an operator to notice. Without it, each item would cost several times as much.
@@ -28,7 +30,7 @@ _DELAY_SECONDS: Final = 0.2
 
 
 class OperationsService:
-    """Answers ListSessions, KillSession and WatchItems; `Authentication` checks the tokens."""
+    """Lists, watches and ends sessions; `Authentication` checks the tokens."""
 
     def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
         self._runtime = runtime
@@ -43,7 +45,7 @@ class OperationsService:
         sessions = sorted(self._runtime.sessions.values(), key=lambda each: each.opened_at)
         for session in sessions:
             session.refresh_statistics()
-        await call.send(ListSessionsResponse(sessions=list(map(_session_info, sessions))))
+        await call.send(ListSessionsResponse(sessions=list(map(_with_nodes, sessions))))
 
     async def kill_session(self, call: ServerCall[KillSessionRequest, KillSessionResponse]) -> None:
         """End a session.
@@ -77,6 +79,14 @@ class OperationsService:
             ended = WatchMetadata(entries=feed.end_metadata())
             await call.send(WatchItemsResponse(ended=ended))
 
+    async def recent_endings(
+        self, call: ServerCall[RecentEndingsRequest, RecentEndingsResponse]
+    ) -> None:
+        """List the sessions that ended in the last hour, the oldest first."""
+        request = await call.receive()
+        found = self._runtime.endings.after(request.after if request else 0)
+        await call.send(RecentEndingsResponse(endings=list(map(ending_message, found))))
+
     def _messages(self, batch: Iterable[FeedItem]) -> Iterable[WatchItemsResponse]:
         for item in batch:
             watched = WatchedItem(
@@ -95,30 +105,9 @@ class OperationsService:
         return session
 
 
-def _session_info(session: Session) -> SessionInfo:
-    statistics: Any = session.statistics()
-    processes = session.processes()
-    nodes = [
-        NodeInfo(
-            node_id=str(node.node_id),
-            node_type=node.node_type.name,
-            executor=node.executor,
-            process_id=processes.get(str(node.node_id), 0),
-            items_in=statistics[node.node_id].items_in,
-            items_out=statistics[node.node_id].items_out,
-            p50_ms=1000 * statistics[node.node_id].processing.quantile(0.5),
-            p99_ms=1000 * statistics[node.node_id].processing.quantile(0.99),
-            state=session.bus.state_of(str(node.node_id)).value,
-        )
-        for node in session.plan.nodes
-    ]
-    return SessionInfo(
-        session_id=session.id,
-        pipeline=session.plan.manifest.metadata.name,
-        state=session.state.value,
-        peer=session.peer,
-        opened_ms=round(1000 * session.opened_at),
-        nodes=nodes,
-        waiting_items=session.waiting(),
-        dropped_items=session.dropped(),
-    )
+def _with_nodes(session: Session) -> SessionInfo:
+    figures = session.figures()
+    message = session_message(session, figures)
+    message.nodes = [node_message(session, node) for node in figures.nodes]
+    message.links = [link_message(session, link) for link in figures.links]
+    return message

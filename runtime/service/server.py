@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -12,7 +11,7 @@ import trio
 import trio_asyncio
 
 from ..config import ServerAddress, server_access
-from ..errors import ConfigError, Fault, sole_error
+from ..errors import sole_error
 from ..session import Runtime
 from ..wire import (
     ATTACH,
@@ -25,12 +24,15 @@ from ..wire import (
     HEALTH_WATCH,
     KILL_SESSION,
     LIST_SESSIONS,
+    RECENT_ENDINGS,
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
+    WATCH_SERVER,
+    WATCH_SESSION,
     ControlFrame,
     ExecuteRequest,
     StreamRequest,
@@ -41,7 +43,10 @@ from ..wire.codec import Codec
 from ..wire.operations import (
     KillSessionRequest,
     ListSessionsRequest,
+    RecentEndingsRequest,
     WatchItemsRequest,
+    WatchServerRequest,
+    WatchSessionRequest,
 )
 from ..wire.standard import (
     HealthCheckRequest,
@@ -52,14 +57,15 @@ from .call_runner import CallRunner, Rpc
 from .execution import ExecutionService
 from .health import HealthService
 from .http2_server import Http2Server
+from .listening import listening_socket
 from .operations import OperationsService
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
 from .server_state import ServerState
 from .streaming import StreamingService
 from .tls import server_tls
+from .watching import WatchingService
 
-_BACKLOG: Final = 512
 # For cancelled calls to send their last messages, before the connections close.
 _CANCEL_SECONDS: Final = 2.0
 # For clients to close their connections after GOAWAY.
@@ -94,6 +100,11 @@ class GrpcServer:
         self._server_state = server_state
         self._health = health
         self._listener = listener
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server accepts no new calls, because it shuts down."""
+        return self._server_state.draining
 
     @property
     def active_calls(self) -> int:
@@ -147,7 +158,7 @@ async def open_server(
     tls = server_tls(settings)
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
-    listening = _listening_socket(access.address)
+    listening = listening_socket(access.address)
     try:
         async with (
             trio_asyncio.open_loop() as loop,
@@ -159,7 +170,7 @@ async def open_server(
             authentication = Authentication(access)
             rpcs = _rpcs(runtime, server_state, health, authentication)
             codec = Codec(StreamResponse)
-            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes)
+            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 calls, authentication, connections, loop, tls, settings, most_bytes
             )
@@ -234,6 +245,7 @@ def _rpcs(
     streaming = StreamingService(runtime, server_state, authentication)
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
+    watching = WatchingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
@@ -246,42 +258,14 @@ def _rpcs(
         LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
         KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),
         WATCH_ITEMS: Rpc(operations.watch_items, WatchItemsRequest, counts=False),
+        WATCH_SERVER: Rpc(watching.watch_server, WatchServerRequest, counts=False),
+        WATCH_SESSION: Rpc(watching.watch_session, WatchSessionRequest, counts=False),
+        RECENT_ENDINGS: Rpc(operations.recent_endings, RecentEndingsRequest, counts=False),
         HEALTH_CHECK: Rpc(health.check, HealthCheckRequest),
         HEALTH_WATCH: Rpc(health.watch, HealthCheckRequest, counts=False),
         REFLECTION_INFO: reflection_info,
         REFLECTION_V1ALPHA_INFO: reflection_info,
     }
-
-
-def _listening_socket(address: ServerAddress) -> socket.socket:
-    """Return a bound socket. An address in use is an error before anything is started.
-
-    Raises:
-        ConfigError: the server cannot listen at the address.
-    """
-    try:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, kind, protocol, _, where = found[0]
-        # asyncio turns Nagle's algorithm off only if the protocol is set. Otherwise every small
-        # message would wait 40 ms for the client's delayed acknowledgement.
-        listening = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _unusable(address, error) from error
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(where)
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise _unusable(address, error) from error
-    return listening
-
-
-def _unusable(address: ServerAddress, error: OSError) -> ConfigError:
-    reason = error.strerror or str(error)
-    return ConfigError([Fault(str(address), f"cannot be listened on: {reason}")])
 
 
 def _on_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

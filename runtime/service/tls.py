@@ -1,38 +1,47 @@
-"""The TLS context of the server."""
+"""The TLS context of a server."""
 
 import ssl
 
-from ..config import Server
+from ..config import Http, Server
 from ..errors import ConfigError, Fault
 
 
-def server_tls(server: Server) -> ssl.SSLContext | None:
+def server_tls(
+    settings: Server | Http, *, table: str = "server", protocol: str = "h2"
+) -> ssl.SSLContext | None:
     """Return the context of the configured certificate; None if there is none.
+
+    Args:
+        settings: with the names of the files.
+        table: of runtime.toml that has them, for errors.
+        protocol: that clients are offered.
 
     Raises:
         ConfigError: a file cannot be used, or a certificate has no key.
     """
-    certificate, key, client_ca = server.tls_certificate, server.tls_key, server.tls_client_ca
+    certificate, key = settings.tls_certificate, settings.tls_key
+    client_ca = settings.tls_client_ca
     if certificate is None:
         for name, value in (("tls_key", key), ("tls_client_ca", client_ca)):
             if value is not None:
-                raise _fault(name, "needs server.tls_certificate")
+                raise _fault(table, name, f"needs {table}.tls_certificate")
         return None
     if key is None:
-        raise _fault("tls_certificate", "needs server.tls_key, the file of its key")
+        raise _fault(table, "tls_certificate", f"needs {table}.tls_key, the file of its key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # HTTP/2 forbids others, RFC 9113, 9.2.2
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([protocol])
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise _fault("tls_certificate", f"{certificate} with {key}: {_reason(error)}") from error
+        message = f"{certificate} with {key}: {_reason(error)}"
+        raise _fault(table, "tls_certificate", message) from error
     if client_ca is not None:
         try:
             context.load_verify_locations(client_ca)
         except (OSError, ssl.SSLError) as error:
-            raise _fault("tls_client_ca", f"{client_ca}: {_reason(error)}") from error
+            raise _fault(table, "tls_client_ca", f"{client_ca}: {_reason(error)}") from error
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -41,5 +50,5 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _fault(key: str, message: str) -> ConfigError:
-    return ConfigError([Fault(f"server.{key}", message)])
+def _fault(table: str, key: str, message: str) -> ConfigError:
+    return ConfigError([Fault(f"{table}.{key}", message)])

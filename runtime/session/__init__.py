@@ -6,6 +6,7 @@ from .control_groups import ControlGroups, lines_of, number_in
 from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Leftovers, SweepReport, find_leftovers
+from .recent_endings import EndedSession, NumberedEnding, RecentEndings
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
 from .state import SessionState
@@ -19,6 +20,9 @@ __all__ = [
     "EndReason",
     "ControlGroups",
     "Leftovers",
+    "EndedSession",
+    "NumberedEnding",
+    "RecentEndings",
     "TapQueue",
     "TappedOutput",
     "Runtime",

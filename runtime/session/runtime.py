@@ -1,8 +1,8 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Final
 
@@ -15,10 +15,11 @@ from ..catalogue import Catalogue, build_catalogue
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import ResourceLimits, RuntimeConfig, load_config
 from ..documents import shown
-from ..errors import CallerError, ConfigError, Fault, ManifestError, sole_error
+from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
 from ..executors import BUILT_IN, Executors
 from ..manifest import Manifest, ManifestSource
+from ..metrics import CapacityFigures, Registry
 from ..plan import (
     ExecutorRegistry,
     FindMachine,
@@ -36,6 +37,7 @@ from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
+from .recent_endings import RecentEndings
 from .session import Session
 from .session_log import refusals_logged
 
@@ -51,6 +53,8 @@ class Runtime:
 
     Attributes:
         capacity: admits sessions within the limits of the operator and the machine.
+        metrics: counts what happens here, and has the figures of every session.
+        endings: the sessions that ended in the last hour.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class Runtime:
         self.catalogue = catalogue
         self._executors = executors
         self.capacity = Capacity(config.limits)
+        self.metrics = Registry(self._capacity_figures)
+        self.endings = RecentEndings()
         self._instance = instance
         self._interpreters = Interpreters()
         self._opened = 0
@@ -103,7 +109,7 @@ class Runtime:
         Raises:
             ManifestError: it is not valid; every fault is listed.
         """
-        with refusals_logged(_name_of(manifest), peer, token_name):
+        with self._refusals_counted(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
@@ -155,7 +161,7 @@ class Runtime:
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
         async with AsyncExitStack() as stack:
-            with refusals_logged(plan.manifest.metadata.name, peer, token_name):
+            with self._refusals_counted(plan.manifest.metadata.name, peer, token_name):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
                 reservation = await stack.enter_async_context(reserved)
@@ -168,16 +174,45 @@ class Runtime:
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
                 session = Session(
-                    session_id, plan, executors, domain, bounds, on_ready=reservation.settle
+                    session_id,
+                    plan,
+                    executors,
+                    domain,
+                    bounds,
+                    on_ready=reservation.settle,
+                    on_process_start=self.metrics.process_starts.add,
+                    on_end=self.endings.add,
                 )
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended
                 self._sessions[session_id] = session
-                async with session.run():
-                    yield session
+                with self.metrics.session(session):
+                    async with session.run():
+                        yield session
             finally:
                 self._sessions.pop(session_id, None)
                 self._instance.remove(domain)
+
+    @contextmanager
+    def _refusals_counted(
+        self, manifest: str, peer: str = "", token_name: str = ""
+    ) -> Iterator[None]:
+        """Log and count an error of the block as the reason why a session was not opened."""
+        try:
+            with refusals_logged(manifest, peer, token_name):
+                yield
+        except MillraceError as error:
+            self.metrics.count_refusal(type(error).__name__)
+            raise
+
+    def _capacity_figures(self) -> CapacityFigures:
+        limits = self.config.limits
+        return CapacityFigures(
+            self.capacity.processes,
+            self.capacity.waiting,
+            limits.max_sessions,
+            limits.max_total_processes,
+        )
 
     async def _check_interpreter(self, plan: Plan) -> None:
         setting = plan.settings.setting("python_executable")

@@ -18,9 +18,9 @@ from ..errors import (
     UnwrappedErrors,
 )
 from ..events import InitProgress, Result
-from ..execution import EXIT_REPORT_SECONDS, NodeStatistics
+from ..execution import EXIT_REPORT_SECONDS
 from ..executors import Executor, NodeTask
-from ..links import Bounds, LinkStatistics, PeerError, PeerFaultError, Wiring
+from ..links import Bounds, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
 from ..manifest import NodeId
 from ..plan import Plan
@@ -32,18 +32,20 @@ from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
 from .readers import readers_of_nodes
+from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
+from .session_statistics import SessionStatistics
 from .state import SessionState
-from .totals import counts, dropped, missing_items, totals, waiting
+from .totals import missing_items
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl):
+class Session(SessionControl, SessionStatistics):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -61,9 +63,13 @@ class Session(SessionControl):
         why_ended: called where the session was completed or left without an error; returns why, for
             the log, as its owner knows it.
         opened_at: when it was opened, in seconds since 1970.
+        ended: set when it has ended, and its record was made.
+        outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
 
     Args:
         on_ready: called when every node is ready.
+        on_process_start: called with the seconds that it took to fork a node process.
+        on_end: called with the record of the session, however it ends.
     """
 
     def __init__(
@@ -75,8 +81,12 @@ class Session(SessionControl):
         bounds: SessionBounds,
         *,
         on_ready: Callable[[], None] = lambda: None,
+        on_process_start: Callable[[float], None] = lambda _: None,
+        on_end: Callable[[EndedSession], None] = lambda _: None,
     ) -> None:
         self._on_ready = on_ready
+        self._on_end = on_end
+        self.ended = trio.Event()
         self.id = session_id
         self.plan = plan
         self.limits = limits = bounds.limits
@@ -86,6 +96,8 @@ class Session(SessionControl):
         self.why_ended: Callable[[EndReason], EndReason] = as_known
         self.owner: bytes | None = None
         self.opened_at = time.time()
+        self.outcome = ""
+        self._segments = domain.prefix
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
@@ -117,6 +129,7 @@ class Session(SessionControl):
                 self._released,
                 limits.max_memory_bytes,
                 plan.settings.explicit("process_timeout_secs"),
+                started=on_process_start,
             )
             for node in plan.nodes
         }
@@ -232,39 +245,6 @@ class Session(SessionControl):
             return await self.receive()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
-
-    def statistics(self) -> dict[str, NodeStatistics]:
-        """Return the statistics of each node; of node processes as of the last refresh."""
-        return {node_id: task.statistics for node_id, task in self._tasks.items()}
-
-    def refresh_statistics(self) -> None:
-        """Request new statistics of every node; they arrive a moment later."""
-        for task in self._tasks.values():
-            task.refresh()
-
-    def dropped(self) -> int:
-        """Return the number of items that links without backpressure have dropped."""
-        return dropped(self._wiring, self.statistics())
-
-    def dropped_results(self) -> dict[str, int]:
-        """Return how many items the link of each sink to the client has dropped, if any."""
-        links = self._wiring.outlet.statistics_by_source()
-        return {sink: link.dropped for sink, link in links.items() if link.dropped}
-
-    def waiting(self) -> int:
-        """Return the number of items that wait on the links, as of the last refresh."""
-        return waiting(self._wiring, self.plan, self.statistics())
-
-    def totals(self) -> LinkStatistics:
-        """Return the sum of the statistics of all links, as of the last refresh.
-
-        Bytes through shared memory are counted once, where they are written; copies at both ends.
-        """
-        return totals(self._wiring, self.statistics())
-
-    def processes(self) -> dict[str, int]:
-        """Return the process id of every node that has a process of its own."""
-        return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}
 
     def _begin(self) -> None:
         if self.state is SessionState.READY:
@@ -397,7 +377,10 @@ class Session(SessionControl):
                 ending = Ending.of_error(self._error.copy)
             if ending is None:
                 ending = Ending("cancelled", self.why_ended(EndReason.OWNER_LEFT))
-            self._log.ended(ending, counts(self._wiring, self.statistics()))
+            self.outcome = ending.outcome
+            self._log.ended(ending, self.counts())
+            self._on_end(EndedSession.of(self, ending, self.counts()))
+            self.ended.set()
             self.why_ended = as_known
             self.bus.close(self._error.copy)
             self._wiring.close()

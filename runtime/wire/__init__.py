@@ -38,6 +38,7 @@ from .services import (
     LIST_SESSIONS,
     OPERATIONS_SERVICE,
     PROTOCOL_VERSION,
+    RECENT_ENDINGS,
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
@@ -45,6 +46,8 @@ from .services import (
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
+    WATCH_SERVER,
+    WATCH_SESSION,
 )
 from .tokens import AUTHORIZATION, authorization_value, token_of
 
@@ -148,6 +151,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY_FRAME_MESSAGE",
     "WATCH_ITEMS",
+    "WATCH_SERVER",
+    "WATCH_SESSION",
     "OPERATIONS_SERVICE",
     "LIST_SESSIONS",
     "KILL_SESSION",
@@ -220,6 +225,7 @@ __all__ = [
     "NodeStatus",
     "NumpyBuffer",
     "PROTOCOL_VERSION",
+    "RECENT_ENDINGS",
     "PipelineControlBase",
     "PipelineControlStub",
     "PipelineExecutionServiceBase",

@@ -12,6 +12,7 @@ NAMES: Final = (
     "codec",
     "grpc_echo",
     "grpc_sessions",
+    "metrics",
     "native_hop",
     "neighbours",
     "parallel_branches",

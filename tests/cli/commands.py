@@ -72,7 +72,9 @@ def millrace(
     return finish(start(*arguments, folder=folder), given.encode())
 
 
-def write_manifest(folder: Path, *nodes: dict[str, object], chain: bool = True) -> Path:
+def write_manifest(
+    folder: Path, *nodes: dict[str, object], chain: bool = True, name: str = "pipeline"
+) -> Path:
     """Write a manifest of nodes, each reading the one before, and return its path."""
     ids = [str(node["id"]) for node in nodes]
     pairs = pairwise(ids) if chain else ()
@@ -81,7 +83,7 @@ def write_manifest(folder: Path, *nodes: dict[str, object], chain: bool = True) 
         json.dumps(
             {
                 "version": "v1",
-                "metadata": {"name": "pipeline"},
+                "metadata": {"name": name},
                 "nodes": nodes,
                 "connections": [{"from": one, "to": other} for one, other in pairs],
             }

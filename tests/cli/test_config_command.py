@@ -39,12 +39,14 @@ def test_check_finds_what_a_start_would_trip_over(tmp_path: Path) -> None:
     (tmp_path / "runtime.toml").write_text(
         '[multiprocess]\npython_executable = "/nowhere/python"\n'
         '[files]\nroots = ["/nowhere"]\n[server]\ntls_key = "/nowhere/key"\n'
+        '[http]\ntls_certificate = "/nowhere/http.pem"\n'
     )
     done = millrace("config", "--check", folder=tmp_path)
     assert done.returncode == 2
     assert "multiprocess.python_executable: /nowhere/python: there is no such file" in done.stderr
     assert "files.roots[0]: /nowhere: there is no such folder" in done.stderr
     assert "server.tls_key: /nowhere/key: there is no such file" in done.stderr
+    assert "http.tls_certificate: /nowhere/http.pem: there is no such file" in done.stderr
 
 
 def test_a_wrong_value_is_exit_status_2_with_its_place(tmp_path: Path) -> None:

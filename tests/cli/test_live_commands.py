@@ -1,69 +1,20 @@
 """Commands for a running server, as a user types them beside `millrace serve`."""
 
 import json
-import os
-import re
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import command, environment, finish, millrace, start, write_manifest
-
-ADD = {"operation": "add", "operands": [1, 2]}
-SECONDS = 60
-
-
-class Live:
-    """A server, and a session on it whose client waits for input."""
-
-    def __init__(self, folder: Path, address: str, run: "subprocess.Popen[bytes]") -> None:
-        self.folder = folder
-        self.address = address
-        self.run = run
-
-    def millrace(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return millrace(*arguments, "--server", self.address, folder=self.folder)
-
-    def start(self, *arguments: str | Path) -> "subprocess.Popen[bytes]":
-        return start(*arguments, "--server", self.address, folder=self.folder)
+from tests.cli.commands import finish, millrace
+from tests.cli.live_server import ADD, SECONDS, Live, live_server
 
 
 @pytest.fixture
 def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
     monkeypatch.setenv("MILLRACE_TOKEN", "operator")
-    manifest = write_manifest(tmp_path, {"id": "calc", "node_type": "CalculatorNode"})
-    (tmp_path / "one.jsonl").write_text(json.dumps(ADD) + "\n")
-    server = subprocess.Popen(
-        command("serve", "--bind", "127.0.0.1:0"),
-        cwd=tmp_path,
-        env={**environment(), "MILLRACE_ADMIN_TOKENS": "operator"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stderr is not None
-        address = ""
-        for line in server.stderr:
-            if found := re.search(r"listening on (\S+);", line):
-                address = found[1]
-                break
-        run = start("run", manifest, "--input-kind", "jsonl", "--server", address, folder=tmp_path)
-        try:
-            assert run.stderr is not None
-            for text in run.stderr:
-                if b"ready in" in text:
-                    break
-            yield Live(tmp_path, address, run)
-        finally:
-            with run:  # closes its streams
-                if run.poll() is None:
-                    os.killpg(run.pid, signal.SIGKILL)
-    finally:
-        with server:
-            server.send_signal(signal.SIGINT)
+    with live_server(tmp_path) as running:
+        yield running
 
 
 def test_the_operator_lists_sends_bypasses_and_ends(live: Live) -> None:

@@ -128,10 +128,10 @@ class RawClient:
         self.read_until(lambda: stream in self.trailers)
         return self.responses(stream)
 
-    def responses(self, stream: int) -> list[Any]:
-        """Return the whole StreamResponses that have come so far."""
+    def responses(self, stream: int, kind: str = "StreamResponse") -> list[Any]:
+        """Return the whole messages that have come so far."""
         found = self._responses.setdefault(stream, [])
-        found += (message_class("StreamResponse").FromString(body) for body in self._bodies(stream))
+        found += (message_class(kind).FromString(body) for body in self._bodies(stream))
         return found
 
     def received(self, stream: int) -> int:

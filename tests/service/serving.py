@@ -7,7 +7,8 @@ from queue import SimpleQueue
 
 import trio
 
-from runtime import RuntimeConfig
+from runtime import Runtime, RuntimeConfig
+from runtime.metrics import Snapshot
 from runtime.service import GrpcServer, open_server
 from tests.conftest import OpenRuntime
 
@@ -25,6 +26,7 @@ class ServingThread:
     def __init__(
         self,
         server: GrpcServer,
+        runtime: Runtime,
         token: trio.lowlevel.TrioToken,
         stop: trio.Event,
         ended: threading.Event,
@@ -32,6 +34,7 @@ class ServingThread:
         self.port = server.address.port
         self.target = f"127.0.0.1:{self.port}"
         self._server = server
+        self._runtime = runtime
         self._token = token
         self._stop = stop
         self._ended = ended
@@ -39,6 +42,10 @@ class ServingThread:
     def settle(self, clients: int = 0) -> None:
         """Wait until no call is left, and no more clients than this."""
         trio.from_thread.run(self._settle, clients, trio_token=self._token)
+
+    def snapshot(self) -> Snapshot:
+        """Return what its registry has."""
+        return trio.from_thread.run(self._runtime.metrics.collect, trio_token=self._token)
 
     def drain(self, seconds: float) -> None:
         """Drain, and come back when that is done."""
@@ -78,7 +85,8 @@ def serving(
         ):
             # As `millrace serve` does: what an executor keeps open is not left by the first test.
             await runtime.warm(["native"])
-            told.put(ServingThread(server, trio.lowlevel.current_trio_token(), stop, ended))
+            token = trio.lowlevel.current_trio_token()
+            told.put(ServingThread(server, runtime, token, stop, ended))
             await stop.wait()
         ended.set()
 

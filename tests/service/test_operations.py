@@ -1,35 +1,16 @@
 """millrace.v1.Operations: listing, watching and ending sessions, with the operator's own token."""
 
-from typing import Any
-
 import grpc
 import pytest
 
 from tests.service.attaching import Attach
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import Client, connected
-from tests.service.messages import chunk, json_buffer, make, message_class, pipeline
+from tests.service.messages import chunk, json_buffer, message_class, pipeline
+from tests.service.operating import TOKENS, call, watch
 
-TOKENS = {"GRPC_AUTH_TOKENS": "anna,bert", "MILLRACE_ADMIN_TOKENS": "operator"}
 ADD = {"operation": "add", "operands": [3.0, 4.0]}
 CALCULATOR = pipeline({"calc": "CalculatorNode"}, places={"calc": "native"})
-
-
-def call(client: Client, method: str, **fields: Any) -> Any:
-    request = make(f"millrace.v1.{method}Request", **fields)
-    return client.unary(
-        f"/millrace.v1.Operations/{method}", request, f"millrace.v1.{method}Response"
-    )
-
-
-def watch(client: Client, session_id: str, *nodes: str) -> Any:
-    rpc = client.channel.unary_stream(
-        "/millrace.v1.Operations/WatchItems",
-        request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=message_class("millrace.v1.WatchItemsResponse").FromString,
-    )
-    request = make("millrace.v1.WatchItemsRequest", session_id=session_id, nodes=nodes)
-    return rpc(request, metadata=client.metadata, timeout=30)
 
 
 def test_operations_are_off_without_an_admin_token(client: Client) -> None:
@@ -76,7 +57,7 @@ def test_the_operator_watches_the_items_of_a_session(serve: Serve) -> None:
         anna.pipeline(CALCULATOR) as stream,
     ):
         session_id = stream.wait_ready().session_id
-        events = watch(operator, session_id)
+        events = watch(operator, "WatchItems", session_id=session_id)
         began = next(events)
         assert began.began.entries["session_id"] == session_id
         stream.send(chunk(json_buffer(ADD), 5, "calc"))

@@ -7,6 +7,7 @@ quick.
 from .config_command import config
 from .demo_command import demo
 from .doctor_command import doctor
+from .health_command import health
 from .inspect_command import inspect
 from .new_command import new
 from .node_commands import bypass, disable, enable, send
@@ -18,6 +19,7 @@ from .run_command import run
 from .serve_command import serve
 from .sessions_command import kill, sessions
 from .tap_command import tap
+from .top_command import top
 from .validate_command import validate
 
 __all__ = [
@@ -29,9 +31,11 @@ __all__ = [
     "send",
     "sessions",
     "tap",
+    "top",
     "config",
     "demo",
     "doctor",
+    "health",
     "inspect",
     "new",
     "nodes",

@@ -44,7 +44,7 @@ def config(
     """
     import os
 
-    from ...config import server_access
+    from ...config import http_access, server_access
     from ...plan import check_executors, known_executors, setting_entries
     from ..terminal import error_console, errors_reported, print_json, stdout_for_results
     from ..workspace import open_workspace
@@ -53,6 +53,7 @@ def config(
         with stdout_for_results(), open_workspace(settings, sources) as workspace:
             check_executors(workspace.config.routing, known_executors())
             access = server_access(workspace.config.server, os.environ)
+            http_access(workspace.config.http, os.environ)
             plan = workspace.plan(manifest) if manifest is not None else None
         if check:
             _check_environment(workspace.config)
@@ -110,7 +111,8 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
     for index, root in enumerate(config.files.roots):
         if not Path(root).is_dir():
             yield Fault(f"files.roots[{index}]", f"{root}: there is no such folder")
-    for key in ("tls_certificate", "tls_key", "tls_client_ca"):
-        file = getattr(config.server, key)
-        if file is not None and not Path(file).is_file():
-            yield Fault(f"server.{key}", f"{file}: there is no such file")
+    for table, section in (("server", config.server), ("http", config.http)):
+        for key in ("tls_certificate", "tls_key", "tls_client_ca"):
+            file = getattr(section, key)
+            if file is not None and not Path(file).is_file():
+                yield Fault(f"{table}.{key}", f"{file}: there is no such file")

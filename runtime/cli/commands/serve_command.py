@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import trio
 
     from ...config import ServerAddress
+    from ...http import HttpServer
     from ...logs import LogOutput
     from ...session import SweepReport
     from ..workspace import Workspace
@@ -64,6 +65,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
 
     from ...config import Origin, Source, with_value
     from ...execution import nodes_interrupted_by_themselves
+    from ...http import open_http_server
     from ...service import open_server, open_service_manager, raise_descriptor_limit
     from ...session import open_runtime
 
@@ -72,6 +74,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
         origin = Origin(Source.COMMAND_LINE, "--bind")
         config = with_value(config, "server.bind_address", bind, origin)
     raise_descriptor_limit()
+    is_warm = False
     drain_seconds = config.server.drain_timeout_secs
     with (
         trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
@@ -81,11 +84,17 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             open_service_manager(os.environ) as manager,
             open_runtime(config) as runtime,
             open_server(runtime) as server,
+            open_http_server(
+                config.http, runtime.metrics, lambda: is_warm and not server.is_draining
+            ) as http,
             trio.open_nursery() as nursery,
         ):
             announce = _announcer(workspace, output)
             _announce_sweep(announce, runtime.swept)
             await runtime.warm()
+            is_warm = True
+            if http is not None:
+                _announce_http(announce, http)
             _announce_address(announce, server.address, is_open=not server.requires_token)
             await manager.report_ready(f"listening on {server.address}")
             await anext(signals)
@@ -118,6 +127,17 @@ def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> 
         announce(
             f"removed the remains of {swept.instances} killed servers: {swept.segments} segments, "
             f"{swept.segment_bytes} bytes"
+        )
+
+
+def _announce_http(announce: "Callable[[str], None]", http: "HttpServer") -> None:
+    scheme = "https" if http.uses_tls else "http"
+    announce(f"metrics and health on {scheme}://{http.address}")
+    if not http.answers_metrics:
+        announce("without tokens, it answers health only: set MILLRACE_HTTP_TOKENS")
+    elif not http.uses_tls and not http.address.is_local:
+        announce(
+            "without TLS, its token crosses the network in the clear: set http.tls_certificate"
         )
 
 

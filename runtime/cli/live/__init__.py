@@ -2,7 +2,7 @@
 
 from .control import publish_file, set_state
 from .recording import record_session
-from .sessions import kill_session, list_sessions, session_value
+from .sessions import kill_session, list_sessions, resolved, session_value
 from .tapping import tap_node
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "list_sessions",
     "publish_file",
     "record_session",
+    "resolved",
     "session_value",
     "set_state",
     "tap_node",

@@ -2,6 +2,7 @@
 
 from .entries import NodeTypeEntry, node_type_entry
 from .findings import print_findings
+from .layout import Column, print_rows
 from .node_types import print_node_type, print_node_types
 from .plan import print_plan
 from .profile import print_profile
@@ -11,6 +12,7 @@ from .settings import print_session_settings, print_settings
 from .words import kinds_text
 
 __all__ = [
+    "Column",
     "NodeTypeEntry",
     "kinds_text",
     "node_type_entry",
@@ -21,6 +23,7 @@ __all__ = [
     "print_chunk",
     "print_findings",
     "print_recording",
+    "print_rows",
     "print_replay",
     "print_session_settings",
     "print_sessions",

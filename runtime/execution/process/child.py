@@ -3,7 +3,6 @@
 import faulthandler
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -61,6 +60,7 @@ from .messages import (
 )
 from .node_control import NodeEnd
 from .stack_dump import dump_stacks_on_signal
+from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
 from .title import set_process_title
 
@@ -133,6 +133,7 @@ class _Node:
         self._output = Output()
         self._loop: ActorLoop | None = None
         self._control: NodeEnd | None = None
+        self._push: StatisticsPush | None = None
         self._finished = False
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
@@ -211,8 +212,9 @@ class _Node:
         )
         limit_memory(spec.max_memory_bytes)
         actor = self._make_actor(context)
-        if is_synchronous(actor):
-            self._waiting.is_sole_task = self._is_sole_task
+        self._waiting.is_sole_task = (
+            self._is_sole_task if is_synchronous(actor) else self._note_wait
+        )
         self._loop = ActorLoop(
             actor,
             context,
@@ -226,6 +228,10 @@ class _Node:
             self._loop, spec.node_id, self._send, self._report, self._activity.tap_memory
         )
         nursery.start_soon(self._control.send_tapped)
+        self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
+        self._waiting.seconds_left = self._push.seconds_left
+        self._waiting.on_wake = self._push.note_activity
+        nursery.start_soon(self._push.run)
         cleaned_up = False
         try:
             await self._loop.initialize()
@@ -312,30 +318,35 @@ class _Node:
                         case StackRequest():
                             await self._send(Stack(self._loop.stack()))
                         case StatisticsRequest():
-                            await self._send(StatisticsReport(self._statistics()))
+                            await self._send_statistics()
                         case _:
                             assert self._control is not None
                             await self._control.apply(message)
 
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
-        return not self._is_answering and self._has_sent_tapped()
+        return (
+            not self._is_answering
+            and self._has_sent_tapped()
+            and (self._push is None or not self._push.is_due())
+        )
+
+    def _note_wait(self) -> bool:
+        """Note that an async actor waits, whose process always has other tasks."""
+        if self._push is not None:
+            self._push.note_wait()
+        return False
 
     def _has_sent_tapped(self) -> bool:
         return self._control is None or self._control.is_idle
 
+    async def _send_statistics(self) -> None:
+        await self._send(StatisticsReport(self._statistics()))
+
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return msgspec.structs.replace(
-            self._loop.statistics,
-            stacks=self._stacks.get(self._spec.node_id, {}),
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            memory_bytes=usage.ru_maxrss * 1024,
-            received=self._inbox.statistics(),
-            received_from=self._inbox.statistics_by_source(),
-            sent=self._output.statistics(),
-        )
+        stacks = self._stacks.get(self._spec.node_id, {})
+        return of_process(self._loop.statistics, self._inbox, self._output, stacks)
 
     async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
         if self._finished:

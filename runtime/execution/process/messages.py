@@ -90,7 +90,7 @@ class Stack(msgspec.Struct, tag=True, frozen=True):
 
 
 class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
-    """The node's figures so far, as asked for."""
+    """The statistics of the node so far: on request, and while they change once a second."""
 
     statistics: NodeStatistics
 

@@ -6,15 +6,24 @@
 __all__ = (
     "KillSessionRequest",
     "KillSessionResponse",
+    "LinkInfo",
     "ListSessionsRequest",
     "ListSessionsResponse",
     "NodeInfo",
     "OperationsBase",
     "OperationsStub",
+    "RecentEndingsRequest",
+    "RecentEndingsResponse",
+    "ServerInfo",
+    "SessionEnding",
     "SessionInfo",
     "WatchItemsRequest",
     "WatchItemsResponse",
     "WatchMetadata",
+    "WatchServerRequest",
+    "WatchServerResponse",
+    "WatchSessionRequest",
+    "WatchSessionResponse",
     "WatchedItem",
 )
 
@@ -56,6 +65,32 @@ class KillSessionResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("millrace.v1", "KillSessionResponse", KillSessionResponse)
+
+
+@dataclass(eq=False, repr=False)
+class LinkInfo(betterproto2.Message):
+    producer: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    A node, or empty for the session's client.
+    """
+
+    reader: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    waiting_items: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    Items on the link, and items that the producer may still put on it. The two ends of a link
+    between processes are counted at slightly different times.
+    """
+
+    credits: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    capacity: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    The items that it holds when it is full (channel_capacity).
+    """
+
+
+default_message_pool.register_message("millrace.v1", "LinkInfo", LinkInfo)
 
 
 @dataclass(eq=False, repr=False)
@@ -106,8 +141,224 @@ class NodeInfo(betterproto2.Message):
     enabled, bypass or disabled.
     """
 
+    processing_seconds: "float" = betterproto2.field(10, betterproto2.TYPE_DOUBLE)
+    """
+    In seconds, in all: inside the actor's code, waiting for items, waiting for readers.
+    """
+
+    waiting_seconds: "float" = betterproto2.field(11, betterproto2.TYPE_DOUBLE)
+
+    sending_seconds: "float" = betterproto2.field(12, betterproto2.TYPE_DOUBLE)
+
+    dropped_items: "int" = betterproto2.field(13, betterproto2.TYPE_UINT64)
+    """
+    Items that its readers' full links have dropped, and items that control messages cancelled.
+    """
+
+    cancelled_items: "int" = betterproto2.field(14, betterproto2.TYPE_UINT64)
+
+    copies: "int" = betterproto2.field(15, betterproto2.TYPE_UINT64)
+    """
+    Payloads that a boundary between processes forced to be copied.
+    """
+
+    copied_bytes: "int" = betterproto2.field(16, betterproto2.TYPE_UINT64)
+
+    cpu_seconds: "float" = betterproto2.field(17, betterproto2.TYPE_DOUBLE)
+    """
+    Of its own process: processor time in seconds, and resident memory. The memory is 0 in
+    ListSessions.
+    """
+
+    memory_bytes: "int" = betterproto2.field(18, betterproto2.TYPE_UINT64)
+
+    recent_p50_ms: "float" = betterproto2.field(19, betterproto2.TYPE_DOUBLE)
+    """
+    In snapshots: since the snapshot before, the quantiles of the time inside the actor's code, and
+    the part of the time that was spent there, from 0 to 1. The quantiles stay as they were while
+    no item is processed.
+    """
+
+    recent_p99_ms: "float" = betterproto2.field(20, betterproto2.TYPE_DOUBLE)
+
+    busy: "float" = betterproto2.field(21, betterproto2.TYPE_DOUBLE)
+
 
 default_message_pool.register_message("millrace.v1", "NodeInfo", NodeInfo)
+
+
+@dataclass(eq=False, repr=False)
+class RecentEndingsRequest(betterproto2.Message):
+    after: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    Only endings with a greater number; 0 means all that are known.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "RecentEndingsRequest", RecentEndingsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class RecentEndingsResponse(betterproto2.Message):
+    endings: "list[SessionEnding]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The oldest first.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "RecentEndingsResponse", RecentEndingsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ServerInfo(betterproto2.Message):
+    version: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Of the runtime.
+    """
+
+    started_ms: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    Milliseconds since 1970.
+    """
+
+    sessions: "dict[str, int]" = betterproto2.field(
+        3,
+        betterproto2.TYPE_MAP,
+        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_UINT32),
+    )
+    """
+    Open sessions by state.
+    """
+
+    ended_sessions: "dict[str, int]" = betterproto2.field(
+        4,
+        betterproto2.TYPE_MAP,
+        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_UINT64),
+    )
+    """
+    Since the start: ended sessions by outcome, and sessions that were refused.
+    """
+
+    refused_sessions: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+
+    waiting_sessions: "int" = betterproto2.field(6, betterproto2.TYPE_UINT32)
+    """
+    Sessions that wait for room.
+    """
+
+    processes: "int" = betterproto2.field(7, betterproto2.TYPE_UINT32)
+    """
+    Processes that sessions hold room for; and the limits.
+    """
+
+    max_sessions: "int" = betterproto2.field(8, betterproto2.TYPE_UINT32)
+
+    max_processes: "int" = betterproto2.field(9, betterproto2.TYPE_UINT32)
+
+    cpu_seconds: "float" = betterproto2.field(10, betterproto2.TYPE_DOUBLE)
+    """
+    Of the server's own process: processor time in seconds, and resident memory.
+    """
+
+    memory_bytes: "int" = betterproto2.field(11, betterproto2.TYPE_UINT64)
+
+    processes_memory_bytes: "int" = betterproto2.field(12, betterproto2.TYPE_UINT64)
+    """
+    Of all node processes: resident memory; what they share is divided by its users.
+    """
+
+    shared_memory_bytes: "int" = betterproto2.field(13, betterproto2.TYPE_UINT64)
+    """
+    /dev/shm: of the sessions, its size, and what is free.
+    """
+
+    shared_memory_size_bytes: "int" = betterproto2.field(14, betterproto2.TYPE_UINT64)
+
+    shared_memory_free_bytes: "int" = betterproto2.field(15, betterproto2.TYPE_UINT64)
+
+    loop_lag_ms: "float" = betterproto2.field(16, betterproto2.TYPE_DOUBLE)
+    """
+    How late the server's event loop ran a task that was due, at most since the snapshot before.
+    """
+
+    last_ending: "int" = betterproto2.field(17, betterproto2.TYPE_UINT64)
+    """
+    The number of the last ending; see RecentEndings.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "ServerInfo", ServerInfo)
+
+
+@dataclass(eq=False, repr=False)
+class SessionEnding(betterproto2.Message):
+    """
+    Names and texts are cut to 1024 characters.
+    """
+
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    Counts from 1 since the start of the server.
+    """
+
+    session_id: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+
+    pipeline: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+
+    peer: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+
+    token_name: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The operator's name of the client's token; empty for none.
+    """
+
+    opened_ms: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
+    """
+    Milliseconds since 1970.
+    """
+
+    ended_ms: "int" = betterproto2.field(7, betterproto2.TYPE_UINT64)
+
+    outcome: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
+    """
+    completed, failed or cancelled.
+    """
+
+    reason: "str" = betterproto2.field(9, betterproto2.TYPE_STRING)
+    """
+    Why, in one word, such as client_close, half_close, disconnected, deadline, node_error,
+    process_exit, init_timeout, memory_limit, killed or server_stop. There may be more in the future.
+    """
+
+    node_id: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    The failing node, the class of the error, and its text; empty for none.
+    """
+
+    error: "str" = betterproto2.field(11, betterproto2.TYPE_STRING)
+
+    detail: "str" = betterproto2.field(12, betterproto2.TYPE_STRING)
+
+    items_in: "int" = betterproto2.field(13, betterproto2.TYPE_UINT64)
+    """
+    Chunks that entered, results that left, items that full links dropped, bytes of payloads.
+    """
+
+    items_out: "int" = betterproto2.field(14, betterproto2.TYPE_UINT64)
+
+    dropped_items: "int" = betterproto2.field(15, betterproto2.TYPE_UINT64)
+
+    bytes_in: "int" = betterproto2.field(16, betterproto2.TYPE_UINT64)
+
+    bytes_out: "int" = betterproto2.field(17, betterproto2.TYPE_UINT64)
+
+    peak_memory_bytes: "int" = betterproto2.field(18, betterproto2.TYPE_UINT64)
+    """
+    The sum of the peaks of its node processes.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "SessionEnding", SessionEnding)
 
 
 @dataclass(eq=False, repr=False)
@@ -142,6 +393,62 @@ class SessionInfo(betterproto2.Message):
     """
 
     dropped_items: "int" = betterproto2.field(8, betterproto2.TYPE_UINT64)
+
+    node_count: "int" = betterproto2.field(9, betterproto2.TYPE_UINT32)
+    """
+    The number of its nodes, and of their processes.
+    """
+
+    process_count: "int" = betterproto2.field(10, betterproto2.TYPE_UINT32)
+
+    items_in: "int" = betterproto2.field(11, betterproto2.TYPE_UINT64)
+    """
+    Chunks that entered, results that left, and the bytes of their payloads.
+    """
+
+    items_out: "int" = betterproto2.field(12, betterproto2.TYPE_UINT64)
+
+    bytes_in: "int" = betterproto2.field(13, betterproto2.TYPE_UINT64)
+
+    bytes_out: "int" = betterproto2.field(14, betterproto2.TYPE_UINT64)
+
+    fullest_link: "float" = betterproto2.field(15, betterproto2.TYPE_DOUBLE)
+    """
+    Of the link that is filled most: the items that wait on it, divided by its capacity.
+    """
+
+    copies: "int" = betterproto2.field(16, betterproto2.TYPE_UINT64)
+    """
+    Payloads that a boundary between processes forced to be copied.
+    """
+
+    copied_bytes: "int" = betterproto2.field(17, betterproto2.TYPE_UINT64)
+
+    cpu_seconds: "float" = betterproto2.field(18, betterproto2.TYPE_DOUBLE)
+    """
+    Of its node processes: processor time in seconds, and resident memory. The memory is 0 in
+    ListSessions.
+    """
+
+    memory_bytes: "int" = betterproto2.field(19, betterproto2.TYPE_UINT64)
+
+    slowest_node: "str" = betterproto2.field(20, betterproto2.TYPE_STRING)
+    """
+    In snapshots: the node whose actor's code took the largest part of the time since the snapshot
+    before, and that part, from 0 to 1. Empty if none worked.
+    """
+
+    slowest_busy: "float" = betterproto2.field(21, betterproto2.TYPE_DOUBLE)
+
+    links: "list[LinkInfo]" = betterproto2.field(22, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Empty in WatchServer, as are nodes.
+    """
+
+    token_name: "str" = betterproto2.field(23, betterproto2.TYPE_STRING)
+    """
+    The operator's name of the client's token; empty for none.
+    """
 
 
 default_message_pool.register_message("millrace.v1", "SessionInfo", SessionInfo)
@@ -228,6 +535,74 @@ class WatchMetadata(betterproto2.Message):
 default_message_pool.register_message("millrace.v1", "WatchMetadata", WatchMetadata)
 
 
+@dataclass(eq=False, repr=False)
+class WatchServerRequest(betterproto2.Message):
+    interval_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
+    """
+    Milliseconds between snapshots, 200 to 60000; 0 means 1000. A client that reads slower receives
+    fewer snapshots.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "WatchServerRequest", WatchServerRequest)
+
+
+@dataclass(eq=False, repr=False)
+class WatchServerResponse(betterproto2.Message):
+    time_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    The time of the snapshot in milliseconds since 1970, and in seconds of a clock that is never
+    set: for rates.
+    """
+
+    clock_seconds: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
+
+    server: "ServerInfo | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+
+    sessions: "list[SessionInfo]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The oldest first, at most 1000; and how many more there are. They have no nodes and no links.
+    """
+
+    omitted_sessions: "int" = betterproto2.field(5, betterproto2.TYPE_UINT32)
+
+
+default_message_pool.register_message("millrace.v1", "WatchServerResponse", WatchServerResponse)
+
+
+@dataclass(eq=False, repr=False)
+class WatchSessionRequest(betterproto2.Message):
+    session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    interval_ms: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
+    """
+    As in WatchServerRequest.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "WatchSessionRequest", WatchSessionRequest)
+
+
+@dataclass(eq=False, repr=False)
+class WatchSessionResponse(betterproto2.Message):
+    time_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    As in WatchServerResponse.
+    """
+
+    clock_seconds: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
+
+    session: "SessionInfo | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+
+    ending: "SessionEnding | None" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    In the last one: how it ended.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "WatchSessionResponse", WatchSessionResponse)
+
+
 class OperationsStub(betterproto2_grpclib.ServiceStub):
     """
     Every rpc needs one of the operator's admin tokens. Without any configured, all are refused.
@@ -300,6 +675,71 @@ class OperationsStub(betterproto2_grpclib.ServiceStub):
         ):
             yield response
 
+    async def watch_server(
+        self,
+        message: "WatchServerRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AsyncIterator[WatchServerResponse]":
+        """
+        Receive snapshots of the server and of its sessions, until the call ends.
+        """
+
+        async for response in self._unary_stream(
+            "/millrace.v1.Operations/WatchServer",
+            message,
+            WatchServerResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        ):
+            yield response
+
+    async def watch_session(
+        self,
+        message: "WatchSessionRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AsyncIterator[WatchSessionResponse]":
+        """
+        Receive snapshots of one session, until it or the call ends.
+        """
+
+        async for response in self._unary_stream(
+            "/millrace.v1.Operations/WatchSession",
+            message,
+            WatchSessionResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        ):
+            yield response
+
+    async def recent_endings(
+        self,
+        message: "RecentEndingsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "RecentEndingsResponse":
+        """
+        List the sessions that have ended in the last hour, at most 1000 and 1 MiB of them.
+        """
+
+        return await self._unary_unary(
+            "/millrace.v1.Operations/RecentEndings",
+            message,
+            RecentEndingsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
 
 class OperationsBase(betterproto2_grpclib.ServiceBase):
     """
@@ -330,6 +770,33 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
         yield WatchItemsResponse()
 
+    async def watch_server(
+        self, message: "WatchServerRequest"
+    ) -> "AsyncIterator[WatchServerResponse]":
+        """
+        Receive snapshots of the server and of its sessions, until the call ends.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+        yield WatchServerResponse()
+
+    async def watch_session(
+        self, message: "WatchSessionRequest"
+    ) -> "AsyncIterator[WatchSessionResponse]":
+        """
+        Receive snapshots of one session, until it or the call ends.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+        yield WatchSessionResponse()
+
+    async def recent_endings(self, message: "RecentEndingsRequest") -> "RecentEndingsResponse":
+        """
+        List the sessions that have ended in the last hour, at most 1000 and 1 MiB of them.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def __rpc_list_sessions(
         self, stream: "grpclib.server.Stream[ListSessionsRequest, ListSessionsResponse]"
     ) -> None:
@@ -357,6 +824,36 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
             request,
         )
 
+    async def __rpc_watch_server(
+        self, stream: "grpclib.server.Stream[WatchServerRequest, WatchServerResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        await self._call_rpc_handler_server_stream(
+            self.watch_server,
+            stream,
+            request,
+        )
+
+    async def __rpc_watch_session(
+        self, stream: "grpclib.server.Stream[WatchSessionRequest, WatchSessionResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        await self._call_rpc_handler_server_stream(
+            self.watch_session,
+            stream,
+            request,
+        )
+
+    async def __rpc_recent_endings(
+        self, stream: "grpclib.server.Stream[RecentEndingsRequest, RecentEndingsResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        response = await self.recent_endings(request)
+        await stream.send_message(response)
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/millrace.v1.Operations/ListSessions": grpclib.const.Handler(
@@ -376,5 +873,23 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_STREAM,
                 WatchItemsRequest,
                 WatchItemsResponse,
+            ),
+            "/millrace.v1.Operations/WatchServer": grpclib.const.Handler(
+                self.__rpc_watch_server,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                WatchServerRequest,
+                WatchServerResponse,
+            ),
+            "/millrace.v1.Operations/WatchSession": grpclib.const.Handler(
+                self.__rpc_watch_session,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                WatchSessionRequest,
+                WatchSessionResponse,
+            ),
+            "/millrace.v1.Operations/RecentEndings": grpclib.const.Handler(
+                self.__rpc_recent_endings,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                RecentEndingsRequest,
+                RecentEndingsResponse,
             ),
         }

@@ -1,0 +1,97 @@
+"""The settings of [http], and the tokens for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import ConfigError, Fault
+from .overrides import with_environment
+from .section import Section, Text
+from .server import Address, ServerAddress
+from .setting import setting
+from .tokens import read_tokens
+
+
+class Http(Section):
+    """The operator's HTTP port: metrics and health (extra `http`)."""
+
+    enabled: bool = setting(
+        False, "listen for HTTP: /metrics, /livez and /readyz", variable="MILLRACE_HTTP_ENABLED"
+    )
+    bind_address: Address = setting(
+        "127.0.0.1:9464",
+        "address to listen on; port 0 takes any free port",
+        variable="MILLRACE_HTTP_BIND_ADDRESS",
+    )
+    tokens_file: Text | None = setting(
+        None,
+        "file of bearer tokens, one per line; not set: no tokens from a file",
+        detail="Tokens of the variable MILLRACE_HTTP_TOKENS, separated by commas, are accepted "
+        "too. Without any token, the port answers /livez and /readyz only. Tokens for gRPC are not "
+        "accepted.",
+        example="/etc/millrace/http-tokens",
+    )
+    tls_certificate: Text | None = setting(
+        None,
+        "PEM file of the port's certificate and its chain; not set: no TLS",
+        example="/etc/millrace/http.pem",
+    )
+    tls_key: Text | None = setting(
+        None, "PEM file of the certificate's private key", example="/etc/millrace/http.key"
+    )
+    tls_client_ca: Text | None = setting(
+        None,
+        "PEM file of the authorities that sign client certificates; not set: no mutual TLS",
+        detail="With it, health checks need a certificate too.",
+        example="/etc/millrace/scrapers-ca.pem",
+    )
+    max_connections: int = setting(
+        100,
+        "connections at once; beyond it the oldest one that is no WebSocket is closed",
+        ge=1,
+        le=2**16,
+    )
+    max_header_bytes: int = setting(
+        16 * 1024, "bytes of the headers of one request", ge=1024, le=2**20
+    )
+    request_timeout_secs: float = setting(
+        10,
+        "seconds for a request to arrive, and for its response",
+        ge=0.1,
+        le=3600,
+        detail="Also for a TLS handshake, and for a client to read each part of a response.",
+    )
+    keepalive_secs: float = setting(
+        75, "seconds that a connection may stay open between two requests", ge=0.1, le=3600
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAccess:
+    """The address of the HTTP port, and who may read more than health there.
+
+    Attributes:
+        settings: with the values of the environment.
+        tokens: without any, only health is answered. They are never shown.
+    """
+
+    settings: Http
+    address: ServerAddress
+    tokens: frozenset[str] = field(repr=False)
+
+
+def http_access(http: Http, environment: Mapping[str, str]) -> HttpAccess:
+    """Return the address of the HTTP port, and the tokens for it.
+
+    Variables of the environment override runtime.toml. The tokens of MILLRACE_HTTP_TOKENS,
+    separated by commas, are added to those of the file.
+
+    Raises:
+        ConfigError: a value is not valid, or the file of tokens cannot be read.
+    """
+    http = with_environment(http, environment)
+    faults: list[Fault] = []
+    listed = environment.get("MILLRACE_HTTP_TOKENS", "")
+    tokens = read_tokens(listed, "http.tokens_file", http.tokens_file, faults)
+    if faults:
+        raise ConfigError(faults)
+    return HttpAccess(http, ServerAddress.parse(http.bind_address), frozenset(tokens))

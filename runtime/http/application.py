@@ -1,0 +1,61 @@
+"""The application behind the HTTP port: its routes."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.metadata import version
+
+import trio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from ..metrics import Registry
+from .exposition import exposition
+from .token_check import TokenCheck
+
+_NOT_CACHED = {"cache-control": "no-store"}
+
+
+def application(
+    registry: Registry,
+    is_ready: Callable[[], bool],
+    tokens: Iterable[str],
+    routes: Iterable[BaseRoute] = (),
+) -> ASGIApp:
+    """Return the application.
+
+    Args:
+        registry: has the metrics.
+        is_ready: returns whether the server accepts sessions.
+        tokens: that everything but health needs one of.
+        routes: further ones, such as those of a page. They need a token too.
+    """
+    metrics = partial(_metrics, registry, version("millrace-runtime"))
+    own = [
+        Route("/livez", _live),
+        Route("/readyz", partial(_ready, is_ready)),
+        Route("/metrics", metrics),
+    ]
+    return TokenCheck(Starlette(routes=[*own, *routes]), tokens)
+
+
+async def _live(_request: Request) -> Response:  # noqa: ASYNC124 (in no thread)
+    """Answer: the event loop runs. That stays so while the server drains."""
+    return PlainTextResponse("ok\n", headers=_NOT_CACHED)
+
+
+async def _ready(  # noqa: ASYNC124 (in no thread)
+    is_ready: Callable[[], bool], _request: Request
+) -> Response:
+    if is_ready():
+        return PlainTextResponse("ready\n", headers=_NOT_CACHED)
+    return PlainTextResponse("not ready\n", status_code=503, headers=_NOT_CACHED)
+
+
+async def _metrics(registry: Registry, version: str, request: Request) -> Response:
+    snapshot = await registry.collect()
+    write = partial(exposition, snapshot, version=version, accept=request.headers.get("accept", ""))
+    text, content_type = await trio.to_thread.run_sync(write)
+    return Response(text, headers={"content-type": content_type, **_NOT_CACHED})
