@@ -94,6 +94,7 @@ def of_process(
         minor_faults=usage.ru_minflt,
         major_faults=usage.ru_majflt,
         received=inbox.statistics(),
+        received_from=inbox.statistics_by_source(),
         taken=inbox.taken(),
         sent=output.statistics(),
     )
