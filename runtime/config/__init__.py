@@ -1,5 +1,6 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
+from .headers import tracing_headers
 from .load import load_config, parse_config
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
@@ -18,6 +19,7 @@ from .settings import (
     Pattern,
     Routing,
     RuntimeConfig,
+    Tracing,
 )
 from .settings import Recording as RecordingSettings
 from .tokens import TOKEN_RULE, is_token
@@ -46,6 +48,7 @@ __all__ = [
     "ServerAccess",
     "ServerAddress",
     "Source",
+    "Tracing",
     "declarations",
     "is_token",
     "load_config",
@@ -53,6 +56,7 @@ __all__ = [
     "rules_of",
     "server_access",
     "setting",
+    "tracing_headers",
     "with_environment",
     "with_value",
 ]
