@@ -35,8 +35,8 @@ ARROWS = {
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
     "documents": set(),
-    "execution": {"catalogue", "links"},
-    "executors": {"catalogue", "config", "execution", "links", "logs", "plan"},
+    "execution": {"catalogue", "links", "tracing"},
+    "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
     "links": set(),
     "logs": {"config"},
     "manifest": {"config", "documents"},
@@ -53,6 +53,7 @@ ARROWS = {
         "links",
         "manifest",
         "plan",
+        "tracing",
     },
     "testing": {
         "catalogue",
@@ -65,6 +66,7 @@ ARROWS = {
         "plan",
         "session",
     },
+    "tracing": {"config"},
     "wire": {"config", "manifest"},
 }
 FOR_EVERYBODY = {"errors", "events"}
@@ -214,6 +216,10 @@ def test_actors_import_nothing_of_runtime() -> None:
 
 def test_one_room_alone_imports_iceoryx2() -> None:
     assert importers("iceoryx2") == {"runtime.links.shared.memory"}
+
+
+def test_one_module_alone_imports_opentelemetry() -> None:
+    assert importers("opentelemetry") == {"runtime.tracing.otlp"}
 
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:

@@ -6,7 +6,9 @@ from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
+from .node_tracer import tracer_of
 from .statistics import NodeStatistics
+from .traced_loop import actor_loop_of, load_recorded
 
 __all__ = [
     "DEFAULT_TIMEOUT_SECONDS",
@@ -22,7 +24,10 @@ __all__ = [
     "NodeState",
     "NodeStatistics",
     "Tap",
+    "actor_loop_of",
     "idle_seconds",
+    "load_recorded",
     "running_seconds",
+    "tracer_of",
     "wait_overdue",
 ]

@@ -1,7 +1,7 @@
 """The contract between sessions and executors."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,6 +14,7 @@ from ..config import RuntimeConfig
 from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import ExecutorDeclaration, NodePlan
+from ..tracing import NodeSpan, TraceSpec
 
 
 def _ignore(*_: object) -> None:
@@ -45,6 +46,8 @@ class NodeTask:
         control: notifies the node of a control message, past the items that wait; the executor sets
             it when the node can be notified.
         pid: of the node process; None if the node has none.
+        trace: of the session; None if it is not traced.
+        record: the executor calls it with the node's calls that are traced, when they have ended.
     """
 
     plan: NodePlan
@@ -65,6 +68,8 @@ class NodeTask:
     ready: trio.Event = field(default_factory=trio.Event)
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None
+    trace: TraceSpec | None = None
+    record: Callable[[Sequence[NodeSpan]], None] = _ignore
 
     @property
     def node_id(self) -> str:
@@ -91,7 +96,7 @@ class NodeTask:
 
     def forget_session(self) -> None:
         """Drop the functions of the session, which has ended; the session calls it."""
-        self.report = self.announce = self.controllable = _ignore
+        self.report = self.announce = self.controllable = self.record = _ignore
 
     def local_ends(self) -> LocalEnds:
         """Return the node's links, for an executor that does not use shared memory."""

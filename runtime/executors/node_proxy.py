@@ -42,6 +42,7 @@ from ..execution.process import (
     ProgressReport,
     Ready,
     ServerEnd,
+    Spans,
     StatisticsReport,
     StatisticsRequest,
     TappedItem,
@@ -175,6 +176,7 @@ class NodeProxy:
             writer=writer,
             max_memory_bytes=task.max_memory_bytes,
             environment=_gpu_environment(task),
+            trace=task.trace,
         )
         try:
             await self._process.send_spec(
@@ -232,6 +234,8 @@ class NodeProxy:
                 task.is_ready()
             case Notice() as notice:
                 task.announce(notice)
+            case Spans(spans):
+                task.record(spans)
             case StatisticsReport(statistics):
                 task.statistics = statistics
             case Done(statistics):

@@ -1,5 +1,6 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,6 +31,7 @@ from ..plan import (
     installed_executors,
     plan_manifest,
 )
+from ..tracing import SessionTrace, Tracer, open_tracer
 from .capacity import Capacity
 from .demand import demand_of
 from .input_checker import SessionBounds
@@ -60,8 +62,10 @@ class Runtime:
         instance: Instance,
         describer: Describer,
         machine: FindMachine,
+        tracer: Tracer | None = None,
     ) -> None:
         self.config = config
+        self._tracer = tracer
         self._machine = machine
         self._describer = describer
         self.catalogue = catalogue
@@ -119,6 +123,7 @@ class Runtime:
         resource_limits: ResourceLimits = _UNLIMITED,
         peer: str = "",
         owner: bytes | None = None,
+        traceparent: str | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -129,6 +134,8 @@ class Runtime:
             resource_limits: of this session, within the operator's.
             peer: the address of the client that the session is for; empty for none.
             owner: a digest of that client's token; None for none.
+            traceparent: of the caller's span, which the session's trace joins, if sessions are
+                traced; one that is not valid is ignored.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -139,7 +146,10 @@ class Runtime:
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
+        trace = self._begin_trace(plan, peer, traceparent)
         async with AsyncExitStack() as stack:
+            if trace is not None:
+                stack.enter_context(trace)
             with refusals_logged(plan.manifest.metadata.name, peer):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
@@ -153,7 +163,13 @@ class Runtime:
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
             try:
                 session = Session(
-                    session_id, plan, executors, domain, bounds, on_ready=reservation.settle
+                    session_id,
+                    plan,
+                    executors,
+                    domain,
+                    bounds,
+                    on_ready=reservation.settle,
+                    trace=trace,
                 )
                 session.peer, session.owner = peer, owner
                 self._sessions[session_id] = session
@@ -162,6 +178,18 @@ class Runtime:
             finally:
                 self._sessions.pop(session_id, None)
                 self._instance.remove(domain)
+
+    def _begin_trace(self, plan: Plan, peer: str, traceparent: str | None) -> SessionTrace | None:
+        if self._tracer is None:
+            return None
+        attributes: dict[str, str | int] = {
+            "millrace.pipeline": plan.manifest.metadata.name,
+            "millrace.nodes": len(plan.nodes),
+            "millrace.processes": plan.process_count,
+        }
+        if peer:
+            attributes["client.address"] = peer
+        return self._tracer.begin_session(attributes, traceparent)
 
     async def _check_interpreter(self, plan: Plan) -> None:
         setting = plan.settings.setting("python_executable")
@@ -235,9 +263,14 @@ async def open_runtime(
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
             with open_instance() as instance:
-                async with trio.open_nursery() as nursery:
+                async with (
+                    open_tracer(config.tracing, os.environ) as tracer,
+                    trio.open_nursery() as nursery,
+                ):
                     opened = OpenExecutors(registry, config, nursery)
-                    runtime = Runtime(config, catalogue, opened, instance, describer, machine)
+                    runtime = Runtime(
+                        config, catalogue, opened, instance, describer, machine, tracer
+                    )
                     try:
                         yield runtime
                     finally:

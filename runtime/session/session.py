@@ -23,6 +23,7 @@ from ..executors import Executor, NodeTask
 from ..links import Bounds, LinkStatistics, PeerGoneError, Wiring
 from ..links.shared import DomainSpec
 from ..plan import Plan
+from ..tracing import SessionTrace
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
@@ -36,6 +37,7 @@ from .session_log import SessionLog
 from .session_output import SessionOutput
 from .state import SessionState
 from .totals import counts, dropped, totals, waiting
+from .tracing import trace_nodes
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -59,6 +61,7 @@ class Session(SessionControl):
 
     Args:
         on_ready: called when every node is ready.
+        trace: of this session; None if it is not traced.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Session(SessionControl):
         bounds: SessionBounds,
         *,
         on_ready: Callable[[], None] = lambda: None,
+        trace: SessionTrace | None = None,
     ) -> None:
         self._on_ready = on_ready
         self.id = session_id
@@ -92,7 +96,7 @@ class Session(SessionControl):
             domain=domain,
             on_fault=self._fail,
         )
-        self._log = SessionLog(session_id, plan)
+        self._log = SessionLog(session_id, plan, trace)
         self._error = FirstError()
         self._scope = trio.CancelScope()  # until the nursery is open
         self._ready = trio.Event()
@@ -132,6 +136,8 @@ class Session(SessionControl):
         for task in self._tasks.values():
             task.announce = partial(self._controls.announce, task.node_id)
             task.controllable = partial(self.bus.set_control, task.node_id)
+        if trace is not None:
+            trace_nodes(trace, self._input, self._tasks.values())
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
@@ -192,6 +198,7 @@ class Session(SessionControl):
         """End the stream: every node processes what it has, and flushes."""
         if not self._input.closed:
             self._input.closed = True
+            self._log.closing()
             await self._ready.wait()
             self.state = SessionState.TERMINATING
             await self._input.close()

@@ -9,6 +9,7 @@ import trio
 
 from ..errors import CallerError, InternalError, MillraceError
 from ..plan import Plan
+from ..tracing import SessionTrace
 
 _log: Final = logging.getLogger("millrace.session")
 # An application that configures no logging gets no warnings on its standard error: it receives the
@@ -17,10 +18,14 @@ _log.addHandler(logging.NullHandler())
 
 
 class SessionLog:
-    """Logs one session."""
+    """Logs one session, and reports its stages to its trace."""
 
-    def __init__(self, session_id: str, plan: Plan) -> None:
+    def __init__(self, session_id: str, plan: Plan, trace: SessionTrace | None = None) -> None:
         self._fields = {"session": session_id, "manifest": plan.manifest.metadata.name}
+        self._trace = trace
+        if trace is not None:
+            self._fields |= trace.log_fields
+            trace.describe({"millrace.session.id": session_id})
         self._opened_at = trio.current_time()
 
     def opened(self, plan: Plan, peer: str) -> None:
@@ -31,6 +36,13 @@ class SessionLog:
     def ready(self) -> None:
         """Log that every node is ready."""
         _log.info("session ready", extra={**self._fields, "seconds": self._seconds()})
+        if self._trace is not None:
+            self._trace.ready()
+
+    def closing(self) -> None:
+        """Report to the trace that no more input will come."""
+        if self._trace is not None:
+            self._trace.closing()
 
     def ended(self, outcome: str, *, items_in: int, items_out: int, dropped: int) -> None:
         """Log the end.
@@ -44,6 +56,8 @@ class SessionLog:
         counts = {"items_in": items_in, "items_out": items_out, "dropped": dropped}
         extra = {**self._fields, "outcome": outcome, "seconds": self._seconds(), **counts}
         _log.info("session ended", extra=extra)
+        if self._trace is not None:
+            self._trace.describe({f"millrace.session.{name}": n for name, n in counts.items()})
 
     def failed(self, error: MillraceError) -> None:
         """Log the error that ends the session."""

@@ -21,6 +21,7 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
+    Spans,
     StatisticsReport,
     StatisticsRequest,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "NodeSpec",
     "ProgressReport",
     "Ready",
+    "Spans",
     "StatisticsReport",
     "StatisticsRequest",
     "debug_environment",

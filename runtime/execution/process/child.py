@@ -35,8 +35,10 @@ from ..actor_loop import ActorLoop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
+from ..node_tracer import tracer_of
 from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
+from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .escaped_errors import escaped_errors_reported
@@ -59,6 +61,7 @@ from .messages import (
     receive_spec,
 )
 from .node_control import NodeEnd
+from .span_sender import SpanSender
 from .stack_dump import dump_stacks_on_signal
 from .supervisor import die_with_parent
 
@@ -136,6 +139,7 @@ class _Node:
         self._is_answering = False
         self._cleaning_up = False
         self._turn = trio.Lock()
+        self._spans = SpanSender(self._report, self._send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
@@ -207,10 +211,13 @@ class _Node:
             loan=self._output.loan,
         )
         limit_memory(spec.max_memory_bytes)
-        actor = self._make_actor(context)
+        nursery.start_soon(self._spans.run)
+        tracer = tracer_of(spec.trace, context, self._spans.record)
+        with load_recorded(tracer):
+            actor = self._make_actor(context)
         if is_synchronous(actor):
             self._waiting.is_sole_task = self._is_sole_task
-        self._loop = ActorLoop(
+        self._loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
@@ -241,6 +248,7 @@ class _Node:
                 except NodeError:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
         await self._control.flush(spec.grace_seconds)
+        await self._spans.flush()
         await self._send(Done(self._statistics()))
 
     async def _clean_up(self) -> None:
@@ -312,7 +320,8 @@ class _Node:
 
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
-        return not self._is_answering and self._output.is_idle() and self._has_sent_tapped()
+        sends_nothing = self._spans.is_idle and self._has_sent_tapped()
+        return not self._is_answering and self._output.is_idle() and sends_nothing
 
     def _has_sent_tapped(self) -> bool:
         return self._control is None or self._control.is_idle
@@ -339,25 +348,27 @@ class _Node:
             raise_soft_limit()
             error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
+            await self._spans.flush()
             await self._send(Failure(ErrorRecord.of(error)))
 
     def _report_progress(self, progress: Progress) -> None:
         message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
         self._report(ProgressReport(progress.status, progress.fraction, message))
 
-    def _report(self, message: FromNode) -> None:
-        """Send at once, from synchronous code; a report that does not fit is left out."""
+    def _report(self, message: FromNode) -> bool:
+        """Send at once, from synchronous code; return False where that would take waiting."""
         if self._turn.locked():
-            return
+            return False
         data = framed(message)
         try:
             sent = self._sock.send(data)
         except OSError:
-            return
+            return False
         if sent < len(data):
             self._sock.setblocking(True)
             self._sock.sendall(data[sent:])
             self._sock.setblocking(False)
+        return True
 
     async def _send(self, message: FromNode) -> None:
         data = memoryview(framed(message))

@@ -9,6 +9,7 @@ import msgspec
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
+from ...tracing import NodeSpan, TraceSpec
 from ..statistics import NodeStatistics
 from .control_messages import ControlFromNode, ControlToNode
 
@@ -33,6 +34,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
         environment: variables that are set before the actor's module is imported.
+        trace: of the session; None if it is not traced.
     """
 
     session_id: str
@@ -46,6 +48,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     writer: WriterSpec | None
     max_memory_bytes: int = 0
     environment: dict[str, str] = {}
+    trace: TraceSpec | None = None
 
     @property
     def descriptors(self) -> int:
@@ -90,6 +93,12 @@ class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
     statistics: NodeStatistics
 
 
+class Spans(msgspec.Struct, tag=True, frozen=True):
+    """Calls of the node that are traced, and have ended."""
+
+    spans: list[NodeSpan]
+
+
 class Failure(msgspec.Struct, tag=True, frozen=True):
     """The error that ended the node."""
 
@@ -97,7 +106,15 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
 
 
 FromNode = (
-    ProgressReport | Ready | Done | StatisticsReport | Stack | Failure | Notice | ControlFromNode
+    ProgressReport
+    | Ready
+    | Done
+    | StatisticsReport
+    | Stack
+    | Spans
+    | Failure
+    | Notice
+    | ControlFromNode
 )
 """A Notice is of a control message that the node gives."""
 
