@@ -109,6 +109,7 @@ class ExecutionService:
                 resource_limits=limits,
                 peer=call.peer,
                 owner=token_digest(call.authorization),
+                traceparent=call.traceparent,
             ) as session,
             archived(session, self._runtime.config.recording),
             trio.open_nursery() as nursery,

@@ -37,6 +37,7 @@ class StreamingService:
                     resource_limits=limits_of(init.resource_limits),
                     peer=call.peer,
                     owner=token_digest(call.authorization),
+                    traceparent=call.traceparent,
                 ) as session,
                 archived(session, self._runtime.config.recording),
             ):
