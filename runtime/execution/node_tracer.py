@@ -17,6 +17,8 @@ class NodeTracer:
 
     Attributes:
         is_in_call: whether a traced call is running.
+        item_interval: as in `TraceSpec`.
+        record: takes each call that has ended.
 
     Args:
         spec: the trace of the session.
@@ -31,6 +33,7 @@ class NodeTracer:
         self._spec = spec
         self._context = context
         self.record = record
+        self.item_interval = spec.item_interval
         # What a service does for an item that is not traced belongs to the session, untraced.
         self._outside = traceparent_of(spec.trace_id, spec.span_id, is_sampled=False)
         context.trace = self._outside

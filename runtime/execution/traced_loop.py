@@ -24,6 +24,7 @@ class TracedActorLoop(ActorLoop):
     def __init__(self, tracer: NodeTracer, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._tracer = tracer
+        self._interval = tracer.item_interval or 1
 
     async def initialize(self) -> None:
         """Call the actor's `initialize`.
@@ -44,9 +45,10 @@ class TracedActorLoop(ActorLoop):
             await super()._flush()
 
     def _process_directly(self, item: Item) -> Awaitable[None] | None:
-        if self._tracer.samples(item):
-            return self._process_sampled(item)
-        return super()._process_directly(item)
+        # Most items are not traced: for them, no call but the one that the plain loop makes.
+        if item.sequence % self._interval or not self._tracer.samples(item):
+            return ActorLoop._process_directly(self, item)
+        return self._process_sampled(item)
 
     async def _process_sampled(self, item: Item) -> None:
         with self._tracer.call("process", item, count=1) as call, self._noted(call):
