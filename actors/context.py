@@ -53,6 +53,8 @@ class Context:
         sequence: of the item that is being processed; its outputs have the same.
         timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it has none.
         source: the id of the node that produced the item; empty if a client sent it.
+        trace: the `traceparent` of the current call, for the HTTP headers of calls that the node
+            makes; None if the session is not traced.
         log: a logger whose records name session and node; `extra` of a call adds fields.
     """
 
@@ -65,6 +67,7 @@ class Context:
         "session_id",
         "source",
         "timestamp_ms",
+        "trace",
     )
 
     def __init__(
@@ -80,6 +83,7 @@ class Context:
         self.sequence = 0
         self.timestamp_ms = 0
         self.source = ""
+        self.trace: str | None = None
         logger = logging.getLogger(f"millrace.node.{node_id}")
         self.log: logging.LoggerAdapter[logging.Logger] = _NodeLog(
             logger, {"session": session_id, "node": node_id}

@@ -22,10 +22,18 @@ from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.service import specimens as service_specimens
 from tests.session import culprit, liar, specimens
+from tests.tracing import specimens as tracing_specimens
 
 SPECIMENS = {
     name: found
-    for module in (specimens, culprit, liar, service_specimens, execution_specimens)
+    for module in (
+        specimens,
+        culprit,
+        liar,
+        service_specimens,
+        execution_specimens,
+        tracing_specimens,
+    )
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Actor) and found is not Actor
 }

@@ -36,8 +36,8 @@ ARROWS = {
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
     "documents": set(),
-    "execution": {"catalogue", "links"},
-    "executors": {"catalogue", "config", "execution", "links", "logs", "plan"},
+    "execution": {"catalogue", "links", "tracing"},
+    "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
     "http": {"config", "metrics", "service"},
     "links": set(),
     "logs": {"config"},
@@ -66,6 +66,7 @@ ARROWS = {
         "manifest",
         "metrics",
         "plan",
+        "tracing",
     },
     "testing": {
         "catalogue",
@@ -78,6 +79,7 @@ ARROWS = {
         "plan",
         "session",
     },
+    "tracing": {"config"},
     "wire": {"config", "manifest"},
 }
 FOR_EVERYBODY = {"errors", "events"}
@@ -233,6 +235,10 @@ def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
     for library in ("h11", "hypercorn", "prometheus_client", "starlette", "wsproto"):
         assert importers(library)
         assert all(name.startswith("runtime.http.") for name in importers(library)), library
+
+
+def test_one_module_alone_imports_opentelemetry() -> None:
+    assert importers("opentelemetry") == {"runtime.tracing.otlp"}
 
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:

@@ -1,5 +1,6 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
+from .headers import tracing_headers
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .overrides import with_environment, with_value
@@ -19,6 +20,7 @@ from .settings import (
     Pattern,
     Routing,
     RuntimeConfig,
+    Tracing,
 )
 from .settings import Recording as RecordingSettings
 from .tokens import TOKEN_RULE, is_token
@@ -50,6 +52,7 @@ __all__ = [
     "ServerAccess",
     "ServerAddress",
     "Source",
+    "Tracing",
     "declarations",
     "http_access",
     "is_token",
@@ -58,6 +61,7 @@ __all__ = [
     "rules_of",
     "server_access",
     "setting",
+    "tracing_headers",
     "with_environment",
     "with_value",
 ]

@@ -33,6 +33,16 @@ Target = Annotated[
 ]
 
 
+CollectorUrl = Annotated[
+    str,
+    # Without user and password: a secret does not belong into runtime.toml, which is shown.
+    Field(
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        json_schema_extra={ACCEPTED: 'a URL such as "http://127.0.0.1:4318/v1/traces"'},
+    ),
+]
+
+
 class Multiprocess(Section):
     """What each session may use, and how its node processes run."""
 
@@ -222,6 +232,39 @@ class Recording(Section):
     )
 
 
+class Tracing(Section):
+    """Traces of sessions, sent to a collector as OTLP over HTTP (extra `otel`)."""
+
+    endpoint: CollectorUrl | None = setting(
+        None,
+        "URL that the collector takes traces at; not set: sessions are not traced",
+        detail="Traces name nodes and hold the texts of errors, and no item's content.",
+        example="http://127.0.0.1:4318/v1/traces",
+    )
+    headers_file: Text | None = setting(
+        None,
+        "file of secret headers for the collector, one name=value per line",
+        detail="Headers of the variable MILLRACE_TRACING_HEADERS, separated by commas, are sent "
+        "too.",
+        example="/etc/millrace/tracing-headers",
+    )
+    service_name: Text = setting("millrace", "name of this server in its traces")
+    session_rate: float = setting(
+        1, "share of the sessions that are traced: 1 is all, 0.01 one in 100", ge=0, le=1
+    )
+    item_interval: int = setting(
+        100,
+        "trace each chunk of such a session whose sequence is a multiple of this; 0: none",
+        ge=0,
+        le=_MOST_COUNT,
+    )
+    accept_traceparent: bool = setting(
+        True,
+        "let the traceparent of a client decide whether its session is traced, and in which trace",
+        detail="false: a traceparent is ignored, and session_rate decides about every session.",
+    )
+
+
 class Log(Section):
     """The log of a server, on standard error."""
 
@@ -256,6 +299,7 @@ class RuntimeConfig(Section):
     http: Http = Http()
     files: Files = Files()
     recording: Recording = Recording()
+    tracing: Tracing = Tracing()
     log: Log = Log()
     catalogue: CatalogueSources = CatalogueSources()
     nodes: Mapping[Text, Target] = Field(

@@ -7,7 +7,9 @@ from .fork_guard import ForkGuard, describe_fork
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, Tap
+from .node_tracer import tracer_of
 from .statistics import Histogram, NodeStatistics
+from .traced_loop import actor_loop_of, load_recorded
 
 __all__ = [
     "DEFAULT_TIMEOUT_SECONDS",
@@ -26,8 +28,11 @@ __all__ = [
     "NodeState",
     "NodeStatistics",
     "Tap",
+    "actor_loop_of",
     "idle_seconds",
+    "load_recorded",
     "open_held_loop_guard",
     "running_seconds",
+    "tracer_of",
     "wait_overdue",
 ]

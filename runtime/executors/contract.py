@@ -14,6 +14,7 @@ from ..config import RuntimeConfig
 from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import ExecutorDeclaration, NodePlan
+from ..tracing import NodeSpan, TraceSpec
 
 
 def _ignore(*_: object) -> None:
@@ -47,6 +48,8 @@ class NodeTask:
             it when the node can be notified.
         pid: of the node process; None if the node has none.
         last_output: the last lines that the node process has printed or logged.
+        trace: of the session; None if it is not traced.
+        record: the executor calls it with the node's calls that are traced, when they have ended.
     """
 
     plan: NodePlan
@@ -69,6 +72,8 @@ class NodeTask:
     done: trio.Event = field(default_factory=trio.Event)
     pid: int | None = None
     last_output: Sequence[str] = ()
+    trace: TraceSpec | None = None
+    record: Callable[[Sequence[NodeSpan]], None] = _ignore
 
     @property
     def node_id(self) -> str:
@@ -95,7 +100,7 @@ class NodeTask:
 
     def forget_session(self) -> None:
         """Drop the functions of the session, which has ended; the session calls it."""
-        self.report = self.started = self.announce = self.controllable = _ignore
+        self.report = self.started = self.announce = self.controllable = self.record = _ignore
 
     def local_ends(self) -> LocalEnds:
         """Return the node's links, for an executor that does not use shared memory."""

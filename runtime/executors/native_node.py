@@ -19,7 +19,10 @@ from ..execution import (
     ForkGuard,
     HeldLoopGuard,
     HookInterrupted,
+    actor_loop_of,
     is_from_signal,
+    load_recorded,
+    tracer_of,
     wait_overdue,
 )
 from ..links import Notice
@@ -68,8 +71,11 @@ class NativeNode:
         context = Context(
             task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
         )
-        actor = self._make_actor(context)
-        loop = ActorLoop(
+        record = task.record  # not the task, which would refer to itself
+        tracer = tracer_of(task.trace, context, lambda span: record([span]))
+        with load_recorded(tracer):
+            actor = self._make_actor(context)
+        loop = actor_loop_of(tracer)(
             actor,
             context,
             ends.inbox,

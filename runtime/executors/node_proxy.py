@@ -44,6 +44,7 @@ from ..execution.process import (
     ProgressReport,
     Ready,
     ServerEnd,
+    Spans,
     StatisticsReport,
     StatisticsRequest,
     TappedItem,
@@ -195,6 +196,7 @@ class NodeProxy:
             environment=_gpu_environment(task),
             log_level=self._log.getEffectiveLevel(),
             record_mark=self._process.record_mark.text,
+            trace=task.trace,
         )
         try:
             await self._process.send_spec(
@@ -255,6 +257,8 @@ class NodeProxy:
                 task.is_ready()
             case Notice() as notice:
                 task.announce(notice)
+            case Spans(spans):
+                task.record(spans)
             case StatisticsReport(statistics):
                 task.statistics = statistics
             case Done(statistics):

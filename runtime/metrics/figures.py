@@ -1,5 +1,6 @@
 """What sessions report to the registry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,7 @@ class SessionFigures:
         outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
         segments: the beginning of the names of its files in /dev/shm.
         results_dropped: results that full links to its client have dropped.
+        counts: of chunks in, results out, dropped items and bytes.
     """
 
     session_id: str
@@ -57,7 +59,8 @@ class SessionFigures:
     nodes: tuple[NodeFigures, ...]
     links: tuple[LinkFigures, ...]
     segments: str
-    results_dropped: int = 0
+    results_dropped: int
+    counts: Mapping[str, int]
 
 
 class SessionSource(Protocol):

@@ -116,6 +116,7 @@ class ExecutionService:
                 owner=token_digest(call.authorization),
                 token_name=name,
                 why_ended=partial(self._server_state.why_left, call),
+                traceparent=call.traceparent,
             ) as session,
             archived(session, self._runtime.config.recording),
             trio.open_nursery() as nursery,

@@ -34,6 +34,7 @@ class ServerCall(Generic[Request, Response]):
     Attributes:
         peer: the client's address, for the log.
         authorization: the header of that name, which may hold a token; None if there is none.
+        traceparent: the header of that name, not checked; None if there is none.
 
     Args:
         stream: of the call.
@@ -57,6 +58,7 @@ class ServerCall(Generic[Request, Response]):
         self._stream = stream
         self.peer = stream.peer
         self.authorization = stream.request.authorization
+        self.traceparent = stream.request.traceparent
         self._request_type = request_type
         self._codec = codec
         self._loop = loop

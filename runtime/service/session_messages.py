@@ -24,7 +24,7 @@ def session_message(
         figures: of the session, read just now.
         usage: the memory of its processes.
     """
-    counts = session.counts()
+    counts = figures.counts
     nodes = [node.statistics for node in figures.nodes]
     ends = [end for node in nodes for end in (node.received, node.sent)]
     memory = [

@@ -49,6 +49,7 @@ class StreamingService:
                     owner=token_digest(call.authorization),
                     token_name=name,
                     why_ended=why_ended,
+                    traceparent=call.traceparent,
                 ) as session,
                 archived(session, self._runtime.config.recording),
             ):

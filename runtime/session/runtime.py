@@ -1,5 +1,6 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -31,6 +32,7 @@ from ..plan import (
     installed_executors,
     plan_manifest,
 )
+from ..tracing import SessionTrace, Tracer, open_tracer
 from .capacity import Capacity
 from .demand import demand_of
 from .ending import EndReason
@@ -65,8 +67,10 @@ class Runtime:
         instance: Instance,
         describer: Describer,
         machine: FindMachine,
+        tracer: Tracer | None = None,
     ) -> None:
         self.config = config
+        self._tracer = tracer
         self._machine = machine
         self._describer = describer
         self.catalogue = catalogue
@@ -137,6 +141,7 @@ class Runtime:
         owner: bytes | None = None,
         token_name: str = "",
         why_ended: Callable[[EndReason], EndReason] | None = None,
+        traceparent: str | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -150,6 +155,8 @@ class Runtime:
             token_name: the operator's label of that token, for the log.
             why_ended: returns for the log why the session was completed or left without an error;
                 None: as the session sees it.
+            traceparent: of the caller's span, which the session's trace joins, if sessions are
+                traced; one that is not valid is ignored.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -160,7 +167,10 @@ class Runtime:
         plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
+        trace = self._begin_trace(plan, peer, traceparent)
         async with AsyncExitStack() as stack:
+            if trace is not None:
+                stack.enter_context(trace)
             with self._refusals_counted(plan.manifest.metadata.name, peer, token_name):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
@@ -182,6 +192,7 @@ class Runtime:
                     on_ready=reservation.settle,
                     on_process_start=self.metrics.process_starts.add,
                     on_end=self.endings.add,
+                    trace=trace,
                 )
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended
@@ -213,6 +224,18 @@ class Runtime:
             limits.max_sessions,
             limits.max_total_processes,
         )
+
+    def _begin_trace(self, plan: Plan, peer: str, traceparent: str | None) -> SessionTrace | None:
+        if self._tracer is None:
+            return None
+        attributes: dict[str, str | int] = {
+            "millrace.pipeline": plan.manifest.metadata.name,
+            "millrace.nodes": len(plan.nodes),
+            "millrace.processes": plan.process_count,
+        }
+        if peer:
+            attributes["client.address"] = peer
+        return self._tracer.begin_session(attributes, traceparent)
 
     async def _check_interpreter(self, plan: Plan) -> None:
         setting = plan.settings.setting("python_executable")
@@ -286,9 +309,14 @@ async def open_runtime(
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
             with open_instance() as instance:
-                async with trio.open_nursery() as nursery:
+                async with (
+                    open_tracer(config.tracing, os.environ) as tracer,
+                    trio.open_nursery() as nursery,
+                ):
                     opened = OpenExecutors(registry, config, nursery)
-                    runtime = Runtime(config, catalogue, opened, instance, describer, machine)
+                    runtime = Runtime(
+                        config, catalogue, opened, instance, describer, machine, tracer
+                    )
                     try:
                         yield runtime
                     finally:

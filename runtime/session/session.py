@@ -24,6 +24,7 @@ from ..links import Bounds, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
 from ..manifest import NodeId
 from ..plan import Plan
+from ..tracing import SessionTrace
 from .control_bus import ControlBus
 from .control_hub import ControlHub
 from .demand import queue_bytes
@@ -40,6 +41,7 @@ from .session_output import SessionOutput
 from .session_statistics import SessionStatistics
 from .state import SessionState
 from .totals import missing_items
+from .tracing import trace_nodes
 
 # A node ends its own clean-up in time; this is for its report.
 _SPARE_SECONDS = 1.0
@@ -70,6 +72,7 @@ class Session(SessionControl, SessionStatistics):
         on_ready: called when every node is ready.
         on_process_start: called with the seconds that it took to fork a node process.
         on_end: called with the record of the session, however it ends.
+        trace: of this session; None if it is not traced.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Session(SessionControl, SessionStatistics):
         on_ready: Callable[[], None] = lambda: None,
         on_process_start: Callable[[float], None] = lambda _: None,
         on_end: Callable[[EndedSession], None] = lambda _: None,
+        trace: SessionTrace | None = None,
     ) -> None:
         self._on_ready = on_ready
         self._on_end = on_end
@@ -111,7 +115,7 @@ class Session(SessionControl, SessionStatistics):
             domain=domain,
             on_fault=self._fail,
         )
-        self._log = SessionLog(session_id, plan)
+        self._log = SessionLog(session_id, plan, trace)
         self._error = FirstError()
         self._scope = trio.CancelScope()  # until the nursery is open
         self._ready = trio.Event()
@@ -152,6 +156,8 @@ class Session(SessionControl, SessionStatistics):
         for task in self._tasks.values():
             task.announce = partial(self._controls.announce, task.node_id)
             task.controllable = partial(self.bus.set_control, task.node_id)
+        if trace is not None:
+            trace_nodes(trace, self._input, self._tasks.values())
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
@@ -212,6 +218,7 @@ class Session(SessionControl, SessionStatistics):
         """End the stream: every node processes what it has, and flushes."""
         if not self._input.closed:
             self._input.closed = True
+            self._log.closing()
             await self._ready.wait()
             self.state = SessionState.TERMINATING
             await self._input.close()

@@ -9,6 +9,7 @@ import trio
 
 from ..errors import CallerError, InternalError, MillraceError, shortened
 from ..plan import Plan
+from ..tracing import SessionTrace
 from .ending import Ending
 
 _log: Final = logging.getLogger("millrace.session")
@@ -24,11 +25,15 @@ _DETAIL_CHARACTERS: Final = 300
 
 
 class SessionLog:
-    """Logs one session."""
+    """Logs one session, and reports its stages to its trace."""
 
-    def __init__(self, session_id: str, plan: Plan) -> None:
+    def __init__(self, session_id: str, plan: Plan, trace: SessionTrace | None = None) -> None:
         self._fields = {"session": session_id, "manifest": plan.manifest.metadata.name}
         self._client: dict[str, str | None] = {}
+        self._trace = trace
+        if trace is not None:
+            self._fields |= trace.log_fields
+            trace.describe({"millrace.session.id": session_id})
         self._opened_at = trio.current_time()
 
     def opened(self, plan: Plan, peer: str, token_name: str) -> None:
@@ -40,6 +45,13 @@ class SessionLog:
     def ready(self) -> None:
         """Log that every node is ready."""
         _log.info("session ready", extra={**self._fields, "seconds": self._seconds()})
+        if self._trace is not None:
+            self._trace.ready()
+
+    def closing(self) -> None:
+        """Report to the trace that no more input will come."""
+        if self._trace is not None:
+            self._trace.closing()
 
     def ended(self, ending: Ending, counts: Mapping[str, int]) -> None:
         """Log the end. It is logged once, however the session ends.
@@ -57,6 +69,8 @@ class SessionLog:
         detail = shortened(ending.detail, _DETAIL_CHARACTERS) or None
         extra = {**self._fields, **how, "seconds": self._seconds(), **counts, **self._client}
         _log.info("session ended", extra={**extra, "detail": detail})
+        if self._trace is not None:
+            self._trace.describe({f"millrace.session.{name}": n for name, n in counts.items()})
 
     def failed(self, error: MillraceError, last_output: Sequence[str]) -> None:
         """Log the error that ends the session, with the last lines that its node has printed."""

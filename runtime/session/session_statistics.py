@@ -55,6 +55,7 @@ class SessionStatistics:
             links=tuple(link_figures(self._wiring, self.plan, nodes)),
             segments=self._segments,
             results_dropped=self._wiring.outlet.statistics().dropped,
+            counts=self.counts(),
         )
 
     def dropped(self) -> int:

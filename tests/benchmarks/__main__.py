@@ -21,6 +21,7 @@ NAMES: Final = (
     "session_end",
     "session_start",
     "time_to_error",
+    "tracing",
 )
 
 # These take minutes or need further packages, so they are run by name only.

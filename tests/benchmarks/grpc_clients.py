@@ -40,9 +40,9 @@ def init(executor: str) -> bytes:
 
 
 @contextmanager
-def server(module: str) -> Iterator[tuple[int, int]]:
+def server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
     """Run a module that prints its port; yield the port and the process id."""
-    command = [sys.executable, "-m", f"{__package__}.{module}"]
+    command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:

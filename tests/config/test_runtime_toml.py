@@ -17,6 +17,7 @@ from runtime.config import (
     RuntimeConfig,
     Server,
     Source,
+    Tracing,
     declarations,
     load_config,
     parse_config,
@@ -25,7 +26,7 @@ from runtime.config import (
 )
 from runtime.errors import ConfigError
 
-TABLES = ("files", "log", "multiprocess", "limits", "routing", "server", "catalogue")
+TABLES = ("files", "log", "multiprocess", "limits", "routing", "server", "catalogue", "tracing")
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -41,7 +42,17 @@ def test_the_file_in_the_repository_has_the_built_in_defaults():
 
 def test_the_file_in_the_repository_shows_every_key_with_a_comment():
     lines = (REPOSITORY / "runtime.toml").read_text().splitlines()
-    sections = (Multiprocess, Limits, Routing, Pattern, Server, Files, Log, CatalogueSources)
+    sections = (
+        Multiprocess,
+        Limits,
+        Routing,
+        Pattern,
+        Server,
+        Files,
+        Tracing,
+        Log,
+        CatalogueSources,
+    )
     for section in (*sections, RuntimeConfig):
         for key in section.model_fields:
             pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"

@@ -53,6 +53,16 @@ def until(snapshots: Any, wanted: Callable[[Any], bool]) -> Any:
     return next(snapshot for snapshot in snapshots if wanted(snapshot))
 
 
+def has_counted(items: int) -> Callable[[Any], bool]:
+    """Return whether a session of one node has counted so many items, and its node too."""
+
+    def wanted(snapshot: Any) -> bool:
+        (node,) = snapshot.session.nodes
+        return bool(snapshot.session.items_out == node.items_out == items)
+
+    return wanted
+
+
 def send_and_receive(stream: Stream, count: int) -> None:
     for number in range(count):
         stream.send(chunk(json_buffer(number), number))
@@ -68,7 +78,7 @@ def test_a_session_is_seen_at_work(anna: Client, operator: Client, place: str) -
         assert first.session.session_id == session_id
         assert not first.HasField("ending")
         send_and_receive(stream, 20)
-        later = until(snapshots, lambda each: each.session.items_out == 20)
+        later = until(snapshots, has_counted(20))
         assert later.clock_seconds > first.clock_seconds
         session = later.session
         (node,) = session.nodes

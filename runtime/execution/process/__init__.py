@@ -23,6 +23,7 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
+    Spans,
     StatisticsReport,
     StatisticsRequest,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "OutputsWaiting",
     "ProgressReport",
     "Ready",
+    "Spans",
     "StatisticsReport",
     "StatisticsRequest",
     "debug_environment",

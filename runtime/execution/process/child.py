@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
-import msgspec
 import trio
 
 from actors import Actor, Context, Progress
@@ -34,18 +33,19 @@ from ..actor_loop import ActorLoop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
+from ..node_tracer import tracer_of
 from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
+from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
+from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
 from .log_records import log_to_server
 from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
-    LENGTH,
     Done,
     Failure,
-    FromNode,
     NodeSpec,
     ProgressReport,
     Ready,
@@ -54,18 +54,16 @@ from .messages import (
     StatisticsReport,
     StatisticsRequest,
     ToNode,
-    framed,
     receive_descriptors,
     receive_spec,
 )
 from .node_control import NodeEnd
+from .span_sender import SpanSender
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
 from .title import set_process_title
 
-# Mostly a few bytes; the replacement of a video frame is megabytes.
-_READ_BYTES: Final = 64 * 1024
 # An error is reported within this time, also where a tap has much to send.
 _FLUSH_SECONDS: Final = 0.2
 
@@ -126,7 +124,7 @@ class _Node:
         self._spec = spec
         self._activity = activity
         self._stacks = stacks
-        self._sock = sock
+        self._socket = ControlSocket(sock)
         self._stop_request = Interrupt()
         self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
         self._inbox = Inbox(self._waiting)
@@ -137,9 +135,8 @@ class _Node:
         self._finished = False
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._is_answering = False
         self._cleaning_up = False
-        self._turn = trio.Lock()
+        self._spans = SpanSender(self._socket.report, self._socket.send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
@@ -211,21 +208,28 @@ class _Node:
             loan=self._output.loan,
         )
         limit_memory(spec.max_memory_bytes)
-        actor = self._make_actor(context)
+        nursery.start_soon(self._spans.run)
+        tracer = tracer_of(spec.trace, context, self._spans.record)
+        with load_recorded(tracer):
+            actor = self._make_actor(context)
         self._waiting.is_sole_task = (
             self._is_sole_task if is_synchronous(actor) else self._note_wait
         )
-        self._loop = ActorLoop(
+        self._loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
             self._output,
-            announce=self._send,
+            announce=self._socket.send,
             times=self._activity.times,
             fork_guard=self._fork_guard,
         )
         self._control = NodeEnd(
-            self._loop, spec.node_id, self._send, self._report, self._activity.tap_memory
+            self._loop,
+            spec.node_id,
+            self._socket.send,
+            self._socket.report,
+            self._activity.tap_memory,
         )
         nursery.start_soon(self._control.send_tapped)
         self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
@@ -235,7 +239,7 @@ class _Node:
         cleaned_up = False
         try:
             await self._loop.initialize()
-            await self._send(Ready(type(actor).process_timeout_secs))
+            await self._socket.send(Ready(type(actor).process_timeout_secs))
             await self._loop.run()
             cleaned_up = True
             await self._clean_up()
@@ -254,7 +258,8 @@ class _Node:
                 except NodeError:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
         await self._control.flush(spec.grace_seconds)
-        await self._send(Done(self._statistics()))
+        await self._spans.flush()
+        await self._socket.send(Done(self._statistics()))
 
     async def _clean_up(self) -> None:
         assert self._loop is not None
@@ -278,7 +283,7 @@ class _Node:
 
     def _end_without_memory(self) -> None:
         """Report that a page of shared memory is missing, and end the process; see `BusErrors`."""
-        self._report(
+        self._socket.report(
             Failure(ErrorRecord.of(SharedMemoryError(no_pages_left()).at(self._spec.node_id)))
         )
         os._exit(1)
@@ -286,48 +291,33 @@ class _Node:
     def _report_copy(self, node_id: str, hook: str) -> None:
         """Report from a forked copy of this process, whose socket is this process's too."""
         error = NodeError(node_id, describe_fork(hook))
-        with suppress(OSError):
-            self._sock.send(framed(Failure(ErrorRecord.of(error))))
+        self._socket.report_from_copy(Failure(ErrorRecord.of(error)))
 
     async def _listen(self, stop: trio.CancelScope) -> None:
         """Answer the server; when it closes the socket, stop."""
-        received = bytearray()
-        while True:
-            self._is_answering = False
-            await trio.lowlevel.wait_readable(self._sock)
-            self._is_answering = True
-            try:
-                data = self._sock.recv(_READ_BYTES)
-            except OSError:
-                data = b""
-            if not data:
-                stop.cancel()
-                return
-            received += data
-            while len(received) >= LENGTH.size:
-                (length,) = LENGTH.unpack_from(received)
-                if len(received) < LENGTH.size + length:
-                    break
-                body = bytes(received[LENGTH.size : LENGTH.size + length])
-                del received[: LENGTH.size + length]
-                if self._loop is not None:
-                    message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
-                    match message:
-                        case Notice():
-                            self._loop.notify(message)
-                        case StackRequest():
-                            await self._send(Stack(self._loop.stack()))
-                        case StatisticsRequest():
-                            await self._send_statistics()
-                        case _:
-                            assert self._control is not None
-                            await self._control.apply(message)
+        await self._socket.handle_messages(self._handle)
+        stop.cancel()
+
+    async def _handle(self, message: ToNode) -> None:
+        if self._loop is None:
+            return
+        match message:
+            case Notice():
+                self._loop.notify(message)
+            case StackRequest():
+                await self._socket.send(Stack(self._loop.stack()))
+            case StatisticsRequest():
+                await self._send_statistics()
+            case _:
+                assert self._control is not None
+                await self._control.apply(message)
 
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
         return (
-            not self._is_answering
+            not self._socket.is_answering
             and self._has_sent_tapped()
+            and self._spans.is_idle
             and (self._push is None or not self._push.is_due())
         )
 
@@ -341,7 +331,7 @@ class _Node:
         return self._control is None or self._control.is_idle
 
     async def _send_statistics(self) -> None:
-        await self._send(StatisticsReport(self._statistics()))
+        await self._socket.send(StatisticsReport(self._statistics()))
 
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
@@ -358,41 +348,12 @@ class _Node:
             raise_soft_limit()
             error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._send(Failure(ErrorRecord.of(error)))
+            await self._spans.flush()
+            await self._socket.send(Failure(ErrorRecord.of(error)))
 
     def _report_progress(self, progress: Progress) -> None:
         message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
-        self._report(ProgressReport(progress.status, progress.fraction, message))
-
-    def _report(self, message: FromNode) -> bool:
-        """Send at once, from synchronous code; a report that does not fit is left out.
-
-        Returns:
-            Whether it was sent.
-        """
-        if self._turn.locked():
-            return False
-        data = framed(message)
-        try:
-            sent = self._sock.send(data)
-        except OSError:
-            return False
-        if sent < len(data):
-            self._sock.setblocking(True)
-            self._sock.sendall(data[sent:])
-            self._sock.setblocking(False)
-        return True
-
-    async def _send(self, message: FromNode) -> None:
-        data = memoryview(framed(message))
-        async with self._turn:
-            while data:
-                try:
-                    data = data[self._sock.send(data) :]
-                except BlockingIOError:
-                    await trio.lowlevel.wait_writable(self._sock)
-                except OSError:
-                    return  # the server is gone, and the end of its socket stops this process
+        self._socket.report(ProgressReport(progress.status, progress.fraction, message))
 
     @contextmanager
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:

@@ -10,6 +10,7 @@ import msgspec
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
+from ...tracing import NodeSpan, TraceSpec
 from ..statistics import NodeStatistics
 from .control_messages import ControlFromNode, ControlToNode
 
@@ -36,6 +37,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
         environment: variables that are set before the actor's module is imported.
         log_level: the lowest level of the records that the server's log takes.
         record_mark: begins the lines of its output that are records.
+        trace: of the session; None if it is not traced.
     """
 
     session_id: str
@@ -51,6 +53,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     environment: dict[str, str] = {}
     log_level: int = logging.INFO
     record_mark: str = ""
+    trace: TraceSpec | None = None
 
     @property
     def descriptors(self) -> int:
@@ -95,6 +98,12 @@ class StatisticsReport(msgspec.Struct, tag=True, frozen=True):
     statistics: NodeStatistics
 
 
+class Spans(msgspec.Struct, tag=True, frozen=True):
+    """Calls of the node that are traced, and have ended."""
+
+    spans: list[NodeSpan]
+
+
 class Failure(msgspec.Struct, tag=True, frozen=True):
     """The error that ended the node."""
 
@@ -102,7 +111,15 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
 
 
 FromNode = (
-    ProgressReport | Ready | Done | StatisticsReport | Stack | Failure | Notice | ControlFromNode
+    ProgressReport
+    | Ready
+    | Done
+    | StatisticsReport
+    | Stack
+    | Spans
+    | Failure
+    | Notice
+    | ControlFromNode
 )
 """A Notice is of a control message that the node gives."""
 

@@ -13,6 +13,7 @@ from ..tokens import AUTHORIZATION
 _GRPC: Final = {b"application/grpc", b"application/grpc+proto"}
 _TIMEOUT: Final = re.compile(r"(\d{1,8})([HMSmun])")
 _UNIT_SECONDS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_TRACEPARENT: Final = b"traceparent"
 _SHOWN_CHARACTERS: Final = 40
 
 
@@ -24,11 +25,13 @@ class CallRequest:
         path: of the rpc.
         timeout_seconds: after which the client does not wait any longer; None: no limit.
         authorization: the header of that name; None if there is none.
+        traceparent: the header of that name, not checked; None if there is none, or several.
     """
 
     path: str
     timeout_seconds: float | None = None
     authorization: str | None = None
+    traceparent: str | None = None
 
 
 class RefusedCallError(Exception):
@@ -55,11 +58,14 @@ def read_call_request(headers: Iterable[tuple[bytes, bytes]]) -> CallRequest:
         RefusedCallError: they are not those of a gRPC call, or a value is not of its form.
     """
     found: dict[bytes, bytes] = {}
+    traceparents: list[bytes] = []
     for name, value in headers:
         if name.startswith(b":") and name in found:
             raise RefusedCallError(None, f"the header {_shown(name)} occurs twice", http_status=400)
         if name.endswith(b"-bin"):
             _check_binary(name, value)
+        if name == _TRACEPARENT:
+            traceparents.append(value)
         found.setdefault(name, value)
     if found.get(b":method") != b"POST":
         raise RefusedCallError(None, "gRPC calls use the method POST", http_status=405)
@@ -74,6 +80,7 @@ def read_call_request(headers: Iterable[tuple[bytes, bytes]]) -> CallRequest:
         _timeout_seconds(found.get(b"grpc-timeout")),
         # No token is like one that is not ASCII, so it is refused as an unknown one.
         None if authorization is None else authorization.decode("latin-1"),
+        traceparents[0].decode("latin-1") if len(traceparents) == 1 else None,
     )
 
 
