@@ -84,7 +84,7 @@ def test_a_session_is_seen_at_work(anna: Client, operator: Client, place: str) -
         (node,) = session.nodes
         assert (node.node_id, node.node_type, node.executor) == ("a", "Burn", place)
         assert (node.items_in, node.items_out, session.items_in) == (20, 20, 20)
-        assert node.processing_seconds >= 0.4
+        assert node.processing_seconds > 0.3
         assert 15 < node.recent_p50_ms <= node.recent_p99_ms
         assert {(link.producer, link.reader) for link in session.links} == {("", "a"), ("a", "")}
         assert all(link.credits > 0 for link in session.links)
