@@ -1,7 +1,6 @@
 """Operations of a server: what its operator sees and does."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
 
@@ -65,10 +64,10 @@ class RemoteOperations:
             self._connection.call_unary, KILL_SESSION, request, KillSessionResponse
         )
 
-    async def watch_items(
+    def watch_items(
         self, session_id: str, nodes: Sequence[str] = ()
     ) -> AsyncGenerator[WatchItemsResponse, None]:
-        """Yield the inputs of a session and the outputs of its nodes. This needs an admin token.
+        """Iterate over what enters a session and what its nodes emit. This needs an admin token.
 
         Close the generator, for example by `contextlib.aclosing`.
 
@@ -80,14 +79,12 @@ class RemoteOperations:
             MillraceError: the call failed, or no such session is open.
         """
         request = WatchItemsRequest(session_id=session_id, nodes=list(nodes))
-        async with aclosing(self._watch(WATCH_ITEMS, request, WatchItemsResponse)) as responses:
-            async for response in responses:
-                yield response
+        return self._watch(WATCH_ITEMS, request, WatchItemsResponse)
 
-    async def watch_server(
+    def watch_server(
         self, interval_seconds: float = 1.0
     ) -> AsyncGenerator[WatchServerResponse, None]:
-        """Yield snapshots of the server and its sessions. This needs an admin token.
+        """Iterate over snapshots of the server and its sessions. This needs an admin token.
 
         Close the generator, for example by `contextlib.aclosing`.
 
@@ -98,14 +95,12 @@ class RemoteOperations:
             MillraceError: the call failed.
         """
         request = WatchServerRequest(interval_ms=round(1000 * interval_seconds))
-        async with aclosing(self._watch(WATCH_SERVER, request, WatchServerResponse)) as responses:
-            async for response in responses:
-                yield response
+        return self._watch(WATCH_SERVER, request, WatchServerResponse)
 
-    async def watch_session(
+    def watch_session(
         self, session_id: str, interval_seconds: float = 1.0
     ) -> AsyncGenerator[WatchSessionResponse, None]:
-        """Yield snapshots of a session until it ends. This needs an admin token.
+        """Iterate over snapshots of a session until it ends. This needs an admin token.
 
         The last one has how the session ended. Close the generator, for example by
         `contextlib.aclosing`.
@@ -120,9 +115,7 @@ class RemoteOperations:
         request = WatchSessionRequest(
             session_id=session_id, interval_ms=round(1000 * interval_seconds)
         )
-        async with aclosing(self._watch(WATCH_SESSION, request, WatchSessionResponse)) as responses:
-            async for response in responses:
-                yield response
+        return self._watch(WATCH_SESSION, request, WatchSessionResponse)
 
     async def recent_endings(self, after: int = 0) -> Sequence[SessionEnding]:
         """Return the sessions that ended in the last hour. This needs an admin token.

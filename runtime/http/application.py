@@ -60,12 +60,14 @@ class _Split:
         await (self._console if is_console else self._rest)(scope, receive, send)
 
 
-async def _live(_request: Request) -> Response:
+async def _live(_request: Request) -> Response:  # noqa: ASYNC124 (in no thread)
     """Answer: the event loop runs. That stays so while the server drains."""
     return PlainTextResponse("ok\n", headers=_NOT_CACHED)
 
 
-async def _ready(is_ready: Callable[[], bool], _request: Request) -> Response:
+async def _ready(  # noqa: ASYNC124 (in no thread)
+    is_ready: Callable[[], bool], _request: Request
+) -> Response:
     if is_ready():
         return PlainTextResponse("ready\n", headers=_NOT_CACHED)
     return PlainTextResponse("not ready\n", status_code=503, headers=_NOT_CACHED)

@@ -107,11 +107,11 @@ def test_names_of_clients_reach_the_terminal_escaped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MILLRACE_TOKEN", "operator")
-    with live_server(tmp_path, {"id": f"x{EVIL}", "node_type": "PassThrough"}, name=EVIL) as live:
+    with live_server(tmp_path, name=EVIL) as live:
         with top(live, columns=140, rows=40) as terminal:
-            terminal.wait_for(r"\x1b]0;owned\x07\x1b[2J\u202e\n")
+            terminal.wait_for(r"\x1b]0;owned")
             terminal.type("\r")
-            terminal.wait_for(r"x\x1b]0;owned")
+            terminal.wait_for("client ───▶ calc", r"\x1b]0;owned\x07\x1b[2J\u202e\n")
             assert live.millrace("kill", "last", "--reason", EVIL).returncode == 0
             terminal.type("e")
             terminal.wait_for(r"this session: \x1b]0;owned")

@@ -6,7 +6,15 @@ import trio
 from actors import Json, Text
 from runtime import Runtime, Session
 from runtime.execution import NodeStatistics
+from runtime.execution.process import watchdog
 from tests.session.pipelines import chain
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server not ask, as it does from time to time to see that a process answers."""
+    monkeypatch.setattr(watchdog, "_HEARTBEAT_SECONDS", 3600.0)
+
 
 KINDS = ["PassThrough", "Slow"]  # synchronous, and async
 

@@ -3,6 +3,7 @@
 import ssl
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from tests.http.serving import connect, get, http_port, request
 from tests.service.certificates import Authority, Certificate, make_authority
 
 
-def settings(authority: Authority) -> dict[str, str]:
+def settings(authority: Authority) -> dict[str, Any]:
     issued = authority.issue("port")
     return {"tls_certificate": str(issued.certificate), "tls_key": str(issued.key)}
 

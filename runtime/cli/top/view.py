@@ -178,7 +178,10 @@ class View:
                 body = [Text(line) for line in _HELP.splitlines()]
         body = body[:room]
         blanks = [Text()] * (room - len(body))
-        return [*lines, Text(), *body, *blanks, *foot][:height]
+        lines = [*lines, Text(), *body, *blanks, *foot][:height]
+        for line in lines:
+            line.truncate(width, overflow="ellipsis")
+        return lines
 
     def _sessions_lines(self, width: int, room: int) -> list[Text]:
         if self._server is None:

@@ -30,6 +30,7 @@ class StatisticsPush:
         self._statistics = statistics
         self._send = send
         self._sent_items = 0
+        self._is_sending = False
         self._due = 0.0
         self._activity = trio.Event()
 
@@ -52,6 +53,8 @@ class StatisticsPush:
 
     def is_due(self) -> bool:
         """Return whether `run` has something to send now, for which it needs a turn."""
+        if self._is_sending:
+            return True
         if not self._has_changed() or time.perf_counter() < self._due:
             return False
         self._activity.set()
@@ -66,7 +69,9 @@ class StatisticsPush:
                 self._activity = trio.Event()
                 continue
             self._sent_items = self._items()
+            self._is_sending = True
             await self._send()
+            self._is_sending = False
             self._due = time.perf_counter() + PUSH_SECONDS
 
     def _has_changed(self) -> bool:
