@@ -1,5 +1,6 @@
 """Snapshots that watchers share: each is made once a second, for all that watch the same."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -7,13 +8,14 @@ from typing import Final
 import trio
 
 from ..session import Runtime, Session
-from .snapshots import Snapshots
+from .snapshots import Snapshots, encoded
 
 # Rates and queues are read by people: more often would only cost.
 _INTERVAL_SECONDS: Final = 1.0
 # Node processes are asked for their statistics so long before a snapshot: an idle one answers
 # within a few milliseconds, and rates need the statistics of one moment.
 _LEAD_SECONDS: Final = 0.1
+_log: Final = logging.getLogger("millrace.console")
 
 
 class Feed:
@@ -82,10 +84,14 @@ class Feeds:
 
     async def _run(self, feed: Feed, session_id: str) -> None:
         with feed.scope:
-            if session_id:
-                await self._run_session(feed, session_id)
-            else:
-                await self._run_list(feed)
+            try:
+                if session_id:
+                    await self._run_session(feed, session_id)
+                else:
+                    await self._run_list(feed)
+            except Exception:  # noqa: BLE001 (a defect of ours must not end more than this feed)
+                _log.exception("a snapshot for the console failed")
+                feed.put(encoded(type="failed"), has_ended=True)
 
     async def _run_list(self, feed: Feed) -> None:
         while True:

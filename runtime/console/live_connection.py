@@ -6,11 +6,13 @@ WebSocket to see whether its client is there. It also carries what the page want
 
 import dataclasses
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import trio
 from starlette.websockets import WebSocket
+
+from actors import Data
 
 from ..errors import MillraceError
 from ..session import Session
@@ -156,7 +158,7 @@ class _LiveConnection:
             while True:
                 async with session.tap(node, capacity=1) as outputs:
                     output = await outputs.receive()
-                shown = await trio.to_thread.run_sync(preview, output.data)
+                shown = await trio.to_thread.run_sync(_preview, output.data)
                 text = encoded(
                     type="tap",
                     session_id=session.id,
@@ -174,3 +176,10 @@ class _LiveConnection:
             await self._outgoing.send(
                 encoded(type="tap_failed", session_id=session.id, node=node, error=str(error))
             )
+
+
+def _preview(data: Data) -> dict[str, Any]:
+    try:
+        return preview(data)
+    except Exception as error:  # noqa: BLE001 (of what a node has emitted)
+        return {"kind": data.kind.value, "error": f"no preview: {type(error).__name__}: {error}"}

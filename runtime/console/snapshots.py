@@ -1,6 +1,7 @@
 """Snapshots of sessions as JSON, from the messages that millrace.v1.Operations sends, too."""
 
 import dataclasses
+import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -108,7 +109,10 @@ def endings_text(endings: Iterable[NumberedEnding]) -> str:
 
 def encoded(**members: Any) -> str:
     """Return an object as JSON."""
-    return msgspec.json.encode(members).decode()
+    try:
+        return msgspec.json.encode(members).decode()
+    except UnicodeEncodeError:  # a lone surrogate, as in a line that is not UTF-8
+        return json.dumps(members, default=dict)
 
 
 def _plain(message: Any) -> dict[str, Any]:

@@ -8,18 +8,26 @@ import { SessionsView } from "./sessions_view.js";
 
 const main = document.querySelector("#main");
 const connection = document.querySelector("#connection");
-const STATES = { live: "live", lost: "no connection, trying again", connecting: "connecting" };
+const STATES = { live: "live", lost: "no connection, trying again", connecting: "connecting", failed: "the server failed to make this page: see its log" };
 
 let view = null;
 
 const live = new Live(
-  (message) => view?.show(message),
+  (message) => {
+    if (message.type === "failed") showState("failed");
+    else view?.show(message);
+  },
   (state) => {
-    setText(connection, STATES[state]);
-    connection.dataset.state = state;
-    document.body.classList.toggle("stale", state === "lost");
+    if (state === "lost") view?.lose?.();
+    showState(state);
   },
 );
+
+function showState(state) {
+  setText(connection, STATES[state]);
+  connection.dataset.state = state;
+  document.body.classList.toggle("stale", state !== "live" && state !== "connecting");
+}
 
 /** #/, #/session/<id>, #/session/<id>/<node>, #/recordings */
 function route() {

@@ -77,8 +77,8 @@ export class Live {
   async #reconnect() {
     // A browser does not say why a WebSocket was refused: the page's own address does.
     try {
-      const answer = await fetch("/console/recordings", { cache: "no-store" });
-      if (answer.status === 401) {
+      const answer = await fetch("/console/", { cache: "no-store", redirect: "manual" });
+      if (answer.type === "opaqueredirect") {
         location.assign("/console/login");
         return;
       }

@@ -60,6 +60,11 @@ export class SessionView {
     window.removeEventListener("resize", this.onResize);
   }
 
+  /** The connection is lost: no rate is known until the second snapshot after it is back. */
+  lose() {
+    this.#history.gap();
+  }
+
   /** Show one node, or with "" all. The address says which: it is called when that changes. */
   select(node) {
     if (node !== this.#node || !node) this.panel.begin(node);

@@ -43,9 +43,10 @@ export class TapView {
     }
     this.note.hidden = true;
     const output = message.output;
-    if (output.kind !== this.#kind) {
-      this.#kind = output.kind;
-      this.#content = contentOf(output.kind);
+    const kind = output.error ? "error" : output.kind;
+    if (kind !== this.#kind) {
+      this.#kind = kind;
+      this.#content = contentOf(kind);
       this.place.replaceChildren(this.#content.root);
     }
     setText(this.about, `${output.kind}, sequence ${message.sequence}, ${format.milliseconds(message.latency_ms)} after its input came; at most 4 outputs a second are shown`);
