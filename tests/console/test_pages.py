@@ -365,6 +365,14 @@ async def test_a_chosen_node_filters_the_log_and_the_timelines(
         )
         await page.wait("!document.querySelector('.log').textContent.includes('session ready')")
         assert await page.value("document.querySelectorAll('.log li').length") >= 1
+        # The newest line is in sight.
+        for number in range(30):
+            await session.send(Text(f"line {number}"))
+        await page.wait("document.querySelectorAll('.log li').length > 50")
+        end = "const { scrollTop, clientHeight, scrollHeight } = document.querySelector('.log');"
+        assert await page.value(
+            f"{end} scrollTop > 0 && scrollTop + clientHeight > scrollHeight - 8"
+        )
         assert await page.text("#timelines") == "Timelines of loud"
         await page.value(
             "document.querySelector('[data-node=quiet]').dispatchEvent(new Event('click'))"

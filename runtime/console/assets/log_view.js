@@ -42,9 +42,9 @@ export class LogView {
     const shown = this.#lines.filter((line) => LEVELS.indexOf(line.level) >= lowest && (!this.#node || line.node === this.#node));
     const isAtEnd = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 8;
     this.list.replaceChildren(...shown.map(entryOf));
-    if (isAtEnd) this.list.scrollTop = this.list.scrollHeight;
     setText(this.title, this.#node ? `Log of ${this.#node}` : "Log");
     this.list.hidden = !shown.length;
+    if (isAtEnd) this.list.scrollTop = this.list.scrollHeight;
     this.empty.hidden = shown.length > 0;
     setText(this.empty, this.#node ? "No lines of this node since the console was opened." : "No lines since the console was opened.");
   }

@@ -177,7 +177,7 @@ export class SessionView {
     const share = (value) => `${Math.round(100 * value)}%`;
     return [
       new Timeline("Items / s", [{ name: "in", value: of("in_rate") }, { name: "out", value: of("out_rate") }], format.rate),
-      new Timeline("Waiting items", [{ name: "items", value: of("waiting_items") }], format.count),
+      new Timeline("Waiting items", [{ name: "items", value: of("waiting_items") }], format.count, 2),
       new Timeline("Processing time", [{ name: "p99", value: of("p99_ms") }, { name: "p50", value: of("p50_ms") }], format.milliseconds),
       new Timeline("Load", [{ name: "busy", value: of("busy") }, { name: "CPU of processes", value: of("cpu") }], share, 1),
     ];

@@ -40,13 +40,15 @@ export class SessionsView {
     this.ended = element("tbody");
     this.endedEmpty = element("p", { class: "empty" }, "No session has ended in the last hour.");
     this.more = element("p", { class: "hint", hidden: true });
+    this.endedTitle = element("h2", { id: "ended", tabindex: -1 }, "Ended in the last hour");
     this.root = element("div", {},
       element("div", { class: "tiles" }, ...Object.values(this.tiles).map((each) => each.root)),
       element("section", { "aria-labelledby": "open" },
-        element("div", { class: "heading" }, element("h1", { id: "open" }, "Sessions"), element("span", { class: "grow" }), this.filter),
+        element("div", { class: "heading" }, element("h1", { id: "open" }, "Sessions"), element("span", { class: "grow" }),
+          element("button", { type: "button", class: "plain", onclick: () => this.endedTitle.focus() }, "To those that ended"), this.filter),
         table(COLUMNS, this.rows, "sessions"), this.empty, this.more),
       element("section", { "aria-labelledby": "ended" },
-        element("h2", { id: "ended" }, "Ended in the last hour"),
+        this.endedTitle,
         table(ENDED, this.ended, "endings"), this.endedEmpty),
     );
   }
