@@ -260,7 +260,8 @@ async def test_only_so_many_pages_are_open_at_once(runtime: Runtime) -> None:
         cookie = await cookie_of(server)
         streams = [await opened(server, cookie) for _ in range(32)]
         one_more = await opened(server, cookie)
-        closed = await next_bytes(one_more)
+        with trio.fail_after(20):
+            closed = await next_bytes(one_more)
         assert int.from_bytes(closed[2:4]) == 1013
         await streams.pop().aclose()
         for stream in [*streams, one_more]:
