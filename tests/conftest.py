@@ -99,8 +99,8 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
     processes = [
         p
         for p in own.children(recursive=True)
-        # One browser is for all tests of its room; it starts processes of its own.
-        if p.pid != forkserver_pid and not name_of(p).startswith("chrom")
+        # One browser is for all tests of its room; it starts and ends processes of its own.
+        if p.pid != forkserver_pid and (name := name_of(p)) and not name.startswith("chrom")
     ]
     descriptors = []
     for name in os.listdir("/proc/self/fd"):
