@@ -104,19 +104,31 @@ def leftovers(forkserver_pid: int) -> dict[str, list[str]]:
     so tests may run in several processes at once.
     """
     own = psutil.Process()
-    processes = [p for p in own.children(recursive=True) if p.pid != forkserver_pid]
+    processes = [
+        p
+        for p in own.children(recursive=True)
+        # One browser is for all tests of its room; it starts and ends processes of its own.
+        if p.pid != forkserver_pid and (name := name_of(p)) and not name.startswith("chrom")
+    ]
     descriptors = []
     for name in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):
             descriptors.append(os.readlink(f"/proc/self/fd/{name}"))
     return {
-        "processes": [f"{p.pid} {p.name()}" for p in processes],
+        "processes": [f"{p.pid} {name_of(p)}" for p in processes],
         "segments": [p.name for p in SEGMENTS.glob(f"mr{os.getpid():x}-*")],
         "files": [str(p) for p in ROOT.glob(f"{os.getpid():x}-*")],
         "descriptors": sorted(d for d in descriptors if d.startswith(("socket", "pipe", "anon"))),
         # trio keeps idle worker threads for some seconds, to use them again.
         "threads": [t.name for t in threading.enumerate() if not t.name.startswith("Trio thread")],
     }
+
+
+def name_of(process: psutil.Process) -> str:
+    """Return the name of a process; "" if it has just ended."""
+    with suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""
 
 
 @pytest.fixture(scope="session", autouse=True)

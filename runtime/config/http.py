@@ -44,6 +44,13 @@ class Http(Section):
         detail="With it, health checks need a certificate too.",
         example="/etc/millrace/scrapers-ca.pem",
     )
+    console: bool = setting(
+        False,
+        "serve the web console below /console/",
+        variable="MILLRACE_HTTP_CONSOLE",
+        detail="Each token of this table then lets a person watch sessions, read their log, see "
+        "what their nodes emit, and download recordings.",
+    )
     max_connections: int = setting(
         100,
         "connections at once; beyond it the oldest one that is no WebSocket is closed",

@@ -9,11 +9,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..metrics import Registry
 from .exposition import exposition
 from .token_check import TokenCheck
+from .tokens import Tokens
 
 _NOT_CACHED = {"cache-control": "no-store"}
 
@@ -21,8 +22,9 @@ _NOT_CACHED = {"cache-control": "no-store"}
 def application(
     registry: Registry,
     is_ready: Callable[[], bool],
-    tokens: Iterable[str],
+    tokens: Tokens,
     routes: Iterable[BaseRoute] = (),
+    console: ASGIApp | None = None,
 ) -> ASGIApp:
     """Return the application.
 
@@ -31,6 +33,8 @@ def application(
         is_ready: returns whether the server accepts sessions.
         tokens: that everything but health needs one of.
         routes: further ones, such as those of a page. They need a token too.
+        console: answers `/` and everything below `/console/`. It checks the tokens itself, since
+            a browser signs in with a form.
     """
     metrics = partial(_metrics, registry, version("millrace-runtime"))
     own = [
@@ -38,7 +42,22 @@ def application(
         Route("/readyz", partial(_ready, is_ready)),
         Route("/metrics", metrics),
     ]
-    return TokenCheck(Starlette(routes=[*own, *routes]), tokens)
+    checked = TokenCheck(Starlette(routes=[*own, *routes]), tokens)
+    return checked if console is None else _Split(checked, console)
+
+
+class _Split:
+    """Passes requests to the console or to the rest, by their paths."""
+
+    def __init__(self, rest: ASGIApp, console: ASGIApp) -> None:
+        self._rest = rest
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        path = scope.get("path", "")
+        is_console = path in ("/", "/console") or path.startswith("/console/")
+        await (self._console if is_console else self._rest)(scope, receive, send)
 
 
 async def _live(_request: Request) -> Response:  # noqa: ASYNC124 (in no thread)

@@ -137,6 +137,9 @@ class HttpConnection:
                     self._scope.cancel()
             if waiting.cancelled_caught:
                 self._scope.cancel()
+            elif self._websocket is None and not self._is_idle:
+                # Each part of a response has its time: a large file may take longer in all.
+                self._limit(self._http.request_timeout_secs)
 
     def _follow_websocket(self) -> None:
         """Let an open WebSocket last, and one that we have closed end in time."""

@@ -13,9 +13,11 @@ from ..config import Http, ServerAddress, http_access
 from ..errors import ConfigError, Fault, UnwrappedErrors
 from ..metrics import Registry, measure_loop_lag
 from ..service import listening_socket, server_tls
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
 
     from .connection import HttpConnection
 
@@ -30,12 +32,21 @@ class HttpServer:
         address: with the actual port if any free port was requested.
         answers_metrics: whether there are tokens, without which only health answers.
         uses_tls: whether clients need TLS.
+        has_console: whether the console answers.
     """
 
-    def __init__(self, address: ServerAddress, *, answers_metrics: bool, uses_tls: bool) -> None:
+    def __init__(
+        self,
+        address: ServerAddress,
+        *,
+        answers_metrics: bool,
+        uses_tls: bool,
+        has_console: bool = False,
+    ) -> None:
         self.address = address
         self.answers_metrics = answers_metrics
         self.uses_tls = uses_tls
+        self.has_console = has_console
 
 
 @asynccontextmanager
@@ -45,6 +56,7 @@ async def open_http_server(
     is_ready: Callable[[], bool],
     *,
     routes: "Iterable[BaseRoute]" = (),
+    console: "Callable[[Tokens], ASGIApp] | None" = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[HttpServer | None]:
     """Serve metrics and health over HTTP for as long as the block lasts; None if it is off.
@@ -56,6 +68,8 @@ async def open_http_server(
         registry: has the metrics.
         is_ready: returns whether the server accepts sessions.
         routes: further ones. They need a token too.
+        console: makes the application for `/` and `/console/`, which checks the tokens itself. It
+            is used if `http.console` is on.
         environment: the environment variables; None means those of the process.
 
     Raises:
@@ -71,7 +85,9 @@ async def open_http_server(
     from .application import application
 
     tls = server_tls(http, table="http", protocol="http/1.1")
-    answer = application(registry, is_ready, access.tokens, routes)
+    tokens = Tokens(access.tokens)
+    pages = console(tokens) if http.console and console is not None else None
+    answer = application(registry, is_ready, tokens, routes, pages)
     with listening_socket(access.address) as listening, UnwrappedErrors():
         address = ServerAddress(access.address.host, listening.getsockname()[1])
         async with trio.open_nursery() as nursery:
@@ -82,7 +98,12 @@ async def open_http_server(
             nursery.start_soon(trio.serve_listeners, connections.handle, [listener])
             fields = {"address": str(address), "tls": tls is not None}
             _log.info("listening for HTTP", extra=fields)
-            yield HttpServer(address, answers_metrics=bool(access.tokens), uses_tls=tls is not None)
+            yield HttpServer(
+                address,
+                answers_metrics=bool(tokens),
+                uses_tls=tls is not None,
+                has_console=pages is not None,
+            )
             nursery.cancel_scope.cancel()
 
 

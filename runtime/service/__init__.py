@@ -2,17 +2,25 @@
 
 from .descriptor_limit import raise_descriptor_limit
 from .listening import listening_socket
+from .recent_work import RecentQuantiles, RecentWork
 from .server import END_SECONDS, GrpcServer, open_server
 from .service_manager import ServiceManager, open_service_manager
+from .session_messages import ending_message, link_message, node_message, session_message
 from .tls import server_tls
 
 __all__ = [
     "END_SECONDS",
     "GrpcServer",
+    "RecentQuantiles",
+    "RecentWork",
+    "ending_message",
+    "link_message",
     "ServiceManager",
     "listening_socket",
+    "node_message",
     "open_server",
     "open_service_manager",
     "raise_descriptor_limit",
     "server_tls",
+    "session_message",
 ]

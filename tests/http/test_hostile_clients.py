@@ -2,12 +2,13 @@
 
 import logging
 import time
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 import trio
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -247,3 +248,17 @@ def test_the_private_names_of_hypercorn_are_there() -> None:
     for name in ("_check_protocol", "_create_stream", "_send_error_response", "initiate", "handle"):
         assert callable(getattr(H11Protocol, name))
     assert HttpProtocol._check_protocol is not H11Protocol._check_protocol
+
+
+async def test_a_long_response_may_take_its_time_as_long_as_it_is_read(runtime: Runtime) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            await trio.sleep(0.25)
+            yield b"part"
+
+    async def long(_request: Request) -> Response:
+        return StreamingResponse(parts(), headers={"content-length": "32"})
+
+    routes = [Route("/long", long)]
+    async with http_port(runtime, routes=routes, request_timeout_secs=1) as server:
+        assert (await get(server, "/long")).text == "part" * 8

@@ -64,6 +64,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
     import trio
 
     from ...config import Origin, Source, with_value
+    from ...console import open_console
     from ...execution import nodes_interrupted_by_themselves
     from ...http import open_http_server
     from ...service import open_server, open_service_manager, raise_descriptor_limit
@@ -84,8 +85,12 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             open_service_manager(os.environ) as manager,
             open_runtime(config) as runtime,
             open_server(runtime) as server,
+            open_console(runtime, config.http) as console,
             open_http_server(
-                config.http, runtime.metrics, lambda: is_warm and not server.is_draining
+                config.http,
+                runtime.metrics,
+                lambda: is_warm and not server.is_draining,
+                console=None if console is None else console.application,
             ) as http,
             trio.open_nursery() as nursery,
         ):
@@ -133,6 +138,8 @@ def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> 
 def _announce_http(announce: "Callable[[str], None]", http: "HttpServer") -> None:
     scheme = "https" if http.uses_tls else "http"
     announce(f"metrics and health on {scheme}://{http.address}")
+    if http.has_console:
+        announce(f"console on {scheme}://{http.address}/console/")
     if not http.answers_metrics:
         announce("without tokens, it answers health only: set MILLRACE_HTTP_TOKENS")
     elif not http.uses_tls and not http.address.is_local:

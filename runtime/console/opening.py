@@ -1,0 +1,66 @@
+"""The console during a block: what it collects, and its application."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..config import Http, http_access
+from ..errors import UnwrappedErrors
+from ..http import Tokens
+from ..session import Runtime
+from .feeds import Feeds
+from .session_log_lines import log_lines_kept
+from .state import ConsoleState
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+class Console:
+    """The console of a runtime.
+
+    Attributes:
+        state: what its pages share.
+    """
+
+    def __init__(self, state: ConsoleState) -> None:
+        self.state = state
+
+    def application(self, tokens: Tokens) -> "ASGIApp":
+        """Return the application that answers below `/console/`.
+
+        Args:
+            tokens: one of which a person signs in with.
+        """
+        from .application import application
+
+        return application(self.state, tokens)
+
+
+@asynccontextmanager
+async def open_console(
+    runtime: Runtime, http: Http, *, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Console | None]:
+    """Collect what the console shows for as long as the block lasts; None if it is off.
+
+    Without watchers it only keeps the last log lines of each session.
+
+    Args:
+        runtime: whose sessions it shows.
+        http: the settings.
+        environment: the environment variables; None means those of the process.
+
+    Raises:
+        ConfigError: a setting is not valid, or the file of tokens cannot be read.
+    """
+    http = http_access(http, os.environ if environment is None else environment).settings
+    if not (http.enabled and http.console):
+        yield None
+        return
+    with log_lines_kept() as log_lines, UnwrappedErrors():
+        async with trio.open_nursery() as nursery:
+            yield Console(ConsoleState(runtime, Feeds(runtime, nursery), log_lines))
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,25 @@
+"""What the console shows."""
+
+from pathlib import Path
+
+from ..session import Runtime
+from .feeds import Feeds
+from .session_log_lines import LogLines
+
+
+class ConsoleState:
+    """What the pages of a console share.
+
+    Attributes:
+        runtime: whose sessions are shown.
+        feeds: the snapshots that watchers share.
+        log_lines: the last lines of each session.
+        recordings: the folder of recordings; None for none.
+    """
+
+    def __init__(self, runtime: Runtime, feeds: Feeds, log_lines: LogLines) -> None:
+        folder = runtime.config.recording.folder
+        self.runtime = runtime
+        self.feeds = feeds
+        self.log_lines = log_lines
+        self.recordings = None if folder is None else Path(folder)
