@@ -6,7 +6,7 @@ from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
-from .node_control import Intercept, NodeControl, NodeState, Tap
+from .node_control import Intercept, NodeControl, NodeState, OnMissed, Tap
 from .node_tracer import tracer_of
 from .statistics import Histogram, NodeStatistics
 from .traced_loop import actor_loop_of, load_recorded
@@ -27,6 +27,7 @@ __all__ = [
     "NodeControl",
     "NodeState",
     "NodeStatistics",
+    "OnMissed",
     "Tap",
     "actor_loop_of",
     "idle_seconds",

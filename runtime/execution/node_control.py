@@ -36,8 +36,15 @@ Its arguments: the item, how many outputs it has missed just before, and when th
 item, in nanoseconds of the monotonic clock, which all processes of a machine share.
 """
 
+OnMissed = Callable[[int], None]
+"""Receives the number of outputs that a tap has missed, where no output follows them."""
+
 Intercept = Callable[[Item], Awaitable[Item | None]]
 """Decides on one output: returns the item to emit, or None to drop it."""
+
+
+def ignore_missed(_missed: int) -> None:
+    """Do nothing."""
 
 
 class NodeControl(Protocol):
@@ -52,13 +59,16 @@ class NodeControl(Protocol):
                 dropped, since it would end the session.
         """
 
-    def set_tap(self, tap: Tap | None, delay_seconds: float = 0.0) -> None:
+    def set_tap(
+        self, tap: Tap | None, delay_seconds: float = 0.0, on_missed: OnMissed = ignore_missed
+    ) -> None:
         """Call `tap` with every output; None stops that.
 
         Args:
             tap: receives the outputs. Until the change is applied, the tap before receives them.
             delay_seconds: how long an output of another process may be on its way to the tap. To
                 take many outputs at once costs a small part of taking each.
+            on_missed: is called when the tap ends, or the node, with what no output tells of.
         """
 
     def set_intercept(self, intercept: Intercept | None) -> None:
@@ -179,7 +189,9 @@ class LoopControl:
         self._bypass_kinds = bypass_kinds
         self._lane.set_diverting(state is not NodeState.ENABLED)
 
-    def set_tap(self, tap: Tap | None, _delay_seconds: float = 0.0) -> None:
+    def set_tap(
+        self, tap: Tap | None, _delay_seconds: float = 0.0, _on_missed: OnMissed = ignore_missed
+    ) -> None:
         """Call `tap` with every output, at once; None stops that."""
         self._inspected.tap = tap
         self._choose_output()

@@ -261,12 +261,16 @@ class NodeProxy:
                 task.record(spans)
             case StatisticsReport(statistics):
                 task.statistics = statistics
-            case Done(statistics):
+            case Done(statistics, missed):
                 task.statistics = statistics
                 if self._server_end is not None:
                     self._server_end.collect()
+                    self._server_end.note_missed(missed)
                 task.done.set()
-            case Failure(record):
+            case Failure(record, missed):
+                if self._server_end is not None:
+                    self._server_end.collect()
+                    self._server_end.note_missed(missed)
                 self._failures.append(self._error_of(record))
                 return False
             case (

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,16 +34,27 @@ async def archived(session: Session, settings: RecordingSettings) -> AsyncIterat
     folder = Path(settings.folder)
     limits = RecordingLimits(settings.max_bytes, settings.max_seconds)
     nodes = None if settings.all_nodes else ()
-    async with AsyncExitStack() as stack:
-        try:
-            await trio.to_thread.run_sync(remove_oldest, folder, settings.keep_bytes)
-            path = folder / f"{session.id}{_SUFFIX}"
-            await stack.enter_async_context(
-                record(session, path, nodes=nodes, limits=limits, on_error=_report)
-            )
-        except (RecordingError, OSError) as error:
-            _report(error)
+    path = folder / f"{session.id}{_SUFFIX}"
+    recording = record(session, path, nodes=nodes, limits=limits, on_error=_report)
+    is_open = False
+    try:
+        await trio.to_thread.run_sync(remove_oldest, folder, settings.keep_bytes)
+        await recording.__aenter__()
+        is_open = True
+    except (RecordingError, OSError) as error:
+        _report(error)
+    if not is_open:
         yield
+        return
+    # Not an AsyncExitStack: its frame and the error that it raises refer to each other, so that
+    # only the cyclic collector would free the items of a session that was cancelled.
+    try:
+        yield
+    except BaseException as error:
+        if not await recording.__aexit__(type(error), error, error.__traceback__):
+            raise
+    else:
+        await recording.__aexit__(None, None, None)
 
 
 def remove_oldest(folder: Path, keep_bytes: int) -> None:

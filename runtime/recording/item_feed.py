@@ -91,6 +91,10 @@ class ItemFeed:
             self.lost += missed
         self._put(item.source, Side.OUTPUT, item, time_ns)
 
+    def put_missed(self, _node_id: str, missed: int) -> None:
+        """Count outputs of a node that were missed."""
+        self.lost += missed
+
     def put_progress(self, progress: InitProgress) -> None:
         """Do nothing: initialization is no item."""
 

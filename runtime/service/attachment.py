@@ -122,6 +122,10 @@ class Attachment:
             for data in _outputs_at(item.data, port):
                 self._put_tapped(node, port, data)
 
+    def put_missed(self, node_id: str, missed: int) -> None:
+        """Count outputs of a tapped node that were missed."""
+        self._missed[node_id] += missed
+
     def put_progress(self, progress: InitProgress) -> None:
         """Add a report of a node's initialization, where the client has subscribed to them."""
         if SYSTEM_NODE in self._ports:

@@ -61,14 +61,19 @@ def reportable_error(failure: BaseException) -> MillraceError:
         BaseException: the failure is a cancellation.
     """
     error = sole_error(failure) if isinstance(failure, BaseExceptionGroup) else failure
-    if isinstance(error, CallError) or not isinstance(error, Exception):
-        raise error
-    if isinstance(error, MillraceError):
-        if error.error_type is ErrorType.INTERNAL and error.__cause__ is not None:
-            _log.error("pipeline failed", exc_info=error)
-        return error
-    _log.error("call failed", exc_info=error)
-    return InternalError("internal error; the server's log has more")
+    try:
+        if isinstance(error, CallError) or not isinstance(error, Exception):
+            raise error
+        if isinstance(error, MillraceError):
+            if error.error_type is ErrorType.INTERNAL and error.__cause__ is not None:
+                _log.error("pipeline failed", exc_info=error)
+            return error
+        _log.error("call failed", exc_info=error)
+        return InternalError("internal error; the server's log has more")
+    finally:
+        # A raised error refers to this frame. If the frame referred to it too, only the cyclic
+        # collector would free what its other frames refer to: a session's shared memory.
+        del failure, error
 
 
 def progress_of_failure(error: MillraceError) -> InitProgressUpdate:

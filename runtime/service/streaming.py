@@ -57,18 +57,21 @@ class StreamingService:
                 await run.run()
             await run.send_closed()
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
-            error = reportable_error(failure)
-            await _send_failure(call, error, run, traces=self._server_state.traces)
+            # The error is kept in no variable: it refers to this frame, which would be a cycle.
+            responses = _failure_responses(
+                reportable_error(failure), run, traces=self._server_state.traces
+            )
+            await call.send(*responses)
 
 
-async def _send_failure(
-    call: StreamCall, error: MillraceError, run: StreamRun | None, *, traces: bool
-) -> None:
+def _failure_responses(
+    error: MillraceError, run: StreamRun | None, *, traces: bool
+) -> list[StreamResponse]:
     responses = [] if run is None else run.pending_ready()
     if error.node_id and (run is None or not run.is_ready):
         responses.append(StreamResponse(init_progress=progress_of_failure(error)))
     responses.append(StreamResponse(error=error_message(error, traces=traces)))
-    await call.send(*responses)
+    return responses
 
 
 def _is_empty(request: StreamRequest) -> bool:

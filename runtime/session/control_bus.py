@@ -18,7 +18,7 @@ from actors import ANY_KIND, Control, Data, Kind
 from ..catalogue import Acceptance
 from ..errors import InputError, MillraceError, UnknownNodeError
 from ..events import InitProgress
-from ..execution import NodeControl, NodeState, Tap
+from ..execution import NodeControl, NodeState, OnMissed, Tap
 from ..links import Item, barrier
 from ..plan import Plan
 from .taps import TapReceiver
@@ -95,7 +95,7 @@ class ControlBus:
         if node.state is not NodeState.ENABLED:
             control.set_state(node.state, node.reader_kinds)
         if node.taps:
-            control.set_tap(_tap_of(node), _delay_of(node))
+            control.set_tap(_tap_of(node), _delay_of(node), _on_missed_of(node))
         if node.intercept is not None:
             control.set_intercept(self._intercept_of(node))
 
@@ -186,7 +186,7 @@ class ControlBus:
             if tap not in self._receivers:
                 self._receivers.append(tap)
             if node.control is not None:
-                node.control.set_tap(_tap_of(node), _delay_of(node))
+                node.control.set_tap(_tap_of(node), _delay_of(node), _on_missed_of(node))
                 await node.control.wait_applied()
 
     async def remove_tap(self, node_id: str, tap: TapReceiver) -> None:
@@ -200,7 +200,7 @@ class ControlBus:
             node.taps = [each for each in node.taps if each is not tap]
             if node.control is not None:
                 rest = _tap_of(node) if node.taps else None
-                node.control.set_tap(rest, _delay_of(node))
+                node.control.set_tap(rest, _delay_of(node), _on_missed_of(node))
                 await node.control.wait_applied()
 
     async def forget_tap(self, tap: TapReceiver) -> None:
@@ -315,6 +315,16 @@ def _tap_of(node: _Node) -> Tap:
             tap.put(item, missed, time_ns)
 
     return put
+
+
+def _on_missed_of(node: _Node) -> OnMissed:
+    taps = node.taps  # as they are now, likewise
+
+    def put_missed(missed: int) -> None:
+        for tap in taps:
+            tap.put_missed(node.node_id, missed)
+
+    return put_missed
 
 
 def _delay_of(node: _Node) -> float:

@@ -56,6 +56,9 @@ class TapReceiver(Protocol):
     def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Take an output, as `runtime.execution.Tap` does."""
 
+    def put_missed(self, node_id: str, missed: int) -> None:
+        """Take the number of outputs of a node that were missed, where no output follows them."""
+
     def put_progress(self, progress: InitProgress) -> None:
         """Take a report of a node's initialization."""
 
@@ -86,8 +89,7 @@ class TapQueue:
     def put(self, item: Item, missed: int, time_ns: int) -> None:
         """Add an output; count it as missed where there is no room."""
         node = item.source
-        self._missed_of[node] = self._missed_of.get(node, 0) + missed
-        self.missed += missed
+        self.put_missed(node, missed)
         weight = weight_bytes(item.data)
         if len(self._outputs) >= self._capacity or (
             self._outputs and self._bytes + weight > self._capacity_bytes
@@ -107,6 +109,11 @@ class TapQueue:
         self._outputs.append((output, weight))
         self._bytes += weight
         self._readers.unpark()
+
+    def put_missed(self, node_id: str, missed: int) -> None:
+        """Count outputs of a node that were missed."""
+        self._missed_of[node_id] = self._missed_of.get(node_id, 0) + missed
+        self.missed += missed
 
     def put_progress(self, progress: InitProgress) -> None:
         """Do nothing: this queue is for outputs."""

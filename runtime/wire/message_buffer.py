@@ -124,6 +124,10 @@ class MessageBuffer:
             self._watch.feed(piece[read:])
             read = 0
 
+    def end_watch(self) -> None:
+        """Forget what `watch_for` was given."""
+        self._watch = None
+
     # Called by grpclib.
 
     def add(self, data: bytes | memoryview, ack_size: int) -> None:

@@ -202,3 +202,18 @@ async def test_the_readers_of_the_format_check_and_index_a_recording(
         begin = outputs[30][2].log_time
         assert len(list(reader.iter_messages(topics=["/out/node"], starting_at=begin))) == 30
         assert [each.name for each in reader.iter_metadata()] == ["manifest", "end"]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+async def test_the_last_outputs_are_recorded_or_counted_as_lost_too(
+    runtime: Runtime, tmp_path: Path, executor: str
+) -> None:
+    path = tmp_path / "session.mcap"
+    pipeline = manifest({"node": "Burst"}, places={"node": executor}, enable_backpressure=False)
+    async with runtime.open_session(pipeline) as session, record(session, path):
+        await session.send(Binary(np.zeros(400_000, np.uint8)))
+        await session.close_input()
+        async for _ in session:
+            pass
+    recording = open_recording(path)
+    assert len(recording.outputs("node")) + recording.lost == 1000

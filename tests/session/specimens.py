@@ -204,6 +204,14 @@ class Slow(Actor[SlowParams]):
         return item
 
 
+class Burst(Actor[Params]):
+    """Return each item 1000 times."""
+
+    def process(self, item: Data) -> Iterator[Data]:
+        for _ in range(1000):
+            yield item
+
+
 class GateParams(Params):
     """Where the gate is."""
 

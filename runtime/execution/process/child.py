@@ -259,7 +259,7 @@ class _Node:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
         await self._control.flush(spec.grace_seconds)
         await self._spans.flush()
-        await self._socket.send(Done(self._statistics()))
+        await self._socket.send(Done(self._statistics(), self._control.take_missed()))
 
     async def _clean_up(self) -> None:
         assert self._loop is not None
@@ -349,7 +349,8 @@ class _Node:
             error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
         with trio.move_on_after(self._spec.grace_seconds, shield=True):
             await self._spans.flush()
-            await self._socket.send(Failure(ErrorRecord.of(error)))
+            missed = 0 if self._control is None else self._control.take_missed()
+            await self._socket.send(Failure(ErrorRecord.of(error), missed))
 
     def _report_progress(self, progress: Progress) -> None:
         message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)

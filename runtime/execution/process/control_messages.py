@@ -84,9 +84,11 @@ class ControlApplied(msgspec.Struct, tag=True, frozen=True):
 
     Attributes:
         written: bytes of the memory of the tap that had been written before.
+        missed: outputs since the last copy that were not copied for a tap that ends here.
     """
 
     written: int = 0
+    missed: int = 0
 
 
 class BarrierReached(msgspec.Struct, tag=True, frozen=True):

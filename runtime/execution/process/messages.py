@@ -81,9 +81,14 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
-    """The node has flushed, ended its streams and cleaned up."""
+    """The node has flushed, ended its streams and cleaned up.
+
+    Attributes:
+        missed: outputs since the last copy that were not copied for the tap, or not sent.
+    """
 
     statistics: NodeStatistics
+    missed: int = 0
 
 
 class Stack(msgspec.Struct, tag=True, frozen=True):
@@ -105,9 +110,14 @@ class Spans(msgspec.Struct, tag=True, frozen=True):
 
 
 class Failure(msgspec.Struct, tag=True, frozen=True):
-    """The error that ended the node."""
+    """The error that ended the node.
+
+    Attributes:
+        missed: as in `Done`.
+    """
 
     error: ErrorRecord
+    missed: int = 0
 
 
 FromNode = (

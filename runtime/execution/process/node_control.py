@@ -14,7 +14,7 @@ from actors import DataError, Kind
 from ...links import Item
 from ...links.shared import item_bytes, item_of_bytes
 from ..actor_loop import ActorLoop
-from ..node_control import Intercept, NodeState, Tap
+from ..node_control import Intercept, NodeState, OnMissed, Tap, ignore_missed
 from .control_messages import (
     BarrierReached,
     CancelCall,
@@ -74,6 +74,7 @@ class NodeEnd:
         self._queued = 0  # for the control socket, in all
         self._tapped: deque[TappedItem] = deque()
         self._tapped_bytes = 0
+        self._is_sending_tapped = False
         self._missed = 0
         self._came = trio.Event()
         self._turn = trio.Lock()
@@ -89,12 +90,14 @@ class NodeEnd:
 
     async def apply(self, message: ControlToNode) -> None:
         """Carry out a message of the server, and acknowledge it."""
+        missed = 0
         if isinstance(message, SetTap):
             while self._tapped:  # they are for the tap before
                 await self._send_oldest()
+            missed = self.take_missed()
         self._apply(message)
         if not isinstance(message, InterceptAnswer):
-            await self._send(ControlApplied(self._memory.written))
+            await self._send(ControlApplied(self._memory.written, missed))
 
     def _apply(self, message: ControlToNode) -> None:
         match message:
@@ -121,6 +124,15 @@ class NodeEnd:
             while not self.is_idle:
                 await self._send_oldest()
 
+    def take_missed(self) -> int:
+        """Forget the outputs that no copy tells of or that are not sent; return their number."""
+        missed, self._missed = self._missed, 0
+        for _ in range(len(self._tapped) - self._is_sending_tapped):
+            unsent = self._tapped.pop()
+            self._tapped_bytes -= len(unsent.copy)
+            missed += 1 + unsent.missed
+        return missed
+
     async def send_tapped(self) -> None:
         """Send what the tap has copied, for ever."""
         while True:
@@ -138,8 +150,10 @@ class NodeEnd:
             elif self._tapped:
                 # It stays in the queue until it is sent: a loop that sees the queue empty may block
                 # the thread, and this task with it.
+                self._is_sending_tapped = True
                 with trio.CancelScope(shield=True):  # half a message would garble the next one
                     await self._send(self._tapped[0])
+                self._is_sending_tapped = False
                 sent = self._tapped.popleft()
                 self._tapped_bytes -= len(sent.copy)
 
@@ -246,16 +260,19 @@ class ServerEnd:
         self._changed = trio.lowlevel.ParkingLot()
         self._closed = False
         self._tap: Tap | None = None
+        self._on_missed: OnMissed = ignore_missed
         self._intercept: Intercept | None = None
 
     def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
         """Set the node's state."""
         self._set(SetState(state.value, [kind.value for kind in bypass_kinds]))
 
-    def set_tap(self, tap: Tap | None, delay_seconds: float = 0.0) -> None:
+    def set_tap(
+        self, tap: Tap | None, delay_seconds: float = 0.0, on_missed: OnMissed = ignore_missed
+    ) -> None:
         """Call `tap` with every output; None stops that. The old tap gets what came before."""
         message = SetTap(tap is not None, delay_seconds)
-        self._set(message, partial(self._use_tap, tap, delay_seconds))
+        self._set(message, partial(self._use_tap, tap, delay_seconds, on_missed))
 
     def set_intercept(self, intercept: Intercept | None) -> None:
         """Let `intercept` decide on every output; None stops that."""
@@ -292,6 +309,11 @@ class ServerEnd:
             except DataError as error:
                 self._on_malformed(error)
 
+    def note_missed(self, missed: int) -> None:
+        """Report outputs to the tap that no copy tells of, since none follows."""
+        if missed:
+            self._on_missed(missed)
+
     def receive(self, message: ControlFromNode) -> None:
         """Pass an output of the node to the tap or to the intercept; note an acknowledgement.
 
@@ -303,6 +325,7 @@ class ServerEnd:
                 self._barrier = message.number
             elif self._unapplied:
                 self._collect(message.written)
+                self.note_missed(message.missed)
                 self._unapplied.popleft()()
             self._changed.unpark_all()
             return
@@ -326,8 +349,9 @@ class ServerEnd:
         self._unapplied.append(on_applied)
         self._send(message)
 
-    def _use_tap(self, tap: Tap | None, delay_seconds: float) -> None:
+    def _use_tap(self, tap: Tap | None, delay_seconds: float, on_missed: OnMissed) -> None:
         self._tap = tap
+        self._on_missed = on_missed
         self._delay_seconds = delay_seconds
 
     def _collect(self, until: int | None = None) -> None:

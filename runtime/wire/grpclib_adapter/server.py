@@ -209,7 +209,7 @@ class ServerStream:
         peer: the client's address, for the log.
         buffer: of `ServerProtocol.make_buffer`.
         writer: sends messages.
-        release: forgets the call; to be called once, when it has ended.
+        release: removes the call from the connection.
     """
 
     def __init__(
@@ -225,13 +225,22 @@ class ServerStream:
         self.buffer: Any = stream.buffer
         self.peer = peer_name(stream._transport.get_extra_info("peername"))
         self.writer = FrameWriter(stream)
-        self.release = release
+        self._release = release
         self._has_headers = False
 
     def send_headers(self) -> None:
         """Send the headers, before any message; do nothing if the call is over."""
         self._has_headers = True
         self._send([(":status", "200"), ("content-type", _CONTENT_TYPE)])
+
+    def release(self) -> None:
+        """Forget the call; to be called once, when it has ended.
+
+        What is left of it may view shared memory, and a watch refers to who answers the call.
+        """
+        self._release()
+        self.writer.clear()
+        self.buffer.end_watch()
 
     def send_status(self, status: Status, message: str | None) -> None:
         """End the call, if it is not over. A long message is cut."""
