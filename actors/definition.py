@@ -99,7 +99,7 @@ def faults_of_defaults(params: type[Params]) -> list[str]:
     ]
 
 
-def _faults_of_json(params: type[Params], given: dict[str, object]) -> list[str]:
+def _faults_of_json(params: type[Params], given: dict[str, Any]) -> list[str]:
     """Return a fault for each valid default that JSON cannot carry: params travel as JSON."""
     faults = []
     for name, value in given.items():
