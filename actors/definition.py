@@ -89,7 +89,7 @@ def faults_of_defaults(params: type[Params]) -> list[str]:
     except Exception as error:  # noqa: BLE001 (a validator is its author's code)
         return [f"{params.__qualname__}: a validator raised {type(error).__name__}: {error}"]
     else:
-        return []
+        return _faults_of_json(params, given)
     names = {field.alias or name: name for name, field in params.model_fields.items()}
     return [
         f"{params.__qualname__}.{name}: the default {given[name]!r} is not a valid value: "
@@ -97,6 +97,20 @@ def faults_of_defaults(params: type[Params]) -> list[str]:
         for key, detail in details.items()
         if (name := names.get(key, key)) in given
     ]
+
+
+def _faults_of_json(params: type[Params], given: dict[str, Any]) -> list[str]:
+    """Return a fault for each valid default that JSON cannot carry: params travel as JSON."""
+    faults = []
+    for name, value in given.items():
+        try:
+            params.model_construct(**given).model_dump(mode="json", include={name}, warnings=False)
+        except ValueError:  # of which pydantic derives its own
+            faults.append(
+                f"{params.__qualname__}.{name}: the default {value!r} cannot be written as JSON; "
+                "give a default of a type that JSON has, or None"
+            )
+    return faults
 
 
 def _reason(message: str, value: object) -> str:

@@ -54,8 +54,9 @@ def split_target(target: str) -> tuple[str, str]:
 def target_of(kind: type) -> str:
     """Return the target of a class, by which another process can import it.
 
-    A class of the running script is imported from the script's file. A class without a file, as in
-    a notebook, has the module __main__ in its target; `is_importable` is False for it.
+    A class of the running script, or of a file that was imported by its path, is imported from that
+    file. A class without a file, as in a notebook, has the module __main__ in its target;
+    `is_importable` is False for it.
 
     Raises:
         ConfigError: the class is defined inside a function.
@@ -65,6 +66,9 @@ def target_of(kind: type) -> str:
         message = "is defined inside a function, where no other process can import it"
         raise ConfigError([Fault(target, message)])
     if kind.__module__ != _MAIN:
+        source = getattr(sys.modules.get(kind.__module__), "__file__", None)
+        if source is not None and _private_name(Path(source)) == kind.__module__:
+            return f"{source}:{kind.__qualname__}"
         return target
     main = sys.modules[_MAIN]
     if main.__spec__ is not None:  # python -m package.module

@@ -1,6 +1,7 @@
 """Writes a test of a node from a recording: from an incident to a regression test."""
 
 import keyword
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 
 {imports}
-
+{constants}
 RECORDED = recorded_node(Path(__file__).with_name("{fixture}"))
 
 '''
@@ -64,11 +65,7 @@ def write_node_test(recording: Recording, node: str, folder: Path) -> Path:
     items = recording.received(node)
     if not items:
         raise RecordingError(f"{recording.path}: node {node!r} received nothing that was recorded")
-    module, _, actor = recording.targets.get(node, "").partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), actor)):
-        raise RecordingError(
-            f"{recording.path}: the class of node {node!r} cannot be imported by name: {module}"
-        )
+    actor, actor_import, constants = _actor_of(recording, node, folder)
     name = _name_of(node)
     test, fixture = folder / f"test_recorded_{name}.py", folder / f"recorded_{name}.mcap"
     error = recording.error
@@ -80,7 +77,7 @@ def write_node_test(recording: Recording, node: str, folder: Path) -> Path:
         imports = sorted(
             [
                 "from actors.testing import Harness",
-                f"from {module} import {actor}",
+                actor_import,
                 "from runtime.recording import recorded_node",
             ]
         )
@@ -89,6 +86,7 @@ def write_node_test(recording: Recording, node: str, folder: Path) -> Path:
             pipeline=_one_line(recording.pipeline),
             date=began.date().isoformat(),
             imports="\n".join(imports),
+            constants=constants,
             fixture=fixture.name,
         )
         executor = recording.executors.get(node, "native")
@@ -102,6 +100,31 @@ def write_node_test(recording: Recording, node: str, folder: Path) -> Path:
     except OSError as raised:
         raise RecordingError(f"{test}: cannot be written: {raised.strerror or raised}") from raised
     return test
+
+
+def _actor_of(recording: Recording, node: str, folder: Path) -> tuple[str, str, str]:
+    """Return the name of a node's class in its test, the import that it needs, and its definition.
+
+    A node file is loaded by its path, relative to the test, as `--nodes` loads it.
+
+    Raises:
+        RecordingError: no other process can import the class, or its file is not here.
+    """
+    module, _, actor = recording.targets.get(node, "").rpartition(":")
+    if module.endswith(".py"):
+        if not Path(module).is_file():
+            raise RecordingError(
+                f"{recording.path}: the file of the class of node {node!r} is not here: {module}"
+            )
+        file = os.path.relpath(Path(module).resolve(), folder.resolve())
+        name = "NODE_CLASS"
+        load = f"load_actor(str(Path(__file__).parent / {file!a}) + {':' + actor!a})"
+        return name, "from runtime.catalogue import load_actor", f"\n{name} = {load}"
+    if not all(part.isidentifier() for part in (*module.split("."), *actor.split("."))):
+        raise RecordingError(
+            f"{recording.path}: the class of node {node!r} cannot be imported by name: {module}"
+        )
+    return actor, f"from {module} import {actor.partition('.')[0]}", ""
 
 
 def _write_fixture(recording: Recording, node: str, path: Path, *, failed: bool) -> None:

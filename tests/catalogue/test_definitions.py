@@ -89,6 +89,22 @@ class FromFactory(Params):
     counts: list[int] = Field(default_factory=make_names)  # type: ignore[arg-type]
 
 
+class NoJson(Params):
+    handle: object = object()
+
+
+class NoText(Params):
+    prefix: bytes = b"\xff"
+
+
+class NoJsonNode(Actor[NoJson]):
+    pass
+
+
+class NoTextNode(Actor[NoText]):
+    pass
+
+
 class InfiniteNode(Actor[Infinite]):
     pass
 
@@ -127,6 +143,8 @@ class ValidatedNode(Actor[Validated]):
         ),
         (OfAnotherTypeNode, "OfAnotherType.count: the default 'three' is not a valid value"),
         (FromFactoryNode, "FromFactory.counts: the default ['three'] is not a valid value"),
+        (NoJsonNode, "NoJson.handle: the default <object object at"),
+        (NoTextNode, r"NoText.prefix: the default b'\xff' cannot be written as JSON; give a"),
         (ValidatedNode, "Validated.name: the default 'x' is not a valid value: a name has two"),
     ],
 )

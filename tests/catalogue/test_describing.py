@@ -221,6 +221,16 @@ def test_two_files_with_one_type_are_refused_until_the_operator_chooses(folder: 
     assert catalogue.types["EchoNode"].target == f"{folder}/other.py:EchoNode"
 
 
+def test_a_file_whose_actor_has_no_process_is_refused_by_the_class_and_a_folder_may_hold_it(
+    folder: Path,
+):
+    file = folder / "unfinished.py"
+    file.write_text("from actors import Actor\n\n\nclass BaseNode(Actor):\n    pass\n")
+    with pytest.raises(ConfigError, match=r"unfinished\.py: BaseNode is no node type: .*process"):
+        found_in(file)
+    assert "BaseNode" not in found_in(folder).types
+
+
 def test_what_is_imported_already_needs_no_process():
     node_type = NodeType("EchoNode", "actors.nodes.echo:EchoNode")
     with open_describer(Path(os.devnull)) as describer:

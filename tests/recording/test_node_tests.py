@@ -26,7 +26,12 @@ class Halve(Actor):
 FIXED = BROKEN.replace("1 / data.value", "1 / data.value if data.value else 0")
 
 
-async def record_it(folder: Path, executor: str, values: list[float]) -> Path:
+async def record_it(
+    folder: Path,
+    executor: str,
+    values: list[float],
+    target: str = "halves_of_a_test:Halve",
+) -> Path:
     path = folder / "session.mcap"
     manifest = {
         "version": "v1",
@@ -37,7 +42,7 @@ async def record_it(folder: Path, executor: str, values: list[float]) -> Path:
         "nodes": [{"id": "in", "node_type": "PassThrough"}, {"id": "halve", "node_type": "Halve"}],
         "connections": [{"from": "in", "to": "halve"}],
     }
-    config = RuntimeConfig(nodes={"Halve": "halves_of_a_test:Halve"})
+    config = RuntimeConfig(nodes={"Halve": target})
     async with (
         open_runtime(config) as runtime,
         runtime.open_session(manifest) as session,
@@ -95,6 +100,27 @@ async def test_a_recorded_behaviour_becomes_a_test_that_fails_when_it_changes(
     failed = run_pytest(folder)
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "halve output 0: value was 1.0, is 2.0" in failed.stdout
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+async def test_a_node_file_that_no_import_finds_becomes_a_test_by_its_path(
+    folder: Path, executor: str
+) -> None:
+    file = folder / "nodes" / "one-node.py"
+    file.parent.mkdir()
+    file.write_text(BROKEN)
+    path = await record_it(folder, executor, [1.0, 2.0], f"{file}:Halve")
+    test = write_node_test(open_recording(path), "halve", folder / "tests")
+    assert str(folder) not in test.read_text()  # the project can be moved
+    passed = run_pytest(folder)
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    file.write_text(BROKEN.replace("1 / ", "2 / "))
+    failed = run_pytest(folder)
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "halve output 0: value was 1.0, is 2.0" in failed.stdout
+    file.unlink()
+    with pytest.raises(RecordingError, match=r"'halve' is not here: .*one-node\.py"):
+        write_node_test(open_recording(path), "halve", folder / "tests")
 
 
 async def test_a_node_that_was_not_recorded_is_refused(folder: Path) -> None:

@@ -5,6 +5,7 @@ from types import ModuleType
 
 from actors import Actor
 
+from ...errors import ConfigError, Fault
 from ..modules import import_module
 from .places import node_files
 
@@ -13,7 +14,7 @@ def scan_path(path: Path) -> dict[str, str]:
     """Return the actors of a .py file or of a folder's files: name -> "/folder/file.py:Class".
 
     Raises:
-        ConfigError: a file cannot be imported.
+        ConfigError: a file cannot be imported, or the only file has an actor without process().
     """
     found: dict[str, str] = {}
     for file in node_files(path):
@@ -23,7 +24,23 @@ def scan_path(path: Path) -> dict[str, str]:
             for kind in _actors_of(module)
             if kind.__module__ == module.__name__
         }
+    if not found and path.is_file():
+        _check_has_process(path)
     return found
+
+
+def _check_has_process(file: Path) -> None:
+    """Raise ConfigError if a file without actors defines a class that lacks only process()."""
+    module = import_module(str(file.resolve()), subject=str(file))
+    for name, kind in vars(module).items():
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, Actor)
+            and kind.__module__ == module.__name__
+            and not name.startswith("_")
+        ):
+            message = f"{name} is no node type: it has no process; add def process(self, item)"
+            raise ConfigError([Fault(str(file), message)])
 
 
 def scan_module(name: str) -> dict[str, str]:
