@@ -21,7 +21,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from actors import DefinitionError
 
 from ..documents import did_you_mean
-from ..errors import ConfigError, Fault
+from ..errors import ConfigError, Fault, described
 
 _CLASS: Final = r":[^\W\d]\w*(\.[^\W\d]\w*)*"
 _TARGET: Final = re.compile(rf"([^\W\d]\w*(\.[^\W\d]\w*)*|.+\.py){_CLASS}", re.DOTALL)
@@ -195,7 +195,7 @@ def _import_fault(name: str, error: BaseException) -> str:
         # A declaration of params that pydantic refuses. The rest of its text is on pydantic's use.
         reason = error.message.partition(". ")[0]
     else:
-        reason = f"importing {name} raised {type(error).__name__}: {error}"
+        reason = f"importing {name} raised {described(error)}"
         return f"{reason}, {line}" if line else reason
     return f"{line}: {reason}" if line else reason
 

@@ -101,6 +101,12 @@ def text_of(error: BaseException) -> str:
     return encodable(shortened(text, MAX_DETAIL_CHARACTERS))
 
 
+def described(error: BaseException) -> str:
+    """Return an exception's class, with its text if it has one."""
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def trace_of(error: BaseException) -> str:
     """Return an exception's traceback as text, without the frame that caught it."""
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None

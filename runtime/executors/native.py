@@ -1,18 +1,22 @@
 """The native executor: a node is a task of the session, in the server's process."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import trio
 
 from ..config import RuntimeConfig
-from ..errors import NodeError
+from ..errors import NodeError, printable
 from ..execution import ForkGuard, HeldLoopGuard, describe_fork, open_held_loop_guard
 from ..logs import output_of_node
 from .contract import NodeTask
 from .fork_reports import open_fork_reports
 from .left_threads import LeftThreads
 from .native_node import NativeNode
+
+_log: Final = logging.getLogger("millrace.executors")
 
 
 def _ignore(_key: str, _hook: str) -> None:
@@ -66,6 +70,9 @@ class NativeExecutor:
         for node in self._nodes:
             if node.key == key:
                 node.fail(NodeError(node.node_id, describe_fork(hook)))
+                return
+        # Its session ended before the copy came so far.
+        _log.error("node %s %s", printable(key), describe_fork(hook))
 
 
 @asynccontextmanager

@@ -60,6 +60,9 @@ from .contract import NodeTask
 # What a process has written before its end is all there at its end; only a process that it started
 # itself, and that holds the socket open, can make the proxy wait this long.
 _LAST_WORDS_SECONDS: Final = 0.2
+# A process that has closed its socket is about to end. Its exit status tells why, also on a machine
+# that is busy.
+_EXIT_SECONDS: Final = 2.0
 # For the output that is still in the pipe then: 64 KiB, of 3,000 lines perhaps, on a busy machine.
 _LAST_OUTPUT_SECONDS: Final = 2.0
 
@@ -282,7 +285,7 @@ class NodeProxy:
             ):
                 self._receive_control(received)
             case None:
-                with trio.move_on_after(_LAST_WORDS_SECONDS) as waiting:
+                with trio.move_on_after(_EXIT_SECONDS) as waiting:
                     await self._process.wait()
                 if waiting.cancelled_caught:
                     self._failures.append(

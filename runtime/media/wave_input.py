@@ -205,12 +205,17 @@ class _HeaderReader:
         """Return the tag, the channels, the sample rate and the bits of a sample."""
         if len(body) < 16:
             raise MediaError(f"{self._name}: its fmt chunk has {len(body)} bytes; it needs 16")
-        tag, channels, sample_rate, bits = (
-            self._number(body[start:end]) for start, end in ((0, 2), (2, 4), (4, 8), (14, 16))
+        tag, channels, sample_rate, frame_bytes, bits = (
+            self._number(body[start:end])
+            for start, end in ((0, 2), (2, 4), (4, 8), (12, 14), (14, 16))
         )
         if tag == _EXTENSIBLE and len(body) >= 26:
             tag = self._number(body[24:26])
         check_format(sample_rate, channels, self._name)
+        if tag in {_PCM, _FLOAT} and not frame_bytes:
+            raise MediaError(
+                f"{self._name}: claims samples of {bits} bits in 0 bytes, so its header is damaged"
+            )
         return tag, channels, sample_rate, bits
 
     def _body(self, size: int, *, keep: bool) -> bytes:

@@ -1,8 +1,9 @@
 """Recordings that a server keeps of its sessions, as runtime.toml configures them."""
 
+import fcntl
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,24 +56,52 @@ async def archived(session: Session, settings: RecordingSettings) -> AsyncIterat
             raise
     else:
         await recording.__aexit__(None, None, None)
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(_tidy, folder, settings.keep_bytes)
 
 
 def remove_oldest(folder: Path, keep_bytes: int) -> None:
     """Remove the oldest recordings until the others take at most so many bytes; 0 keeps all.
+
+    One that is still being written stays.
 
     Raises:
         OSError: the folder cannot be read.
     """
     if not keep_bytes:
         return
-    found = [(path.stat(), path) for path in folder.glob(f"*{_SUFFIX}")]
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        with suppress(FileNotFoundError):  # another session has just removed it
+            found.append((path.stat(), path))
     found.sort(key=lambda each: each[0].st_mtime_ns)
     total = sum(status.st_size for status, _ in found)
     for status, path in found:
         if total <= keep_bytes:
             return
-        path.unlink(missing_ok=True)
-        total -= status.st_size
+        if not _is_being_written(path):
+            path.unlink(missing_ok=True)
+            total -= status.st_size
+
+
+def _is_being_written(path: Path) -> bool:
+    """Return whether a writer holds the lock of a recording; see `RecordingWriter`."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:  # another session has just removed it
+        pass
+    return False
+
+
+def _tidy(folder: Path, keep_bytes: int) -> None:
+    try:
+        remove_oldest(folder, keep_bytes)
+    except OSError as error:
+        _report(error)
 
 
 def _report(error: Exception) -> None:

@@ -1,8 +1,10 @@
 """Writes a recording as an MCAP file. Blocking: it runs in a worker thread."""
 
+import fcntl
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -45,6 +47,9 @@ class RecordingWriter:
             self._file: BinaryIO = open(self._path, "wb")  # noqa: SIM115 (`close` closes it)
         except (OSError, ValueError) as error:
             raise RecordingError(f"{self._path}: cannot be written: {_reason(error)}") from error
+        with suppress(OSError):
+            # Until the end of this file: it tells who removes old recordings that this one grows.
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         try:
             self._writer = McapFile(self._file, PROFILE)
             self._schema = self._writer.add_schema(SCHEMA_NAME, SCHEMA_ENCODING, descriptor_set())

@@ -62,6 +62,7 @@ WAVE = [
     Situation("half a sample at the end", "a.wav", of(wav, claims=0xFFFFFFFF, after=b"x"), Sound(1, warning="the last 1 bytes are no whole sample")),
     Situation("65282 channels", "a.wav", of(wav, claims_channels=65282), Refused("a.wav: claims 65282 channels at 16000 Hz, so its header is damaged")),
     Situation("no channel", "a.wav", of(wav, claims_channels=0), Refused("claims 0 channels")),
+    Situation("samples of 0 bytes", "a.wav", data(wav()[:32] + b"\0\0\3\0" + wav()[36:]), Refused("claims samples of 3 bits in 0 bytes, so its header is damaged")),
     Situation("4 GHz", "a.wav", of(wav, claims_rate=4_000_000_000), Refused("at 4000000000 Hz")),
     Situation("a chunk that fits into no item", "a.wav", of(wav, "<f8", claims_channels=255, claims_rate=5_000_000), Refused("use --chunk-ms 6 or less")),
     Situation("no data chunk", "a.wav", data(wav()[:36]), Refused("a.wav: ends before its audio")),

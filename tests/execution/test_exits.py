@@ -13,6 +13,7 @@ import trio.testing
 from actors import Text
 from runtime import HookError, NodeError, Runtime, RuntimeConfig
 from runtime.execution import nodes_interrupted_by_themselves
+from runtime.executors import NativeExecutor
 from tests.conftest import OpenRuntime
 from tests.execution.specimens import LeavingThread
 from tests.session.pipelines import chain, run_through
@@ -134,6 +135,13 @@ async def test_a_forked_copy_that_returns_ends_and_its_session_too(
             await session.send(Text("x"))
             await trio.sleep_forever()
     await trio.testing.wait_all_tasks_blocked(0.2)  # a native copy is reaped
+
+
+def test_a_forked_copy_that_returns_after_its_session_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    NativeExecutor().end_forking_node("session/n0", "process")
+    assert "node session/n0 process() forked this process" in caplog.text
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -57,6 +57,21 @@ def test_the_oldest_recordings_are_removed(tmp_path: Path) -> None:
     assert (tmp_path / "3.mcap").exists()
 
 
+def test_a_recording_that_still_grows_is_not_removed(serve: Serve, tmp_path: Path) -> None:
+    settings = RecordingSettings(folder=str(tmp_path), keep_bytes=1)
+    server = serve(RuntimeConfig(recording=settings))
+    with connected(server.target) as client, client.pipeline(CALCULATOR) as stream:
+        session_id = stream.wait_ready().session_id
+        run_one(server.target)
+        stream.send(chunk(json_buffer(ADD), 0, "calc"))
+        stream.results(1)
+        assert (tmp_path / f"{session_id}.mcap").exists()
+        stream.end()
+        stream.rest()
+    server.settle()
+    assert list(tmp_path.glob("*.mcap")) == []
+
+
 def test_a_killed_server_leaves_a_recording_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "runtime.toml").write_text(f'[recording]\nfolder = "{tmp_path}"\n')
     server = subprocess.Popen(

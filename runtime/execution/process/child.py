@@ -22,9 +22,9 @@ from ...errors import (
     HookError,
     NodeError,
     SharedMemoryError,
+    described,
     shortened,
     sole_error,
-    text_of,
     trace_of,
 )
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
@@ -191,7 +191,7 @@ class _Node:
         token = trio.lowlevel.current_trio_token()
 
         def report(place: str, error: BaseException) -> None:
-            message = f"{place} raised {type(error).__name__}: {text_of(error)}"
+            message = f"{place} raised {described(error)}"
             self._escaped = NodeError(self._spec.node_id, message, stack_trace=trace_of(error))
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(scope.cancel)
