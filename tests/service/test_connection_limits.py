@@ -185,8 +185,10 @@ def test_calls_that_are_reset_at_once_have_a_budget(
                 pass
         assert neighbour.status(neighbour.call(GET_VERSION, VERSION, end=True, **TOKEN)) == 0
         assert version_status(server.port, **TOKEN) == 0
-    lines = logged(caplog)
+    # Of refused calls one is logged each second.
+    lines = [line for line in logged(caplog) if not line.startswith("call refused: ")]
     assert lines == ["connection closed: too many calls that are reset or refused"]
+    assert len(logged(caplog)) < 50
 
 
 def test_the_client_is_told_why_its_connection_ends(serve: Serve) -> None:
