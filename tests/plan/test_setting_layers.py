@@ -24,6 +24,8 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         ['[{pattern = "*"}]'],
     ),
     "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
     "nodes": ('{X = "a:B"}', ['{X = "a"}']),
 }
