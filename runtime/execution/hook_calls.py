@@ -11,7 +11,7 @@ import trio
 
 from actors import Actor, Data, Kind
 
-from ..errors import HookError, sole_error
+from ..errors import HookError, NodeError, sole_error
 from .call_clock import CallTimes
 from .fork_guard import ForkGuard
 from .interrupts import is_from_signal
@@ -69,7 +69,14 @@ class HookCalls:
         if self._threads is None or inspect.iscoroutinefunction(function):
             result = self.call_directly(hook, function, *args)
         elif self._threads.is_abandoned:
-            return None  # the actor is still in another call
+            # The actor is still in another call, which was cancelled.
+            if hook == "cleanup":
+                return None
+            raise NodeError(
+                self._node_id,
+                f"{hook}() cannot be called: an earlier call in its thread was cancelled, and has "
+                "not returned",
+            )
         else:
             result = await self.awaited(
                 hook, self._threads.call(self._guarded, hook, function, *args)

@@ -1,6 +1,7 @@
 """Calls of an actor in a worker thread, one at a time."""
 
 import logging
+import math
 import sys
 import threading
 import traceback
@@ -26,7 +27,9 @@ class ThreadCalls:
         self.is_abandoned = False
         self._node_id = node_id
         self._grace_seconds = grace_seconds
-        self._limiter = trio.CapacityLimiter(1)
+        # There is one call at a time, and none after one that was abandoned. A limit here could
+        # only make a call wait, which could be cancelled before it begins.
+        self._limiter = trio.CapacityLimiter(math.inf)
         self._thread: int | None = None
 
     async def call(self, function: Callable[..., object], *args: object) -> object:
@@ -46,6 +49,8 @@ class ThreadCalls:
                     with suppress(trio.RunFinishedError):
                         token.run_sync_soon(waiting[0])
 
+        # Once this has passed, the thread starts: only then is there a call to wait for.
+        await trio.lowlevel.checkpoint_if_cancelled()
         try:
             return await trio.to_thread.run_sync(
                 work, abandon_on_cancel=True, limiter=self._limiter

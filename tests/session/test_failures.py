@@ -209,7 +209,7 @@ async def test_a_busy_sibling_does_not_delay_the_error(runtime: Runtime, pipe: P
 
 
 async def test_a_child_that_ignores_sigterm_is_killed_after_the_grace_period(
-    runtime: Runtime,
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
     impatient = with_config(runtime, cleanup_grace_period_secs=0.2)
     stuck = trio.Event()
@@ -222,7 +222,7 @@ async def test_a_child_that_ignores_sigterm_is_killed_after_the_grace_period(
     handler = Watch()
     logger = logging.getLogger("millrace.node.n0")
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    caplog.set_level(logging.INFO, logger.name)
     try:
         async with impatient.open_session(chain("Unclean", ["multiprocess"])) as session:
             await session.send(Text("x"))
