@@ -5,6 +5,7 @@ import mmap
 import os
 from typing import Final
 
+from ...links.shared import libc_with_mmap
 from ..call_clock import CallTimes
 from .tap_memory import TAP_MEMORY_BYTES
 
@@ -26,16 +27,7 @@ class Activity:
 
     def __init__(self, descriptor: int) -> None:
         """Map the memory of a descriptor, which may be closed afterwards."""
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._libc.mmap.restype = ctypes.c_void_p
-        self._libc.mmap.argtypes = (
-            ctypes.c_void_p,
-            ctypes.c_size_t,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.c_long,
-        )
+        self._libc = libc_with_mmap()
         self._libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
         address = self._libc.mmap(None, _BYTES, _PROTECTION, mmap.MAP_SHARED, descriptor, 0)
         if address == _FAILED:

@@ -7,6 +7,7 @@ from .doorbell import DoorbellEnd, open_doorbell
 from .ends import SharedEnds, import_shared_memory, open_shared_ends
 from .headroom import share_bytes
 from .item_copies import item_bytes, item_of_bytes
+from .mappings import libc_with_mmap
 from .refusals import no_pages_left, refusals_explained
 from .specs import SEGMENTS, ChannelSpec, DomainSpec, ReaderSpec, WriterSpec
 
@@ -21,6 +22,7 @@ __all__ = [
     "import_shared_memory",
     "item_bytes",
     "item_of_bytes",
+    "libc_with_mmap",
     "no_pages_left",
     "open_doorbell",
     "open_shared_ends",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from .mappings import mapping_at
+from .mappings import libc_with_mmap, mapping_at
 from .specs import SEGMENTS
 
 _Handler = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
@@ -51,16 +51,7 @@ class BusErrors:
 
     def __init__(self) -> None:
         self._on_fault: dict[bytes, Callable[[], None]] = {}
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._libc.mmap.restype = ctypes.c_void_p
-        self._libc.mmap.argtypes = (
-            ctypes.c_void_p,
-            ctypes.c_size_t,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.c_int,
-            ctypes.c_long,
-        )
+        self._libc = libc_with_mmap()
         self._before = _SigAction()
         self._callback = _Handler(self._handle)
         action = _SigAction(ctypes.cast(self._callback, ctypes.c_void_p).value)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from ...errors import SharedMemoryError
-from .refusals import refusals_explained
+from .refusals import free_bytes, refusals_explained
 from .specs import SEGMENTS, ChannelSpec, DomainSpec
 
 _POPULATE_WRITE: Final = 23  # MADV_POPULATE_WRITE from <asm-generic/mman-common.h>, Linux 5.14
@@ -79,7 +79,7 @@ class Headroom:
         Raises:
             SharedMemoryError: it has not.
         """
-        free = _free_bytes()
+        free = free_bytes()
         if size > free:
             raise SharedMemoryError(
                 f"{purpose} needs {size} bytes of shared memory; {SEGMENTS} has {free} bytes left"
@@ -98,7 +98,7 @@ class Headroom:
         if number == errno.EINVAL:
             return  # an older kernel; the figures must do
         raise SharedMemoryError(
-            f"{purpose} needs {size} bytes of shared memory; {SEGMENTS} has {_free_bytes()} bytes "
+            f"{purpose} needs {size} bytes of shared memory; {SEGMENTS} has {free_bytes()} bytes "
             f"left ({os.strerror(number)})"
         )
 
@@ -228,11 +228,6 @@ def share_bytes(domain: DomainSpec, channels: list[ChannelSpec], most: int) -> i
     """
     overhead = sum(needed_bytes(channel) for channel in channels)
     Headroom(domain).require(overhead + _MARGIN_BYTES, f"a session of {len(channels)} links")
-    left = min(domain.budget_bytes, _free_bytes()) - overhead - _MARGIN_BYTES
+    left = min(domain.budget_bytes, free_bytes()) - overhead - _MARGIN_BYTES
     shares = sum(channel.shares for channel in channels)
     return max(1, min(most, left // max(shares, 1)))
-
-
-def _free_bytes() -> int:
-    figures = os.statvfs(SEGMENTS)
-    return figures.f_bavail * figures.f_frsize

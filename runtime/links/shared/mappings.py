@@ -1,7 +1,8 @@
 """What is mapped at an address of this process, as the kernel lists it."""
 
+import ctypes
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mapping(NamedTuple):
@@ -28,3 +29,18 @@ def mapping_at(address: int) -> Mapping | None:
                 fields = rest.split(None, 4)  # permissions, offset, device, inode, path
                 return Mapping(start, end, fields[4].strip() if len(fields) > 4 else b"")
     return None
+
+
+def libc_with_mmap() -> Any:
+    """Return the C library; its `mmap` takes and returns addresses, and sets ctypes' errno."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_long,
+    )
+    return libc

@@ -44,10 +44,11 @@ def refusals_explained(purpose: str) -> Iterator[None]:
 
 def no_pages_left() -> str:
     """Return that shared memory ran out while it was written to, with what is left now."""
-    return f"{SEGMENTS} had no page left when it was written to; it has {_free_bytes()} bytes now"
+    return f"{SEGMENTS} had no page left when it was written to; it has {free_bytes()} bytes now"
 
 
-def _free_bytes() -> int:
+def free_bytes() -> int:
+    """Return the bytes that the machine's shared memory has left."""
     figures = os.statvfs(SEGMENTS)
     return figures.f_bavail * figures.f_frsize
 
@@ -63,5 +64,5 @@ def _shortage() -> str:
     figures = os.statvfs(SEGMENTS)
     if figures.f_files and figures.f_favail < _INODES_PER_STEP:
         return f"{SEGMENTS} has {figures.f_favail} of {figures.f_files} files left (df -i)"
-    free = _free_bytes()
+    free = free_bytes()
     return f"{SEGMENTS} has {free} bytes left" if free < _BYTES_PER_STEP else ""

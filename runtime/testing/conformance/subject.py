@@ -10,7 +10,7 @@ import trio
 
 from actors import Actor, Context, Data
 
-from ...errors import HookError
+from ...errors import HookError, described
 from ...execution import ActorLoop
 from ...links import Inbox, Item, LocalQueue, Output
 from .samples import with_own_arrays
@@ -135,7 +135,7 @@ def raised(error: BaseException) -> str:
     """Return an error as text."""
     if isinstance(error, HookError):
         return f"{error.exception_type}: {error.detail}" if error.detail else error.exception_type
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return described(error)
 
 
 def _port(inbox: Inbox) -> LocalQueue:
