@@ -83,7 +83,10 @@ def error_in_band(failure: BaseException) -> MillraceError:
             that another server may have room for: gRPC's own retries look at the status only.
         BaseException: the failure is a cancellation.
     """
-    error = reportable_error(failure)
+    try:
+        error = reportable_error(failure)
+    finally:
+        del failure  # as there
     if isinstance(error, ServerFullError):
         raise CallError(Status.RESOURCE_EXHAUSTED, str(error))
     return error

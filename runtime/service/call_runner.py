@@ -169,7 +169,9 @@ async def _outcome(call: ServerCall[Any, Any], handler: CallHandler) -> Millrace
     except Exception as error:  # noqa: BLE001 (any error ends this call only)
         real = sole_error(error) if isinstance(error, BaseExceptionGroup) else error
         if isinstance(real, MillraceError):
-            return real
+            # Only its text is needed. Its frames refer to it, and to what the session had.
+            real.__context__ = None
+            return real.with_traceback(None)
         _log.error("call failed", exc_info=real, extra={"peer": call.peer})
         return InternalError("internal error; the server's log has more")
     return None

@@ -32,6 +32,8 @@ _FIRST_READ_BYTES: Final = 4096
 _LEAST_READ_BYTES: Final = 256
 # A closing connection drops what its client has not received after this time.
 _UNSENT_SECONDS: Final = 1.0
+# For a client to close a connection without calls after GOAWAY.
+_CLOSING_SECONDS: Final = 5.0
 # Bytes that wait for the socket. Flow control bounds data far below this, but not ping answers.
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -145,6 +147,12 @@ class Http2Connection(ServerProtocol):
             extra={"peer": self.peer, "reason": "too many calls that are reset or refused"},
         )
         self.end(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def on_last_call_ended(self) -> None:
+        """Ask the client to close the connection; after some seconds, close it."""
+        self.send_goaway()
+        if self._giving_up is None:
+            self._giving_up = self._owner.loop.call_later(_CLOSING_SECONDS, self.abort)
 
     def announce_goaway(self) -> None:
         """Ask the client to start its next calls on another connection, once this one is open."""

@@ -76,6 +76,7 @@ class ServerProtocol(Http2Protocol):
     def __init__(self, configuration: Configuration) -> None:
         self.takes_calls = True
         self._goaway_sent = False
+        self._loses_calls_at_goaway = False
         self._cancels: dict[int, Callable[[], None]] = {}
         super().__init__(_Cancelling(self._cancels), configuration, _H2_CONFIGURATION)
 
@@ -139,6 +140,10 @@ class ServerProtocol(Http2Protocol):
         """Close the connection: its client resets calls, or has them refused, without a limit."""
         raise NotImplementedError
 
+    def on_last_call_ended(self) -> None:
+        """Let the client close the connection: it may start no more calls, and none is left."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close the connection once everything is sent; grpclib calls this too."""
         self._close_gracefully()
@@ -148,11 +153,16 @@ class ServerProtocol(Http2Protocol):
 
         Calls that are under way are still accepted. The answer to a ping tells that the client has
         seen the first GOAWAY; then a second one has the last accepted call, and the connection
-        closes when its calls have ended (RFC 9113, 6.8).
+        closes when its calls have ended (RFC 9113, 6.8). A client that would end its running calls
+        at GOAWAY receives none: its further calls are refused.
         """
         if self._goaway_sent or self.connection.is_closing():
             return
         self._goaway_sent = True
+        if self._loses_calls_at_goaway:
+            self.takes_calls = False
+            self._close_if_last()
+            return
         self._write_goaway(_HIGHEST_STREAM_ID)
         with suppress(ProtocolError):
             self._h2.ping(_GOAWAY_PING)
@@ -179,8 +189,12 @@ class ServerProtocol(Http2Protocol):
 
     def _close_if_last(self) -> None:
         """Close the connection if its last call has ended."""
-        if (self._reader.is_last or not self.takes_calls) and not self.processor.streams:
+        if self.processor.streams or self.connection.is_closing():
+            return
+        if self._reader.is_last:
             self.close()
+        elif not self.takes_calls:
+            self.on_last_call_ended()
 
     def _feed_h2(self, data: bytes) -> None:
         if not self.connection.is_closing():  # by a frame before these
@@ -203,6 +217,7 @@ class ServerProtocol(Http2Protocol):
         except RefusedCallError as refused:
             self._refuse(stream_id, refused)
             return
+        self._loses_calls_at_goaway = request.loses_calls_at_goaway
         stream = self.connection.create_stream(stream_id=stream_id)
         self.processor.register(stream)
         stream.buffer = self.make_buffer(partial(self._acknowledge, stream_id))  # type: ignore[assignment]
