@@ -186,7 +186,8 @@ def stream(target: str, seconds: float, outcome: Outcome, lock: threading.Lock) 
         ("grpc.use_local_subchannel_pool", 1),
     ]
     manifest = pipeline({"a": "PassThrough"})
-    sent, received, error = 0, set(), ""
+    sent, error = 0, ""
+    received: set[int] = set()
     began = opened = time.monotonic()
     with (
         grpc.insecure_channel(target, options=options) as channel,
@@ -206,7 +207,7 @@ def stream(target: str, seconds: float, outcome: Outcome, lock: threading.Lock) 
             if running.call.code() is not grpc.StatusCode.OK:
                 error = f"{running.call.code()}: {running.call.details()}"
         except grpc.RpcError as failure:
-            error = f"{failure.code()}: {failure.details()}"  # type: ignore[attr-defined]
+            error = f"{failure.code()}: {failure.details()}"
     with lock:
         outcome.openings.append(opened - began)
         outcome.lost += sent - len(received)
