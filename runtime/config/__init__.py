@@ -1,6 +1,6 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
-from .headers import tracing_headers
+from .collector_headers import tracing_headers
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .models import Model, model_endpoints, secret_variables

@@ -37,9 +37,7 @@ def test_more_headers_come_from_a_file(tmp_path: Path) -> None:
 
 
 def test_the_settings_that_are_shown_have_no_key() -> None:
-    config = parse_config(
-        '[models.m]\nurl = "http://x"\nmodel = "x"\napi_key_variable = "LLM_KEY"'
-    )
+    config = parse_config('[models.m]\nurl = "http://x"\nmodel = "x"\napi_key_variable = "LLM_KEY"')
     entries = {each.key: each for each in setting_entries(config, None, {"LLM_KEY": KEY})}
     assert entries["models.m.api_key_variable"].value == "LLM_KEY"
     assert entries["models.m.api_key_variable"].source == "runtime.toml"
