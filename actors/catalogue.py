@@ -58,6 +58,7 @@ CATALOGUE: Final = (
     _entry("EspeakNode", "espeak", extra="speech"),
     _entry("WhisperNode", "whisper", extra="whisper"),
     _entry("KokoroTTSNode", "kokoro_tts", extra="kokoro"),
+    _entry("LLMNode", "llm", extra="llm"),
     _entry("HFPipelineNode", "hf_pipeline", extra="transformers"),
 )
 

@@ -20,6 +20,7 @@ class ModelEndpoint:
         read_timeout_secs: that the endpoint may be silent within an answer.
         answer_timeout_secs: that one answer may take.
         max_tokens: of one answer.
+        max_tokens_key: of a request, that has max_tokens.
         max_answer_characters: of one answer.
         max_prompt_characters: of the system prompt, and of one text of the user.
         max_history_characters: of the conversation that is sent with a request.
@@ -33,6 +34,7 @@ class ModelEndpoint:
     read_timeout_secs: float = 60.0
     answer_timeout_secs: float = 300.0
     max_tokens: int = 1024
+    max_tokens_key: str = "max_tokens"
     max_answer_characters: int = 65_536
     max_prompt_characters: int = 16_384
     max_history_characters: int = 65_536

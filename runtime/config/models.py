@@ -1,7 +1,7 @@
 """Chat endpoints, [models.NAME], and their secrets."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from actors import ModelEndpoint
 
@@ -67,6 +67,9 @@ class Model(Section):
     max_tokens: int = setting(
         1024, "tokens of one answer; a manifest may ask for less", ge=1, le=2**20
     )
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = setting(
+        "max_tokens", "key of a request that has max_tokens; some hosted models need the other one"
+    )
     max_answer_characters: int = setting(
         65_536, "characters of one answer; a longer one ends the session", ge=1, le=2**24
     )
@@ -103,6 +106,7 @@ def model_endpoints(
             read_timeout_secs=model.read_timeout_secs,
             answer_timeout_secs=model.answer_timeout_secs,
             max_tokens=model.max_tokens,
+            max_tokens_key=model.max_tokens_key,
             max_answer_characters=model.max_answer_characters,
             max_prompt_characters=model.max_prompt_characters,
             max_history_characters=model.max_history_characters,
