@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from ..actor import Actor
 from ..data import DEFAULT_CHANNEL, Json, Text
@@ -23,6 +23,8 @@ _UI_CHANNEL: Final = "ui"
 _PORT: Final = "__aux_port__"
 _SHORTEST_SECRET: Final = 4
 _PARTIAL: Final = {"partial": "true"}
+
+ToolName = Annotated[str, Field(max_length=64, json_schema_extra={"format": "tool"})]
 
 
 class LLMParams(Params):
@@ -45,12 +47,11 @@ class LLMParams(Params):
     full_text: bool = Field(
         True, description='whether the whole answer follows its pieces, on the channel "ui"'
     )
-    tools: list[str] = Field(
+    tools: list[ToolName] = Field(
         [],
         max_length=64,
         description="names of functions of the operator, [tools] in runtime.toml, that the model "
         "may call",
-        json_schema_extra={"items": {"type": "string", "format": "tool"}},
     )
     max_tool_rounds: int = Field(
         4, ge=1, le=16, description="how often the model may call tools before it must answer"

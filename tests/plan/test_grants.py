@@ -1,5 +1,7 @@
 """Params that name the operator's endpoints and tools."""
 
+from typing import Annotated
+
 import pytest
 
 from actors import Actor, Field, Kind, Params, Text
@@ -25,7 +27,7 @@ clock = "tests.plan.test_grants:clock"
 class AskingParams(Params):
     model: str = Field(json_schema_extra={"format": "model"})
     second: str | None = Field(None, json_schema_extra={"format": "model"})
-    tools: list[str] = Field([], json_schema_extra={"items": {"type": "string", "format": "tool"}})
+    tools: list[Annotated[str, Field(json_schema_extra={"format": "tool"})]] = Field([])
 
 
 class AskingNode(Actor[AskingParams]):
