@@ -104,7 +104,7 @@ class TurnNode(Actor[TurnParams]):
         """Yield the interruption or the end of a turn that an item brings.
 
         Raises:
-            DataError: JSON that is no event of SileroVADNode, or text of more than 65536 characters.
+            DataError: JSON that is no event of SileroVADNode, or text that is longer than a turn.
         """
         match item:
             case Json():

@@ -14,7 +14,7 @@ from actors import Actor
 
 from ..catalogue import Catalogue, build_catalogue
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import ResourceLimits, RuntimeConfig, load_config
+from ..config import ResourceLimits, RuntimeConfig, load_config, secret_variables
 from ..documents import shown
 from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
@@ -311,7 +311,7 @@ async def open_runtime(
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)
     grants = read_grants(config, os.environ)
-    with open_describer() as describer:
+    with open_describer(without=secret_variables(config.models)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:

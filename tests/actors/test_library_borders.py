@@ -37,7 +37,14 @@ BORDERS = {
 }
 ROOMS = ("actors.", "runtime.media.")
 IMPORTERS = {"import_library", "find_package", "import_module"}
-TRANSLATORS = ("library_errors(", "CodecError(", "DataError(", "raise ValueError(", "_missing(")
+TRANSLATORS = (
+    "library_errors(",
+    "CodecError(",
+    "DataError(",
+    "raise ValueError(",
+    "_missing(",
+    "EndpointError(",
+)
 # They call nothing of the library: what they import is used behind another border, or is a setting.
 WITHOUT_CALLS = {"actors.nodes._onnx_runtime", "actors.nodes._progress_bars"}
 # The pictures of the pipeline's own items, which are checked before.
