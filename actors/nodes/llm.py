@@ -98,6 +98,8 @@ class LLMNode(Actor[LLMParams]):
     accepts = frozenset({Kind.TEXT, Kind.JSON})
     produces = frozenset({Kind.TEXT})
 
+    _client: ChatClient | None = None
+
     def initialize(self) -> Awaitable[None] | None:
         """Load the HTTP client and the tools. Nothing is sent yet.
 
@@ -107,7 +109,6 @@ class LLMNode(Actor[LLMParams]):
             DefinitionError: a tool's arguments cannot be described to a model.
             ValueError: the system prompt is longer than the operator allows.
         """
-        self._client: ChatClient | None = None
         name = self.params.model
         if name not in self.context.models:
             raise LookupError(f"there is no model {name!r}: [models.{name}] of runtime.toml has it")

@@ -1,7 +1,7 @@
 """RNNoiseNode."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,8 @@ _SAMPLE_RATE_HZ: Final = 48_000
 _FRAME: Final = 480
 # The output lags by two frames: measured as the shift with the highest correlation, 2026-11-27.
 _LAG: Final = 2 * _FRAME
+# A second takes about 0.1 s. A longer chunk is worked on in pieces, so that it can be cancelled.
+_PIECE: Final = 100 * _FRAME
 _FULL_SCALE: Final = 32768.0
 _MOST_CHANNELS: Final = 32
 _POINTER: Final = ctypes.POINTER(ctypes.c_float)
@@ -47,6 +49,8 @@ class RNNoiseNode(Actor[NoParams]):
     produces = frozenset({Kind.AUDIO})
     runs_in_thread = True
 
+    _states: Sequence[int] = ()
+
     def initialize(self) -> None:
         """Load the library.
 
@@ -59,7 +63,6 @@ class RNNoiseNode(Actor[NoParams]):
         self.context.progress(0.1, "loading RNNoise")
         with library_errors("RNNoise", "the library cannot be loaded"):
             self._library = _declared(ctypes.CDLL(str(folder / "librnnoise.so")))
-        self._states: list[int] = []
         self._last: Audio | None = None
         self._held: Array = np.zeros((0, 1), np.float32)
         self._waiting = 0  # frames of the input that have no output yet
@@ -80,8 +83,7 @@ class RNNoiseNode(Actor[NoParams]):
         self._last = item
         self._held = np.concatenate((self._held, finite_or_silent(item.as_float())))
         self._waiting += item.frames
-        whole = len(self._held) - len(self._held) % _FRAME
-        yield from self._denoise(whole)
+        yield from self._denoise()
 
     def flush(self) -> Iterator[Audio]:
         """Yield the rest, which the library still holds or which is no whole frame."""
@@ -91,14 +93,14 @@ class RNNoiseNode(Actor[NoParams]):
         missing = -len(self._held) % _FRAME + _LAG
         padding = np.zeros((missing, self._last.channels), np.float32)
         self._held = np.concatenate((self._held, padding))
-        yield from self._denoise(len(self._held) - len(self._held) % _FRAME)
+        yield from self._denoise()
         self._clear()
 
     def cleanup(self) -> None:
         """Release the library's states."""
         for state in self._states:
             self._library.rnnoise_destroy(state)
-        self._states = []
+        self._states = ()
         self._last = None
 
     def _clear(self) -> None:
@@ -111,32 +113,36 @@ class RNNoiseNode(Actor[NoParams]):
         self._states = [self._library.rnnoise_create(None) for _ in range(channels)]
         self._clear()
 
-    def _denoise(self, whole: int) -> Iterator[Audio]:
-        """Yield the first `whole` frames of what is held, less what the library lags."""
+    def _denoise(self) -> Iterator[Audio]:
+        """Yield the whole frames of what is held, in pieces, less what the library lags."""
         assert self._last is not None
-        if not whole:
-            return
-        taken, self._held = self._held[:whole] * _FULL_SCALE, self._held[whole:]
+        while len(self._held) >= _FRAME:
+            whole = min(len(self._held) - len(self._held) % _FRAME, _PIECE)
+            taken, self._held = self._held[:whole] * _FULL_SCALE, self._held[whole:]
+            cleaned, probability = self._cleaned(taken)
+            skipped = min(self._lag, whole)
+            self._lag -= skipped
+            cleaned = cleaned[skipped:][: self._waiting]
+            self._waiting -= len(cleaned)
+            if len(cleaned):
+                samples = self.context.loan(cleaned.shape, np.float32)
+                np.divide(cleaned, _FULL_SCALE, out=samples)
+                yield Audio(samples, _SAMPLE_RATE_HZ).with_metadata(
+                    **{**self._last.metadata, "speech_probability": f"{probability:.3f}"}
+                )
+
+    def _cleaned(self, taken: Array) -> tuple[Array, float]:
+        """Return whole frames without noise, and the highest probability of speech in them."""
         cleaned = np.empty_like(taken)
         probability = 0.0
         for channel, state in enumerate(self._states):
             samples = np.ascontiguousarray(taken[:, channel])
-            for begin in range(0, whole, _FRAME):
+            for begin in range(0, len(samples), _FRAME):
                 frame = samples[begin : begin + _FRAME].ctypes.data_as(_POINTER)
                 chance = self._library.rnnoise_process_frame(state, frame, frame)
                 probability = max(probability, float(chance))
             cleaned[:, channel] = samples
-        skipped = min(self._lag, whole)
-        self._lag -= skipped
-        cleaned = cleaned[skipped:][: self._waiting]
-        if not len(cleaned):
-            return
-        self._waiting -= len(cleaned)
-        samples = self.context.loan(cleaned.shape, np.float32)
-        np.divide(cleaned, _FULL_SCALE, out=samples)
-        yield Audio(samples, _SAMPLE_RATE_HZ).with_metadata(
-            **{**self._last.metadata, "speech_probability": f"{min(probability, 1.0):.3f}"}
-        )
+        return cleaned, min(probability, 1.0)
 
 
 def _declared(library: ctypes.CDLL) -> Any:

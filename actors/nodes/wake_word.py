@@ -64,6 +64,8 @@ class WakeWordNode(Actor[WakeWordParams]):
     produces = frozenset({Kind.JSON, Kind.AUDIO})
     runs_in_thread = True
 
+    _model: "MicroWakeWord | None" = None
+
     def initialize(self) -> None:
         """Load the model.
 
@@ -71,7 +73,6 @@ class WakeWordNode(Actor[WakeWordParams]):
             ImportError: pymicro-wakeword is not installed.
             ModelError: the model cannot be loaded.
         """
-        self._model: MicroWakeWord | None = None
         self.context.progress(0.1, "loading pymicro-wakeword")
         library = import_library("pymicro_wakeword", extra="wakeword", node_type="WakeWordNode")
         with library_errors("pymicro-wakeword", "the model cannot be loaded"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from actors import CancelSpeculation, Control, Json, Text
+from actors import Audio, CancelSpeculation, Control, Json, Text
 from runtime import HookError, ManifestError, RuntimeConfig, Session
 from runtime.config import parse_config
 from tests.session.pipelines import manifest
@@ -27,6 +27,7 @@ from .chat_endpoint import (
     sends,
     wait_closed,
 )
+from .test_turn import spoken
 
 pytest.importorskip("httpx2")
 
@@ -458,3 +459,46 @@ async def test_a_client_names_a_model_of_the_operator_and_no_url(talk: Any) -> N
     with pytest.raises(ManifestError, match="the operator has no model 'http://127.0.0.1/v1'"):
         async with talk(says(), model="http://127.0.0.1/v1"):
             pass
+
+
+async def test_a_user_who_speaks_interrupts_the_answer_and_gets_another_one(
+    runtime_with: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_TEST_KEY", KEY)
+    closed = trio.Event()
+
+    async def endless(exchange: Exchange) -> None:
+        await exchange.head()
+        await exchange.pieces("Once upon a time. ", finish=None)
+        await wait_closed(exchange, closed)
+
+    nodes = {
+        "turn": "TurnNode",
+        "answer": ("LLMNode", {"model": "local", "emit": "sentence", "full_text": False}),
+        "speak": "EspeakNode",
+    }
+    with trio.fail_after(30):
+        async with open_endpoint(endless, says("Yes?")) as endpoint:
+            pipeline = manifest(
+                nodes, ["turn > answer", "answer > speak"], places=dict.fromkeys(nodes, "native")
+            )
+            async with (
+                runtime_with(config_for(endpoint.url)) as runtime,
+                runtime.open_session(pipeline) as session,
+            ):
+                for item in spoken("Tell me a story."):
+                    await session.send(item, timestamp_ms=1000)
+                assert isinstance((await session.receive()).data, Audio)
+                for item in spoken("Stop."):
+                    await session.send(item, timestamp_ms=2000)
+                await closed.wait()
+                await session.close_input()
+                rest = [result.data async for result in session]
+    places = [place for place, item in enumerate(rest) if isinstance(item, Control)]
+    assert len(places) == 1
+    assert any(isinstance(item, Audio) for item in rest[places[0] :])
+    assert [message["content"] for message in endpoint.requests[1].body["messages"]] == [
+        "Tell me a story.",
+        "Once upon a time. ",
+        "Stop.",
+    ]
