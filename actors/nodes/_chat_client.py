@@ -7,14 +7,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from ..endpoint import ModelEndpoint
-from ._chat_messages import MOST_EVENT_BYTES, EndpointError, refusal_in, shown_failure
+from ._chat_messages import DONE, MOST_EVENT_BYTES, EndpointError, refusal_in, shown_failure
 
 if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
 
-_DONE: Final = "[DONE]"
 _MOST_REFUSAL_BYTES: Final = 65_536
 _UNAUTHORIZED: Final = (401, 403, 407)
 # The endpoint ends its stream right after its last event. Where it does, its connection is used
@@ -94,11 +93,11 @@ class ChatClient:
                         event = await self._before(deadline, anext(events, None))
                         if event is None:
                             return
-                        if event.data.strip() == _DONE:
-                            await _read_end(events)
-                            return
                         if event.data:
                             yield event.data  # noqa: ASYNC119 (its user closes it)
+                        if event.data.strip() == DONE:
+                            await _read_end(events)
+                            return
 
     def _events(
         self, response: "httpx2.Response", body: AsyncIterator[str]

@@ -7,6 +7,9 @@ import msgspec
 MOST_EVENT_BYTES: Final = 1024 * 1024
 """Bytes of one event of a stream. An answer of a model comes in events of a few hundred."""
 
+DONE: Final = "[DONE]"
+"""The data of the event after which a stream has no other one."""
+
 MOST_CALLS: Final = 16
 """Tools that a model may call in one round."""
 
@@ -85,12 +88,8 @@ class Answer:
         self.text = ""
         self.finish_reason = ""
         self._most_characters = most_characters
-        self._calls: dict[int, ToolCall] = {}
-
-    @property
-    def calls(self) -> list[ToolCall]:
-        """The calls of tools that the model asks for."""
-        return [self._calls[index] for index in sorted(self._calls)]
+        self.calls: list[ToolCall] = []
+        self._open_calls: dict[int, ToolCall] = {}
 
     def add(self, data: str) -> str:
         """Take the data of one event; return the text that it adds.
@@ -98,6 +97,9 @@ class Answer:
         Raises:
             EndpointError: it is no piece of an answer, reports an error, or exceeds a bound.
         """
+        if data.strip() == DONE:
+            self.finish_reason = self.finish_reason or "stop"
+            return ""
         try:
             chunk = _CHUNKS.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
@@ -125,10 +127,15 @@ class Answer:
 
     def _add_call(self, place: int, piece: _CallPiece) -> None:
         index = place if piece.index is None else piece.index
-        if index not in self._calls and len(self._calls) >= MOST_CALLS:
-            raise EndpointError(f"its answer calls more than {MOST_CALLS} tools at once")
-        call = self._calls.setdefault(index, ToolCall())
-        call.id = call.id or (piece.id or "")[:_MOST_NAME_CHARACTERS]
+        given_id = (piece.id or "")[:_MOST_NAME_CHARACTERS]
+        call = self._open_calls.get(index)
+        # Some endpoints give all calls the same index.
+        if call is None or (given_id and call.id and given_id != call.id):
+            if len(self.calls) >= MOST_CALLS:
+                raise EndpointError(f"its answer calls more than {MOST_CALLS} tools at once")
+            call = self._open_calls[index] = ToolCall()
+            self.calls.append(call)
+        call.id = call.id or given_id
         if piece.function is None:
             return
         call.name += piece.function.name or ""

@@ -176,6 +176,28 @@ async def test_the_operator_bounds_the_characters_of_the_conversation(talk: Any)
     assert sent == [["a"], ["b"], ["c"]]
 
 
+async def test_an_end_without_a_reason_is_an_end(talk: Any) -> None:
+    async def bare(exchange: Exchange) -> None:
+        await exchange.head()
+        await exchange.event(piece(role="assistant", content=None, tool_calls=None))
+        await exchange.event({"choices": [], "usage": {"total_tokens": 3}})
+        await exchange.pieces("Yes.", finish=None)
+        await exchange.event("[DONE]")
+
+    async with talk(bare) as it:
+        results = await it.ask(Text("Hi!"))
+    assert [text.text for text in results] == ["Yes.", "Yes."]
+
+
+async def test_calls_with_the_same_index_are_calls_of_their_own(talk: Any) -> None:
+    calls = [calls_tool("clock", "{}", 0, call_id) for call_id in ("a", "b")]
+    async with talk(sends(*calls), says("Noon."), tools=["clock"]) as it:
+        await it.ask(Text("What time is it?"))
+    _, asked, *results = it.endpoint.requests[1].body["messages"]
+    assert [call["id"] for call in asked["tool_calls"]] == ["a", "b"]
+    assert [result["content"] for result in results] == ["noon", "noon"]
+
+
 async def test_what_is_not_for_the_model_is_skipped(talk: Any) -> None:
     async with talk(says("Yes.")) as it:
         results = await it.ask(
