@@ -22,7 +22,6 @@ from ._tools import Toolbox
 _UI_CHANNEL: Final = "ui"
 _PORT: Final = "__aux_port__"
 _SHORTEST_SECRET: Final = 4
-_PARTIAL: Final = {"partial": "true"}
 
 ToolName = Annotated[str, Field(max_length=64, json_schema_extra={"format": "tool"})]
 
@@ -76,8 +75,12 @@ class LLMNode(Actor[LLMParams]):
 
     In: text, one turn of the user each; text with the metadata `partial` = "true", and text for
     another channel than "tts" (or none), is skipped. Out: the answer in pieces of text as they
-    arrive, with the metadata `partial` = "true"; then, if full_text is set, the whole answer for
-    the channel "ui", which voices skip, with
+    arrive, with
+
+        partial         "true"
+        piece           its number in the answer, from 0: pieces follow each other
+
+    then, if full_text is set, the whole answer for the channel "ui", which voices skip, with
 
         final           "true"
         finish_reason   "stop", "length" or another one of the endpoint
@@ -137,6 +140,7 @@ class LLMNode(Actor[LLMParams]):
             return
         self._check_length("the text", text)
         self._history.begin(text)
+        self._pieces = 0
         with _errors_named(self._endpoint):
             async with aclosing(self._answer()) as pieces:
                 async for piece in pieces:
@@ -204,12 +208,16 @@ class LLMNode(Actor[LLMParams]):
                 pieces = sentences.add(added) if sentences is not None else (added,)
                 for piece in pieces:
                     if piece:
-                        yield Text(piece, metadata=_PARTIAL)  # noqa: ASYNC119 (as above)
+                        yield self._piece(piece)  # noqa: ASYNC119 (as above)
         if not answer.finish_reason:
             raise EndpointError("its stream ended before its answer did")
         rest = sentences.end() if sentences is not None else ""
         if rest:
-            yield Text(rest, metadata=_PARTIAL)
+            yield self._piece(rest)
+
+    def _piece(self, text: str) -> Text:
+        number, self._pieces = self._pieces, self._pieces + 1
+        return Text(text, metadata={"partial": "true", "piece": str(number)})
 
     def _request(self, *, may_call: bool) -> dict[str, Any]:
         endpoint, params = self._endpoint, self.params

@@ -132,7 +132,9 @@ async def test_an_answer_comes_in_pieces_and_then_as_a_whole(talk: Any, place: s
     async with talk(says("Hel", "lo", " you."), place=place, system_prompt="Be short.") as it:
         results = await it.ask(Text("Hi!"))
     assert texts(results) == ["Hel", "lo", " you."]
-    assert {text.metadata.get("partial") for text in results[:-1]} == {"true"}
+    assert [dict(text.metadata) for text in results[:-1]] == [
+        {"partial": "true", "piece": str(number)} for number in range(3)
+    ]
     assert (results[-1].text, results[-1].channel) == ("Hello you.", "ui")
     assert results[-1].metadata == {"final": "true", "finish_reason": "stop"}
     (request,) = it.endpoint.requests
