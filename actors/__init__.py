@@ -23,6 +23,7 @@ from .data import (
     Video,
     VideoCodec,
 )
+from .endpoint import ModelEndpoint
 from .errors import DataError, DefinitionError
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
@@ -48,6 +49,7 @@ __all__ = [
     "File",
     "Json",
     "Kind",
+    "ModelEndpoint",
     "NoParams",
     "NumpyArray",
     "Outputs",

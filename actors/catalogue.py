@@ -44,6 +44,7 @@ CATALOGUE: Final = (
     _entry("SrtOutput", "srt_output", "native"),
     _entry("VideoFlip", "video_flip", "native"),
     _entry("VideoScaler", "video_scaler", "native", "media"),
+    _entry("TurnNode", "turn", "native"),
     _entry("TextToJson", "text_to_json", "native"),
     _entry("JsonToText", "json_to_text", "native"),
     _entry("AudioFormatNode", "audio_format", "native"),
@@ -58,6 +59,11 @@ CATALOGUE: Final = (
     _entry("EspeakNode", "espeak", extra="speech"),
     _entry("WhisperNode", "whisper", extra="whisper"),
     _entry("KokoroTTSNode", "kokoro_tts", extra="kokoro"),
+    _entry("PiperTTSNode", "piper_tts", extra="piper"),
+    _entry("SherpaASRNode", "sherpa_asr", extra="sherpa"),
+    _entry("RNNoiseNode", "rnnoise", extra="rnnoise"),
+    _entry("WakeWordNode", "wake_word", extra="wakeword"),
+    _entry("LLMNode", "llm", extra="llm"),
     _entry("HFPipelineNode", "hf_pipeline", extra="transformers"),
 )
 

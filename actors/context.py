@@ -1,7 +1,7 @@
 """The services of the runtime for an actor."""
 
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .data import Array
+from .endpoint import ModelEndpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ def _private_memory(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.empty(shape, dtype)
 
 
+def _no_tool(name: str) -> Callable[..., Any]:
+    raise LookupError(f"there is no tool {name!r}: [tools] of runtime.toml defines them")
+
+
 class _NodeLog(logging.LoggerAdapter[logging.Logger]):
     """Adds session and node to the fields of each record."""
 
@@ -55,13 +60,17 @@ class Context:
         source: the id of the node that produced the item; empty if a client sent it.
         trace: the `traceparent` of the current call, for the HTTP headers of calls that the node
             makes; None if the session is not traced.
+        models: the chat endpoints of the operator that the node's params name, by name; they have
+            secret keys.
         log: a logger whose records name session and node; `extra` of a call adds fields.
     """
 
     __slots__ = (
+        "_find_tool",
         "_loan",
         "_report",
         "log",
+        "models",
         "node_id",
         "sequence",
         "session_id",
@@ -77,6 +86,8 @@ class Context:
         *,
         report: Callable[[Progress], None] = _discard,
         loan: Callable[[tuple[int, ...], np.dtype[Any]], Array] = _private_memory,
+        models: Mapping[str, ModelEndpoint] | None = None,
+        find_tool: Callable[[str], Callable[..., Any]] = _no_tool,
     ) -> None:
         self.node_id = node_id
         self.session_id = session_id
@@ -88,8 +99,10 @@ class Context:
         self.log: logging.LoggerAdapter[logging.Logger] = _NodeLog(
             logger, {"session": session_id, "node": node_id}
         )
+        self.models: Mapping[str, ModelEndpoint] = models or {}
         self._report = report
         self._loan = loan
+        self._find_tool = find_tool
 
     def progress(
         self, fraction: float, message: str = "", *, status: str = "loading_model"
@@ -104,6 +117,15 @@ class Context:
         """
         text = str(message).encode(errors="backslashreplace").decode()
         self._report(Progress(status, min(max(0.0, float(fraction)), 1.0), text))
+
+    def tool(self, name: str) -> Callable[..., Any]:
+        """Return a function of the operator that the node's params name.
+
+        Raises:
+            LookupError: the params name no such tool.
+            Exception: its module cannot be imported.
+        """
+        return self._find_tool(name)
 
     def loan(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
         """Return a writable array for an output, in shared memory if the output goes there.

@@ -7,7 +7,6 @@ import numpy as np
 
 from ..actor import Actor
 from ..data import Array, Audio, Json, Text
-from ..errors import DataError
 from ..kinds import Kind
 from ..offline import stay_offline
 from ..params import Field, Params
@@ -17,6 +16,7 @@ from ._levels import finite_or_silent
 from ._library_errors import library_errors
 from ._model_folder import ModelName, check_files, find_model_folder
 from ._progress_bars import keep_progress_bars_from_threads
+from ._sample_rate import check_sample_rate
 from ._transcript import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -138,11 +138,7 @@ class WhisperNode(Actor[WhisperParams]):
         Raises:
             DataError: audio at another sample rate.
         """
-        if item.sample_rate != _SAMPLE_RATE_HZ:
-            raise DataError(
-                f"the audio has {item.sample_rate} Hz, but this node needs {_SAMPLE_RATE_HZ} Hz; "
-                f"put a FastResampleNode with target_rate {_SAMPLE_RATE_HZ} before it"
-            )
+        check_sample_rate(item, _SAMPLE_RATE_HZ)
         self._last = item
         if not len(self._held):
             self._held_from = _start_of(item, self._position)

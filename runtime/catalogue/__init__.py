@@ -2,13 +2,16 @@
 
 from .accepted_kinds import Acceptance
 from .lookup import Catalogue, NodeType, build_catalogue, load_actor
-from .modules import is_target, target_of
+from .modules import absolute_target, is_target, target_of
 from .params import check_params
+from .tools import ToolFinder
 
 __all__ = [
     "Acceptance",
     "Catalogue",
     "NodeType",
+    "ToolFinder",
+    "absolute_target",
     "build_catalogue",
     "check_params",
     "is_target",

@@ -10,7 +10,7 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ..catalogue import load_actor
+from ..catalogue import ToolFinder, load_actor
 from ..errors import HookError, InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
 from ..execution import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -69,7 +69,12 @@ class NativeNode:
         threads_before = set(threading.enumerate())
         ends = task.local_ends()
         context = Context(
-            task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
+            task.node_id,
+            task.session_id,
+            report=_reporter(task),
+            loan=ends.output.loan,
+            models=task.grants.models,
+            find_tool=ToolFinder(task.grants.tools),
         )
         record = task.record  # not the task, which would refer to itself
         tracer = tracer_of(task.trace, context, lambda span: record([span]))

@@ -200,6 +200,8 @@ class NodeProxy:
             log_level=self._log.getEffectiveLevel(),
             record_mark=self._process.record_mark.text,
             trace=task.trace,
+            models=dict(task.grants.models),
+            tools=dict(task.grants.tools),
         )
         try:
             await self._process.send_spec(

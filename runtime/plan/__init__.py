@@ -19,6 +19,7 @@ from .executor_registry import (
     installed_executors,
     known_executors,
 )
+from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_paths
 from .plan import NodePlan, Plan, make_plan, plan_manifest
@@ -27,6 +28,11 @@ from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
     "FindMachine",
+    "GrantNames",
+    "Grants",
+    "MODEL_FORMAT",
+    "TOOL_FORMAT",
+    "read_grants",
     "Gpu",
     "Machine",
     "find_machine",

@@ -1,7 +1,7 @@
 """Plans: everything about a session that is checked and decided before it starts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from actors import Kind
@@ -22,6 +22,7 @@ from ..manifest import (
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
 from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
 from .routing import Router
@@ -45,6 +46,7 @@ class NodePlan:
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
         gpu: the GPU that its process may use; None for none of its own.
+        grants: the operator's endpoints and tools that its params name.
     """
 
     node_id: NodeId
@@ -60,6 +62,7 @@ class NodePlan:
     uses_shared_memory: bool
     is_output: bool = False
     gpu: Gpu | None = None
+    grants: GrantNames = field(default_factory=GrantNames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ def make_plan(
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
     router = Router(config.routing, executors=executors)
-    checker = NodeChecker(manifest.document, catalogue, describer, faults)
+    checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
     planner = _Planner(manifest, checker, router)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
@@ -170,7 +173,7 @@ def plan_manifest(
         faults.extend(error.faults)
         if isinstance(error.document, Document):
             router = Router(config.routing, executors=executors)
-            checker = NodeChecker(error.document, catalogue, describer, faults)
+            checker = NodeChecker(error.document, catalogue, describer, config, faults)
             check_document(error.document, config, checker, router)
         faults.raise_any()
         raise
@@ -228,6 +231,7 @@ class _Planner:
                         uses_process=declared.uses_processes,
                         uses_shared_memory=declared.uses_shared_memory,
                         is_output=node.is_output_node,
+                        grants=self._checker.grants(node_type, params),
                     )
                 )
         for index, connection in enumerate(manifest.connections):

@@ -14,7 +14,7 @@ from actors import Actor
 
 from ..catalogue import Catalogue, build_catalogue
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import ResourceLimits, RuntimeConfig, load_config
+from ..config import ResourceLimits, RuntimeConfig, load_config, secret_variables
 from ..documents import shown
 from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
@@ -24,6 +24,7 @@ from ..metrics import CapacityFigures, Registry
 from ..plan import (
     ExecutorRegistry,
     FindMachine,
+    Grants,
     Plan,
     Source,
     check_client_paths,
@@ -31,6 +32,7 @@ from ..plan import (
     find_machine,
     installed_executors,
     plan_manifest,
+    read_grants,
 )
 from ..tracing import SessionTrace, Tracer, open_tracer
 from .capacity import Capacity
@@ -48,6 +50,7 @@ NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any 
 
 
 _UNLIMITED: Final = ResourceLimits()
+_NO_GRANTS: Final = Grants()
 
 
 class Runtime:
@@ -68,8 +71,10 @@ class Runtime:
         describer: Describer,
         machine: FindMachine,
         tracer: Tracer | None = None,
+        grants: Grants = _NO_GRANTS,
     ) -> None:
         self.config = config
+        self._grants = grants
         self._tracer = tracer
         self._machine = machine
         self._describer = describer
@@ -193,6 +198,7 @@ class Runtime:
                     on_process_start=self.metrics.process_starts.add,
                     on_end=self.endings.add,
                     trace=trace,
+                    grants=self._grants,
                 )
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended
@@ -297,14 +303,15 @@ async def open_runtime(
         machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
-        ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
+        ConfigError: runtime.toml is not valid, or node types or keys that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
     _check_trio("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)
-    with open_describer() as describer:
+    grants = read_grants(config, os.environ)
+    with open_describer(without=secret_variables(config.models)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
@@ -315,7 +322,7 @@ async def open_runtime(
                 ):
                     opened = OpenExecutors(registry, config, nursery)
                     runtime = Runtime(
-                        config, catalogue, opened, instance, describer, machine, tracer
+                        config, catalogue, opened, instance, describer, machine, tracer, grants
                     )
                     try:
                         yield runtime

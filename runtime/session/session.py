@@ -23,7 +23,7 @@ from ..executors import Executor, NodeTask
 from ..links import Bounds, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
 from ..manifest import NodeId
-from ..plan import Plan
+from ..plan import Grants, Plan
 from ..tracing import SessionTrace
 from .control_bus import ControlBus
 from .control_hub import ControlHub
@@ -73,6 +73,7 @@ class Session(SessionControl, SessionStatistics):
         on_process_start: called with the seconds that it took to fork a node process.
         on_end: called with the record of the session, however it ends.
         trace: of this session; None if it is not traced.
+        grants: endpoints and tools of the operator.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Session(SessionControl, SessionStatistics):
         on_process_start: Callable[[float], None] = lambda _: None,
         on_end: Callable[[EndedSession], None] = lambda _: None,
         trace: SessionTrace | None = None,
+        grants: Grants = Grants(),  # noqa: B008 (immutable)
     ) -> None:
         self._on_ready = on_ready
         self._on_end = on_end
@@ -134,6 +136,7 @@ class Session(SessionControl, SessionStatistics):
                 limits.max_memory_bytes,
                 plan.settings.explicit("process_timeout_secs"),
                 started=on_process_start,
+                grants=grants.only(node.grants),
             )
             for node in plan.nodes
         }

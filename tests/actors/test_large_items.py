@@ -65,6 +65,7 @@ LARGEST: dict[str, list[tuple[dict[str, object], list[Data]]]] = {
     ],
     "VideoFlip": [({"direction": "horizontal"}, [FRAME])],
     "VideoScaler": [({"target_width": 640}, [FRAME])],
+    "TurnNode": [({}, [STEREO]), ({}, [Text("word " * 13_000)])],
     "TextToJson": [({}, [Text(QUOTES)]), ({"parse": True}, [Text(NESTED)])],
     "JsonToText": [
         ({}, [Json.from_text(NESTED)]),

@@ -12,6 +12,7 @@ NAMES: Final = (
     "codec",
     "grpc_echo",
     "grpc_sessions",
+    "llm",
     "metrics",
     "native_hop",
     "neighbours",

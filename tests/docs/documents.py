@@ -14,7 +14,7 @@ import yaml
 from typer.main import get_command
 
 from actors.catalogue import CATALOGUE
-from runtime import Manifest, RuntimeConfig, manifest_from, open_runtime
+from runtime import Manifest, manifest_from, open_runtime
 from runtime.cli.app import app
 from runtime.config import parse_config
 
@@ -28,6 +28,17 @@ _UNIT_KEYS: Final = {
     *("WantedBy", "DynamicUser", "StateDirectory"),
 }
 
+# What manifests of the pages choose by its name.
+_OPERATOR: Final = parse_config(
+    """
+[models.default]
+url = "http://127.0.0.1:8080/v1"
+model = "llama"
+[tools]
+temperature = "house.py:temperature"
+"""
+)
+
 
 def check_document(value: object) -> None:
     """Check a manifest as a server would; other JSON and YAML is not checked further."""
@@ -40,7 +51,7 @@ def check_document(value: object) -> None:
 
 
 async def _plan(manifest: Manifest) -> None:
-    async with open_runtime(RuntimeConfig()) as runtime:
+    async with open_runtime(_OPERATOR) as runtime:
         runtime.plan(manifest)
 
 

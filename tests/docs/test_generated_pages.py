@@ -16,6 +16,7 @@ from actors.catalogue import CATALOGUE, CatalogueEntry
 from runtime import RuntimeConfig, manifest_from
 from runtime.catalogue import load_actor
 from runtime.cli.app import app
+from runtime.config import section_of_tables
 from tests.docs.blocks import ROOT
 
 
@@ -79,8 +80,9 @@ def test_the_page_of_the_command_line_has_every_command_and_option() -> None:
 def test_the_page_of_settings_has_every_key() -> None:
     page = settings_page()
     for name, field in RuntimeConfig.model_fields.items():
-        text = section(page, f"\\[{name}]")
-        for key in getattr(field.annotation, "model_fields", ()):
+        named = section_of_tables(field)
+        text = section(page, f"\\[{name}]" if named is None else f"\\[{name}.NAME]")
+        for key in getattr(named or field.annotation, "model_fields", ()):
             assert f"`{key}`\n: " in text
 
 

@@ -92,10 +92,13 @@ def _check_environment(config: "RuntimeConfig") -> None:
 
 
 def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
-    """Yield the faults of the files and programs that the settings name."""
+    """Yield the faults of the files, programs and keys that the settings name."""
+    import os
+
     import trio
 
-    from ...errors import Fault
+    from ...config import model_endpoints
+    from ...errors import ConfigError, Fault
     from ...execution.process import Interpreters
 
     settings = config.multiprocess
@@ -116,3 +119,7 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
             file = getattr(section, key)
             if file is not None and not Path(file).is_file():
                 yield Fault(f"{table}.{key}", f"{file}: there is no such file")
+    try:
+        model_endpoints(config.models, os.environ)
+    except ConfigError as error:
+        yield from error.faults

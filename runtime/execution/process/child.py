@@ -15,7 +15,7 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ...catalogue import load_actor
+from ...catalogue import ToolFinder, load_actor
 from ...errors import (
     MAX_PROGRESS_CHARACTERS,
     ErrorRecord,
@@ -206,6 +206,8 @@ class _Node:
             spec.session_id,
             report=self._report_progress,
             loan=self._output.loan,
+            models=spec.models,
+            find_tool=ToolFinder(spec.tools),
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)

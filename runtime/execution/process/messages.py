@@ -7,6 +7,8 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from actors import ModelEndpoint
+
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
@@ -38,6 +40,9 @@ class NodeSpec(msgspec.Struct, frozen=True):
         log_level: the lowest level of the records that the server's log takes.
         record_mark: begins the lines of its output that are records.
         trace: of the session; None if it is not traced.
+        models: the endpoints that the node uses, with their keys: here, and never in arguments or
+            in the environment.
+        tools: the targets of the functions that its model may call.
     """
 
     session_id: str
@@ -54,6 +59,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
     log_level: int = logging.INFO
     record_mark: str = ""
     trace: TraceSpec | None = None
+    models: dict[str, ModelEndpoint] = {}
+    tools: dict[str, str] = {}
 
     @property
     def descriptors(self) -> int:
