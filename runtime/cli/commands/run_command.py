@@ -39,8 +39,9 @@ def run(
             "--output",
             "-o",
             metavar="[NODE=]FILE",
-            help="Output file, its format by suffix: .wav .flac .mp3 .ogg .m4a .txt .srt .jsonl "
-            ".png .jpg; - is stdout, as lines. Repeatable. Default: stdout.",
+            help="Output file, its format by suffix: .wav .flac .mp3 .opus .m4a .mp4 .webm .mkv "
+            ".txt .srt .jsonl .png .jpg; - is stdout: lines, or WAV or Matroska where the results "
+            "are only audio and video. Repeatable. Default: stdout, as lines.",
             show_default=False,
         ),
     ] = None,

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipeline_nodes import PipelineNodes
 
 STANDARD_STREAM: Final = "-"
+_MEDIA: Final = frozenset({Kind.AUDIO, Kind.VIDEO})
 _NODE_AND_FILE: Final = re.compile(r"([^/=]+)=(.+)", re.DOTALL)
 
 
@@ -28,10 +29,12 @@ class FileOption:
 
     Attributes:
         node: None for every source, or for every sink without its own file.
+        kind: how an output is written; None leaves it to the name.
     """
 
     path: str
     node: str | None
+    kind: FileKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,7 @@ def open_inputs(
 
 
 def check_outputs(
-    outputs: list[FileOption],
-    inputs: list[FileOption],
-    nodes: "PipelineNodes",
-    kind: FileKind | None,
+    outputs: list[FileOption], inputs: list[FileOption], nodes: "PipelineNodes"
 ) -> None:
     """Check, before any file is overwritten, that the outputs can hold the results.
 
@@ -132,7 +132,7 @@ def check_outputs(
             raise CommandError(f"--output {each.path}: is also an input, and would be overwritten")
         if files.count(path) > 1 or (is_stdout and len(outputs) - len(files) > 1):
             raise CommandError(f"--output {each.path}: is given twice")
-        _check_producers(each, outputs, nodes, kind)
+        _check_producers(each, outputs, nodes)
         if not is_stdout:
             check_writable(Path(each.path))
 
@@ -147,10 +147,51 @@ def nodes_of(
     return frozenset(node for node in nodes.sinks if node not in named)
 
 
+def kinds_produced(
+    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
+) -> frozenset[Kind]:
+    """Return the kinds that the sinks of an output may produce."""
+    producers = nodes_of(output, outputs, nodes)
+    return frozenset().union(*(nodes.by_id[node].produces for node in producers))
+
+
+def with_kinds(
+    outputs: list[FileOption],
+    nodes: "PipelineNodes",
+    kind: FileKind | None,
+    *,
+    is_terminal: bool,
+) -> list[FileOption]:
+    """Return the outputs of --output options, each with how it is written.
+
+    Standard output is written as WAV or as Matroska where the results can be nothing but audio and
+    video, and otherwise as lines, which is also what a terminal gets.
+
+    Args:
+        outputs: of the command line.
+        nodes: of the pipeline.
+        kind: of --output-kind, which overrides all else.
+        is_terminal: whether standard output is one.
+    """
+    return [
+        replace(each, kind=kind or (None if is_terminal else _stream_kind(each, outputs, nodes)))
+        for each in outputs
+    ]
+
+
+def _stream_kind(
+    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
+) -> FileKind | None:
+    produced = kinds_produced(output, outputs, nodes)
+    if output.path != STANDARD_STREAM or not produced or not produced <= _MEDIA:
+        return None
+    return FileKind.VIDEO if Kind.VIDEO in produced else FileKind.AUDIO
+
+
 def _check_producers(
-    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes", kind: FileKind | None
+    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
 ) -> None:
-    writes = kinds_written(output.path, kind)
+    writes = kinds_written(output.path, output.kind)
     producers = {node: nodes.by_id[node].produces for node in nodes_of(output, outputs, nodes)}
     if producers and not any(kinds & writes for kinds in producers.values()):
         results = ", ".join(f"{node!r} {kinds_text(kinds)}" for node, kinds in producers.items())
