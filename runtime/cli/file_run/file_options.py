@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STANDARD_STREAM: Final = "-"
 _MEDIA: Final = frozenset({Kind.AUDIO, Kind.VIDEO})
+# The name of an ALSA device may have an equals sign: alsa:hw:CARD=PCH.
+_DEVICE: Final = "alsa:"
 _NODE_AND_FILE: Final = re.compile(r"([^/=]+)=(.+)", re.DOTALL)
 
 
@@ -64,7 +66,7 @@ def file_options(option: str, values: Iterable[str], nodes: Iterable[str]) -> li
     options = []
     for value in values:
         match = _NODE_AND_FILE.fullmatch(value)
-        if match is None:
+        if match is None or value.startswith(_DEVICE):
             options.append(FileOption(value, None))
             continue
         node, path = match.groups()
