@@ -22,9 +22,7 @@ _PACKED: Final = {1: "gray", 3: "rgb24", 4: "rgba"}
 
 def audio_frame(av: Any, audio: Audio, layout: str, start: int) -> Any:
     """Return a chunk as an audio frame of 16 bits that begins at sample `start` of its stream."""
-    frame = av.AudioFrame.from_ndarray(
-        as_int16(audio).reshape(1, -1), format="s16", layout=layout
-    )
+    frame = av.AudioFrame.from_ndarray(as_int16(audio).reshape(1, -1), format="s16", layout=layout)
     frame.sample_rate = audio.sample_rate
     frame.pts = start
     return frame

@@ -142,9 +142,7 @@ class _Damage:
         )
 
 
-def _packets(
-    av: Any, container: Any, streams: Sequence[Any], damage: _Damage
-) -> Iterator[Any]:
+def _packets(av: Any, container: Any, streams: Sequence[Any], damage: _Damage) -> Iterator[Any]:
     """Yield the packets of streams, and go on behind places where reading fails."""
     failures = 0
     while failures < _MOST_READ_ERRORS:

@@ -7,7 +7,7 @@ _STANDARD_RATES: Final = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60, 120)),
     *(Fraction(rate) for rate in (5, 10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)),
 )
-# Times in whole microseconds are this exact; those in milliseconds, as in Matroska, 1000 times less.
+# Times in whole microseconds are this exact; those in milliseconds, as in Matroska, are less so.
 _ROUNDING_US: Final = 1.5
 _COARSE_ROUNDING_US: Final = 1000.0
 # Finer than any clock that gives milliseconds, and a whole multiple of most standard rates.

@@ -159,7 +159,9 @@ def open_source(
     if kind in (None, FileKind.IMAGE) and NUMBERED.search(Path(path).name):
         numbered = _numbered_files(path)
         if numbered:
-            return FileSource(path, FileKind.IMAGE, [open_bytes(each) for each in numbered], read_image)
+            return FileSource(
+                path, FileKind.IMAGE, [open_bytes(each) for each in numbered], read_image
+            )
     file = open_bytes(path)
     try:
         if kind is None and path != STDIN:

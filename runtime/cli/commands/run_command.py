@@ -27,9 +27,10 @@ def run(
             "--input",
             "-i",
             metavar="[NODE=]FILE",
-            help="Input: a file of audio, text or JSON, an image or a video; - is stdin; an rtsp:// "
-            "or https:// URL, /dev/video0 or alsa:NAME are read live. Repeatable: the files of one "
-            "node are read in order, those of different nodes at the same time. Default: stdin.",
+            help="Input: a file of audio, text or JSON, an image or a video; - is stdin; an "
+            "rtsp:// or https:// URL, /dev/video0 or alsa:NAME is read live. Repeatable: the files "
+            "of one node are read in order, those of different nodes at the same time. Default: "
+            "stdin.",
             show_default=False,
         ),
     ] = None,

@@ -190,9 +190,7 @@ def _stream_kind(
     return FileKind.VIDEO if Kind.VIDEO in produced else FileKind.AUDIO
 
 
-def _check_producers(
-    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
-) -> None:
+def _check_producers(output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes") -> None:
     writes = kinds_written(output.path, output.kind)
     producers = {node: nodes.by_id[node].produces for node in nodes_of(output, outputs, nodes)}
     if producers and not any(kinds & writes for kinds in producers.values()):

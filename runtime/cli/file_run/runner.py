@@ -186,9 +186,7 @@ def _announce_terminal_input(inputs: list[FileOption], console: Console, *, quie
         console.print("reading from the terminal; Ctrl-D ends the input", style="dim")
 
 
-def _open_writers(
-    outputs: list[FileOption], nodes: PipelineNodes, stdout: int
-) -> ResultWriters:
+def _open_writers(outputs: list[FileOption], nodes: PipelineNodes, stdout: int) -> ResultWriters:
     """Open the output files; if one cannot be opened, remove the new ones again."""
     writers = ResultWriters()
     created: list[str] = []
