@@ -1,6 +1,6 @@
 """The API for authors of nodes: the actor contract, params, and data items."""
 
-from .actor import Actor, Outputs
+from .actor import Actor, Output, Outputs
 from .batch import Batch
 from .context import Context, Progress
 from .data import (
@@ -26,6 +26,7 @@ from .data import (
 from .errors import DataError, DefinitionError
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
+from .timestamped import Timestamped
 
 __all__ = [
     "ANY_KIND",
@@ -50,12 +51,14 @@ __all__ = [
     "Kind",
     "NoParams",
     "NumpyArray",
+    "Output",
     "Outputs",
     "Params",
     "PixelFormat",
     "Progress",
     "Tensor",
     "Text",
+    "Timestamped",
     "Video",
     "VideoCodec",
 ]

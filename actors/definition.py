@@ -20,6 +20,7 @@ _HOOKS: Final = {
     "initialize": (),
     "process": ("item",),
     "on_control": ("control",),
+    "generate": (),
     "flush": (),
     "cleanup": (),
 }
@@ -50,7 +51,24 @@ def check_actor_class(actor: type) -> None:
     for name, arguments in _HOOKS.items():
         if name in declared:
             _check_hook(actor, name, arguments)
+    if getattr(actor, "is_source", False):
+        _check_source(actor)
     _check_constructor(actor)
+
+
+def _check_source(actor: Any) -> None:
+    """Check a class with `generate`, and declare that it accepts nothing."""
+    for name in ("process", "accepts", "batch"):
+        declarer = next(kind for kind in actor.__mro__ if name in vars(kind))
+        is_default = declarer.__module__ == f"{__package__}.actor"
+        if not is_default and vars(declarer)[name] not in (None, frozenset()):
+            raise _wrong(
+                actor,
+                name,
+                "a source, which defines generate(), has no inputs: leave it out, or define "
+                "process() in place of generate()",
+            )
+    actor.accepts = frozenset()
 
 
 def _is_timeout(value: object) -> bool:

@@ -28,9 +28,11 @@ from ..links import (
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
-from .hook_calls import HookCalls
+from .hook_calls import HookCalls, blocks_in_generate
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
+from .source_calls import SourceCalls
+from .source_run import SourceEmission, SourceRun
 from .statistics import NodeStatistics
 from .thread_calls import ThreadCalls
 
@@ -99,8 +101,10 @@ class ActorLoop:
         self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         watch = LoopWatch(self.statistics, context.log) if shares_loop else None
+        in_thread = in_thread or blocks_in_generate(actor)
         threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
-        self._hooks = HookCalls(
+        calls = SourceCalls if actor.is_source else HookCalls
+        self._hooks = calls(
             context.node_id,
             threads=threads,
             watch=watch,
@@ -108,7 +112,8 @@ class ActorLoop:
             fork_guard=fork_guard,
             key=key or context.node_id,
         )
-        self._emission = Emission(
+        sending = SourceEmission if actor.is_source else Emission
+        self._emission = sending(
             actor, context.node_id, self._hooks, output, self.statistics, announce
         )
 
@@ -143,7 +148,7 @@ class ActorLoop:
             SharedMemoryError: an output does not fit into shared memory.
         """
         try:
-            await self._process_all()
+            await (self._generate() if self._actor.is_source else self._process_all())
             await self._flush()
         except PeerError as error:
             await self._wait_for_cause(error)
@@ -200,6 +205,14 @@ class ActorLoop:
             else:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
+
+    async def _generate(self) -> None:
+        assert isinstance(self._emission, SourceEmission)
+        self._emission.control = self.control
+        run = SourceRun(
+            self._actor, self._inbox, self._emission, self._hooks, self._forward_control
+        )
+        await run.run()
 
     async def _divert(self, item: Item) -> None:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""

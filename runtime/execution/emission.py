@@ -12,9 +12,10 @@ from collections.abc import (
 )
 from typing import Any, Final
 
+import msgspec
 import trio
 
-from actors import Actor, Control, Data, Json
+from actors import Actor, Control, Data, Json, Timestamped
 
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
@@ -138,11 +139,34 @@ class Emission:
             self._next_checkpoint = time.perf_counter() + _CHECKPOINT_SECONDS
 
     async def _send(self, hook: str, data: object) -> None:
-        if not isinstance(data, Data) or data.kind not in self._produces:
+        if isinstance(data, Data) and data.kind in self._produces:
+            await self.send_item(self.item_of(data))
+        else:
+            await self.send_item(self._timestamped(hook, data))
+
+    def _timestamped(self, hook: str, data: object) -> Item:
+        """Return an output with a timestamp of its own as an item.
+
+        Raises:
+            NodeError: it is none, or of a kind that the actor does not declare.
+        """
+        inner = data.data if isinstance(data, Timestamped) else data
+        if (
+            not isinstance(data, Timestamped)
+            or not isinstance(inner, Data)
+            or inner.kind not in self._produces
+        ):
             raise NodeError(
-                self._node_id, describe_unproduced(self._actor_type, self._produces, hook, data)
+                self._node_id, describe_unproduced(self._actor_type, self._produces, hook, inner)
             )
-        outgoing = self.item_of(data)
+        return msgspec.structs.replace(self.item_of(inner), timestamp_ms=data.timestamp_ms)
+
+    async def send_item(self, outgoing: Item) -> None:
+        """Send an item to the readers, unless a control message cancels what it came from.
+
+        Raises:
+            PeerError: a reader is gone, or broken.
+        """
         if self.scope is not None and self.scope.cancel_called:
             await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
         if isinstance(outgoing.data, Control):

@@ -179,8 +179,16 @@ class HookCalls:
 def is_synchronous(actor: Actor[Any]) -> bool:
     """Return whether nothing of the actor is async, or waits for a time, as batches do."""
     hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
-    return actor.batch is None and not any(
+    return not (actor.is_source or actor.batch is not None) and not any(
         inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
+    )
+
+
+def blocks_in_generate(actor: Actor[Any]) -> bool:
+    """Return whether the actor is a source with a plain `generate`, which may block its thread."""
+    generate = actor.generate
+    return actor.is_source and not (
+        inspect.iscoroutinefunction(generate) or inspect.isasyncgenfunction(generate)
     )
 
 

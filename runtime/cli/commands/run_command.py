@@ -30,7 +30,7 @@ def run(
             help="Input: a file of audio, text or JSON, an image or a video; - is stdin; an "
             "rtsp:// or https:// URL, /dev/video0 or alsa:NAME is read live. Repeatable: the files "
             "of one node are read in order, those of different nodes at the same time. Default: "
-            "stdin.",
+            "stdin, if the pipeline takes input.",
             show_default=False,
         ),
     ] = None,

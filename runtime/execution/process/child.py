@@ -221,6 +221,7 @@ class _Node:
             self._inbox,
             self._output,
             announce=self._socket.send,
+            grace_seconds=spec.grace_seconds,
             times=self._activity.times,
             fork_guard=self._fork_guard,
         )
