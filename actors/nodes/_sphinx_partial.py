@@ -56,7 +56,6 @@ class PartialDecoder(SphinxDecoder):
                 self._decoder.end_utt()
 
     def _with_noise(self, samples: Array) -> Array:
-        noise = self._noise.standard_normal(len(samples), np.float32) * (
-            self._peak / _PEAK_TO_NOISE
-        )
-        return np.clip(np.rint(samples + noise), -32768, 32767).astype(np.int16)
+        noise = self._noise.standard_normal(len(samples), np.float32)
+        noisy: Array = np.rint(samples + noise * (self._peak / _PEAK_TO_NOISE))
+        return noisy.clip(-32768, 32767).astype(np.int16)

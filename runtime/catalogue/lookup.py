@@ -22,6 +22,7 @@ from .modules import (
     split_target,
     target_of,
 )
+from .runtime_nodes import RUNTIME_NODES
 
 GROUP: Final = "millrace.nodes"
 """The entry point group in which a distribution offers node types: name = "module:Class"."""
@@ -131,7 +132,7 @@ def build_catalogue(
     others = [
         *(
             NodeType(entry.name, entry.target, entry.executor, entry.extra, _BUILT_IN)
-            for entry in CATALOGUE
+            for entry in (*CATALOGUE, *RUNTIME_NODES)
         ),
         *(_installed(point) for point in points),
         *found,

@@ -3,6 +3,7 @@
 from .headers import tracing_headers
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
+from .media import Media
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
 from .section import Origin, Section, Source
@@ -39,6 +40,7 @@ __all__ = [
     "HttpAccess",
     "Limits",
     "Log",
+    "Media",
     "Multiprocess",
     "Origin",
     "Pattern",

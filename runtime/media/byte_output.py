@@ -51,6 +51,11 @@ class ByteOutput(io.RawIOBase):
             if not self.closed:
                 os.write(self._wake_in, b"!")
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of a regular file; 0 for a pipe."""
+        return os.fstat(self._descriptor).st_size
+
     def writable(self) -> bool:
         """Return True."""
         return True
@@ -117,6 +122,8 @@ class ByteOutput(io.RawIOBase):
             if (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
                 os.replace(self.name, self.name + INCOMPLETE)
                 _log.warning("%s: is incomplete, and is now %s%s", *(self.name,) * 2, INCOMPLETE)
+        except FileNotFoundError:
+            return  # its owner calls it something else
         except OSError as error:
             _log.warning("%s: is incomplete, and stays: %s", self.name, error.strerror)
 

@@ -36,7 +36,7 @@ def read_media(
     *,
     chunk_seconds: float,
     check: Callable[[], None] = lambda: None,
-) -> Iterator[TimedItem]:
+) -> Generator[TimedItem, None, None]:
     """Yield the first video stream, the first audio stream, or both, as they come.
 
     Args:

@@ -19,6 +19,9 @@ from .line_sink import LineSink
 from .subtitle_sink import SubtitleSink
 from .wave_output import WaveWriter
 
+MEDIA_SUFFIXES: Final = tuple(sorted(WAVE_SUFFIXES | AV_AUDIO_SUFFIXES | FILM_SUFFIXES))
+"""The suffixes of files of audio and video that are written."""
+
 _LINES: Final = frozenset({Kind.TEXT, Kind.JSON})
 _KNOWN: Final = (
     ".wav, .flac, .mp3, .ogg, .opus, .m4a, .aac for audio; .mp4, .mov, .mkv, .webm, .ts for video "
@@ -84,6 +87,7 @@ def open_sink(
     kind: FileKind | None = None,
     stdout: int = 1,
     expects: frozenset[Kind] = ANY_KIND,
+    file: ByteOutput | None = None,
 ) -> Sink:
     """Create a file for results; an existing one is overwritten.
 
@@ -94,6 +98,7 @@ def open_sink(
             (everything), SUBTITLES or IMAGE, where the path does not decide.
         stdout: the file descriptor that stands for standard output.
         expects: the kinds that may come: a film waits for its audio only if there may be any.
+        file: what to write to, in place of the file of that path; no image.
 
     Raises:
         MediaError: the file cannot be created, or the suffix is not known.
@@ -107,7 +112,8 @@ def open_sink(
     is_film = kind is FileKind.VIDEO or (kind is FileKind.AUDIO and suffix in FILM_SUFFIXES)
     if is_encoded or is_film:
         load_av(path)  # before an existing file is emptied
-    file = _opened(path, stdout)
+    if file is None:
+        file = _opened(path, stdout)
     match kind:
         case FileKind.AUDIO | FileKind.VIDEO if is_film:
             return FilmSink(file, suffix, expects & BOTH)
