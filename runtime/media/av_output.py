@@ -7,7 +7,7 @@ from actors import Audio, Video
 
 from .audio_format import AudioFormat
 from .av_frames import LAYOUTS, audio_frame, nearest_format, picture_for_av
-from .av_library import av_errors, load_av
+from .av_library import AvOutput, av_errors, load_av
 from .byte_output import ByteOutput
 from .errors import MediaError
 
@@ -51,7 +51,7 @@ class AvAudioWriter:
         """
         with av_errors(self._av, self._file.name, "encoded"):
             chosen = nearest_format(self._av, self._encoder, offered, self._file.name)
-            self._container = self._av.open(self._file, "w", format=self._container_name)
+            self._container = self._av.open(AvOutput(self._file), "w", format=self._container_name)
             self._stream = self._container.add_stream(self._encoder, rate=chosen.sample_rate)
             self._stream.layout = LAYOUTS[chosen.channels - 1]
         return chosen

@@ -6,7 +6,7 @@ from typing import Any, Final
 from actors import Video
 
 from .audio_format import AudioFormat
-from .av_library import av_errors, load_av
+from .av_library import AvOutput, av_errors, load_av
 from .byte_output import ByteOutput
 from .errors import MediaError
 from .film_clock import FrameClock
@@ -116,7 +116,7 @@ class FilmOutput:
     def _opened(self) -> Any:
         if self._container is None:
             self._container = self._av.open(
-                self._file,
+                AvOutput(self._file),
                 "w",
                 format=self._format.container,
                 container_options=self._format.options(is_live=self._is_live),
