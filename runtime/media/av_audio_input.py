@@ -20,6 +20,9 @@ _PACKED: Final = {
 }
 _ANYTHING_ELSE: Final = "flt"
 
+# What is missing in a network stream is at least one packet, of 20 ms or more.
+_CLOCK_JUMP_SECONDS: Final = 0.1
+
 
 def read_av_audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> Iterator[Audio]:
     """Yield the first audio stream in chunks of equal length; the last one is shorter.
@@ -70,10 +73,7 @@ class AudioChunks:
 
     def add(self, frame: Any) -> Iterator[Audio]:
         """Yield the chunks that a frame completes."""
-        time = frame.time
-        if time is not None:
-            held_seconds = self._count / self._rate if self._rate else 0.0
-            self.start_seconds = float(time) - held_seconds
+        self._note_time(frame.time)
         for samples, sample_rate in self._converted(frame):
             yield from self._cut(samples, sample_rate)
 
@@ -82,6 +82,19 @@ class AudioChunks:
         if self._count:
             yield Audio(np.concatenate(self._held), self._rate)
         self._held, self._count = [], 0
+
+    def _note_time(self, time: float | None) -> None:
+        """Set where the held samples start, if the time of the next frame is not what it must be.
+
+        Times of frames are rounded, and those of network streams vary: samples count, except where
+        some are missing.
+        """
+        if time is None:
+            return
+        held_seconds = self._count / self._rate if self._rate else 0.0
+        start = float(time) - held_seconds
+        if self._format is None or abs(start - self.start_seconds) > _CLOCK_JUMP_SECONDS:
+            self.start_seconds = start
 
     def _converted(self, frame: Any) -> list[tuple[Array, int]]:
         """Return decoded samples of shape (frames, channels), each with the sample rate."""

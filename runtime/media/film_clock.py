@@ -1,6 +1,9 @@
 """The clock of a film that is written: times of video frames in the ticks of its encoder."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
 from typing import Final
 
 _STANDARD_RATES: Final = (
@@ -22,24 +25,30 @@ class FrameClock:
     """Turns the presentation times of frames into ticks from the first frame; they always rise.
 
     Attributes:
-        rate: frames per second, by the first two frames: a standard rate where one fits.
+        rate: frames per second, by the first frames: a standard rate where one fits.
         ticks_per_second: how fine the ticks are; a multiple of the rate's numerator, so that every
             frame at that rate is at a whole tick.
         has_times: whether the frames have times. Without, they are 1/25 s apart.
         was_set: whether the times have jumped since the start, as where two recordings join.
     """
 
-    def __init__(self, first_us: int, second_us: int | None) -> None:
-        """Start at the first frame; `second_us` is None if it is the only one."""
-        distance = 0 if second_us is None else second_us - first_us
-        self.has_times = second_us is None or distance != 0
+    def __init__(self, first_us: Sequence[int]) -> None:
+        """Start at the first frame.
+
+        Args:
+            first_us: the times of the first frames, at least one. The median of their distances
+                gives the rate: a camera may begin unevenly.
+        """
+        distances = [later - time for time, later in pairwise(first_us)]
+        distance = median_low(distances) if distances else 0
+        self.has_times = not distances or any(distances)
         self.rate = _rate_of(distance) if 0 < distance <= _LONGEST_GAP_US else _WITHOUT_TIMES
         numerator = self.rate.numerator
         self.ticks_per_second = max(_TICKS_PER_SECOND // numerator, 1) * numerator
         self.was_set = False
         self._frame_ticks = max(round(self.ticks_per_second / self.rate), 1)
-        self._zero_us = first_us
-        self._last_us = first_us
+        self._zero_us = first_us[0]
+        self._last_us = first_us[0]
         self._last_tick = -self._frame_ticks
 
     def tick(self, timestamp_us: int) -> int:

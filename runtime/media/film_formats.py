@@ -16,6 +16,8 @@ _SPEED: Final = {
 }
 # Without these the encoder holds half a second of frames back, to look ahead.
 _LIVE: Final = {"libx264": {"tune": "zerolatency"}, "libvpx-vp9": {"lag-in-frames": "0"}}
+# One stream of a pipeline may be ahead of the other: packets wait in memory to get into order.
+_INTERLEAVE_MICROSECONDS: Final = "120000000"
 # A constant quality; libvpx takes a bit rate of 0 for "by crf alone".
 _BY_QUALITY: Final = frozenset({"libvpx-vp9"})
 
@@ -38,10 +40,12 @@ class FilmFormat:
 
     def options(self, *, is_live: bool) -> dict[str, str]:
         """Return the options of the container; a live one passes on each packet at once."""
-        if not is_live:
-            return {}
-        fragments = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-        return {"flush_packets": "1", **(fragments if self.needs_seeking else {})}
+        options = {"max_interleave_delta": _INTERLEAVE_MICROSECONDS}
+        if is_live:
+            options["flush_packets"] = "1"
+        if is_live and self.needs_seeking:
+            options["movflags"] = "frag_keyframe+empty_moov+default_base_moof"
+        return options
 
 
 _MP4: Final = FilmFormat("mp4", _H264, ("aac",), needs_seeking=True)

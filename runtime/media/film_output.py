@@ -13,10 +13,10 @@ from .film_clock import FrameClock
 from .film_formats import film_format, find_encoder
 from .film_tracks import AudioTrack, Track, VideoTrack
 
-# Encoded packets that wait for the header of the file, which names all streams. Ten seconds of
-# video are some megabytes.
+# Encoded packets that wait for the header of the file, which names all streams: a minute of video,
+# many minutes of audio. The reader of a pipe does not wait so long.
 _MOST_HELD_BYTES: Final = 16 * 1024 * 1024
-_MOST_HELD_SECONDS: Final = 10.0
+_MOST_HELD_LIVE_BYTES: Final = 1024 * 1024
 # Streams that begin further apart have different clocks, and are taken to begin together.
 _LONGEST_OFFSET_SECONDS: Final = 60.0
 
@@ -77,7 +77,7 @@ class FilmOutput:
             else:
                 self._held.append((track, packet))
                 self._held_bytes += packet.size
-        if self._held_bytes > _MOST_HELD_BYTES or track.seconds > _MOST_HELD_SECONDS:
+        if self._held_bytes > (_MOST_HELD_LIVE_BYTES if self._is_live else _MOST_HELD_BYTES):
             self.begin()
 
     def begin(self) -> None:
@@ -90,6 +90,7 @@ class FilmOutput:
             for track in self._tracks:
                 track.delay_seconds = Fraction(track.start_seconds - min(starts))
         held, self._held = self._held, []
+        held.sort(key=lambda each: each[0].decoded_at(each[1]))
         for track, packet in held:
             self._mux(track, packet)
 

@@ -25,6 +25,7 @@ BOTH: Final = frozenset({Kind.AUDIO, Kind.VIDEO})
 _SHORTEST_GAP_SECONDS: Final = 0.15
 # A longer one means that the clock was set anew.
 _LONGEST_GAP_SECONDS: Final = 600.0
+_FRAMES_FOR_RATE: Final = 6
 _SILENCE_SECONDS: Final = 1.0
 _MOST_DIGITS: Final = 15
 
@@ -108,49 +109,49 @@ class FilmSink:
 
 
 class _VideoPart:
-    """The video of a film. The first frame waits for the second: together they give the rate."""
+    """The video of a film. The first frames wait: together they give the rate."""
 
     def __init__(self, output: FilmOutput) -> None:
         self._output = output
         self._node_id: str | None = None
-        self._first: Video | None = None
+        self._first: list[Video] = []
         self._track: VideoTrack | None = None
         self._clock: FrameClock | None = None
 
     @property
     def is_waiting(self) -> bool:
         """Whether there is a frame, and no track for it yet."""
-        return self._first is not None
+        return bool(self._first)
 
     def add(self, video: Video, node_id: str) -> None:
         """Append a frame."""
         self._node_id = _same_node(self._output, self._node_id, node_id, "video")
-        if self._track is None and self._first is None:
-            self._first = video
+        if self._track is not None:
+            self._encode(video)
             return
-        if self._track is None:
-            self._start(video.timestamp_us)
-        self._encode(video)
+        # Copied: while memory is shared with another process, its producer waits for it.
+        self._first.append(replace(video, pixels=video.pixels.copy()))
+        if len(self._first) == _FRAMES_FOR_RATE:
+            self._start()
 
     def finish(self) -> None:
-        """Encode a frame that was the only one."""
-        if self._first is not None:
-            self._start(None)
+        """Encode the frames of a video of few frames."""
+        if self._first:
+            self._start()
 
-    def _start(self, second_us: int | None) -> None:
-        first = self._first
-        assert first is not None
+    def _start(self) -> None:
         _check_not_begun(self._output, "video")
-        clock = self._clock = FrameClock(first.timestamp_us, second_us)
-        self._track = self._output.add_video(first, clock)
-        self._first = None
-        if not clock.has_times:
+        first, self._first = self._first, []
+        self._clock = FrameClock([frame.timestamp_us for frame in first])
+        self._track = self._output.add_video(first[0], self._clock)
+        if not self._clock.has_times:
             _log.warning(
                 "%s: the video frames have no times (timestamp_us), so they play at %d per second",
                 self._output.name,
-                clock.rate,
+                self._clock.rate,
             )
-        self._encode(first)
+        for frame in first:
+            self._encode(frame)
 
     def _encode(self, video: Video) -> None:
         assert self._track is not None
@@ -234,6 +235,6 @@ def _same_node(output: FilmOutput, before: str | None, node_id: str, what: str) 
 def _check_not_begun(output: FilmOutput, what: str) -> None:
     if output.is_begun:
         raise MediaError(
-            f"{output.name}: its {what} begins more than 10 s after the rest, when the film is "
-            "already being written without it; write it to a file of its own"
+            f"{output.name}: its {what} begins so late that the film is being written without it; "
+            "write it to a file of its own"
         )

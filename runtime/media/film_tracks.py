@@ -1,7 +1,7 @@
 """The streams of a film that is written: frames and samples become packets with their times."""
 
 from fractions import Fraction
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from actors import Audio, PixelFormat, Video
 
@@ -19,7 +19,7 @@ _BT709: Final = 1
 _LIMITED_RANGE: Final = 1
 
 
-class Track(Protocol):
+class Track:
     """One stream of a film.
 
     Attributes:
@@ -27,18 +27,25 @@ class Track(Protocol):
         delay_seconds: how much later than the other stream it plays.
     """
 
-    start_seconds: float
-    delay_seconds: Fraction
-
-    @property
-    def seconds(self) -> float:
-        """How much has been encoded."""
+    def __init__(self, av: Any, name: str, start_seconds: float) -> None:
+        self.start_seconds = start_seconds
+        self.delay_seconds = Fraction(0)
+        self._av = av
+        self._name = name
+        self._stream: Any = None
 
     def finish(self) -> list[Any]:
         """Return the packets that the encoder holds."""
+        with av_errors(self._av, self._name, "encoded"):
+            packets: list[Any] = self._stream.encode(None)
+        return packets
+
+    def decoded_at(self, packet: Any) -> float:
+        """Return when a packet of this stream is decoded, in seconds."""
+        return float(self.delay_seconds + (packet.dts or 0) * (packet.time_base or 0))
 
 
-class VideoTrack:
+class VideoTrack(Track):
     """A video stream: frames of one size, in the format of the encoder."""
 
     def __init__(self, av: Any, name: str, encoder: str, first: Video, clock: FrameClock) -> None:
@@ -47,22 +54,12 @@ class VideoTrack:
         Raises:
             MediaError: the frames cannot be encoded; the message has what to do.
         """
-        self.start_seconds = first.timestamp_us / 1e6
-        self.delay_seconds = Fraction(0)
-        self._av = av
-        self._name = name
+        super().__init__(av, name, first.timestamp_us / 1e6)
         self._encoder = encoder
         self._clock = clock
         self._size = (first.width, first.height)
         self._is_planar = first.format in _PLANAR
-        self._stream: Any = None
-        self._last_tick = 0
         _check_size(first, name)
-
-    @property
-    def seconds(self) -> float:
-        """How much has been encoded."""
-        return self._last_tick / self._clock.ticks_per_second
 
     def open(self, container: Any, *, is_live: bool) -> None:
         """Add the stream to the container."""
@@ -97,20 +94,13 @@ class VideoTrack:
             if layout != "yuv420p":
                 colours = None if self._is_planar else "ITU709"
                 frame = frame.reformat(format="yuv420p", dst_colorspace=colours)
-            self._last_tick = self._clock.tick(video.timestamp_us)
-            frame.pts = self._last_tick
+            frame.pts = self._clock.tick(video.timestamp_us)
             frame.time_base = Fraction(1, self._clock.ticks_per_second)
             packets: list[Any] = self._stream.encode(frame)
         return packets
 
-    def finish(self) -> list[Any]:
-        """Return the packets that the encoder holds."""
-        with av_errors(self._av, self._name, "encoded"):
-            packets: list[Any] = self._stream.encode(None)
-        return packets
 
-
-class AudioTrack:
+class AudioTrack(Track):
     """An audio stream: chunks of one format, one after the other.
 
     Attributes:
@@ -120,19 +110,10 @@ class AudioTrack:
     def __init__(
         self, av: Any, name: str, encoder: str, offered: AudioFormat, start_seconds: float
     ) -> None:
-        self.start_seconds = start_seconds
-        self.delay_seconds = Fraction(0)
+        super().__init__(av, name, start_seconds)
         self.format = nearest_format(av, encoder, offered, name)
-        self._av = av
-        self._name = name
         self._encoder = encoder
-        self._stream: Any = None
         self._frames = 0
-
-    @property
-    def seconds(self) -> float:
-        """How much has been encoded."""
-        return self._frames / self.format.sample_rate
 
     def open(self, container: Any) -> None:
         """Add the stream to the container."""
@@ -147,12 +128,6 @@ class AudioTrack:
             frame = audio_frame(self._av, audio, self._stream.layout.name, self._frames)
             self._frames += audio.frames
             packets: list[Any] = self._stream.encode(frame)
-        return packets
-
-    def finish(self) -> list[Any]:
-        """Return the packets that the encoder holds."""
-        with av_errors(self._av, self._name, "encoded"):
-            packets: list[Any] = self._stream.encode(None)
         return packets
 
 

@@ -65,11 +65,12 @@ def film_of(path: Path) -> Film:
         rate: Fraction | None = None
         pictures: list[Any] = []
         times: dict[str, list[tuple[float, float]]] = {}
-        codecs = {}
+        codecs: dict[str, str] = {}
         for stream in container.streams:
-            codecs[stream.type] = stream.codec_context.name
+            codecs[str(stream.type)] = stream.codec_context.name
             if stream.type == "video":
                 rate = stream.average_rate
+        frame: Any
         for frame in container.decode(*container.streams):
             if isinstance(frame, av.VideoFrame):
                 pictures.append(frame.to_ndarray(format="rgb24"))

@@ -52,6 +52,13 @@ def test_the_frame_rate_is_that_of_the_times_of_the_frames(tmp_path, rate):
     assert film_of(path).rate == rate
 
 
+def test_an_uneven_start_of_a_camera_does_not_decide_about_the_rate(tmp_path):
+    picture = next(frames(1)).pixels
+    times = [0, 47_000, *range(80_000, 1_000_000, 40_000)]
+    write(tmp_path / "film.mkv", *(Video(picture, WIDTH, HEIGHT, timestamp_us=t) for t in times))
+    assert film_of(tmp_path / "film.mkv").rate == 25
+
+
 def test_red_stays_red(tmp_path):
     write(tmp_path / "film.mp4", *frames(3))
     picture = film_of(tmp_path / "film.mp4").frames[0]
