@@ -1,11 +1,13 @@
 """Node types: where each is found, its params, and its kinds of data."""
 
 from .accepted_kinds import Acceptance
+from .built_in import BUILT_IN
 from .lookup import Catalogue, NodeType, build_catalogue, load_actor
 from .modules import is_target, target_of
 from .params import check_params
 
 __all__ = [
+    "BUILT_IN",
     "Acceptance",
     "Catalogue",
     "NodeType",

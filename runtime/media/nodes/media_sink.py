@@ -30,7 +30,7 @@ class MediaSinkParams(Params):
     )
     overwrite: bool = Field(False, description="replace a file of that name")
     max_bytes: MediaOutputBytes = Field(
-        1024**3, ge=1, description="bytes of the file; more fail the session"
+        1024**3, ge=1, le=2**50, description="bytes of the file; more fail the session"
     )
 
 
