@@ -24,6 +24,7 @@ from .data import (
     VideoCodec,
 )
 from .errors import DataError, DefinitionError
+from .intervals import on_interval
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
 from .timestamped import Timestamped
@@ -61,4 +62,5 @@ __all__ = [
     "Timestamped",
     "Video",
     "VideoCodec",
+    "on_interval",
 ]

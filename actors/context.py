@@ -1,14 +1,14 @@
 """The services of the runtime for an actor."""
 
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .data import Array
+from .data import Array, Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,21 @@ class Progress:
     status: str
     fraction: float
     message: str = ""
+
+
+class NodeTasks(Protocol):
+    """The background tasks of a running node, and what they emit: see `Context`."""
+
+    async def emit(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+        """Emit an item."""
+
+    def emit_from_thread(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+        """Emit an item, from a thread."""
+
+    def start_soon(
+        self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...], *, keep_open: bool
+    ) -> None:
+        """Start a task."""
 
 
 def _discard(progress: Progress) -> None:
@@ -61,6 +76,7 @@ class Context:
     __slots__ = (
         "_loan",
         "_report",
+        "_tasks",
         "log",
         "node_id",
         "sequence",
@@ -90,6 +106,7 @@ class Context:
         )
         self._report = report
         self._loan = loan
+        self._tasks: NodeTasks | None = None
 
     def progress(
         self, fraction: float, message: str = "", *, status: str = "loading_model"
@@ -112,3 +129,68 @@ class Context:
         written; building the item makes the array read-only.
         """
         return self._loan((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype))
+
+    async def emit(
+        self, data: Data, *, sequence: int | None = None, timestamp_ms: int | None = None
+    ) -> None:
+        """Emit an item at any time: from a background task, or from within a hook.
+
+        It waits while the readers are full.
+
+        Args:
+            data: of a kind that the actor declares.
+            sequence: by default that of the item that was being processed when the background task
+                was started, and of the last item otherwise. A source numbers its items itself.
+            timestamp_ms: in milliseconds; by default as for `sequence`. In a source, it is the time
+                since the source began.
+
+        Raises:
+            RuntimeError: the stream of the node has ended, as in `cleanup`, or the actor is not run
+                by a runtime.
+        """
+        await self._running().emit(data, sequence, timestamp_ms)
+
+    def emit_from_thread(
+        self, data: Data, *, sequence: int | None = None, timestamp_ms: int | None = None
+    ) -> None:
+        """Emit an item from a thread of the actor's own, such as the callback of a device.
+
+        It blocks the thread while the readers are full. Arguments and errors are those of `emit`.
+        """
+        self._running().emit_from_thread(data, sequence, timestamp_ms)
+
+    def start_soon(
+        self,
+        function: Callable[..., Awaitable[object]],
+        *args: Any,
+        keep_open: bool = False,
+    ) -> None:
+        """Start a background task of the node, from any hook.
+
+        The task runs beside the hooks, from when the node is ready. An exception of it ends the
+        session, as one of a hook does. When all inputs have ended, `flush` is called; then the
+        tasks are cancelled and awaited, and the node's stream ends.
+
+        Args:
+            function: an async function.
+            args: its arguments.
+            keep_open: whether `flush`, and the end of the stream, wait for the task's end. Set it
+                for a task that answers an item, and leave it out for one that never ends.
+
+        Raises:
+            RuntimeError: the stream of the node has ended, as in `cleanup`, or the actor is not run
+                by a runtime.
+        """
+        self._running().start_soon(function, args, keep_open=keep_open)
+
+    def attach(self, tasks: NodeTasks) -> None:
+        """Set what runs the background tasks; the runtime calls it."""
+        self._tasks = tasks
+
+    def _running(self) -> NodeTasks:
+        if self._tasks is None:
+            raise RuntimeError(
+                "no runtime runs this actor: emit() and start_soon() work in a session, and in a "
+                "harness of actors.testing"
+            )
+        return self._tasks

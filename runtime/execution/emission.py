@@ -12,7 +12,6 @@ from collections.abc import (
 )
 from typing import Any, Final
 
-import msgspec
 import trio
 
 from actors import Actor, Control, Data, Json, Timestamped
@@ -96,6 +95,10 @@ class Emission:
         current = self.current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
+    def item_from(self, data: Data, origin: Item) -> Item:
+        """Return an output as an item, with the sequence and timestamps of another item."""
+        return Item(data, origin.sequence, self._node_id, origin.timestamp_ms, origin.entered_ns)
+
     async def send_timed(self, outgoing: Item) -> None:
         """Send an item that may have to wait for its readers, and measure how long it does."""
         began = time.perf_counter()
@@ -111,7 +114,7 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):
@@ -125,13 +128,13 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, AsyncGenerator):
                 with trio.CancelScope(shield=True):
                     await self._hooks.call(hook, iterator.aclose)
 
-    async def _checkpoint_if_due(self) -> None:
+    async def checkpoint_if_due(self) -> None:
         """Let other tasks run between two outputs: one may receive the message to stop."""
         now = time.perf_counter()
         if now > self._next_checkpoint:
@@ -140,35 +143,40 @@ class Emission:
 
     async def _send(self, hook: str, data: object) -> None:
         if isinstance(data, Data) and data.kind in self._produces:
-            await self.send_item(self.item_of(data))
+            outgoing = self.item_of(data)
         else:
-            await self.send_item(self._timestamped(hook, data))
+            outgoing = self.checked(hook, data)
+        if self.scope is not None and self.scope.cancel_called:
+            await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
+        await self.pass_on(outgoing)
 
-    def _timestamped(self, hook: str, data: object) -> Item:
-        """Return an output with a timestamp of its own as an item.
+    def checked(self, hook: str, data: object, origin: Item | None = None) -> Item:
+        """Return an output as an item; it may have a timestamp of its own.
+
+        Args:
+            hook: that gave it.
+            data: the output.
+            origin: the item that it comes from; None for the current one.
 
         Raises:
             NodeError: it is none, or of a kind that the actor does not declare.
         """
         inner = data.data if isinstance(data, Timestamped) else data
-        if (
-            not isinstance(data, Timestamped)
-            or not isinstance(inner, Data)
-            or inner.kind not in self._produces
-        ):
+        if not isinstance(inner, Data) or inner.kind not in self._produces:
             raise NodeError(
                 self._node_id, describe_unproduced(self._actor_type, self._produces, hook, inner)
             )
-        return msgspec.structs.replace(self.item_of(inner), timestamp_ms=data.timestamp_ms)
+        item = self.item_of(inner) if origin is None else self.item_from(inner, origin)
+        if isinstance(data, Timestamped):
+            item.timestamp_ms = data.timestamp_ms
+        return item
 
-    async def send_item(self, outgoing: Item) -> None:
-        """Send an item to the readers, unless a control message cancels what it came from.
+    async def pass_on(self, outgoing: Item) -> None:
+        """Send an item to the readers.
 
         Raises:
             PeerError: a reader is gone, or broken.
         """
-        if self.scope is not None and self.scope.cancel_called:
-            await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announce_control(outgoing.data)
         if not self.output.try_send(outgoing):
