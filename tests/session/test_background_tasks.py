@@ -28,7 +28,7 @@ async def test_tasks_that_keep_the_stream_open_answer_each_item(
     results = await run_through(runtime, one("Answering", place), [Json(n) for n in range(3)])
     assert sorted(values_of(results)) == [0, 1, 2]
     # Each answer belongs to its own item, and not to the last.
-    assert all(result.sequence == result.data.value for result in results)  # type: ignore[union-attr]
+    assert [result.sequence for result in results] == values_of(results)
 
 
 @PLACES
@@ -125,7 +125,7 @@ async def test_a_disabled_node_emits_nothing(runtime: Runtime) -> None:
             assert session.waiting() == 0
             for node in ("node", "source"):
                 await session.set_node_state(node, NodeState.ENABLED)
-            assert await session.receive()
+            assert (await session.receive()).node_id
 
 
 def test_intervals_are_checked_when_the_class_is_defined() -> None:
