@@ -4,19 +4,15 @@ from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from .batch import Batch
-from .context import Context
-from .data import Control, Data
+from .context import Context, Output
+from .data import Control
 from .definition import check_actor_class, params_type_of
 from .errors import DefinitionError
 from .intervals import intervals_of
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
-from .timestamped import Timestamped
 
 P = TypeVar("P", bound=Params)
-
-Output = Data | Timestamped
-"""One item that a hook returns or yields."""
 
 Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
 """The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or

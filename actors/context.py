@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .data import Array, Data
+from .routed import Routed
+from .timestamped import Timestamped
+
+Output = Data | Timestamped | Routed
+"""One item that a hook returns, yields or emits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,12 @@ class Progress:
 class NodeTasks(Protocol):
     """The background tasks of a running node, and what they emit: see `Context`."""
 
-    async def emit(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+    async def emit(self, data: Output, sequence: int | None, timestamp_ms: int | None) -> None:
         """Emit an item."""
 
-    def emit_from_thread(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+    def emit_from_thread(
+        self, data: Output, sequence: int | None, timestamp_ms: int | None
+    ) -> None:
         """Emit an item, from a thread."""
 
     def start_soon(
@@ -68,6 +75,7 @@ class Context:
         sequence: of the item that is being processed; its outputs have the same.
         timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it has none.
         source: the id of the node that produced the item; empty if a client sent it.
+        readers: the ids of the nodes that read the outputs; empty for a sink.
         trace: the `traceparent` of the current call, for the HTTP headers of calls that the node
             makes; None if the session is not traced.
         log: a logger whose records name session and node; `extra` of a call adds fields.
@@ -79,6 +87,7 @@ class Context:
         "_tasks",
         "log",
         "node_id",
+        "readers",
         "sequence",
         "session_id",
         "source",
@@ -93,12 +102,14 @@ class Context:
         *,
         report: Callable[[Progress], None] = _discard,
         loan: Callable[[tuple[int, ...], np.dtype[Any]], Array] = _private_memory,
+        readers: tuple[str, ...] = (),
     ) -> None:
         self.node_id = node_id
         self.session_id = session_id
         self.sequence = 0
         self.timestamp_ms = 0
         self.source = ""
+        self.readers = readers
         self.trace: str | None = None
         logger = logging.getLogger(f"millrace.node.{node_id}")
         self.log: logging.LoggerAdapter[logging.Logger] = _NodeLog(
@@ -131,14 +142,14 @@ class Context:
         return self._loan((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype))
 
     async def emit(
-        self, data: Data, *, sequence: int | None = None, timestamp_ms: int | None = None
+        self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None
     ) -> None:
         """Emit an item at any time: from a background task, or from within a hook.
 
         It waits while the readers are full.
 
         Args:
-            data: of a kind that the actor declares.
+            data: of a kind that the actor declares; also a `Timestamped` or a `Routed`.
             sequence: by default that of the item that was being processed when the background task
                 was started, and of the last item otherwise. A source numbers its items itself.
             timestamp_ms: in milliseconds; by default as for `sequence`. In a source, it is the time
@@ -151,7 +162,7 @@ class Context:
         await self._running().emit(data, sequence, timestamp_ms)
 
     def emit_from_thread(
-        self, data: Data, *, sequence: int | None = None, timestamp_ms: int | None = None
+        self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None
     ) -> None:
         """Emit an item from a thread of the actor's own, such as the callback of a device.
 

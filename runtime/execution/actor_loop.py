@@ -116,11 +116,9 @@ class ActorLoop:
             key=key or context.node_id,
         )
         self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
-            actor, context.node_id, self._hooks, output, self.statistics, announce
+            actor, context, self._hooks, output, self.statistics, announce
         )
-        self.background = BackgroundTasks(
-            self._emission, self._hooks, self.control, context.node_id
-        )
+        self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
         context.attach(self.background)
 
     async def initialize(self) -> None:
@@ -234,7 +232,8 @@ class ActorLoop:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
         if self.control.passes(item.data):
-            await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
+            item = msgspec.structs.replace(item, source=self._node_id, to="")
+            await self._emission.output.send(item)
             self.statistics.items_out += 1
         else:
             self.statistics.cancelled += 1

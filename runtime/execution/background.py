@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from actors import Data
+from actors import Output
 
 from ..errors import UnwrappedErrors
 from ..links import Item
@@ -117,7 +117,7 @@ class BackgroundTasks:
             await self._closed.wait()
         times[1] = time.perf_counter()
 
-    async def emit(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+    async def emit(self, data: Output, sequence: int | None, timestamp_ms: int | None) -> None:
         """Emit an item: see `Context.emit`."""
         self._check_running("emit()")
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -131,7 +131,9 @@ class BackgroundTasks:
                 await self._emission.pass_on(item)
         await self._emission.checkpoint_if_due()
 
-    def emit_from_thread(self, data: Data, sequence: int | None, timestamp_ms: int | None) -> None:
+    def emit_from_thread(
+        self, data: Output, sequence: int | None, timestamp_ms: int | None
+    ) -> None:
         """Emit an item, from a thread: see `Context.emit_from_thread`."""
         if threading.get_ident() == self._thread:
             raise RuntimeError("emit_from_thread() would block the event loop: await emit()")

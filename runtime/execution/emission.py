@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import trio
 
-from actors import Actor, Control, Data, Json, Timestamped
+from actors import Actor, Context, Control, Data, Json, Routed, Timestamped
 
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
@@ -43,7 +43,7 @@ class Emission:
     def __init__(
         self,
         actor: Actor[Any],
-        node_id: str,
+        context: Context,
         hooks: HookCalls,
         output: Output,
         statistics: NodeStatistics,
@@ -53,7 +53,7 @@ class Emission:
 
         Args:
             actor: declares which kinds it produces.
-            node_id: the source of every output.
+            context: of the actor: the node is the source of every output.
             hooks: calls the iterators that hooks return.
             output: receives the items.
             statistics: counts them.
@@ -64,7 +64,8 @@ class Emission:
         self.scope: trio.CancelScope | None = None
         self._produces = actor.produces
         self._actor_type = type(actor)
-        self._node_id = node_id
+        self._node_id = context.node_id
+        self._readers = context.readers
         self._hooks = hooks
         self._statistics = statistics
         self._announce = announce
@@ -151,7 +152,7 @@ class Emission:
         await self.pass_on(outgoing)
 
     def checked(self, hook: str, data: object, origin: Item | None = None) -> Item:
-        """Return an output as an item; it may have a timestamp of its own.
+        """Return an output as an item; it may have a timestamp or a reader of its own.
 
         Args:
             hook: that gave it.
@@ -159,8 +160,13 @@ class Emission:
             origin: the item that it comes from; None for the current one.
 
         Raises:
-            NodeError: it is none, or of a kind that the actor does not declare.
+            NodeError: it is none, of a kind that the actor does not declare, or for a node that
+                does not read it.
         """
+        to = ""
+        if isinstance(data, Routed):
+            to, data = self._reader(hook, data.to), data.data
+            self._statistics.routed += 1
         inner = data.data if isinstance(data, Timestamped) else data
         if not isinstance(inner, Data) or inner.kind not in self._produces:
             raise NodeError(
@@ -169,7 +175,18 @@ class Emission:
         item = self.item_of(inner) if origin is None else self.item_from(inner, origin)
         if isinstance(data, Timestamped):
             item.timestamp_ms = data.timestamp_ms
+        item.to = to
         return item
+
+    def _reader(self, hook: str, reader: str) -> str:
+        if reader not in self._readers:
+            readers = ", ".join(self._readers) or "none"
+            raise NodeError(
+                self._node_id,
+                f"{hook}() routed an item to {reader!r}, which does not read this node; its "
+                f"readers: {readers}",
+            )
+        return reader
 
     async def pass_on(self, outgoing: Item) -> None:
         """Send an item to the readers.

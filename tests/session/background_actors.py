@@ -5,7 +5,7 @@ import time
 
 import trio
 
-from actors import Actor, Data, Field, Json, Kind, NoParams, Params, on_interval
+from actors import Actor, Data, Field, Json, Kind, NoParams, Params, Routed, on_interval
 
 JSON = frozenset({Kind.JSON})
 
@@ -150,3 +150,12 @@ class Spy(Actor[NoParams]):
     async def process(self, item: Json) -> Json:
         await self.context.emit(Json("first"))
         return Json("second")
+
+
+class Sorter(Actor[NoParams]):
+    """Route each JSON list [target, value] to the target."""
+
+    accepts = produces = JSON
+
+    def process(self, item: Json) -> Routed:
+        return Routed(item, to=item.value[0])

@@ -206,6 +206,7 @@ class _Node:
             spec.session_id,
             report=self._report_progress,
             loan=self._output.loan,
+            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)

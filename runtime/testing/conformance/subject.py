@@ -19,6 +19,7 @@ from typing import Any, Final
 import trio
 
 from actors import Actor, Context, Data
+from actors import Output as ActorOutput
 
 from ...errors import HookError, UnwrappedErrors, described
 from ...execution import ActorLoop
@@ -160,11 +161,12 @@ class _FreeTasks:
     def __init__(self, nursery: trio.Nursery | None) -> None:
         self._nursery = nursery
 
-    async def emit(self, _data: Data, _sequence: int | None, _timestamp_ms: int | None) -> None:
+    async def emit(self, data: ActorOutput, sequence: int | None, timestamp_ms: int | None) -> None:
+        del data, sequence, timestamp_ms
         await trio.lowlevel.checkpoint()
 
     def emit_from_thread(
-        self, _data: Data, _sequence: int | None, _timestamp_ms: int | None
+        self, data: ActorOutput, sequence: int | None, timestamp_ms: int | None
     ) -> None:
         """Drop an item."""
 
