@@ -1,8 +1,8 @@
 """The API for authors of nodes: the actor contract, params, and data items."""
 
-from .actor import Actor, Output, Outputs
+from .actor import Actor, Outputs
 from .batch import Batch
-from .context import Context, Progress
+from .context import Context, Output, Progress
 from .data import (
     Array,
     Audio,
@@ -24,8 +24,10 @@ from .data import (
     VideoCodec,
 )
 from .errors import DataError, DefinitionError
+from .intervals import on_interval
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
+from .routed import Routed
 from .timestamped import Timestamped
 
 __all__ = [
@@ -56,9 +58,11 @@ __all__ = [
     "Params",
     "PixelFormat",
     "Progress",
+    "Routed",
     "Tensor",
     "Text",
     "Timestamped",
     "Video",
     "VideoCodec",
+    "on_interval",
 ]

@@ -1,21 +1,18 @@
 """The contract between an actor and its executor."""
 
-from collections.abc import AsyncIterable, Awaitable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from .batch import Batch
-from .context import Context
-from .data import Control, Data
+from .context import Context, Output
+from .data import Control
 from .definition import check_actor_class, params_type_of
 from .errors import DefinitionError
+from .intervals import intervals_of
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
-from .timestamped import Timestamped
 
 P = TypeVar("P", bound=Params)
-
-Output = Data | Timestamped
-"""One item that a hook returns or yields."""
 
 Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
 """The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or
@@ -56,8 +53,9 @@ class Actor(Generic[P]):
         batch: set it if `process` works better on several items at once. It then gets a list of
             items, and its outputs have sequence and timestamp of the last item of the list.
         is_source: whether the class defines `generate`. It is set when the class is defined.
+        intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         params: the checked params.
-        context: the node's id, progress reports, loans, and a logger.
+        context: the node's id, progress reports, loans, background tasks, and a logger.
     """
 
     params_type: ClassVar[type[Params]] = NoParams
@@ -67,6 +65,7 @@ class Actor(Generic[P]):
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
     is_source: ClassVar[bool] = False
+    intervals: ClassVar[Mapping[str, float | str]] = {}
 
     params: P
     context: Context
@@ -83,6 +82,7 @@ class Actor(Generic[P]):
             if params_type is not None:
                 cls.params_type = params_type
         cls.is_source = cls.generate is not Actor.generate
+        cls.intervals = intervals_of(cls)
         check_actor_class(cls)
         declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
         if (cls.accepts != ANY_KIND or cls.is_source) and not declares:

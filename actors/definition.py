@@ -51,6 +51,7 @@ def check_actor_class(actor: type) -> None:
     for name, arguments in _HOOKS.items():
         if name in declared:
             _check_hook(actor, name, arguments)
+    _check_intervals(actor)
     if getattr(actor, "is_source", False):
         _check_source(actor)
     _check_constructor(actor)
@@ -69,6 +70,28 @@ def _check_source(actor: Any) -> None:
                 "process() in place of generate()",
             )
     actor.accepts = frozenset()
+
+
+def _check_intervals(actor: Any) -> None:
+    """Check the methods with `@on_interval`."""
+    for name, seconds in actor.intervals.items():
+        if name in _HOOKS:
+            raise _wrong(actor, name, "a hook cannot be called at an interval too; add a method")
+        if actor.is_source:
+            raise _wrong(
+                actor, name, "a source has no intervals: sleep in generate(), or start a task"
+            )
+        _check_hook(actor, name, ())
+        if isinstance(seconds, str):
+            if seconds not in actor.params_type.model_fields:
+                raise _wrong(actor, name, f"@on_interval({seconds!r}): there is no such param")
+        elif not _is_timeout(seconds):
+            raise _wrong(
+                actor,
+                name,
+                f"@on_interval({seconds!r}): expected seconds, more than 0 and at most 86400, or "
+                "the name of a param",
+            )
 
 
 def _is_timeout(value: object) -> bool:

@@ -12,10 +12,9 @@ from collections.abc import (
 )
 from typing import Any, Final
 
-import msgspec
 import trio
 
-from actors import Actor, Control, Data, Json, Timestamped
+from actors import Actor, Context, Control, Data, Json, Routed, Timestamped
 
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
@@ -44,7 +43,7 @@ class Emission:
     def __init__(
         self,
         actor: Actor[Any],
-        node_id: str,
+        context: Context,
         hooks: HookCalls,
         output: Output,
         statistics: NodeStatistics,
@@ -54,7 +53,7 @@ class Emission:
 
         Args:
             actor: declares which kinds it produces.
-            node_id: the source of every output.
+            context: of the actor: the node is the source of every output.
             hooks: calls the iterators that hooks return.
             output: receives the items.
             statistics: counts them.
@@ -65,7 +64,8 @@ class Emission:
         self.scope: trio.CancelScope | None = None
         self._produces = actor.produces
         self._actor_type = type(actor)
-        self._node_id = node_id
+        self._node_id = context.node_id
+        self._readers = context.readers
         self._hooks = hooks
         self._statistics = statistics
         self._announce = announce
@@ -96,6 +96,10 @@ class Emission:
         current = self.current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
+    def item_from(self, data: Data, origin: Item) -> Item:
+        """Return an output as an item, with the sequence and timestamps of another item."""
+        return Item(data, origin.sequence, self._node_id, origin.timestamp_ms, origin.entered_ns)
+
     async def send_timed(self, outgoing: Item) -> None:
         """Send an item that may have to wait for its readers, and measure how long it does."""
         began = time.perf_counter()
@@ -111,7 +115,7 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):
@@ -125,13 +129,13 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, AsyncGenerator):
                 with trio.CancelScope(shield=True):
                     await self._hooks.call(hook, iterator.aclose)
 
-    async def _checkpoint_if_due(self) -> None:
+    async def checkpoint_if_due(self) -> None:
         """Let other tasks run between two outputs: one may receive the message to stop."""
         now = time.perf_counter()
         if now > self._next_checkpoint:
@@ -140,35 +144,56 @@ class Emission:
 
     async def _send(self, hook: str, data: object) -> None:
         if isinstance(data, Data) and data.kind in self._produces:
-            await self.send_item(self.item_of(data))
+            outgoing = self.item_of(data)
         else:
-            await self.send_item(self._timestamped(hook, data))
+            outgoing = self.checked(hook, data)
+        if self.scope is not None and self.scope.cancel_called:
+            await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
+        await self.pass_on(outgoing)
 
-    def _timestamped(self, hook: str, data: object) -> Item:
-        """Return an output with a timestamp of its own as an item.
+    def checked(self, hook: str, data: object, origin: Item | None = None) -> Item:
+        """Return an output as an item; it may have a timestamp or a reader of its own.
+
+        Args:
+            hook: that gave it.
+            data: the output.
+            origin: the item that it comes from; None for the current one.
 
         Raises:
-            NodeError: it is none, or of a kind that the actor does not declare.
+            NodeError: it is none, of a kind that the actor does not declare, or for a node that
+                does not read it.
         """
+        to = ""
+        if isinstance(data, Routed):
+            to, data = self._reader(hook, data.to), data.data
+            self._statistics.routed += 1
         inner = data.data if isinstance(data, Timestamped) else data
-        if (
-            not isinstance(data, Timestamped)
-            or not isinstance(inner, Data)
-            or inner.kind not in self._produces
-        ):
+        if not isinstance(inner, Data) or inner.kind not in self._produces:
             raise NodeError(
                 self._node_id, describe_unproduced(self._actor_type, self._produces, hook, inner)
             )
-        return msgspec.structs.replace(self.item_of(inner), timestamp_ms=data.timestamp_ms)
+        item = self.item_of(inner) if origin is None else self.item_from(inner, origin)
+        if isinstance(data, Timestamped):
+            item.timestamp_ms = data.timestamp_ms
+        item.to = to
+        return item
 
-    async def send_item(self, outgoing: Item) -> None:
-        """Send an item to the readers, unless a control message cancels what it came from.
+    def _reader(self, hook: str, reader: str) -> str:
+        if reader not in self._readers:
+            readers = ", ".join(self._readers) or "none"
+            raise NodeError(
+                self._node_id,
+                f"{hook}() routed an item to {reader!r}, which does not read this node; its "
+                f"readers: {readers}",
+            )
+        return reader
+
+    async def pass_on(self, outgoing: Item) -> None:
+        """Send an item to the readers.
 
         Raises:
             PeerError: a reader is gone, or broken.
         """
-        if self.scope is not None and self.scope.cancel_called:
-            await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announce_control(outgoing.data)
         if not self.output.try_send(outgoing):

@@ -9,25 +9,31 @@ import trio
 from actors import Actor, Control, Data
 
 from ..errors import UnwrappedErrors
-from ..links import Inbox, Item, is_start_signal
+from ..links import Item, is_start_signal
 from .emission import Emission
 from .hook_calls import HookCalls
 from .node_control import LoopControl, NodeState
 from .source_calls import GENERATE
+from .timed_inbox import ItemInbox
 
 
 class SourceEmission(Emission):
     """The outgoing side of a source: it numbers the items, and gives them a timestamp.
 
     Attributes:
-        control: says whether the node is enabled; otherwise its items are dropped.
         generation: cancels `generate`.
+
+    Args:
+        control: says whether the node is enabled; otherwise its items are dropped.
+        arguments: of `Emission`.
     """
 
-    control: LoopControl
-    generation = trio.CancelScope()
-    _next_sequence = 0
-    _began_at: float | None = None
+    def __init__(self, control: LoopControl, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.generation = trio.CancelScope()
+        self._control = control
+        self._next_sequence = 0
+        self._began_at: float | None = None
 
     def begin(self) -> None:
         """Begin to measure the time."""
@@ -43,19 +49,18 @@ class SourceEmission(Emission):
         self._next_sequence += 1
         return item
 
-    async def send_item(self, outgoing: Item) -> None:
-        """Send an item to the readers, unless the node is disabled.
+    def item_from(self, data: Data, _origin: Item) -> Item:
+        """Return an output as an item: a source has no item that it could come from."""
+        return self.item_of(data)
 
-        Raises:
-            PeerError: a reader is gone, or broken.
-        """
+    async def _send(self, hook: str, data: object) -> None:
         if self.generation.cancel_called:
             await trio.lowlevel.checkpoint()  # raises Cancelled, also if the actor caught it before
         statistics = self._statistics
         statistics.processing.add(self._hooks.busy_seconds)
         self._hooks.busy_seconds = 0.0
-        if self.control.state is NodeState.ENABLED:
-            await super().send_item(outgoing)
+        if self._control.state is NodeState.ENABLED:
+            await super()._send(hook, data)
         else:
             statistics.cancelled += 1
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -75,7 +80,7 @@ class SourceRun:
     def __init__(
         self,
         actor: Actor[Any],
-        inbox: Inbox,
+        inbox: ItemInbox,
         emission: SourceEmission,
         hooks: HookCalls,
         receive_control: Callable[[Item, Control], Awaitable[None]],

@@ -69,7 +69,9 @@ def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
     put -= _signals(wiring, plan)
     for node in plan.nodes:
         is_result = node.is_output or not node.outputs
-        put += nodes[node.node_id].items_out * (len(node.outputs) + is_result)
+        readers = len(node.outputs) + is_result
+        statistics = nodes[node.node_id]
+        put += statistics.items_out * readers - statistics.routed * (readers - 1)
     taken = wiring.outlet.statistics().items - wiring.outlet.waiting()
     taken += sum(node.items_in for node in nodes.values())
     # A reader finds only with its next item what it has lost meanwhile: that waits no more.
