@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from actors import Audio, Json, Text
-from actors.catalogue import CATALOGUE
 from actors.testing import ContractError
 from runtime import ConfigError
+from runtime.catalogue import BUILT_IN
 from tests.actors import tiny_models, tiny_transformers
+from tests.media.films import frames, save_film
 
 from . import faulty
 from .subjects import Beats, GainNode, Heartbeat, Lines, Pairs, SlowStart
@@ -104,16 +105,21 @@ SAMPLES = {
     "SrtOutput": [Json([{"start": 0, "end": 1.5, "text": "Hello."}])],
     "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
     "WhisperNode": [SECOND],
+    "MediaSinkNode": list(frames(10)),
     "HFPipelineNode": [Text("the house is warm.")],
 }
 
 
-def save_model(name, folder):
-    """Save a tiny model for a node that has none of its own, and return its params."""
+def params_of(name, folder):
+    """Save the tiny model or the film that a node reads, and return its params."""
     if name == "WhisperNode":
         return {"model": str(tiny_models.save_whisper(folder, "hello"))}
     if name == "KokoroTTSNode":
         return {"model": str(tiny_models.save_kokoro(folder, "af_heart"))}
+    if name == "MediaSourceNode":
+        return {"source": str(save_film(folder / "film.mkv", 10, 25)), "streams": "both"}
+    if name == "MediaSinkNode":
+        return {"path": str(folder / "film.mkv"), "overwrite": True}
     if name == "HFPipelineNode":
         if not tiny_transformers.is_installed():
             pytest.skip('needs pip install "millrace-runtime[models]"')
@@ -122,13 +128,13 @@ def save_model(name, folder):
     return None
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
 def test_every_actor_that_comes_along_passes(check_actor, entry, tmp_path):
     module, _, name = entry.target.partition(":")
     actor = getattr(importlib.import_module(module), name)
     check_actor(
         actor,
-        params=save_model(name, tmp_path),
+        params=params_of(name, tmp_path),
         samples=SAMPLES.get(name, ()),
         executor=entry.executor or "multiprocess",
         seconds=30,

@@ -54,6 +54,8 @@ class MediaSinkNode(Actor[MediaSinkParams]):
     produces = frozenset({Kind.FILE})
     runs_in_thread = True
 
+    _sink: Sink | None = None
+
     def initialize(self) -> None:
         """Create the file under its incomplete name.
 
@@ -61,7 +63,6 @@ class MediaSinkNode(Actor[MediaSinkParams]):
             MediaError: the suffix is not one of media, the file exists, or it cannot be created.
             MissingExtraError: PyAV is not installed.
         """
-        self._sink: Sink | None = None
         path = self.params.path
         if Path(path).suffix.lower() not in MEDIA_SUFFIXES:
             raise MediaError(
@@ -86,34 +87,39 @@ class MediaSinkNode(Actor[MediaSinkParams]):
         """Write an item.
 
         Raises:
-            MediaError: it does not fit to what was written before, or cannot be encoded.
-            DataError: the file is longer than max_bytes.
+            DataError: it does not fit to what was written before, or cannot be encoded; or the file
+                is longer than max_bytes, or complete.
         """
-        assert self._sink is not None
+        if self._sink is None:
+            raise DataError(f"{self.params.path} is complete, since the stream has ended")
         if item.kind not in self._sink.accepts:
             raise DataError(
                 f"{self.params.path} takes audio only, and {self.context.source or 'a client'} "
                 f"gives {item.kind.value}; write it into an .mp4, .mkv or .webm file"
             )
-        self._sink.write(
-            item,
-            node_id=self.context.source,
-            sequence=self.context.sequence,
-            timestamp_ms=self.context.timestamp_ms,
-        )
+        try:
+            self._sink.write(
+                item,
+                node_id=self.context.source,
+                sequence=self.context.sequence,
+                timestamp_ms=self.context.timestamp_ms,
+            )
+        except MediaError as error:
+            raise DataError(str(error)) from error
         if self._file.size_bytes > self.params.max_bytes:
             raise DataError(
                 f"{self.params.path} has more than max_bytes = {self.params.max_bytes} bytes"
             )
 
-    def flush(self) -> File:
+    def flush(self) -> File | None:
         """Complete the file, and give it its name.
 
         Raises:
             MediaError: it cannot be completed.
         """
         sink, self._sink = self._sink, None
-        assert sink is not None
+        if sink is None:
+            return None
         sink.close()
         path = self.params.path
         try:
