@@ -104,3 +104,18 @@ def test_whisper_logs_why_loud_audio_gave_no_text(tmp_path, drive, caplog):
 def test_existing_manifests_get_no_partial_results(model, drive):
     outputs = drive(WhisperNode(WhisperParams(model=model)), [SECOND])
     assert [type(each) for each in outputs] == [Text]
+
+
+@pytest.mark.executors
+def test_partial_results_come_in_both_places_and_a_barge_in_discards_the_rest(run_actor, model):
+    params = {"model": model, "buffer_ms": 3000, "partial": True}
+    with run_actor(WhisperNode, params=params) as node:
+        (first,) = node.feed(SECOND, timestamp_ms=1000)
+        assert first.metadata["partial"] == "true"
+        node.feed(Control(CancelSpeculation(500, 1500)))
+        assert [each.metadata.get("partial") for each in node.feed(SECOND, timestamp_ms=2000)] == [
+            "true"
+        ]
+        *_, final = node.end()
+    assert "partial" not in final.metadata
+    assert (final.metadata["start_ms"], final.metadata["end_ms"]) == ("1000", "1800")
