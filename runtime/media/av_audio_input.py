@@ -9,7 +9,7 @@ import numpy as np
 from actors import Array, Audio
 
 from .av_library import av_errors, load_av
-from .av_packets import decoded_frames, open_container
+from .av_packets import decoded_frames, open_container, start_of
 from .errors import MediaError
 from .pcm import check_format, frames_per_chunk
 
@@ -28,7 +28,8 @@ def read_av_audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> I
     """Yield the first audio stream in chunks of equal length; the last one is shorter.
 
     Integer samples stay integers (int16 or int32), all others become float32. Where the sample rate
-    or the number of channels changes within the stream, the chunk before ends there.
+    or the number of channels changes within the stream, the chunk before ends there. Sound that
+    begins later than the film does begins with silence, so that both stay in sync.
 
     Raises:
         MediaError: the file has no audio, or none of it can be decoded.
@@ -37,7 +38,11 @@ def read_av_audio(file: io.BufferedReader, name: str, chunk_seconds: float) -> I
     av = load_av(name)
     with open_container(av, file, name) as container:
         chunks = AudioChunks(av, name, chunk_seconds)
+        is_first = True
         for frame in decoded_frames(av, container, [audio_stream(container, name)], name):
+            if is_first and frame.time is not None:
+                chunks.delay(float(frame.time) - start_of(container, float(frame.time)))
+            is_first = False
             yield from chunks.add(frame)
         yield from chunks.finish()
 
@@ -68,13 +73,23 @@ class AudioChunks:
         self._chunk_seconds = chunk_seconds
         self._resampler: Any = None
         self._format: tuple[str, str, int] | None = None
+        self._delay_seconds = 0.0
         self._held: list[Array] = []
         self._count = self._rate = self._wanted = 0
+
+    def delay(self, seconds: float) -> None:
+        """Let silence come before the first frame, unless it is too short to be heard."""
+        self._delay_seconds = seconds if seconds > _CLOCK_JUMP_SECONDS else 0.0
 
     def add(self, frame: Any) -> Iterator[Audio]:
         """Yield the chunks that a frame completes."""
         self._note_time(frame.time)
         for samples, sample_rate in self._converted(frame):
+            if self._delay_seconds:
+                silent = round(self._delay_seconds * sample_rate)
+                self._delay_seconds = 0.0
+                silence = np.zeros((silent, samples.shape[1]), samples.dtype)
+                yield from self._cut(silence, sample_rate)
             yield from self._cut(samples, sample_rate)
 
     def finish(self) -> Iterator[Audio]:

@@ -20,10 +20,13 @@ _SHORTEST_GAP_SECONDS: Final = 0.05
 # A picture with more pixels is refused before FFmpeg allocates its memory.
 _MOST_PIXELS: Final = 16384 * 16384
 
-
 # Playlists, and descriptions of network streams, name other files and addresses. Whoever has the
 # file did not ask for those, so nothing is opened beside it.
 _NOTHING_ELSE: Final = {"protocol_whitelist": "none"}
+
+# A film one of whose streams begins this much later than the others is taken at its word. What
+# claims to begin later still has a clock of its own, as broadcasts do.
+_LONGEST_DELAY_SECONDS: Final = 60.0
 
 
 @contextmanager
@@ -74,6 +77,15 @@ def decoded_frames(av: Any, container: Any, streams: Sequence[Any], name: str) -
                 damage.note_time(frame)
             yield frame
     damage.report()
+
+
+def start_of(container: Any, first_seconds: float) -> float:
+    """Return the time at which a film starts, in seconds of its own clock."""
+    if container.start_time is None:
+        return first_seconds
+    start: float = container.start_time / 1_000_000
+    is_plausible = start <= first_seconds <= start + _LONGEST_DELAY_SECONDS
+    return start if is_plausible else first_seconds
 
 
 class _Damage:

@@ -7,13 +7,10 @@ from typing import Any, Final
 from actors import PixelFormat, Video
 
 from .av_library import av_errors, load_av
-from .av_packets import decoded_frames, open_container
+from .av_packets import decoded_frames, open_container, start_of
 from .errors import MediaError
 from .orientation import UPRIGHT, exif_orientation, orientation_of_frame
 
-# A film whose pictures begin this much later than its other streams is taken at its word. What
-# claims to begin later still has a clock of its own, as broadcasts do.
-_LONGEST_DELAY_SECONDS: Final = 60.0
 # Two neighbouring frames further apart than this come from two recordings that were joined.
 _LONGEST_GAP_SECONDS: Final = 600.0
 _MOST_IMAGE_BYTES: Final = 1024 * 1024 * 1024
@@ -109,12 +106,3 @@ def video_stream(container: Any, name: str) -> Any:
         hint = "; --input-kind audio reads its sound" if container.streams.audio else ""
         raise MediaError(f"{name}: has no pictures{hint}")
     return container.streams.video[0]
-
-
-def start_of(container: Any, first_seconds: float) -> float:
-    """Return the time at which a film starts, in seconds of its own clock."""
-    if container.start_time is None:
-        return first_seconds
-    start: float = container.start_time / 1_000_000
-    is_plausible = start <= first_seconds <= start + _LONGEST_DELAY_SECONDS
-    return start if is_plausible else first_seconds

@@ -9,8 +9,8 @@ from actors import Audio, Kind, Video
 
 from .av_audio_input import AudioChunks, audio_stream
 from .av_library import av_errors, load_av
-from .av_packets import decoded_frames, open_container
-from .av_video_input import VideoFrames, start_of, video_stream
+from .av_packets import decoded_frames, open_container, start_of
+from .av_video_input import VideoFrames, video_stream
 from .byte_input import buffered, open_bytes
 from .errors import InterruptedReadError, MediaError
 from .live_address import LiveAddress

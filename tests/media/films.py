@@ -37,12 +37,15 @@ def tone(seconds: float, rate: int = 48_000, channels: int = 1) -> Audio:
     return Audio(np.repeat(samples.astype(np.float32)[:, None], channels, axis=1), rate)
 
 
-def save_film(path: Path, count: int = 30, rate: Fraction | int = NTSC) -> Path:
+def save_film(
+    path: Path, count: int = 30, rate: Fraction | int = NTSC, *, sound_at_ms: int = 0
+) -> Path:
     """Write a film of video and audio, equally long."""
     sink = open_sink(str(path))
     for frame in frames(count, rate):
         sink.write(frame, node_id="video", sequence=0)
-    sink.write(tone(count / float(rate)), node_id="audio", sequence=0)
+    sound = tone(count / float(rate))
+    sink.write(sound, node_id="audio", sequence=0, timestamp_ms=sound_at_ms)
     sink.close()
     return path
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from actors import Audio, Kind, PixelFormat, Video, VideoCodec
-from runtime.media import MediaError, open_sink
+from runtime.media import MediaError, open_sink, open_source
 
-from .films import HEIGHT, NTSC, WIDTH, film_of, frames, tone
+from .films import HEIGHT, NTSC, WIDTH, film_of, frames, save_film, tone
 
 CODECS = {
     ".mp4": ("h264", "aac"),
@@ -71,6 +71,15 @@ def test_what_begins_later_plays_later(tmp_path):
     write(path, *frames(10, start=0.5), tone(1))
     film = film_of(path)
     assert film.starts["video"] - film.starts["audio"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_sound_that_begins_late_is_read_with_silence_before_it(tmp_path):
+    source = open_source(str(save_film(tmp_path / "a.mkv", 25, 25, sound_at_ms=500)))
+    samples = np.concatenate([chunk.as_mono() for chunk in source if isinstance(chunk, Audio)])
+    source.close()
+    assert len(samples) / 48_000 == pytest.approx(1.5, abs=0.05)
+    loud = np.flatnonzero(np.abs(samples) > 0.1)[0]
+    assert loud / 48_000 == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_film_of_video_alone_starts_at_once(tmp_path):
