@@ -122,6 +122,8 @@ class ByteOutput(io.RawIOBase):
             if (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
                 os.replace(self.name, self.name + INCOMPLETE)
                 _log.warning("%s: is incomplete, and is now %s%s", *(self.name,) * 2, INCOMPLETE)
+            else:  # a link, or standard output
+                _log.warning("%s: is incomplete", self.name)
         except FileNotFoundError:
             return  # its owner calls it something else
         except OSError as error:

@@ -8,7 +8,7 @@ from actors import Video
 from .audio_format import AudioFormat
 from .av_library import AvOutput, av_errors, load_av
 from .byte_output import ByteOutput
-from .errors import MediaError
+from .errors import InterruptedReadError, MediaError, ReaderGoneError
 from .film_clock import FrameClock
 from .film_formats import film_format, find_encoder
 from .film_tracks import AudioTrack, Track, VideoTrack
@@ -111,7 +111,7 @@ class FilmOutput:
         try:
             with av_errors(self._av, self.name, "encoded"):
                 self._container.close()
-        except MediaError:
+        except (InterruptedReadError, MediaError, ReaderGoneError):
             pass  # the failure before it is the one to report
 
     def _opened(self) -> Any:

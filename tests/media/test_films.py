@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from actors import Audio, Kind, PixelFormat, Video, VideoCodec
-from runtime.media import MediaError, open_sink, open_source
+from runtime.media import FileKind, MediaError, ReaderGoneError, open_sink, open_source
 
 from .films import HEIGHT, NTSC, WIDTH, film_of, frames, save_film, tone
 
@@ -190,3 +190,14 @@ def test_a_film_goes_into_a_pipe_too(tmp_path, suffix):
     film = film_of(copy)
     assert len(film.frames) == 10
     assert film.seconds["audio"] == pytest.approx(0.4, abs=0.05)
+
+
+def test_a_reader_that_leaves_ends_the_writing_of_a_film():
+    reading, writing = os.pipe()
+    sink = open_sink("-", kind=FileKind.VIDEO, stdout=writing, expects=frozenset({Kind.VIDEO}))
+    os.close(writing)
+    os.close(reading)
+    with pytest.raises(ReaderGoneError):
+        for frame in frames(60):
+            sink.write(frame, node_id="a", sequence=0)
+    sink.close()
