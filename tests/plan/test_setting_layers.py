@@ -27,6 +27,11 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
+    "media.output_folders": ('["/srv"]', ['["relative"]']),
+    "media.urls": (
+        '["rtsp://camera.local:8554/live"]',
+        ['["camera.local"]', '["file:///etc"]', '["rtsp://me:secret@camera.local/"]'],
+    ),
     "nodes": ('{X = "a:B"}', ['{X = "a"}']),
 }
 
