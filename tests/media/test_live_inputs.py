@@ -3,6 +3,7 @@
 import functools
 import http.server
 import threading
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,10 @@ def test_an_interrupt_ends_the_reading_of_a_stream(films):
 )
 def test_an_input_file_that_names_others_opens_none_of_them(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
-    Path("other.wav").write_bytes(b"RIFF")
+    with wave.open("other.wav", "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(32_000))
+    assert read("other.wav")
     Path("list.aac").write_text(content)
     with pytest.raises(MediaError, match=r"list\.aac: cannot be read as sound or pictures"):
         read("list.aac")
