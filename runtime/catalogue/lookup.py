@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from actors import Actor
-from actors.catalogue import ALIASES, CATALOGUE
+from actors.catalogue import ALIASES
 from actors.definition import faults_of_defaults
 
 from ..config import RuntimeConfig
 from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
+from .built_in import BUILT_IN
 from .modules import (
     absolute_target,
     attribute_of,
@@ -131,7 +132,7 @@ def build_catalogue(
     others = [
         *(
             NodeType(entry.name, entry.target, entry.executor, entry.extra, _BUILT_IN)
-            for entry in CATALOGUE
+            for entry in BUILT_IN
         ),
         *(_installed(point) for point in points),
         *found,

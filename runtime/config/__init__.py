@@ -3,6 +3,7 @@
 from .collector_headers import tracing_headers
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
+from .media import Media
 from .models import Model, model_endpoints, secret_variables
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
@@ -41,6 +42,7 @@ __all__ = [
     "Limits",
     "Log",
     "Model",
+    "Media",
     "Multiprocess",
     "Origin",
     "Pattern",

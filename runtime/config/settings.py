@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ..documents import ACCEPTED
 from .http import Http
+from .media import Media
 from .models import Model
 from .resource_limits import ResourceLimits
 from .section import HttpUrl, Name, Section, Text
@@ -289,6 +290,7 @@ class RuntimeConfig(Section):
     server: Server = Server()
     http: Http = Http()
     files: Files = Files()
+    media: Media = Media()
     recording: Recording = Recording()
     tracing: Tracing = Tracing()
     log: Log = Log()

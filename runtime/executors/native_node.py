@@ -75,6 +75,7 @@ class NativeNode:
             loan=ends.output.loan,
             models=task.grants.models,
             find_tool=ToolFinder(task.grants.tools),
+            readers=tuple(map(str, task.plan.outputs)),
         )
         record = task.record  # not the task, which would refer to itself
         tracer = tracer_of(task.trace, context, lambda span: record([span]))

@@ -27,7 +27,7 @@ from ..plan import (
     Grants,
     Plan,
     Source,
-    check_client_paths,
+    check_client_places,
     check_executors,
     find_machine,
     installed_executors,
@@ -128,7 +128,7 @@ class Runtime:
                 machine=self._machine,
             )
             if of_client:
-                check_client_paths(plan, self._describer, self.config.files.roots)
+                check_client_places(plan, self._describer, self.config)
         return plan
 
     async def warm(self, executors: Collection[str] | None = None) -> None:

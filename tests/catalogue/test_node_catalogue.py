@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from actors import Actor, Params
-from actors.catalogue import CATALOGUE
 from actors.nodes.pass_through import PassThrough
-from runtime.catalogue import Catalogue, NodeType, build_catalogue, load_actor
+from runtime.catalogue import BUILT_IN, Catalogue, NodeType, build_catalogue, load_actor
 from runtime.catalogue.lookup import GROUP
 from runtime.config import RuntimeConfig
 from runtime.errors import ConfigError
@@ -27,8 +26,8 @@ def built(*installed: EntryPoint, **nodes: str) -> Catalogue:
 
 def test_the_catalogue_has_what_comes_along():
     catalogue = built()
-    assert len(catalogue) == len(CATALOGUE)
-    assert {each.name for each in catalogue} == {entry.name for entry in CATALOGUE}
+    assert len(catalogue) == len(BUILT_IN)
+    assert {each.name for each in catalogue} == {entry.name for entry in BUILT_IN}
     found = catalogue.find("PassThrough")
     assert found is not None
     assert (found.executor, found.origin) == ("native", "built in")

@@ -13,8 +13,8 @@ import trio
 import yaml
 from typer.main import get_command
 
-from actors.catalogue import CATALOGUE
 from runtime import Manifest, manifest_from, open_runtime
+from runtime.catalogue import BUILT_IN
 from runtime.cli.app import app
 from runtime.config import parse_config
 
@@ -46,7 +46,7 @@ def check_document(value: object) -> None:
         return
     manifest = manifest_from(value)
     # Node types that the page itself defines are checked when the page runs them.
-    if {node.node_type for node in manifest.nodes} <= {entry.name for entry in CATALOGUE}:
+    if {node.node_type for node in manifest.nodes} <= {entry.name for entry in BUILT_IN}:
         trio.run(_plan, manifest)
 
 

@@ -29,6 +29,11 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "files.roots": ('["/srv"]', ['["relative"]']),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
     "tools": ('{t = "a:b"}', ['{t = "a"}']),
+    "media.output_folders": ('["/srv"]', ['["relative"]']),
+    "media.urls": (
+        '["rtsp://camera.local:8554/live"]',
+        ['["camera.local"]', '["file:///etc"]', '["rtsp://me:secret@camera.local/"]'],
+    ),
     "nodes": ('{X = "a:B"}', ['{X = "a"}']),
 }
 

@@ -111,9 +111,13 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
         fault = trio.run(interpreters.fault, name) if name is not None else ""
         if fault:
             yield Fault(key, f"{name}: {fault}")
-    for index, root in enumerate(config.files.roots):
-        if not Path(root).is_dir():
-            yield Fault(f"files.roots[{index}]", f"{root}: there is no such folder")
+    folders = {"files.roots": config.files.roots} | {
+        "media.output_folders": config.media.output_folders
+    }
+    for key, names in folders.items():
+        for index, name in enumerate(names):
+            if not Path(name).is_dir():
+                yield Fault(f"{key}[{index}]", f"{name}: there is no such folder")
     for table, section in (("server", config.server), ("http", config.http)):
         for key in ("tls_certificate", "tls_key", "tls_client_ca"):
             file = getattr(section, key)

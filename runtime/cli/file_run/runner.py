@@ -27,8 +27,10 @@ from .file_options import (
     FileOption,
     check_outputs,
     file_options,
+    kinds_produced,
     nodes_of,
     open_inputs,
+    with_kinds,
 )
 from .open_pipeline import Pipeline, Recorded, open_local, open_remote
 from .options import RunOptions
@@ -70,16 +72,18 @@ def run_on_files(
             workspace = _with_longest_init_timeout(workspace)
         quiet = options.quiet or options.debug is not None
         nodes, opening = _pipeline(options, workspace, console, on_end)
-        inputs = file_options("--input", options.inputs or [STANDARD_STREAM], nodes.by_id)
-        outputs = file_options("--output", options.outputs or [STANDARD_STREAM], nodes.sinks)
-        check_outputs(outputs, inputs, nodes, writes)
+        # Standard input is for the sources that read it, and not for those that generate items.
+        default = [STANDARD_STREAM] if nodes.sources else []
+        inputs = file_options("--input", options.inputs or default, nodes.by_id)
+        outputs = _outputs(options, nodes, writes, stdout)
+        check_outputs(outputs, inputs, nodes)
         _announce_terminal_input(inputs, console, quiet=quiet)
         opened = open_inputs(
             inputs, nodes, kind=reads, raw=raw, chunk_seconds=options.chunk_ms / 1000
         )
         for source in (source for each in opened for source in each.sources):
             stack.callback(source.close)
-        writers = _open_writers(outputs, nodes, writes, stdout)
+        writers = _open_writers(outputs, nodes, stdout)
         view = stack.enter_context(_view(console, outputs, stdout, quiet=quiet))
         trio.run(partial(transfer, realtime=options.realtime), opening, opened, writers, view)
         if writers.unwritten():
@@ -169,25 +173,33 @@ def _raw_format(options: RunOptions, kind: FileKind | None) -> RawFormat | None:
     return RawFormat.parse(options.input_format)
 
 
+def _outputs(
+    options: RunOptions, nodes: PipelineNodes, kind: FileKind | None, stdout: int
+) -> list[FileOption]:
+    if not options.outputs:  # lines, also of audio: nobody has asked for media
+        return [FileOption(STANDARD_STREAM, None, kind)]
+    outputs = file_options("--output", options.outputs, nodes.sinks)
+    return with_kinds(outputs, nodes, kind, is_terminal=os.isatty(stdout))
+
+
 def _announce_terminal_input(inputs: list[FileOption], console: Console, *, quiet: bool) -> None:
     """Print that the keyboard is read; otherwise the command would seem to do nothing."""
     if not quiet and sys.stdin.isatty() and any(each.path == STANDARD_STREAM for each in inputs):
         console.print("reading from the terminal; Ctrl-D ends the input", style="dim")
 
 
-def _open_writers(
-    outputs: list[FileOption], nodes: PipelineNodes, kind: FileKind | None, stdout: int
-) -> ResultWriters:
+def _open_writers(outputs: list[FileOption], nodes: PipelineNodes, stdout: int) -> ResultWriters:
     """Open the output files; if one cannot be opened, remove the new ones again."""
     writers = ResultWriters()
     created: list[str] = []
     try:
         for each in outputs:
             is_new = each.path != STANDARD_STREAM and not os.path.lexists(each.path)
-            sink = open_sink(each.path, kind=kind, stdout=stdout)
+            expects = kinds_produced(each, outputs, nodes)
+            sink = open_sink(each.path, kind=each.kind, stdout=stdout, expects=expects)
             if is_new and os.path.isfile(each.path):
                 created.append(each.path)
-            is_terminal = kind is not FileKind.JSON_LINES and _is_terminal(each.path, stdout)
+            is_terminal = each.kind is not FileKind.JSON_LINES and _is_terminal(each.path, stdout)
             writers.add(ResultWriter(sink, nodes_of(each, outputs, nodes), is_terminal))
     except BaseException:
         writers.close()

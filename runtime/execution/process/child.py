@@ -208,6 +208,7 @@ class _Node:
             loan=self._output.loan,
             models=spec.models,
             find_tool=ToolFinder(spec.tools),
+            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
@@ -223,9 +224,11 @@ class _Node:
             self._inbox,
             self._output,
             announce=self._socket.send,
+            grace_seconds=spec.grace_seconds,
             times=self._activity.times,
             fork_guard=self._fork_guard,
         )
+        self._loop.background.on_use = self._wait_with_trio
         self._control = NodeEnd(
             self._loop,
             spec.node_id,
@@ -322,6 +325,11 @@ class _Node:
             and self._spans.is_idle
             and (self._push is None or not self._push.is_due())
         )
+
+    def _wait_with_trio(self) -> None:
+        """Wait as async actors do from now on: the actor has tasks of its own, or threads."""
+        self._waiting.is_sole_task = self._note_wait
+        self._stop_request.set()  # a thread calls this while the process waits
 
     def _note_wait(self) -> bool:
         """Note that an async actor waits, whose process always has other tasks."""
