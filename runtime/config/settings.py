@@ -1,9 +1,10 @@
 """Every setting of runtime.toml. `setting.py` describes how to add one."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..documents import ACCEPTED
 from .http import Http
@@ -21,6 +22,7 @@ LONGEST_INIT_TIMEOUT_SECS: Final = 300
 # other when a manifest is checked, so a larger ceiling would let a client occupy the processor.
 MOST_NODES: Final = 1_000
 MOST_CONNECTIONS: Final = 10_000
+_PIPELINE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Target = Annotated[
     str,
@@ -31,6 +33,16 @@ Target = Annotated[
         },
     ),
 ]
+
+
+def _pipeline_name(text: str) -> str:
+    if _PIPELINE_NAME.fullmatch(text) is None:
+        raise ValueError(f"a pipeline's name has up to 64 of A-Z a-z 0-9 . _ -, not {text!r}")
+    return text
+
+
+# A pattern would become a pattern of the schema's properties, where faults lose their place.
+PipelineName = Annotated[str, AfterValidator(_pipeline_name)]
 
 
 CollectorUrl = Annotated[
@@ -306,4 +318,8 @@ class RuntimeConfig(Section):
         default_factory=dict,
         description='more node types: name = "module:Class" or "file.py:Class"; overrides an '
         "installed or built-in type of the same name",
+    )
+    pipelines: Mapping[PipelineName, Text] = Field(
+        default_factory=dict,
+        description='named pipelines: name = "manifest.yaml"; relative to the current folder',
     )

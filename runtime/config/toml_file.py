@@ -19,6 +19,7 @@ _HEADER: Final = (
 _EXAMPLES: Final = {
     "routing.registry": '# MyModelNode = "multiprocess"',
     "nodes": '# MyModelNode = "my_nodes.model:MyModelNode"',
+    "pipelines": '# assistant = "assistant.yaml"',
 }
 
 

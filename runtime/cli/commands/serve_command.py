@@ -69,6 +69,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
     from ...http import open_http_server
     from ...service import open_server, open_service_manager, raise_descriptor_limit
     from ...session import open_runtime
+    from ...talk import open_talk
 
     config = workspace.config
     if bind is not None:
@@ -86,11 +87,13 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             open_runtime(config) as runtime,
             open_server(runtime) as server,
             open_console(runtime, config.http) as console,
+            open_talk(runtime) as talk,
             open_http_server(
                 config.http,
                 runtime.metrics,
                 lambda: is_warm and not server.is_draining,
                 console=None if console is None else console.application,
+                talk=None if talk is None else talk.application,
             ) as http,
             trio.open_nursery() as nursery,
         ):
@@ -104,10 +107,14 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             await manager.report_ready(f"listening on {server.address}")
             await anext(signals)
             nursery.start_soon(_cancel_at_second_signal, signals, nursery.cancel_scope)
-            status = f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end"
+            active = server.active_calls + (0 if talk is None else talk.active)
+            status = f"stopping; {active} calls have {drain_seconds:g} s to end"
             announce(status)
             await manager.report_stopping(status)
-            await server.drain(drain_seconds)
+            async with trio.open_nursery() as draining:
+                draining.start_soon(server.drain, drain_seconds)
+                if talk is not None:
+                    draining.start_soon(talk.drain, drain_seconds)
             nursery.cancel_scope.cancel()
 
 
@@ -138,8 +145,10 @@ def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> 
 def _announce_http(announce: "Callable[[str], None]", http: "HttpServer") -> None:
     scheme = "https" if http.uses_tls else "http"
     announce(f"metrics and health on {scheme}://{http.address}")
-    if http.has_console:
+    if "console" in http.pages:
         announce(f"console on {scheme}://{http.address}/console/")
+    if "talk" in http.pages:
+        announce(f"talk on {scheme}://{http.address}/talk/")
     if not http.answers_metrics:
         announce("without tokens, it answers health only: set MILLRACE_HTTP_TOKENS")
     elif not http.uses_tls and not http.address.is_local:
