@@ -77,7 +77,7 @@ class Http(Section):
     )
     max_connections: int = setting(
         100,
-        "connections at once; beyond it the oldest one that is no WebSocket is closed",
+        "connections at once, without WebSockets; beyond it the oldest is closed",
         ge=1,
         le=2**16,
     )

@@ -148,10 +148,14 @@ class _Connections:
             del self._open[connection]
 
     def _make_room(self) -> None:
-        """Close the oldest connection at the limit: an honest client makes its request at once."""
-        if len(self._open) >= self._http.max_connections:
-            oldest = next((each for each in self._open if not each.is_websocket), None)
-            (oldest or next(iter(self._open))).close()
+        """Close the oldest connection at the limit: an honest client makes its request at once.
+
+        WebSockets do not count. An application accepts them from those only who may have one, and
+        bounds their number; otherwise any new connection could end a conversation.
+        """
+        requests = [each for each in self._open if not each.is_websocket]
+        if len(requests) >= self._http.max_connections:
+            requests[0].close()
 
 
 def _check_libraries() -> None:

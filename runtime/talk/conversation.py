@@ -31,6 +31,7 @@ _NORMAL: Final = 1000
 _GOING_AWAY: Final = 1001
 _POLICY_VIOLATION: Final = 1008
 _INTERNAL_ERROR: Final = 1011
+_TRY_LATER: Final = 1013
 _STOPPING: Final = "the server is shutting down; it ended this conversation"
 
 _log: Final = logging.getLogger("millrace.talk")
@@ -58,15 +59,20 @@ class Conversation:
         self._dropped = 0
         self._has_left = False
         self._has_ended = False
-        self._is_stopped = False
+        self._why_left = EndReason.DISCONNECTED
 
     async def run(self) -> None:
         """Run until the person leaves, or the session has ended."""
         subprotocols = self._socket.scope.get("subprotocols", ())
         await self._socket.accept(PROTOCOL if PROTOCOL in subprotocols else None)
-        if self._pipeline is None or self._state.draining:
-            reason = _STOPPING if self._state.draining else "the operator offers no such pipeline"
-            await self._end(_GOING_AWAY if self._state.draining else _POLICY_VIOLATION, reason)
+        if self._state.draining:
+            await self._end(_GOING_AWAY, _STOPPING)
+            return
+        if self._pipeline is None:
+            await self._end(_POLICY_VIOLATION, "the operator offers no such pipeline")
+            return
+        if self._state.is_full:
+            await self._end(_TRY_LATER, "too many conversations are open, or wait; try again later")
             return
         try:
             async with trio.open_nursery() as nursery:
@@ -79,7 +85,7 @@ class Conversation:
             code, reason, node_id = _ending_of(failure)
             await self._end(code, reason, node_id)
             return
-        if self._is_stopped:
+        if self._why_left is EndReason.SERVER_STOP:
             await self._end(_GOING_AWAY, _STOPPING)
         elif not self._has_left:
             await self._end(_NORMAL, "")
@@ -113,15 +119,13 @@ class Conversation:
             nursery.cancel_scope.cancel()
 
     def _why_ended(self, reason: EndReason) -> EndReason:
-        if self._is_stopped:
-            return EndReason.SERVER_STOP
-        if reason is EndReason.COMPLETED:
-            return EndReason.CLIENT_CLOSE if self._has_ended else reason
-        return EndReason.DISCONNECTED
+        if reason is not EndReason.COMPLETED:
+            return self._why_left
+        return EndReason.CLIENT_CLOSE if self._has_ended else reason
 
     async def _stop_with_server(self, scope: trio.CancelScope) -> None:
         await self._state.stopping.wait()
-        self._is_stopped = True
+        self._why_left = EndReason.SERVER_STOP
         scope.cancel()
 
     async def _read(self, scope: trio.CancelScope) -> None:
@@ -136,10 +140,14 @@ class Conversation:
                 self._has_left = True
                 scope.cancel()
                 return
-            if (data := message.get("bytes")) is not None:
-                await self._take(read_chunk(data))
-            else:
-                await self._obey(read_request(message.get("text") or "").type)
+            try:
+                if (data := message.get("bytes")) is not None:
+                    await self._take(read_chunk(data))
+                else:
+                    await self._obey(read_request(message.get("text") or "").type)
+            except InputError:
+                self._why_left = EndReason.INVALID_INPUT
+                raise
 
     async def _take(self, chunk: Chunk) -> None:
         if self._has_ended:

@@ -33,6 +33,11 @@ class TalkState:
         """How many conversations run."""
         return self._active
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for one more: as many may wait as there may be sessions."""
+        return self._active > 2 * self.runtime.config.limits.max_sessions
+
     async def wait_idle(self) -> None:
         """Wait until none runs."""
         await self._idle.wait()

@@ -1,10 +1,13 @@
 """Pipelines to talk with."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
-from actors import Actor, Kind, NoParams, Text
-from runtime import Manifest, manifest_from
+import numpy as np
+import trio
+
+from actors import Actor, Audio, CancelSpeculation, Control, Data, Kind, NoParams, Text
+from runtime import Manifest
+from tests.session.pipelines import manifest
 
 FIRST = "what time is it"
 SECOND = "turn the lights on in the kitchen"
@@ -15,6 +18,7 @@ grammar test;
 public <command> = {FIRST} | {SECOND} ;
 """
 HOSTILE = "<img src=x onerror='window.hit=1'><script>window.hit=1</script>"
+TONE_SECONDS = 60
 
 
 class TalkativeNode(Actor[NoParams]):
@@ -27,56 +31,79 @@ class TalkativeNode(Actor[NoParams]):
         yield Text(LONG_ANSWER if item.text == FIRST else SHORT_ANSWER)
 
 
-NODE_TYPES = {"TalkativeNode": TalkativeNode}
+class ToneNode(Actor[NoParams]):
+    """Give a minute of a tone for the first chunk, and hostile text; nothing for the others."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.AUDIO, Kind.TEXT})
+
+    def initialize(self) -> None:
+        self._has_begun = False
+
+    async def process(self, item: Audio) -> AsyncIterator[Data]:
+        if not self._has_begun:
+            self._has_begun = True
+            yield Text(HOSTILE, metadata={"partial": "true"})
+            yield Text(HOSTILE)
+            second = (0.3 * np.sin(np.arange(16000) / 16000 * 2 * np.pi * 300)).astype(np.float32)
+            for _ in range(TONE_SECONDS):
+                yield Audio(second, 16000)
+                await trio.lowlevel.checkpoint()
 
 
-def of(name: str, nodes: dict[str, tuple[str, dict[str, Any]]], *pairs: str) -> Manifest:
-    """Return a pipeline."""
-    return manifest_from(
-        {
-            "version": "v1",
-            "metadata": {
-                "name": name,
-                "description": f"A pipeline called {name}.",
-                "multiprocess": {"executor_overrides": {"answer": "native"}},
-            }
-            if "answer" in nodes
-            else {"name": name, "description": f"A pipeline called {name}."},
-            "nodes": [
-                {"id": node, "node_type": kind, "params": params}
-                for node, (kind, params) in nodes.items()
-            ],
-            "connections": [
-                {"from": pair.split(" > ")[0], "to": pair.split(" > ")[1]} for pair in pairs
-            ],
-        }
-    )
+class CancellingNode(Actor[NoParams]):
+    """Cancel everything before a chunk."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.CONTROL})
+
+    def process(self, item: Audio) -> Control:
+        return Control(CancelSpeculation(0, self.context.timestamp_ms))
+
+
+class HangingNode(Actor[NoParams]):
+    """Take one chunk, and never return."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset[Kind]()
+
+    async def process(self, item: Audio) -> None:
+        await trio.sleep_forever()
+
+
+class FloodNode(Actor[NoParams]):
+    """Give 200 MB of text for each chunk."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.TEXT})
+
+    async def process(self, item: Audio) -> AsyncIterator[Text]:
+        for _ in range(4000):
+            yield Text("x" * 50_000)
+            await trio.lowlevel.checkpoint()
+
+
+def of_one(kind: str, place: str = "native", node: str = "node") -> Manifest:
+    """Return a pipeline of one node."""
+    return manifest({node: kind}, places={node: place})
 
 
 def assistant() -> Manifest:
     """Recognizes two commands, and answers."""
-    return of(
-        "Test assistant",
+    return manifest(
         {
             "resample": ("FastResampleNode", {"target_rate": 16000}),
             "chunk": ("AudioChunkerNode", {"chunk_size": 512}),
             "vad": ("SileroVADNode", {"min_silence_duration_ms": 300}),
             "hear": ("PocketSphinxNode", {"grammar": GRAMMAR, "silence_ms": 300}),
-            "heard": ("PassThrough", {}),
-            "answer": ("TalkativeNode", {}),
-            "said": ("PassThrough", {}),
+            "heard": "PassThrough",
+            "answer": "TalkativeNode",
+            "said": "PassThrough",
             "speak": ("EspeakNode", {"voice": "en-us+m3", "rate_wpm": 170}),
         },
-        "resample > chunk",
-        "chunk > vad",
-        "vad > hear",
-        "hear > heard",
-        "hear > answer",
-        "answer > said",
-        "answer > speak",
+        [
+            *("resample > chunk", "chunk > vad", "vad > hear", "hear > heard", "hear > answer"),
+            *("answer > said", "answer > speak"),
+        ],
+        places={"answer": "native"},
     )
-
-
-def echo() -> Manifest:
-    """Gives back what it gets."""
-    return of("Echo", {"echo": ("PassThrough", {})})

@@ -17,6 +17,7 @@ export class Transcript {
 
   constructor(list) {
     this.#list = list;
+    new ResizeObserver(() => this.#follow()).observe(list);
   }
 
   clear() {
@@ -88,6 +89,6 @@ export class Transcript {
   }
 
   #follow() {
-    this.#list.lastElementChild?.scrollIntoView({ block: "nearest" });
+    this.#list.scrollTop = this.#list.scrollHeight;
   }
 }
