@@ -182,11 +182,12 @@ class Conversation:
         await session.close_input()
 
     async def _watch_speech(self, session: Session, detector: str) -> None:
-        """Interrupt the answer where the person starts to speak."""
+        """Tell the page when the person speaks; a start interrupts the answer."""
+        assert self._pipeline is not None
         async with session.tap(detector, capacity=_TAP_ITEMS) as outputs:
             async for output in outputs:
                 change = speech_change(output.data)
-                if change is SpeechChange.START:
+                if change is SpeechChange.START and self._pipeline.roles.is_interrupted:
                     await self._interrupt(output.timestamp_ms)
                 if change is not SpeechChange.NONE:
                     has_started = change is SpeechChange.START

@@ -44,6 +44,7 @@ class Roles:
         heard: the sinks whose texts are the words of the person.
         said: the sinks whose texts are the answer.
         detectors: the nodes whose events tell when the person speaks.
+        is_interrupted: whether such an event interrupts the answer.
         answering: the nodes at which an interruption enters.
     """
 
@@ -51,6 +52,7 @@ class Roles:
     heard: frozenset[str]
     said: frozenset[str]
     detectors: tuple[str, ...]
+    is_interrupted: bool
     answering: tuple[str, ...]
 
     def speaker(self, node_id: str) -> str:
@@ -67,7 +69,8 @@ def roles_of(plan: Plan) -> tuple[Roles, list[str]]:
 
         heard      default: the sink `heard`, if there is one
         said       default: the sink `said`, if there is one
-        detector   default: every SileroVADNode; none, if a node emits control messages itself
+        detector   default: every SileroVADNode; they interrupt nothing, if a node of the pipeline
+                   emits control messages itself
         answering  default: the nodes that read a speech recognizer; without one, the sinks
     """
     named, problems = _named(plan)
@@ -90,6 +93,7 @@ def roles_of(plan: Plan) -> tuple[Roles, list[str]]:
         heard=frozenset(heard),
         said=frozenset(_chosen(named.said, sinks & {"said"})),
         detectors=tuple(_chosen(named.detector, _detectors(plan))),
+        is_interrupted=named.detector is not None or not _interrupts_itself(plan),
         answering=tuple(_chosen(named.answering, set(_answering(plan, nodes)) - set(heard))),
     )
     return roles, problems
@@ -110,10 +114,13 @@ def _chosen(named: tuple[str, ...] | None, default: set[str]) -> list[str]:
 
 
 def _detectors(plan: Plan) -> set[str]:
-    # A node that accepts anything also "produces" anything: it emits no message of its own.
-    if any(Kind.CONTROL in node.produces and len(node.produces) < len(Kind) for node in plan.nodes):
-        return set()
     return {str(node.node_id) for node in plan.nodes if node.node_type.name == _DETECTOR}
+
+
+def _interrupts_itself(plan: Plan) -> bool:
+    # A node that passes everything on "produces" everything: it emits no message of its own.
+    own = (node.produces for node in plan.nodes if len(node.produces) < len(Kind))
+    return any(Kind.CONTROL in produces for produces in own)
 
 
 def _answering(plan: Plan, nodes: dict[str, NodePlan]) -> Iterator[str]:

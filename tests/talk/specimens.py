@@ -51,6 +51,30 @@ class ToneNode(Actor[NoParams]):
                 await trio.lowlevel.checkpoint()
 
 
+class PiecesNode(Actor[NoParams]):
+    """Give an answer in pieces, for the first chunk."""
+
+    accepts = frozenset({Kind.AUDIO})
+    produces = frozenset({Kind.TEXT})
+
+    def initialize(self) -> None:
+        self._pieces = ["It is", " late", "."]
+
+    def process(self, item: Audio) -> Iterator[Text]:
+        while self._pieces:
+            yield Text(self._pieces.pop(0), metadata={"partial": "true"})
+
+
+class WholeNode(PiecesNode):
+    """Give an answer in pieces, and then the whole, for the first chunk."""
+
+    def process(self, item: Audio) -> Iterator[Text]:
+        pieces = list(super().process(item))
+        yield from pieces
+        if pieces:
+            yield Text("It is late!")
+
+
 class CancellingNode(Actor[NoParams]):
     """Cancel everything before a chunk."""
 

@@ -79,7 +79,7 @@ async def test_a_token_is_needed_where_grpc_needs_one(runtime_with: OpenRuntime)
         assert await refusal(server, subprotocols=(PROTOCOL, "bearer.%%%")) == 403
         ways: list[dict[str, Any]] = [{"token": TOKEN}, {"subprotocols": (PROTOCOL, bearer(TOKEN))}]
         for options in ways:
-            async with talking(server, **options) as client:  # type: ignore[arg-type]
+            async with talking(server, **options) as client:
                 ready = await client.next("ready")
                 assert runtime.sessions[ready["session"]].token_name == "alice"
                 assert client.subprotocol == (PROTOCOL if "subprotocols" in options else None)

@@ -92,6 +92,22 @@ async def test_escape_silences_the_voice(runtime_with: OpenRuntime, browser: Bro
         assert page.problems() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("PiecesNode", "It is late."), ("WholeNode", "It is late!")]
+)
+async def test_an_answer_is_its_pieces_until_the_whole_comes(
+    runtime_with: OpenRuntime, browser: Browser, kind: str, shown: str
+) -> None:
+    pipelines = {"pieces": of_one(kind, node="said")}
+    async with talk_port(runtime_with, pipelines) as (server, _, _):
+        page = await opened(browser, server, "pieces")
+        words = f"{entry('agent')}.querySelector('.words').textContent"
+        await page.wait(f"{words} === {shown!r}")
+        is_partial = await page.value(f"{entry('agent')}.hasAttribute('data-partial')")
+        assert is_partial == (kind == "PiecesNode")
+        assert await page.value("document.querySelectorAll('.entry').length") == 1
+
+
 async def test_a_failing_node_is_named_on_the_page(
     runtime_with: OpenRuntime, browser: Browser
 ) -> None:

@@ -25,6 +25,7 @@ async def test_an_assistant_needs_no_configuration(runtime: Runtime) -> None:
         heard=frozenset({"heard"}),
         said=frozenset({"said"}),
         detectors=("vad",),
+        is_interrupted=True,
         answering=("answer",),
     )
     assert [roles.speaker(node) for node in ("heard", "said", "x")] == ["person", "agent", ""]
@@ -35,12 +36,12 @@ async def test_without_a_recognizer_an_interruption_enters_at_the_sinks(runtime:
     assert (roles.answering, roles.detectors, roles.heard) == (("a",), (), frozenset())
 
 
-async def test_a_pipeline_with_control_messages_of_its_own_needs_no_detector(
+async def test_a_pipeline_with_control_messages_of_its_own_interrupts_itself(
     runtime: Runtime,
 ) -> None:
     nodes = {"vad": "SileroVADNode", "turns": "CancellingNode"}
     roles, _ = roles_of(runtime.plan(manifest(nodes)))
-    assert roles.detectors == ()
+    assert (roles.detectors, roles.is_interrupted) == (("vad",), False)
 
 
 async def test_a_manifest_can_name_the_nodes(runtime: Runtime) -> None:

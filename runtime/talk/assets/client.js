@@ -98,7 +98,8 @@ export class Conversation {
   #capture() {
     const source = this.#context.createMediaStreamSource(this.#stream);
     const capture = new AudioWorkletNode(this.#context, "capture", { numberOfOutputs: 0 });
-    capture.port.onmessage = ({ data }) => this.#send(data);
+    // The audio thread may still post after the end.
+    capture.port.onmessage = ({ data }) => this.#context && this.#send(data);
     source.connect(capture);
   }
 
@@ -109,6 +110,7 @@ export class Conversation {
     });
     this.#playback.connect(this.#context.destination);
     this.#playback.port.onmessage = ({ data }) => {
+      if (!this.#context) return;
       if (data.turn !== undefined) this.#audible(data);
       else this.#playing(data);
     };

@@ -14,6 +14,7 @@ export class Transcript {
   #list;
   #open = null; // the entry of partial text
   #answers = new Map(); // by turn
+  #pieces = new Set(); // answers of which there are only pieces
 
   constructor(list) {
     this.#list = list;
@@ -24,9 +25,10 @@ export class Transcript {
     this.#list.replaceChildren();
     this.#open = null;
     this.#answers.clear();
+    this.#pieces.clear();
   }
 
-  /** Show text; partial text is replaced by what follows it. */
+  /** Show text. Partial words of a person are replaced by what follows them. */
   show({ speaker, node, text, partial, sequence }) {
     if (speaker === "agent") this.#answer(sequence, text, partial);
     else this.#words(speaker, NAMES[speaker] ?? node, text, partial);
@@ -40,13 +42,15 @@ export class Transcript {
     this.#open = partial ? entry : null;
   }
 
+  /** Add a piece or a sentence to an answer; a whole answer replaces its pieces. */
   #answer(turn, text, partial) {
     const entry = this.#answers.get(turn) ?? this.#begin(turn);
     const words = entry.querySelector(".words");
-    entry.said = entry.said ?? "";
-    words.textContent = [entry.said, text].filter(Boolean).join(" ");
-    if (!partial) entry.said = words.textContent;
+    const before = this.#pieces.has(entry) && !partial ? "" : words.textContent;
+    words.textContent = before + (/[.!?;:]$/.test(before) && /^\S/.test(text) ? " " : "") + text;
     entry.toggleAttribute("data-partial", partial);
+    if (partial) this.#pieces.add(entry);
+    else this.#pieces.delete(entry);
   }
 
   #begin(turn) {
@@ -66,7 +70,6 @@ export class Transcript {
   /** Note that the answer of a turn has become audible, and how long after the words. */
   audible(turn, seconds) {
     const entry = this.#answers.get(turn) ?? this.#begin(turn);
-    if (!entry.querySelector(".words").textContent) entry.querySelector(".words").textContent = "(spoken)";
     this.#list.querySelectorAll("[data-playing]").forEach((each) => each.removeAttribute("data-playing"));
     entry.setAttribute("data-playing", "");
     if (seconds !== null) {
@@ -80,6 +83,7 @@ export class Transcript {
   silent(isCut) {
     this.#list.querySelectorAll("[data-playing]").forEach((entry) => {
       entry.removeAttribute("data-playing");
+      entry.removeAttribute("data-partial");
       if (isCut) {
         entry.setAttribute("data-cut", "");
         const note = entry.querySelector(".note");
