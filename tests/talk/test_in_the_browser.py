@@ -23,6 +23,7 @@ from tests.talk.specimens import FIRST, HOSTILE, SECOND, SHORT_ANSWER, assistant
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "browser"
 STATE = "document.querySelector('#talk').dataset.state"
+LEVEL = "Number(document.querySelector('#level-agent').ariaValueNow)"
 # What the recognizer waits for: 300 ms of silence for the detector, and 300 ms after its event.
 END_OF_TURN_SECONDS = 0.6
 
@@ -59,10 +60,10 @@ async def test_a_conversation_is_heard_answered_and_interrupted(
         assert await page.wait(f"{entry('person')}{words}") == FIRST
         await page.wait(f"{STATE} === 'answering' && {entry('agent')}.dataset.latency")
         assert (await page.value(f"{entry('agent')}{words}")).startswith("It is late")
-        assert await page.wait("document.querySelector('#level-agent').value > 0.3")
+        assert await page.wait(f"{LEVEL} > 30")
         # The next command is spoken into the answer, which ends at once.
         await page.wait(f"{entry('agent')}.dataset.cut === ''")
-        assert await page.wait("document.querySelector('#level-agent').value === 0")
+        assert await page.wait(f"{LEVEL} === 0")
         assert await page.wait(f"{entry('person', 1)}{words}") == SECOND
         assert await page.wait(f"{entry('agent', 1)}{words}") == SHORT_ANSWER
         await page.wait(f"{entry('agent', 1)}.dataset.latency")
@@ -80,10 +81,10 @@ async def test_escape_silences_the_voice(runtime_with: OpenRuntime, browser: Bro
     pipelines = {"tone": of_one("ToneNode")}
     async with talk_port(runtime_with, pipelines) as (server, _, _):
         page = await opened(browser, server, "tone")
-        await page.wait("document.querySelector('#level-agent').value > 0.5")
+        await page.wait(f"{LEVEL} > 50")
         await page.press("Escape")
         await page.wait(f"{STATE} === 'listening'")
-        await page.wait("document.querySelector('#level-agent').value === 0")
+        await page.wait(f"{LEVEL} === 0")
         shown = await page.value("document.querySelector('#transcript').innerText")
         # Text of a node is text; partial text was replaced by what followed.
         assert shown.count(HOSTILE) == 1

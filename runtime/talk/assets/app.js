@@ -35,12 +35,12 @@ function setState(state, text) {
 }
 
 function showMeter({ who, level }) {
-  // -60 to 0 dB, in steps that people see.
+  // -60 to 0 dB: what people hear as silence and as loud.
   const decibels = 20 * Math.log10(Math.max(level, 1e-4));
   const part = Math.max(0, Math.min(1, 1 + decibels / 60));
   const bar = find(`level-${who}`);
-  bar.value = part;
-  bar.dataset.peak = Math.max(Number(bar.dataset.peak || 0), level).toFixed(3);
+  bar.setAttribute("aria-valuenow", Math.round(100 * part));
+  bar.firstElementChild.style.transform = `scaleX(${part})`;
 }
 
 function showLoading({ node, status, fraction }) {
@@ -92,7 +92,7 @@ function isOver() {
   talk = null;
   transcript.silent(false);
   setState("ended", "Ended");
-  for (const who of ["person", "agent"]) find(`level-${who}`).value = 0;
+  for (const who of ["person", "agent"]) showMeter({ who, level: 0 });
   for (const id of ["mute", "interrupt", "end"]) find(id).disabled = true;
   find("again").hidden = false;
   find("again").focus();
