@@ -53,7 +53,7 @@ class Conversation:
         self._pipeline = state.pipelines.get(socket.query_params.get("pipeline", ""))
         self._spoken, self._to_send = trio.open_memory_channel[Chunk](_WAITING_CHUNKS)
         self._playback = Playback()
-        self._session: Session | None = None
+        self._to_cancel = trio.Event()
         self._latest_ms = 0
         self._cancelled_ms = -1
         self._dropped = 0
@@ -109,9 +109,9 @@ class Conversation:
                     "progress", node=each.node_id, status=each.status, fraction=each.fraction
                 )
             await session.wait_ready()
-            self._session = session
             await self._send("ready", session=session.id, pipeline=self._pipeline.name)
             nursery.start_soon(self._feed, session)
+            nursery.start_soon(self._cancel_answers, session)
             for detector in self._pipeline.roles.detectors:
                 nursery.start_soon(self._watch_speech, session, detector)
             async for result in session:
@@ -196,14 +196,21 @@ class Conversation:
                     )
 
     async def _interrupt(self, until_ms: int) -> None:
-        """Silence the voice, and cancel what still is to be answered, up to a timestamp."""
-        is_new = until_ms > self._cancelled_ms
+        """Silence the voice, and have what still is to be answered cancelled, up to a timestamp."""
+        if until_ms > self._cancelled_ms:
+            self._to_cancel.set()
         await self._silence(until_ms)
-        if self._session is None or self._pipeline is None or not is_new:
-            return
-        for node in self._pipeline.roles.answering:
-            message = Control(CancelSpeculation(0, until_ms))
-            await self._session.publish(message, node=node, timestamp_ms=until_ms)
+
+    async def _cancel_answers(self, session: Session) -> None:
+        """Send interruptions into the session: a node that is stuck may not take one at once."""
+        assert self._pipeline is not None
+        while True:
+            await self._to_cancel.wait()
+            self._to_cancel = trio.Event()
+            until_ms = self._cancelled_ms
+            for node in self._pipeline.roles.answering:
+                message = Control(CancelSpeculation(0, until_ms))
+                await session.publish(message, node=node, timestamp_ms=until_ms)
 
     async def _silence(self, until_ms: int) -> None:
         self._cancelled_ms = max(until_ms, self._cancelled_ms)

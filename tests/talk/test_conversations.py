@@ -141,19 +141,17 @@ async def test_a_pipeline_that_is_too_slow_loses_audio_and_not_the_connection(
     runtime_with: OpenRuntime,
 ) -> None:
     pipelines = {"slow": of_one("HangingNode")}
-    async with (
-        talk_port(runtime_with, pipelines) as (server, _, runtime),
-        talking(server, "slow") as client,
-    ):
-        await client.next("ready")
-        for _ in range(1000):
-            await client.send(SILENCE)
-        assert (await client.next("dropped"))["chunks"] == 1
-        # It is noticed although no audio is taken any more.
-        await client.ask("interrupt")
-        await client.next("interrupt")
-        (session,) = runtime.sessions.values()
-    assert session.ended.is_set()
+    async with talk_port(runtime_with, pipelines) as (server, _, runtime):
+        async with talking(server, "slow") as client:
+            await client.next("ready")
+            (session,) = runtime.sessions.values()
+            for number in range(1000):
+                await client.send(chunk(np.zeros(960, np.int16), timestamp_ms=20 * number))
+            assert (await client.next("dropped"))["chunks"] == 1
+            # It is noticed although no audio is taken any more, and no interruption either.
+            await client.ask("interrupt")
+            await client.next("interrupt")
+        await session.ended.wait()
 
 
 async def test_a_page_gets_audio_no_faster_than_it_can_play_and_none_after_an_interruption(

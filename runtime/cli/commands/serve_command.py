@@ -149,12 +149,16 @@ def _announce_http(announce: "Callable[[str], None]", http: "HttpServer") -> Non
         announce(f"console on {scheme}://{http.address}/console/")
     if "talk" in http.pages:
         announce(f"talk on {scheme}://{http.address}/talk/")
+    is_in_the_clear = not http.uses_tls and not http.address.is_local
     if not http.answers_metrics:
-        announce("without tokens, it answers health only: set MILLRACE_HTTP_TOKENS")
-    elif not http.uses_tls and not http.address.is_local:
+        more = " and talk" if "talk" in http.pages else ""
+        announce(f"without tokens, it answers health{more} only: set MILLRACE_HTTP_TOKENS")
+    elif is_in_the_clear:
         announce(
             "without TLS, its token crosses the network in the clear: set http.tls_certificate"
         )
+    if is_in_the_clear and "talk" in http.pages:
+        announce("without TLS, browsers give /talk/ no microphone: set http.tls_certificate")
 
 
 def _announce_address(
