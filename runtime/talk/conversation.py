@@ -54,6 +54,7 @@ class Conversation:
         self._spoken, self._to_send = trio.open_memory_channel[Chunk](_WAITING_CHUNKS)
         self._playback = Playback()
         self._to_cancel = trio.Event()
+        self._is_cancelling = False
         self._latest_ms = 0
         self._cancelled_ms = -1
         self._dropped = 0
@@ -198,6 +199,7 @@ class Conversation:
     async def _interrupt(self, until_ms: int) -> None:
         """Silence the voice, and have what still is to be answered cancelled, up to a timestamp."""
         if until_ms > self._cancelled_ms:
+            self._is_cancelling = True
             self._to_cancel.set()
         await self._silence(until_ms)
 
@@ -211,6 +213,7 @@ class Conversation:
             for node in self._pipeline.roles.answering:
                 message = Control(CancelSpeculation(0, until_ms))
                 await session.publish(message, node=node, timestamp_ms=until_ms)
+            self._is_cancelling = self._to_cancel.is_set()
 
     async def _silence(self, until_ms: int) -> None:
         self._cancelled_ms = max(until_ms, self._cancelled_ms)
@@ -244,7 +247,8 @@ class Conversation:
         stops = self._playback.stops
         for message, seconds in messages:
             await self._playback.wait_for_room(seconds)
-            is_stopped = self._playback.stops != stops
+            # From then on the session itself drops what an interruption has cancelled.
+            is_stopped = self._is_cancelling or self._playback.stops != stops
             if is_stopped and result.timestamp_ms <= self._cancelled_ms:
                 return
             await self._socket.send_bytes(message)
