@@ -24,6 +24,7 @@ from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.service import specimens as service_specimens
 from tests.session import background_actors, culprit, liar, source_actors, specimens
+from tests.talk import specimens as talk_specimens
 from tests.tracing import specimens as tracing_specimens
 
 SPECIMENS = {
@@ -36,6 +37,7 @@ SPECIMENS = {
         background_actors,
         service_specimens,
         execution_specimens,
+        talk_specimens,
         tracing_specimens,
     )
     for name, found in vars(module).items()

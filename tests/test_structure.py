@@ -32,6 +32,7 @@ ARROWS = {
         "recording",
         "service",
         "session",
+        "talk",
         "wire",
     },
     "client": {"config", "documents", "manifest", "wire"},
@@ -69,6 +70,15 @@ ARROWS = {
         "metrics",
         "plan",
         "tracing",
+    },
+    "talk": {
+        "config",
+        "documents",
+        "http",
+        "manifest",
+        "plan",
+        "recording",
+        "session",
     },
     "testing": {
         "catalogue",
@@ -235,9 +245,10 @@ def test_one_room_alone_imports_iceoryx2() -> None:
 
 def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
     for library in ("h11", "hypercorn", "prometheus_client", "starlette", "wsproto"):
-        # The pages of the console are an application for that port.
-        rooms = ("runtime.http.", "runtime.console.") if library == "starlette" else "runtime.http."
+        # Pages are applications for that port.
+        pages = ("runtime.console.", "runtime.talk.") if library == "starlette" else ()
         assert importers(library)
+        rooms = ("runtime.http.", *pages)
         assert all(name.startswith(rooms) for name in importers(library)), library
 
 

@@ -17,7 +17,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def _checked_name(name: str) -> str:
     if _NAME.fullmatch(name) is None:
-        raise ValueError("the name of a table has 1 to 64 letters, digits, _ and -")
+        raise ValueError("a name here has 1 to 64 letters, digits, _ and -")
     return name
 
 

@@ -309,3 +309,7 @@ class RuntimeConfig(Section):
         example='weather = "my_tools:weather"',
         detail="A manifest chooses those that its LLMNode offers to the model (param tools).",
     )
+    pipelines: Mapping[Name, Text] = named_values(
+        'named pipelines: name = "manifest.yaml"; relative to the current folder',
+        example='assistant = "assistant.yaml"',
+    )
