@@ -190,7 +190,7 @@ def test_a_wrong_value_is_named_with_line_key_and_accepted_form(line: str, fault
         ),
         (
             "[models.'a b']\nurl = 'http://x'\nmodel = 'x'",
-            "the name of a table has 1 to 64 letters, digits, _ and -",
+            "a name here has 1 to 64 letters, digits, _ and -",
         ),
         ("[models]\nm = 3", "runtime.toml:2: models.m: got 3; expected an object"),
         ("[nodes]\nX = 'my nodes:X'", 'got "my nodes:X"; expected "module:Class"'),
