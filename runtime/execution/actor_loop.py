@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
 from .hook_calls import HookCalls
+from .hop_observer import HopObserver
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
 from .statistics import NodeStatistics
@@ -93,7 +95,6 @@ class ActorLoop:
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._lane = ControlLane()
-        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
         self._waited_seconds = 0.0
@@ -107,6 +108,11 @@ class ActorLoop:
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
+        )
+        self._observer: HopObserver | None = None
+        observer = partial(HopObserver, inbox, output, self._hooks)
+        self.control = LoopControl(
+            output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )
         self._emission = Emission(
             actor, context.node_id, self._hooks, output, self.statistics, announce
@@ -128,8 +134,15 @@ class ActorLoop:
         if all(notice.covers(item.timestamp_ms) for item in self._items):
             self._cancel_call()
 
-    def _use_output(self, output: Output | InspectedOutput) -> None:
+    def _use_output(self, output: Output | InspectedOutput | HopObserver) -> None:
         self._emission.output = output
+
+    def _observe(self, observer: HopObserver | None) -> None:
+        """Note what calls begin with, or with None no longer; other loops have no branch for it."""
+        self._observer = observer
+        vars(self).pop("_begin", None)
+        if observer is not None:
+            self._begin = self._begin_observed  # type: ignore[method-assign]
 
     def _cancel_call(self) -> None:
         if self._emission.scope is not None:
@@ -204,6 +217,8 @@ class ActorLoop:
     async def _divert(self, item: Item) -> None:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
+        self._hooks.busy_seconds = 0.0
+        self._note_taken(item)
         if self.control.passes(item.data):
             await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
             self.statistics.items_out += 1
@@ -245,6 +260,7 @@ class ActorLoop:
         items = [first]
         if batch is None:
             return items
+        self._note_taken(first)
         with trio.move_on_after(batch.seconds):
             while len(items) < batch.items:
                 item = await self._receive()
@@ -253,6 +269,7 @@ class ActorLoop:
                 if isinstance(item.data, Control):
                     self._held_back = item  # its turn is after the batch
                     break
+                self._note_taken(item)
                 items.append(item)
         wanted = [item for item in items if not self._is_cancelled(item)]
         self.statistics.items_in += len(items) - len(wanted)
@@ -297,6 +314,15 @@ class ActorLoop:
         self._begin(items[-1], len(items))
         given = data[0] if self._actor.batch is None else data
         await self._await_cancellable(items, self._call_and_emit(given))
+
+    def _note_taken(self, item: Item) -> None:
+        if self._observer is not None:
+            self._observer.take(item)
+
+    def _begin_observed(self, item: Item, count: int) -> None:
+        if self._actor.batch is None:  # all items of a batch were noted
+            self._note_taken(item)
+        ActorLoop._begin(self, item, count)
 
     def _begin(self, item: Item, count: int) -> None:
         """Begin the processing of items, of which this is the last."""

@@ -1,7 +1,6 @@
 """Sessions."""
 
 from ..execution import NodeState
-from .capacity import Capacity
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .control_groups import ControlGroups, lines_of, number_in
 from .ending import EndReason
@@ -10,6 +9,7 @@ from .instance import Leftovers, SweepReport, find_leftovers
 from .recent_endings import EndedSession, NumberedEnding, RecentEndings
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
+from .session_latency import SessionLatency
 from .state import SessionState
 from .taps import TappedOutput, TapQueue, TapReceiver
 
@@ -17,7 +17,6 @@ __all__ = [
     "NodeState",
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
-    "Capacity",
     "ControlBus",
     "EndReason",
     "ControlGroups",
@@ -30,6 +29,7 @@ __all__ = [
     "Runtime",
     "Session",
     "SessionBounds",
+    "SessionLatency",
     "SessionState",
     "SweepReport",
     "find_leftovers",
