@@ -9,8 +9,8 @@ from .hop import Hop
 from .parts import ResultLatency, Stay
 
 # Of each node, the last so many outputs. A result whose way goes further back is incomplete.
-_MOST_HOPS: Final = 8192
-_MOST_ENTRIES: Final = 8192
+_MOST_HOPS: Final = 4096
+_MOST_ENTRIES: Final = 4096
 _MOST_RESULTS: Final = 4096
 
 _Key = tuple[int, int]

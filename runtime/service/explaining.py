@@ -24,7 +24,7 @@ from .server_state import ServerState
 from .session_messages import ending_message
 from .watching import interval_seconds
 
-# An operator's own tools. A summary of 8000 results takes 20 ms of processor time.
+# An operator's own tools. A summary of 8000 results takes 8 ms of processor time (2026-11-27).
 _MOST_CALLS: Final = 8
 # Node processes are asked for their statistics so long before: see `WatchingService`.
 _LEAD_SECONDS: Final = 0.1
