@@ -22,6 +22,7 @@ from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
+from tests.latency import specimens as latency_specimens
 from tests.service import specimens as service_specimens
 from tests.session import background_actors, culprit, liar, source_actors, specimens
 from tests.talk import specimens as talk_specimens
@@ -38,6 +39,7 @@ SPECIMENS = {
         service_specimens,
         execution_specimens,
         talk_specimens,
+        latency_specimens,
         tracing_specimens,
     )
     for name, found in vars(module).items()

@@ -14,7 +14,7 @@ from ..params import Field, Params
 from ._chat_client import ChatClient
 from ._chat_history import ChatHistory, Message
 from ._chat_messages import Answer, EndpointError, ToolCall
-from ._event_loop import in_worker_thread
+from ._event_loop import load_beside_loop
 from ._extras import import_library
 from ._sentences import SentenceStream
 from ._tools import Toolbox
@@ -122,7 +122,7 @@ class LLMNode(Actor[LLMParams]):
         )
         self._set_system_prompt(self.params.system_prompt)
         self.context.progress(0.2, "loading the HTTP client")
-        return in_worker_thread(self._load)
+        return load_beside_loop(self._load)
 
     async def process(self, item: Text | Json) -> AsyncGenerator[Text, None]:
         """Yield the answer to a turn of the user, as it arrives.

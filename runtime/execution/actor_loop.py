@@ -31,6 +31,7 @@ from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
 from .hook_calls import HookCalls, blocks_in_generate
+from .hop_observer import HopObserver
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
 from .source_calls import SourceCalls
@@ -99,7 +100,6 @@ class ActorLoop:
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._lane = ControlLane()
-        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
         self._waited_seconds = 0.0
@@ -114,6 +114,11 @@ class ActorLoop:
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
+        )
+        self._observer: HopObserver | None = None
+        observer = partial(HopObserver, inbox, output, self._hooks)
+        self.control = LoopControl(
+            output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )
         self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
             actor, context, self._hooks, output, self.statistics, announce
@@ -137,8 +142,15 @@ class ActorLoop:
         if all(notice.covers(item.timestamp_ms) for item in self._items):
             self._cancel_call()
 
-    def _use_output(self, output: Output | InspectedOutput) -> None:
+    def _use_output(self, output: Output | InspectedOutput | HopObserver) -> None:
         self._emission.output = output
+
+    def _observe(self, observer: HopObserver | None) -> None:
+        """Note what calls begin with, or with None no longer; other loops have no branch for it."""
+        self._observer = observer
+        vars(self).pop("_begin", None)
+        if observer is not None:
+            self._begin = self._begin_observed  # type: ignore[method-assign]
 
     def _cancel_call(self) -> None:
         if self._emission.scope is not None:
@@ -231,6 +243,8 @@ class ActorLoop:
     async def _divert(self, item: Item) -> None:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
+        self._hooks.busy_seconds = 0.0
+        self._note_taken(item)
         if self.control.passes(item.data):
             item = msgspec.structs.replace(item, source=self._node_id, to="")
             await self._emission.output.send(item)
@@ -273,6 +287,7 @@ class ActorLoop:
         items = [first]
         if batch is None:
             return items
+        self._note_taken(first)
         with trio.move_on_after(batch.seconds):
             while len(items) < batch.items:
                 item = await self._receive()
@@ -281,6 +296,7 @@ class ActorLoop:
                 if isinstance(item.data, Control):
                     self._held_back = item  # its turn is after the batch
                     break
+                self._note_taken(item)
                 items.append(item)
         wanted = [item for item in items if not self._is_cancelled(item)]
         self.statistics.items_in += len(items) - len(wanted)
@@ -325,6 +341,15 @@ class ActorLoop:
         self._begin(items[-1], len(items))
         given = data[0] if self._actor.batch is None else data
         await self._await_cancellable(items, self._call_and_emit(given))
+
+    def _note_taken(self, item: Item) -> None:
+        if self._observer is not None:
+            self._observer.take(item)
+
+    def _begin_observed(self, item: Item, count: int) -> None:
+        if self._actor.batch is None:  # all items of a batch were noted
+            self._note_taken(item)
+        ActorLoop._begin(self, item, count)
 
     def _begin(self, item: Item, count: int) -> None:
         """Begin the processing of items, of which this is the last."""

@@ -19,6 +19,7 @@ from actors import Actor, Context, Control, Data, Json, Routed, Timestamped
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
 from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
+from .hop_observer import HopObserver
 from .node_control import InspectedOutput
 from .statistics import NodeStatistics
 
@@ -59,7 +60,7 @@ class Emission:
             statistics: counts them.
             announce: notifies the nodes downstream of a control message before it is sent.
         """
-        self.output: Output | InspectedOutput = output
+        self.output: Output | InspectedOutput | HopObserver = output
         self.current = NO_ITEM
         self.scope: trio.CancelScope | None = None
         self._produces = actor.produces

@@ -35,6 +35,7 @@ from ..execution.process import (
     Exit,
     Failure,
     FromNode,
+    Hops,
     InterceptQuestion,
     MalformedMessageError,
     NodeProcess,
@@ -282,6 +283,7 @@ class NodeProxy:
                 TappedItem()
                 | OutputsWaiting()
                 | InterceptQuestion()
+                | Hops()
                 | ControlApplied()
                 | BarrierReached()
             ):

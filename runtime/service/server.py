@@ -19,6 +19,7 @@ from ..wire import (
     CONTROL_SERVICE,
     EXECUTE_PIPELINE,
     EXECUTION_SERVICE,
+    EXPLAIN_SESSION,
     GET_VERSION,
     HEALTH_CHECK,
     HEALTH_SERVICE,
@@ -42,6 +43,7 @@ from ..wire import (
 )
 from ..wire.codec import Codec
 from ..wire.operations import (
+    ExplainSessionRequest,
     KillSessionRequest,
     ListSessionsRequest,
     RecentEndingsRequest,
@@ -56,6 +58,7 @@ from ..wire.standard import (
 from .authentication import Authentication
 from .call_runner import CallRunner, Rpc
 from .execution import ExecutionService
+from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
 from .listening import listening_socket
@@ -272,6 +275,7 @@ def _rpcs(
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
     watching = WatchingService(runtime, server_state)
+    explaining = ExplainingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
@@ -286,6 +290,7 @@ def _rpcs(
         WATCH_ITEMS: Rpc(operations.watch_items, WatchItemsRequest, counts=False),
         WATCH_SERVER: Rpc(watching.watch_server, WatchServerRequest, counts=False),
         WATCH_SESSION: Rpc(watching.watch_session, WatchSessionRequest, counts=False),
+        EXPLAIN_SESSION: Rpc(explaining.explain_session, ExplainSessionRequest, counts=False),
         RECENT_ENDINGS: Rpc(operations.recent_endings, RecentEndingsRequest, counts=False),
         HEALTH_CHECK: Rpc(health.check, HealthCheckRequest),
         HEALTH_WATCH: Rpc(health.watch, HealthCheckRequest, counts=False),

@@ -10,6 +10,7 @@ from .instance import Leftovers, SweepReport, find_leftovers
 from .recent_endings import EndedSession, NumberedEnding, RecentEndings
 from .runtime import Runtime, open_runtime, open_session
 from .session import Session
+from .session_latency import SessionLatency
 from .state import SessionState
 from .taps import TappedOutput, TapQueue, TapReceiver
 
@@ -30,6 +31,7 @@ __all__ = [
     "Runtime",
     "Session",
     "SessionBounds",
+    "SessionLatency",
     "SessionState",
     "SweepReport",
     "find_leftovers",

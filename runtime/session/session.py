@@ -35,11 +35,11 @@ from .progress_reports import ProgressReports
 from .readers import readers_of_nodes
 from .recent_endings import EndedSession
 from .session_control import SessionControl
+from .session_explaining import SessionExplaining
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
 from .session_sources import SessionSources
-from .session_statistics import SessionStatistics
 from .state import SessionState
 from .totals import missing_items
 from .tracing import trace_nodes
@@ -48,7 +48,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionSources, SessionStatistics):
+class Session(SessionControl, SessionSources, SessionExplaining):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task

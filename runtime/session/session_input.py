@@ -13,6 +13,9 @@ from ..links import Item, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
+OnSent = Callable[[str, Item, int], None]
+"""Receives the node that a chunk enters, the chunk, and when the link there had room for it."""
+
 InputTap = Callable[[Item, Collection[str]], None]
 """Receives every item that enters a session, and the nodes that it enters. It must not block."""
 
@@ -48,7 +51,8 @@ class SessionInput:
         self._has_ended = has_ended
         self.checker = checker
         self.closed = False
-        self._inlets = inlets
+        self._inlets: Mapping[str, Output | _TimedInlet] = inlets
+        self._own_inlets = inlets
         self._controls = controls
         self._ready = ready
         self._on_begin = on_begin
@@ -119,6 +123,15 @@ class SessionInput:
         """Stop that."""
         self._taps.remove(tap)
 
+    def set_sent(self, on_sent: OnSent | None) -> None:
+        """Call `on_sent` with every chunk that is on its link; None stops that."""
+        if on_sent is None:
+            self._inlets = self._own_inlets
+        else:
+            self._inlets = {
+                node: _TimedInlet(node, inlet, on_sent) for node, inlet in self._own_inlets.items()
+            }
+
     async def _enter(
         self, data: Data, targets: Collection[str], sequence: int, timestamp_ms: int
     ) -> None:
@@ -142,3 +155,20 @@ class SessionInput:
                 await self._inlets[target].send(item)
             except PeerError as error:
                 await self._on_peer_gone(error)
+
+
+class _TimedInlet:
+    """The link to a node, on which chunks enter that are followed."""
+
+    def __init__(self, node_id: str, inlet: Output, on_sent: OnSent) -> None:
+        self._node_id = node_id
+        self._inlet = inlet
+        self._on_sent = on_sent
+
+    async def send(self, item: Item) -> None:
+        await self._inlet.send(item)
+        if not isinstance(item.data, Control):
+            self._on_sent(self._node_id, item, time.monotonic_ns())
+
+    async def end(self) -> None:
+        await self._inlet.end()

@@ -80,6 +80,14 @@ def run(
     record_all: Annotated[
         bool, typer.Option("--record-all", help="Record the outputs of every node.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Print where the latency of the results went, to stderr. On a server, this needs "
+            "an admin token.",
+        ),
+    ] = False,
     settings: ConfigOption = None,
     sources: NodesOption = None,
     quiet: Annotated[
@@ -114,6 +122,7 @@ def run(
             sources=sources or [],
             quiet=quiet,
             debug=debug,
+            explains=explain,
             record=record,
             record_all=record_all,
             server=server_target(server, tls=tls, ca=ca, certificate=certificate),

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ...config import LONGEST_INIT_TIMEOUT_SECS
 from ...execution.process import debug_environment, set_breakpoint_hook
+from ...latency import LatencySummary
 from ...manifest import load_manifest
 from ...media import FileKind, RawFormat, open_sink
 from ...plan import Plan
@@ -22,6 +23,7 @@ from ...session import Session
 from ..errors import CommandError
 from ..file_kinds import INPUT_KINDS, OUTPUT_KINDS, kind_names
 from ..workspace import Workspace, open_workspace
+from .explaining import RunExplanation
 from .file_options import (
     STANDARD_STREAM,
     FileOption,
@@ -71,7 +73,8 @@ def run_on_files(
         if options.debug is not None:
             workspace = _with_longest_init_timeout(workspace)
         quiet = options.quiet or options.debug is not None
-        nodes, opening = _pipeline(options, workspace, console, on_end)
+        explanation = RunExplanation() if options.explains else None
+        nodes, opening = _pipeline(options, workspace, console, on_end, explanation)
         # Standard input is for the sources that read it, and not for those that generate items.
         default = [STANDARD_STREAM] if nodes.sources else []
         inputs = file_options("--input", options.inputs or default, nodes.by_id)
@@ -85,7 +88,10 @@ def run_on_files(
             stack.callback(source.close)
         writers = _open_writers(outputs, nodes, stdout)
         view = stack.enter_context(_view(console, outputs, stdout, quiet=quiet))
-        trio.run(partial(transfer, realtime=options.realtime), opening, opened, writers, view)
+        try:
+            trio.run(partial(transfer, realtime=options.realtime), opening, opened, writers, view)
+        finally:
+            _print_explanation(console, explanation)
         if writers.unwritten():
             console.print(f"not written to any file: {writers.unwritten()}")
 
@@ -104,6 +110,7 @@ def _pipeline(
     workspace: Workspace,
     console: Console,
     on_end: Callable[[Session], None],
+    explanation: RunExplanation | None,
 ) -> tuple[PipelineNodes, AbstractAsyncContextManager[Pipeline]]:
     """Return the nodes of the pipeline, and the context that runs it."""
     server = options.server
@@ -111,7 +118,9 @@ def _pipeline(
         plan = workspace.plan(options.manifest)
         if options.debug is not None:
             _enable_debugger(options.debug, plan)
-        return nodes_of_plan(plan), open_local(workspace, plan, on_end, _recorded(options))
+        followed = None if explanation is None else explanation.following
+        opening = open_local(workspace, plan, on_end, _recorded(options), followed)
+        return nodes_of_plan(plan), opening
     if options.record is not None:
         raise CommandError("--record works on local sessions only: leave --server out")
     if options.debug is not None:
@@ -121,7 +130,18 @@ def _pipeline(
         console.print("the token is sent without encryption: use --tls", style="yellow")
     trio.run(server.check)
     nodes = nodes_of_manifest(manifest, workspace.catalogue, workspace.describer)
+    if explanation is not None:
+        trio.run(explanation.check, server)
+        return nodes, explanation.open_remote(server, manifest)
     return nodes, open_remote(server, manifest)
+
+
+def _print_explanation(console: Console, explanation: RunExplanation | None) -> None:
+    if explanation is not None:
+        from ..latency import print_summary
+
+        summary = explanation.summary or LatencySummary(0, 0, 1)
+        print_summary(console, summary, notes=explanation.notes)
 
 
 def _recorded(options: RunOptions) -> Recorded | None:

@@ -38,7 +38,9 @@ from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
+from .batch_sender import BatchSender
 from .breakpoints import set_breakpoint_hook
+from .control_messages import Hops
 from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
 from .log_records import log_to_server
@@ -49,6 +51,7 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
+    Spans,
     Stack,
     StackRequest,
     StatisticsReport,
@@ -57,8 +60,7 @@ from .messages import (
     receive_descriptors,
     receive_spec,
 )
-from .node_control import NodeEnd
-from .span_sender import SpanSender
+from .node_end import NodeEnd
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
@@ -136,7 +138,9 @@ class _Node:
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
         self._cleaning_up = False
-        self._spans = SpanSender(self._socket.report, self._socket.send)
+        report, send = self._socket.report, self._socket.send
+        self._spans = BatchSender(Spans, report, send)
+        self._hops = BatchSender(Hops, report, send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
@@ -212,6 +216,7 @@ class _Node:
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
+        nursery.start_soon(self._hops.run)
         tracer = tracer_of(spec.trace, context, self._spans.record)
         with load_recorded(tracer):
             actor = self._make_actor(context)
@@ -235,6 +240,7 @@ class _Node:
             self._socket.send,
             self._socket.report,
             self._activity.tap_memory,
+            self._hops.record,
         )
         nursery.start_soon(self._control.send_tapped)
         self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
@@ -264,6 +270,7 @@ class _Node:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
         await self._control.flush(spec.grace_seconds)
         await self._spans.flush()
+        await self._hops.flush()
         await self._socket.send(Done(self._statistics(), self._control.take_missed()))
 
     async def _clean_up(self) -> None:
@@ -323,6 +330,7 @@ class _Node:
             not self._socket.is_answering
             and self._has_sent_tapped()
             and self._spans.is_idle
+            and self._hops.is_idle
             and (self._push is None or not self._push.is_due())
         )
 
