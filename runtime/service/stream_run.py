@@ -3,6 +3,7 @@
 import math
 import time
 from collections import deque
+from functools import partial
 from typing import Final
 
 import trio
@@ -140,6 +141,8 @@ class StreamRun:
             await state.ending.wait()
             # A task that waits to send may hold bytes that others queue behind: it ends by itself.
             self._receiving.cancel()
+            # Also where the client has ended its side, after which sources go on.
+            nursery.start_soon(partial(self._session.close_input, stop_sources=True))
             await state.stopping.wait()
             raise ShutdownError("the server is shutting down; it ended this session")
 

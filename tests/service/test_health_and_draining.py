@@ -226,3 +226,16 @@ def test_a_client_is_asked_for_another_connection_after_some_time(serve: Serve) 
             other.read_until(lambda: False)
         running.send(chunk(json_buffer(1), 1), control("CLOSE"))
         assert running.rest().sequences == [1]
+
+
+def test_a_server_that_goes_down_stops_sources_and_sends_what_they_flush(serve: Serve) -> None:
+    server = serve()
+    manifest = pipeline({"a": "SilentSource"}, places={"a": "multiprocess"})
+    with connected(server.target) as client, client.pipeline(manifest) as running:
+        running.wait_ready()
+        running.results(1)
+        running.end()  # sources go on after that
+        draining = Draining(server, 0.1)
+        rest = running.rest()
+        draining.wait()
+    assert rest.values("a") == [{"cancelled": True}]

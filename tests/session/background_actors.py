@@ -158,4 +158,18 @@ class Sorter(Actor[NoParams]):
     accepts = produces = JSON
 
     def process(self, item: Json) -> Routed:
-        return Routed(item, to=item.value[0])
+        return Routed(item, to=str(item.value[0]))  # type: ignore[index]
+
+
+class Spinning(Actor[NoParams]):
+    """Hold the event loop in a task."""
+
+    accepts = produces = JSON
+    process_timeout_secs = 0.3
+
+    def process(self, item: Json) -> None:
+        self.context.start_soon(self.spin)
+
+    async def spin(self) -> None:
+        while True:
+            pass
