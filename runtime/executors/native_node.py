@@ -117,9 +117,12 @@ class NativeNode:
             refresh()
             task.forget_node()
             loop.release()
-            left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
-            if left.running:
-                self._name_threads(left)
+            # In another thread than the main one, the loop is a part of an application, whose own
+            # threads start and end at any time.
+            if threading.current_thread() is threading.main_thread():
+                left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
+                if left.running:
+                    self._name_threads(left)
         task.done.set()
 
     def fail(self, error: NodeError) -> None:
