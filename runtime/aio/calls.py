@@ -87,7 +87,8 @@ class Call(Generic[T]):
             if not self._is_delivered:
                 post(self._scope.cancel)
                 self._ended = asyncio.get_running_loop().create_future()
-                await wait_uncancelled(self._ended)
+                # However often it is cancelled meanwhile.
+                await wait_uncancelled(self._ended)  # noqa: ASYNC102
             elif not self._result.cancelled() and self._result.exception() is None:
                 # It arrived, and its caller was cancelled before it ran again.
                 self._keep_late(outcome.Value(self._result.result()))
@@ -100,7 +101,7 @@ async def wait_uncancelled(future: "asyncio.Future[T]") -> tuple[T, bool]:
     while True:
         try:
             await asyncio.wait([future])
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # noqa: ASYNC103 (its caller raises it at the end)
             cancelled = True
         else:
             return future.result(), cancelled

@@ -133,7 +133,7 @@ class HeldBlock(Generic[T]):
             either: list[asyncio.Future[Any]] = [self._opened, self._closed]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError as cancelled:
-            await self.exit(cancelled)
+            await self.exit(cancelled)  # noqa: ASYNC102 (it waits however often it is cancelled)
             raise
         if not self._opened.done():
             await self.exit(None)

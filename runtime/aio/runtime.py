@@ -58,7 +58,7 @@ class Runtime:
             ManifestError: it is not valid; every fault is listed.
         """
 
-        async def plan() -> Plan:
+        async def plan() -> Plan:  # noqa: ASYNC124 (a call is async)
             return self._host.runtime.plan(manifest)
 
         return await self._block.call(plan)
@@ -105,7 +105,7 @@ class Runtime:
             ),
         )
 
-        async def start() -> None:
+        async def start() -> None:  # noqa: ASYNC124 (a call is async)
             block.is_started = True
             self._host.sessions.start_soon(block.hold)
 
@@ -113,13 +113,13 @@ class Runtime:
             await self._block.call(start)
         except asyncio.CancelledError as error:
             if block.is_started:
-                await block.exit(error)
+                await block.exit(error)  # noqa: ASYNC102 (it waits for its end)
             raise
         session = Session(block, await block.enter())
         try:
             yield session
         except BaseException as error:
-            await block.exit(error)  # noqa: ASYNC120 (it waits for its end, however often cancelled)
+            await block.exit(error)  # noqa: ASYNC102, ASYNC120 (it waits for its end)
             raise
         await block.exit(None)
 
@@ -159,7 +159,7 @@ async def open_runtime(
         try:
             yield runtime
         except BaseException as error:
-            await block.exit(error)  # noqa: ASYNC120 (it waits for its end, however often cancelled)
+            await block.exit(error)  # noqa: ASYNC102, ASYNC120 (it waits for its end)
             raise
         await block.exit(None)
     finally:

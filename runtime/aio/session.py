@@ -233,7 +233,7 @@ class Session:
         return await self._call_now(self._session.processes)
 
     async def _call_now(self, function: Callable[[], T]) -> T:
-        async def call() -> T:
+        async def call() -> T:  # noqa: ASYNC124 (a call is async)
             return function()
 
         return await self._block.call(call)
@@ -245,4 +245,5 @@ class Session:
         try:
             yield value
         finally:
-            await self._block.call_at_end(partial(opening.__aexit__, None, None, None))
+            leave = partial(opening.__aexit__, None, None, None)
+            await self._block.call_at_end(leave)  # noqa: ASYNC102 (it waits for its end)

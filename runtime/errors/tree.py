@@ -266,9 +266,7 @@ class HookError(NodeError):
         self.detail = shortened(detail, MAX_DETAIL_CHARACTERS)
 
     @classmethod
-    def of(
-        cls, node_id: str, hook: str, error: BaseException, *, on_asyncio: bool = False
-    ) -> Self:
+    def of(cls, node_id: str, hook: str, error: BaseException, *, on_asyncio: bool = False) -> Self:
         """Return the error for an exception that `hook` raised, on trio or on asyncio."""
         text = text_of(error)
         if not on_asyncio and _NEEDS_ASYNCIO.search(text):

@@ -7,7 +7,7 @@ same, virtual time is that of trio, and nothing but the task of the node itself 
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
@@ -76,8 +76,8 @@ class AsyncioHooks:
     """Calls functions of one actor in one task of asyncio.
 
     Libraries of asyncio tie timeouts and sessions to the task that uses them, also over several
-    calls and over the items of an async generator. A call that comes while another one runs, as of
-    a background task, gets a task of its own.
+    calls and over the items of an async generator. A call that comes while another one runs gets a
+    task of its own.
 
     Attributes:
         loop: the asyncio loop.
@@ -90,20 +90,40 @@ class AsyncioHooks:
         self._own_tasks: set[asyncio.Task[None]] = set()
 
     async def call(self, function: Callable[..., object], *args: object) -> object:
-        """Call a function on asyncio from a trio task, and return its result, awaited.
+        """Call a hook on asyncio from a trio task, and return its result, awaited.
 
         A cancellation of the trio task cancels the call, and waits for its end.
         """
         job = _Job(partial(function, *args))
         del args  # they may view shared memory
-        if self._current is None:
-            self._current = job
-            self._jobs.put_nowait(job)
-        else:
+        if self._current is not None:
             self._start(job.run())
+            return await self._ended(job)
+        self._current = job
+        self._jobs.put_nowait(job)
+        try:
+            return await self._ended(job)
+        finally:
+            self._current = None
+
+    async def run_task(self, function: Callable[..., object], *args: object) -> object:
+        """Call a function as `call` does, in a task of its own: for what runs beside the hooks."""
+        job = _Job(partial(function, *args))
+        del args
+        self._start(job.run())
+        return await self._ended(job)
+
+    async def await_trio(self, function: Callable[..., Awaitable[object]], *args: object) -> object:
+        """Call an async function of trio from a task of asyncio, and cancel it with the task."""
+        import trio_asyncio
+
+        result: object = await trio_asyncio.trio_as_aio(function)(*args)
+        return result
+
+    async def _ended(self, job: _Job) -> object:
         try:
             await job.ended.wait()
-        except trio.Cancelled:
+        except trio.Cancelled:  # noqa: ASYNC103 (a result in spite of it is returned)
             with trio.CancelScope(shield=True):
                 while not job.ended.is_set():
                     job.cancel()
@@ -114,9 +134,6 @@ class AsyncioHooks:
             ):
                 job.result = None
                 raise
-        finally:
-            if self._current is job:
-                self._current = None
         return job.take_result()
 
     def stack(self) -> str:

@@ -20,6 +20,7 @@ from runtime import (
     NodeState,
     PipelineError,
     ProcessExitError,
+    RuntimeConfig,
     SessionClosedError,
     SessionKilledError,
     SessionState,
@@ -384,6 +385,25 @@ def test_a_killed_session_raises_the_reason(run: Run, open_aio: OpenAio) -> None
                 async with runtime.open_session(NATIVE) as session:
                     await session.kill("enough")
                     await session.receive()
+
+    run(main)
+
+
+def test_nodes_on_asyncio_run_in_an_application_on_asyncio(run: Run) -> None:
+    async def main() -> None:
+        types = {"Vendor": "tests.testing.asyncio_subjects:Vendor"}
+        loop = asyncio.get_running_loop()
+        async with (
+            aio.open_runtime(RuntimeConfig(), node_types=types) as runtime,
+            runtime.open_session(manifest({"n": "Vendor"})) as session,
+        ):
+            await session.send(Text("a b"))
+            await session.close_input()
+            results = [result.data async for result in session]
+            assert results == [Text("A"), Text("B"), Text("END")]
+            # trio-asyncio, which that node has imported, leaves this loop alone.
+            assert asyncio.get_running_loop() is loop
+            assert await asyncio.to_thread(int, "3") == 3
 
     run(main)
 

@@ -42,17 +42,17 @@ def test_a_barge_in_cancels_the_call_where_it_awaits(run_actor):
 
 @pytest.mark.executors
 def test_an_error_names_the_node_and_has_the_traceback(run_actor):
-    with pytest.raises(HookError, match="node 'node'.*Task got bad yield.*run on asyncio") as caught:
-        with run_actor(subjects.Waiting, params={"what": "trio"}) as run:
-            run.feed(Text("a"))
+    with (
+        pytest.raises(HookError, match="node 'node'.*Task got bad yield.*run on asyncio") as caught,
+        run_actor(subjects.Waiting, params={"what": "trio"}) as run,
+    ):
+        run.feed(Text("a"))
     assert "await trio.sleep(1)" in caught.value.stack_trace
 
 
 @pytest.mark.executors
 @pytest.mark.parametrize("what", ["wait", "swallow"])
-def test_a_session_that_is_left_cancels_the_call_and_cleans_up_on_asyncio(
-    run_actor, caplog, what
-):
+def test_a_session_that_is_left_cancels_the_call_and_cleans_up_on_asyncio(run_actor, caplog, what):
     with run_actor(subjects.Waiting, params={"what": what}) as run:
         run.send(Text("a"))
         run.advance(0.3)
@@ -115,9 +115,8 @@ def test_a_faulty_actor_on_asyncio_gets_its_violation(check_actor, actor, check,
 
 @pytest.mark.executors
 def test_a_call_that_holds_the_loop_is_ended(run_actor):
-    with pytest.raises(ProcessTimeoutError) as caught:
-        with run_actor(subjects.Holding) as run:
-            run.feed(Text("a"))
+    with pytest.raises(ProcessTimeoutError) as caught, run_actor(subjects.Holding) as run:
+        run.feed(Text("a"))
     assert "asyncio_subjects.py" in caught.value.stack_trace
 
 
