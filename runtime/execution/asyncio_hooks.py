@@ -19,7 +19,6 @@ import trio
 from actors import Actor
 
 from ..errors import UnwrappedErrors
-from .suspended_stack import suspended_stack
 
 # A hook that catches its cancellation, as asyncio delivers it only once, is cancelled again.
 _RETRY_SECONDS: Final = 1.0
@@ -34,7 +33,6 @@ class _Job:
         self.call = call
         self.ended = trio.Event()
         self.task: asyncio.Task[None] | None = None
-        self.awaited: object = None
         self.is_cancelled = False
         self.result: outcome.Outcome[Any] | None = None
 
@@ -47,7 +45,6 @@ class _Job:
                 raise asyncio.CancelledError
             result = self.call()
             if inspect.isawaitable(result):
-                self.awaited = result
                 result = await result
             self.result = outcome.Value(result)
         except BaseException as error:  # noqa: ASYNC103, BLE001 (raised in the task of trio)
@@ -94,6 +91,7 @@ class AsyncioHooks:
 
         A cancellation of the trio task cancels the call, and waits for its end.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         job = _Job(partial(function, *args))
         del args  # they may view shared memory
         if self._current is not None:
@@ -108,6 +106,7 @@ class AsyncioHooks:
 
     async def run_task(self, function: Callable[..., object], *args: object) -> object:
         """Call a function as `call` does, in a task of its own: for what runs beside the hooks."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         job = _Job(partial(function, *args))
         del args
         self._start(job.run())
@@ -135,10 +134,6 @@ class AsyncioHooks:
                 job.result = None
                 raise
         return job.take_result()
-
-    def stack(self) -> str:
-        """Return where the hook is that waits; empty if there is none."""
-        return "" if self._current is None else suspended_stack(self._current.awaited)
 
     def is_calling(self, frame: FrameType) -> bool:
         """Return whether this frame is that of a call, whose inner frames are the hook's."""

@@ -56,6 +56,7 @@ class HookCalls:
         self.busy_seconds = 0.0
         self.times = times
         self._awaited: object = None
+        self._awaited_on_asyncio: object = None
         self._fork_guard = fork_guard
         self._key = key
         self.calls_directly = threads is None and asyncio_hooks is None
@@ -72,7 +73,10 @@ class HookCalls:
         """
         if self._asyncio is not None:
             called = self._asyncio.call(self._called_on_asyncio, hook, function, *args)
-            return await self.awaited(hook, called)
+            try:
+                return await self.awaited(hook, called)
+            finally:
+                self._awaited_on_asyncio = None
         if self._threads is None or inspect.iscoroutinefunction(function):
             result = self.call_directly(hook, function, *args)
         elif self._threads.is_abandoned:
@@ -144,6 +148,7 @@ class HookCalls:
         finally:
             if self._watch is not None:
                 self._watch.record(hook, time.perf_counter() - began)
+        self._awaited_on_asyncio = result
         if self._watch is not None and inspect.iscoroutine(result):
             return self._watch.watch(hook, result)
         return result
@@ -159,7 +164,7 @@ class HookCalls:
     def stack(self) -> str:
         """Return where the hook is that waits, or that a thread runs; empty if there is none."""
         if self._asyncio is not None:
-            return self._asyncio.stack()
+            return suspended_stack(self._awaited_on_asyncio)
         stack = "" if self._threads is None else self._threads.stack()
         return stack or suspended_stack(self._awaited)
 

@@ -322,7 +322,7 @@ def test_an_application_that_ends_leaves_its_sessions(run: Run, open_aio: OpenAi
 
 
 def test_another_loop_or_thread_gets_an_error_that_states_what_to_do(
-    run: Run, open_aio: OpenAio
+    run: Run, open_aio: OpenAio, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         async with open_aio() as runtime, runtime.open_session(NATIVE) as session:
@@ -346,6 +346,7 @@ def test_another_loop_or_thread_gets_an_error_that_states_what_to_do(
             assert await asyncio.to_thread(send_from_thread) == 1
 
     run(main)
+    assert "still running" not in caplog.text  # the threads are the application's own
 
 
 def test_taps_intercepts_states_and_published_items_work(run: Run, open_aio: OpenAio) -> None:

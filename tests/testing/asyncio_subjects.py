@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import trio
 
-from actors import Actor, CancelSpeculation, Control, Field, Kind, Params, Text
+from actors import Actor, Batch, CancelSpeculation, Control, Field, Kind, Params, Text
 
 TEXT = frozenset({Kind.TEXT})
 
@@ -159,6 +159,28 @@ class LeavesTask(Actor[Params], loop="asyncio"):
     async def process(self, item: Text) -> Text:
         self._left = asyncio.create_task(asyncio.sleep(60), name="keepalive")
         return item
+
+
+class Batched(Actor[Params], loop="asyncio"):
+    """Join the texts of a batch."""
+
+    accepts = produces = TEXT
+    batch = Batch(items=3, seconds=60)
+
+    async def process(self, items: list[Text]) -> Text:
+        await asyncio.sleep(0)
+        return Text("".join(item.text for item in items))
+
+
+class Hanging(Actor[Params], loop="asyncio"):
+    """Wait for ever, in an item of a generator."""
+
+    accepts = produces = TEXT
+    process_timeout_secs = 0.5
+
+    async def process(self, item: Text) -> AsyncIterator[Text]:
+        yield item
+        await asyncio.Event().wait()
 
 
 class Holding(Actor[Params], loop="asyncio"):

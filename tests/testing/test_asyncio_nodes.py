@@ -120,6 +120,20 @@ def test_a_call_that_holds_the_loop_is_ended(run_actor):
     assert "asyncio_subjects.py" in caught.value.stack_trace
 
 
+@pytest.mark.executors
+def test_a_call_that_waits_for_too_long_is_ended(run_actor):
+    with pytest.raises(ProcessTimeoutError) as caught, run_actor(subjects.Hanging) as run:
+        run.feed(Text("a"))
+    assert "in process" in caught.value.stack_trace
+
+
+@pytest.mark.executors
+def test_a_batch_is_processed_on_asyncio(run_actor):
+    with run_actor(subjects.Batched) as run:
+        run.send(Text("a"), Text("b"), Text("c"), Text("d"))
+        assert texts(run.end()) == ["abc", "d"]
+
+
 def test_a_subclass_has_the_loop_of_its_base():
     class Other(subjects.Vendor):
         """Nothing more."""
