@@ -2,7 +2,7 @@
 
 from .actor import Actor, Outputs
 from .batch import Batch
-from .context import Context, Progress
+from .context import Context, Output, Progress
 from .data import (
     Array,
     Audio,
@@ -24,8 +24,11 @@ from .data import (
     VideoCodec,
 )
 from .errors import DataError, DefinitionError
+from .intervals import on_interval
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
+from .routed import Routed
+from .timestamped import Timestamped
 
 __all__ = [
     "ANY_KIND",
@@ -50,12 +53,16 @@ __all__ = [
     "Kind",
     "NoParams",
     "NumpyArray",
+    "Output",
     "Outputs",
     "Params",
     "PixelFormat",
     "Progress",
+    "Routed",
     "Tensor",
     "Text",
+    "Timestamped",
     "Video",
     "VideoCodec",
+    "on_interval",
 ]

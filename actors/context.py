@@ -1,14 +1,19 @@
 """The services of the runtime for an actor."""
 
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .data import Array
+from .data import Array, Data
+from .routed import Routed
+from .timestamped import Timestamped
+
+Output = Data | Timestamped | Routed
+"""One item that a hook returns, yields or emits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,23 @@ class Progress:
     status: str
     fraction: float
     message: str = ""
+
+
+class NodeTasks(Protocol):
+    """The background tasks of a running node, and what they emit: see `Context`."""
+
+    async def emit(self, data: Output, sequence: int | None, timestamp_ms: int | None) -> None:
+        """Emit an item."""
+
+    def emit_from_thread(
+        self, data: Output, sequence: int | None, timestamp_ms: int | None
+    ) -> None:
+        """Emit an item, from a thread."""
+
+    def start_soon(
+        self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...], *, keep_open: bool
+    ) -> None:
+        """Start a task."""
 
 
 def _discard(progress: Progress) -> None:
@@ -53,6 +75,7 @@ class Context:
         sequence: of the item that is being processed; its outputs have the same.
         timestamp_ms: the client's timestamp of that item, in milliseconds; 0 if it has none.
         source: the id of the node that produced the item; empty if a client sent it.
+        readers: the ids of the nodes that read the outputs; empty for a sink.
         trace: the `traceparent` of the current call, for the HTTP headers of calls that the node
             makes; None if the session is not traced.
         log: a logger whose records name session and node; `extra` of a call adds fields.
@@ -61,8 +84,10 @@ class Context:
     __slots__ = (
         "_loan",
         "_report",
+        "_tasks",
         "log",
         "node_id",
+        "readers",
         "sequence",
         "session_id",
         "source",
@@ -77,12 +102,14 @@ class Context:
         *,
         report: Callable[[Progress], None] = _discard,
         loan: Callable[[tuple[int, ...], np.dtype[Any]], Array] = _private_memory,
+        readers: tuple[str, ...] = (),
     ) -> None:
         self.node_id = node_id
         self.session_id = session_id
         self.sequence = 0
         self.timestamp_ms = 0
         self.source = ""
+        self.readers = readers
         self.trace: str | None = None
         logger = logging.getLogger(f"millrace.node.{node_id}")
         self.log: logging.LoggerAdapter[logging.Logger] = _NodeLog(
@@ -90,6 +117,7 @@ class Context:
         )
         self._report = report
         self._loan = loan
+        self._tasks: NodeTasks | None = None
 
     def progress(
         self, fraction: float, message: str = "", *, status: str = "loading_model"
@@ -112,3 +140,68 @@ class Context:
         written; building the item makes the array read-only.
         """
         return self._loan((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype))
+
+    async def emit(
+        self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None
+    ) -> None:
+        """Emit an item at any time: from a background task, or from within a hook.
+
+        It waits while the readers are full.
+
+        Args:
+            data: of a kind that the actor declares; also a `Timestamped` or a `Routed`.
+            sequence: by default that of the item that was being processed when the background task
+                was started, and of the last item otherwise. A source numbers its items itself.
+            timestamp_ms: in milliseconds; by default as for `sequence`. In a source, it is the time
+                since the source began.
+
+        Raises:
+            RuntimeError: the stream of the node has ended, as in `cleanup`, or the actor is not run
+                by a runtime.
+        """
+        await self._running().emit(data, sequence, timestamp_ms)
+
+    def emit_from_thread(
+        self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None
+    ) -> None:
+        """Emit an item from a thread of the actor's own, such as the callback of a device.
+
+        It blocks the thread while the readers are full. Arguments and errors are those of `emit`.
+        """
+        self._running().emit_from_thread(data, sequence, timestamp_ms)
+
+    def start_soon(
+        self,
+        function: Callable[..., Awaitable[object]],
+        *args: Any,
+        keep_open: bool = False,
+    ) -> None:
+        """Start a background task of the node, from any hook.
+
+        The task runs beside the hooks, from when the node is ready. An exception of it ends the
+        session, as one of a hook does. When all inputs have ended, `flush` is called; then the
+        tasks are cancelled and awaited, and the node's stream ends.
+
+        Args:
+            function: an async function.
+            args: its arguments.
+            keep_open: whether `flush`, and the end of the stream, wait for the task's end. Set it
+                for a task that answers an item, and leave it out for one that never ends.
+
+        Raises:
+            RuntimeError: the stream of the node has ended, as in `cleanup`, or the actor is not run
+                by a runtime.
+        """
+        self._running().start_soon(function, args, keep_open=keep_open)
+
+    def attach(self, tasks: NodeTasks) -> None:
+        """Set what runs the background tasks; the runtime calls it."""
+        self._tasks = tasks
+
+    def _running(self) -> NodeTasks:
+        if self._tasks is None:
+            raise RuntimeError(
+                "no runtime runs this actor: emit() and start_soon() work in a session, and in a "
+                "harness of actors.testing"
+            )
+        return self._tasks

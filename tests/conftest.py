@@ -23,7 +23,7 @@ from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.service import specimens as service_specimens
-from tests.session import culprit, liar, specimens
+from tests.session import background_actors, culprit, liar, source_actors, specimens
 from tests.tracing import specimens as tracing_specimens
 
 SPECIMENS = {
@@ -32,6 +32,8 @@ SPECIMENS = {
         specimens,
         culprit,
         liar,
+        source_actors,
+        background_actors,
         service_specimens,
         execution_specimens,
         tracing_specimens,

@@ -1,7 +1,7 @@
 """How one actor runs, in the server and in a node process: its loop, its hooks, its statistics."""
 
 from .actor_loop import EXIT_REPORT_SECONDS, ActorLoop
-from .asyncio_hooks import AsyncioHooks, open_hook_loop
+from .asyncio_hooks import AsyncioHooks, open_hook_loop, tasks_on
 from .call_clock import DEFAULT_TIMEOUT_SECONDS, idle_seconds, running_seconds, wait_overdue
 from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
@@ -40,6 +40,7 @@ __all__ = [
     "open_held_loop_guard",
     "open_hook_loop",
     "running_seconds",
+    "tasks_on",
     "tracer_of",
     "wait_overdue",
 ]

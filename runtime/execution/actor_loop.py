@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -25,15 +26,19 @@ from ..links import (
     number_of_barrier,
     unnamed,
 )
-from .asyncio_hooks import AsyncioHooks
+from .asyncio_hooks import AsyncioHooks, tasks_on
+from .background import BackgroundTasks
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
-from .hook_calls import HookCalls
+from .hook_calls import HookCalls, blocks_in_generate
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
+from .source_calls import SourceCalls
+from .source_run import SourceEmission, SourceRun
 from .statistics import NodeStatistics
 from .thread_calls import ThreadCalls
+from .timed_inbox import ItemInbox, TimedInbox
 
 # The supervisor of a process learns of its death at once. A node that sees a broken link waits this
 # long for the session to end with that cause, before it reports the broken link itself.
@@ -53,7 +58,7 @@ class ActorLoop:
         statistics: kept up to date while the loop runs.
         control: controls the node from outside.
         times: when the last call of the actor began and ended.
-        on_asyncio: whether the actor runs on asyncio.
+        background: the background tasks of the actor.
     """
 
     def __init__(
@@ -80,8 +85,7 @@ class ActorLoop:
             inbox: the links that it reads.
             output: receives the actor's outputs.
             announce: notifies the nodes downstream of a control message before it is sent.
-            in_thread: call the actor in a worker thread, one call at a time, to keep the event loop
-                free.
+            in_thread: call the actor in a worker thread, one call at a time, off the event loop.
             shares_loop: other tasks use the event loop: report an actor that holds it.
             grace_seconds: how long a call in the thread may go on after it was cancelled.
             times: receives when each call of the actor begins and ends.
@@ -91,10 +95,9 @@ class ActorLoop:
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
-        self.on_asyncio = asyncio_hooks is not None
         self._actor = actor
         self._context = context
-        self._inbox = inbox
+        self._inbox: ItemInbox = inbox
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._lane = ControlLane()
@@ -103,20 +106,21 @@ class ActorLoop:
         self._held_back: Item | None = None
         self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
-        watch = LoopWatch(self.statistics, context.log) if shares_loop else None
-        threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
-        self._hooks = HookCalls(
+        in_thread = in_thread or blocks_in_generate(actor)
+        self._hooks = (SourceCalls if actor.is_source else HookCalls)(
             context.node_id,
-            threads=threads,
-            watch=watch,
+            threads=ThreadCalls(context.node_id, grace_seconds) if in_thread else None,
+            watch=LoopWatch(self.statistics, context.log) if shares_loop else None,
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
             asyncio_hooks=asyncio_hooks,
         )
-        self._emission = Emission(
-            actor, context.node_id, self._hooks, output, self.statistics, announce
+        self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
+            actor, context, self._hooks, output, self.statistics, announce
         )
+        self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
+        context.attach(tasks_on(asyncio_hooks, self.background))
 
     async def initialize(self) -> None:
         """Call the actor's `initialize`.
@@ -149,8 +153,8 @@ class ActorLoop:
             SharedMemoryError: an output does not fit into shared memory.
         """
         try:
-            await self._process_all()
-            await self._flush()
+            await self.background.run(self._work)
+            await self._emission.output.end()
         except PeerError as error:
             await self._wait_for_cause(error)
         except SharedMemoryError as error:
@@ -174,16 +178,23 @@ class ActorLoop:
 
         The loop and its control refer to each other, so that only the cyclic collector frees them.
         """
-        del self._actor
+        del self._actor, self._inbox
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
+
+    async def _work(self) -> None:
+        if self._actor.intervals:
+            self._inbox = TimedInbox.of(self._actor, self._inbox, self._call_at_interval)
+        await (self._generate() if self._actor.is_source else self._process_all())
+        await self.background.wait_closed()
+        await self._flush()
+        await self.background.wait_closed()
 
     async def _flush(self) -> None:
         await self._deliver_controls()
         if self.control.state is not NodeState.DISABLED:
             await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
-        await self._emission.output.end()
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
@@ -207,11 +218,23 @@ class ActorLoop:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
 
+    async def _call_at_interval(self, name: str) -> None:
+        if self.control.state is NodeState.ENABLED:
+            called = self._hooks.call(name, getattr(self._actor, name))
+            await self._emission.emit(name, await called)
+
+    async def _generate(self) -> None:
+        assert isinstance(self._emission, SourceEmission)
+        await SourceRun(
+            self._actor, self._inbox, self._emission, self._hooks, self._forward_control
+        ).run()
+
     async def _divert(self, item: Item) -> None:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
         if self.control.passes(item.data):
-            await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
+            item = msgspec.structs.replace(item, source=self._node_id, to="")
+            await self._emission.output.send(item)
             self.statistics.items_out += 1
         else:
             self.statistics.cancelled += 1

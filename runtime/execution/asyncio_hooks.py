@@ -17,6 +17,7 @@ import outcome
 import trio
 
 from actors import Actor
+from actors.context import NodeTasks, Output
 
 from ..errors import UnwrappedErrors
 
@@ -156,6 +157,46 @@ class AsyncioHooks:
     async def _run(self) -> None:
         while True:
             await (await self._jobs.get()).run()
+
+
+class AsyncioTasks:
+    """The background tasks of an actor on asyncio, and what they emit: `actors.context.NodeTasks`.
+
+    Args:
+        tasks: run and emit on trio.
+        hooks: call the actor.
+    """
+
+    def __init__(self, tasks: NodeTasks, hooks: AsyncioHooks) -> None:
+        self._tasks = tasks
+        self._hooks = hooks
+
+    async def emit(self, data: Output, sequence: int | None, timestamp_ms: int | None) -> None:
+        """Emit an item."""
+        await self._hooks.await_trio(self._tasks.emit, data, sequence, timestamp_ms)
+
+    def emit_from_thread(
+        self, data: Output, sequence: int | None, timestamp_ms: int | None
+    ) -> None:
+        """Emit an item, from a thread."""
+        self._tasks.emit_from_thread(data, sequence, timestamp_ms)
+
+    def start_soon(
+        self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...], *, keep_open: bool
+    ) -> None:
+        """Start a task, on asyncio."""
+
+        async def run() -> object:
+            return await self._hooks.run_task(function, *args)
+
+        inner = getattr(function, "func", function)
+        run.__name__ = getattr(inner, "__name__", type(inner).__name__)
+        self._tasks.start_soon(run, (), keep_open=keep_open)
+
+
+def tasks_on(hooks: AsyncioHooks | None, tasks: NodeTasks) -> NodeTasks:
+    """Return what runs background tasks where the hooks run; None stands for trio."""
+    return tasks if hooks is None else AsyncioTasks(tasks, hooks)
 
 
 @asynccontextmanager

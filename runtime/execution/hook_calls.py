@@ -3,7 +3,8 @@
 import inspect
 import time
 import types
-from collections.abc import AsyncIterable, Callable, Collection
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,8 @@ from .interrupts import is_from_signal
 from .loop_watch import LoopWatch
 from .suspended_stack import suspended_stack
 from .thread_calls import ThreadCalls
+
+_PASSES: Final = "_millrace_passes_hooks"
 
 
 class HookCalls:
@@ -153,6 +156,35 @@ class HookCalls:
             return self._watch.watch(hook, result)
         return result
 
+    async def run_task(
+        self, name: str, function: Callable[..., Awaitable[object]], *args: object
+    ) -> None:
+        """Run a background task of the actor.
+
+        Raises:
+            HookError: it raised.
+        """
+        try:
+            coroutine = function(*args)
+            if self._watch is not None and inspect.iscoroutine(coroutine):
+                await self._watch.watch(name, coroutine)
+            else:
+                await coroutine
+        except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
+            self._raise_error(name, error)
+        finally:
+            if self._fork_guard is not None and self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._key, name)
+
+    @contextmanager
+    def passing_errors(self) -> Iterator[None]:
+        """Let the errors of the block pass a hook as they are: the actor did not raise them."""
+        try:
+            yield
+        except Exception as error:
+            setattr(error, _PASSES, True)
+            raise
+
     def _guarded(self, hook: str, function: Callable[..., object], *args: object) -> object:
         """Call a function of the actor in the worker thread."""
         try:
@@ -188,7 +220,7 @@ class HookCalls:
 
     def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
         """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""
-        if isinstance(error, trio.Cancelled):
+        if isinstance(error, trio.Cancelled) or hasattr(error, _PASSES):
             raise
         if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
             raise  # the user's Ctrl-C, or the SIGTERM of a node process
@@ -212,12 +244,18 @@ def is_synchronous(actor: Actor[Any]) -> bool:
     Hooks on asyncio may have started tasks there.
     """
     hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
-    return (
-        actor.batch is None
-        and actor.loop == "trio"
-        and not any(
-            inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
-        )
+    if actor.is_source or actor.intervals or actor.batch is not None or actor.loop != "trio":
+        return False
+    return not any(
+        inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
+    )
+
+
+def blocks_in_generate(actor: Actor[Any]) -> bool:
+    """Return whether the actor is a source with a plain `generate`, which may block its thread."""
+    generate = actor.generate
+    return actor.is_source and not (
+        inspect.iscoroutinefunction(generate) or inspect.isasyncgenfunction(generate)
     )
 
 

@@ -75,7 +75,11 @@ class NativeNode:
         threads_before = set(threading.enumerate())
         ends = task.local_ends()
         context = Context(
-            task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
+            task.node_id,
+            task.session_id,
+            report=_reporter(task),
+            loan=ends.output.loan,
+            readers=tuple(map(str, task.plan.outputs)),
         )
         record = task.record  # not the task, which would refer to itself
         tracer = tracer_of(task.trace, context, lambda span: record([span]))

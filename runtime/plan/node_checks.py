@@ -69,7 +69,13 @@ class NodeChecker:
     def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
         """Add a fault if a connection's target takes none of the kinds that its source emits."""
         given, taken = self.kinds(source)[1], self.kinds(target)[0].kinds
-        if given and not given & taken:
+        if self.is_source(target):
+            self.fault(
+                ("connections", index),
+                f"{target.name} is a source: it generates its items, and has no inputs; remove the "
+                "connection",
+            )
+        elif given and not given & taken:
             self.fault(
                 ("connections", index),
                 f"{source.name} gives {_names(given)}, and {target.name} takes {_names(taken)}; "
@@ -84,6 +90,13 @@ class NodeChecker:
         except ConfigError:
             return Acceptance(actor, ANY_KIND), ANY_KIND
         return Acceptance(actor, description.takes), description.gives
+
+    def is_source(self, node_type: NodeType) -> bool:
+        """Return whether a type generates items; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).is_source
+        except ConfigError:
+            return False
 
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""

@@ -45,6 +45,7 @@ class NodePlan:
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
         gpu: the GPU that its process may use; None for none of its own.
+        is_source: whether it generates items: no chunk can enter at it.
     """
 
     node_id: NodeId
@@ -60,6 +61,7 @@ class NodePlan:
     uses_shared_memory: bool
     is_output: bool = False
     gpu: Gpu | None = None
+    is_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,16 @@ class Plan:
     def sources(self) -> tuple[NodeId, ...]:
         """The nodes that read no other."""
         return tuple(node.node_id for node in self.nodes if not node.inputs)
+
+    @property
+    def entries(self) -> tuple[NodeId, ...]:
+        """The sources that a client's chunks enter: those that do not generate items."""
+        return tuple(node.node_id for node in self.nodes if not node.inputs and not node.is_source)
+
+    @property
+    def generating(self) -> tuple[NodeId, ...]:
+        """The sources that generate items."""
+        return tuple(node.node_id for node in self.nodes if node.is_source)
 
     @property
     def sinks(self) -> tuple[NodeId, ...]:
@@ -228,6 +240,7 @@ class _Planner:
                         uses_process=declared.uses_processes,
                         uses_shared_memory=declared.uses_shared_memory,
                         is_output=node.is_output_node,
+                        is_source=self._checker.is_source(node_type),
                     )
                 )
         for index, connection in enumerate(manifest.connections):

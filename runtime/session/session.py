@@ -38,6 +38,7 @@ from .session_control import SessionControl
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
+from .session_sources import SessionSources
 from .session_statistics import SessionStatistics
 from .state import SessionState
 from .totals import missing_items
@@ -47,7 +48,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionStatistics):
+class Session(SessionControl, SessionSources, SessionStatistics):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -146,6 +147,7 @@ class Session(SessionControl, SessionStatistics):
             self._ready,
             on_begin=self._begin,
             on_peer_gone=self._wait_for_verdict,
+            has_ended=lambda node: self._tasks[NodeId(node)].done.is_set(),
         )
         self._output = SessionOutput(
             self._wiring.outlet,
@@ -189,7 +191,8 @@ class Session(SessionControl, SessionStatistics):
 
         Args:
             data: the item.
-            node: the node that it enters at, any of the pipeline; None means every source node.
+            node: the node that it enters at, any of the pipeline; None means every source that does
+                not generate items itself, and every source for a control message.
             sequence: carried by every result that comes of it; None counts up from the last one.
             timestamp_ms: handed on to the nodes and the results.
 
@@ -197,8 +200,8 @@ class Session(SessionControl, SessionStatistics):
             The chunk's sequence.
 
         Raises:
-            InputError: not a data item, of a kind that the node does not take, or a number out of
-                range.
+            InputError: not a data item, of a kind that the node does not take, a number out of
+                range, or no node is named and all sources generate items.
             UnknownNodeError: the pipeline has no such node.
             LimitError: it has more audio samples than the session may still take; it takes none
                 of them, and goes on. So it does where a chunk does not fit into its shared memory.
@@ -213,15 +216,6 @@ class Session(SessionControl, SessionStatistics):
             UnknownNodeError: the pipeline has no such node.
         """
         self._input.checker.targets(node)
-
-    async def close_input(self) -> None:
-        """End the stream: every node processes what it has, and flushes."""
-        if not self._input.closed:
-            self._input.closed = True
-            self._log.closing()
-            await self._ready.wait()
-            self.state = SessionState.TERMINATING
-            await self._input.close()
 
     async def receive(self) -> Result:
         """Return the next result of any sink.
@@ -314,6 +308,7 @@ class Session(SessionControl, SessionStatistics):
         for task in self._tasks.values():
             await task.ready.wait()
         await self.bus.wait_applied()
+        await self._input.start_sources()
         self.state = SessionState.READY
         self._log.ready()
         self._on_ready()
@@ -363,6 +358,8 @@ class Session(SessionControl, SessionStatistics):
                     for task in self._tasks.values():
                         nursery.start_soon(self._run_node, task)
                     nursery.start_soon(self._become_ready)
+                    if self.plan.generating:
+                        nursery.start_soon(self._follow_sources)
                     if self.limits.max_timeout_ms:
                         nursery.start_soon(self._limit_time)
                     try:

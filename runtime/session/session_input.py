@@ -9,7 +9,7 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import Item, Output, PeerError
+from ..links import Item, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
@@ -31,6 +31,7 @@ class SessionInput:
         ready: set when every node is ready.
         on_begin: is called before the first item enters.
         on_peer_gone: waits for the error of a node that has closed its links, and raises it.
+        has_ended: returns whether a node has ended.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class SessionInput:
         *,
         on_begin: Callable[[], None],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
+        has_ended: Callable[[str], bool],
     ) -> None:
+        self._has_ended = has_ended
         self.checker = checker
         self.closed = False
         self._inlets = inlets
@@ -59,7 +62,7 @@ class SessionInput:
         self, data: Data, *, node: str | None, sequence: int | None, timestamp_ms: int
     ) -> int:
         """Send a chunk of the client: see `Session.send`."""
-        targets = self.checker.targets(node)
+        targets = self.checker.targets(node, data)
         sequence = self._next_sequence if sequence is None else sequence
         data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
@@ -68,7 +71,7 @@ class SessionInput:
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
         """Send an item of somebody else: see `Session.publish`."""
-        targets = self.checker.targets(node)
+        targets = self.checker.targets(node, data)
         sequence = self._published
         data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._published += 1
@@ -80,15 +83,33 @@ class SessionInput:
         if not self.closed:
             await self._inlets[node].send(Item(barrier))
 
-    async def close(self) -> None:
-        """End the stream at every node."""
-        self.closed = True
-        await self._ready.wait()
-        for inlet in self._inlets.values():
+    async def start_sources(self) -> None:
+        """Let every source that generates items begin: all nodes are ready."""
+        for node in self.checker.generating:
             try:
-                await inlet.end()
+                await self._inlets[node].send(Item(start_signal()))
             except PeerError as error:
                 await self._on_peer_gone(error)
+
+    async def stop_sources(self) -> None:
+        """Let every source that generates items flush, and end its stream."""
+        for node in self.checker.generating:
+            if not self._has_ended(node):
+                await self._end(node)
+
+    async def close(self) -> None:
+        """End the stream at every node that does not generate items itself."""
+        self.closed = True
+        await self._ready.wait()
+        for node in self._inlets:
+            if node not in self.checker.generating:
+                await self._end(node)
+
+    async def _end(self, node: str) -> None:
+        try:
+            await self._inlets[node].end()
+        except PeerError as error:
+            await self._on_peer_gone(error)
 
     def add_tap(self, tap: InputTap) -> None:
         """Call `tap` with every item that enters, and the nodes that it enters."""
@@ -106,6 +127,7 @@ class SessionInput:
         if not self._ready.is_set():
             await self._ready.wait()
         if isinstance(data, Control):
+            targets = [node for node in targets if not self._has_ended(node)]
             data = self._controls.enter(data, targets)
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
         for tap in self._taps:

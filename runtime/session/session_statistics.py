@@ -73,7 +73,7 @@ class SessionStatistics:
 
     def counts(self) -> dict[str, int]:
         """Return what entered and left: see `totals.counts`."""
-        return counts(self._wiring, self.statistics())
+        return counts(self._wiring, self.plan, self.statistics())
 
     def totals(self) -> LinkStatistics:
         """Return the sum of the statistics of all links, as of the last refresh.

@@ -29,13 +29,14 @@ class Pipeline:
 
     Attributes:
         paths: for each sink, the number of paths to it from each node.
+        entries: the sources that do not generate items.
     """
 
     manifest: Manifest
     config: RuntimeConfig
     executors: Executors
     paths: Mapping[str, Mapping[str, int]]
-    sources: tuple[str, ...]
+    entries: tuple[str, ...]
 
     @classmethod
     def of(
@@ -64,7 +65,7 @@ class Pipeline:
             config,
             {} if forkserver is None else {"multiprocess": _warm(forkserver)},
             {str(sink): _paths_to(str(sink), successors) for sink in plan.sinks},
-            tuple(map(str, plan.sources)),
+            tuple(map(str, plan.entries)),
         )
 
     def marks(self, entries: Sequence[str]) -> int:

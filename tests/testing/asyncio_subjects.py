@@ -6,7 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import trio
 
-from actors import Actor, Batch, CancelSpeculation, Control, Field, Kind, Params, Text
+from actors import (
+    Actor,
+    Batch,
+    CancelSpeculation,
+    Control,
+    Field,
+    Kind,
+    Params,
+    Text,
+    on_interval,
+)
 
 TEXT = frozenset({Kind.TEXT})
 
@@ -192,3 +202,55 @@ class Holding(Actor[Params], loop="asyncio"):
     async def process(self, item: Text) -> Text:
         while True:
             time.sleep(0.01)
+
+
+class Ticker(Actor[Params], loop="asyncio"):
+    """Emit from a background task, and at intervals."""
+
+    accepts = produces = TEXT
+
+    async def initialize(self) -> None:
+        self._asked = asyncio.Event()
+        self.context.start_soon(self._answer)
+
+    async def process(self, item: Text) -> Text:
+        await self.context.emit(Text(f"{item.text}: wait"))
+        self._asked.set()
+        return item
+
+    @on_interval(10)
+    async def report(self) -> Text:
+        await asyncio.sleep(0)
+        return Text("interval")
+
+    async def _answer(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await asyncio.sleep(1)
+            await self.context.emit(Text("answer"))
+
+
+class Counter(Actor[Params], loop="asyncio"):
+    """Generate three texts, on asyncio."""
+
+    produces = TEXT
+
+    async def generate(self) -> AsyncIterator[Text]:
+        async with asyncio.timeout(10):
+            for number in range(3):
+                await asyncio.sleep(0.001)
+                yield Text(str(number))
+
+
+class FailingTask(Actor[Params], loop="asyncio"):
+    """Fail in a background task."""
+
+    accepts = produces = TEXT
+
+    async def process(self, item: Text) -> None:
+        self.context.start_soon(self._fail)
+
+    async def _fail(self) -> None:
+        await asyncio.sleep(0)
+        raise ValueError("no luck")

@@ -94,9 +94,12 @@ async def test_it_runs_in_the_loop_of_a_test_on_trio(run_actor):
         assert texts(await run.end())[-1] == "END"
 
 
-@pytest.mark.parametrize("actor", [subjects.Vendor, subjects.Plain, subjects.Speaker])
+@pytest.mark.parametrize(
+    "actor",
+    [subjects.Vendor, subjects.Plain, subjects.Speaker, subjects.Ticker, subjects.Counter],
+)
 def test_an_honest_actor_on_asyncio_passes_the_check(check_actor, actor):
-    check_actor(actor, samples=[Text("a b")])
+    check_actor(actor, samples=[] if actor.is_source else [Text("a b")])
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,41 @@ def test_a_batch_is_processed_on_asyncio(run_actor):
     with run_actor(subjects.Batched) as run:
         run.send(Text("a"), Text("b"), Text("c"), Text("d"))
         assert texts(run.end()) == ["abc", "d"]
+
+
+def test_background_tasks_and_intervals_run_on_asyncio_in_virtual_time(run_actor):
+    with run_actor(subjects.Ticker, virtual_time=True) as run:
+        assert texts(run.feed(Text("a"))) == ["a: wait", "a"]
+        assert run.advance(0.5) == []
+        assert texts(run.advance(1)) == ["answer"]
+        assert texts(run.advance(9)) == ["interval"]
+
+
+@pytest.mark.executors
+def test_a_source_generates_on_asyncio(run_actor):
+    with run_actor(subjects.Counter) as run:
+        run.end()
+        assert texts(output.data for output in run.outputs) == ["0", "1", "2"]
+
+
+@pytest.mark.executors
+def test_a_failing_background_task_ends_the_session_with_its_name(run_actor):
+    message = "_fail.* raised ValueError: no luck"
+    with pytest.raises(HookError, match=message), run_actor(subjects.FailingTask) as run:
+        run.feed(Text("a"))
+        run.end()
+
+
+def test_a_plain_generate_is_refused_on_asyncio():
+    with pytest.raises(DefinitionError, match="generate: expected an async def"):
+
+        class Other(Actor[Params], loop="asyncio"):
+            """Block the loop."""
+
+            produces = subjects.TEXT
+
+            def generate(self):
+                yield Text("a")
 
 
 def test_a_subclass_has_the_loop_of_its_base():

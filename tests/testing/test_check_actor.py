@@ -11,7 +11,7 @@ from runtime import ConfigError
 from tests.actors import tiny_models, tiny_transformers
 
 from . import faulty
-from .subjects import GainNode, Pairs, SlowStart
+from .subjects import Beats, GainNode, Heartbeat, Lines, Pairs, SlowStart
 
 pytestmark = pytest.mark.usefixtures("warm_forkserver")
 
@@ -37,6 +37,12 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
         (faulty.IgnoresClose, "closed-generator", "let GeneratorExit through"),
         (faulty.KnowsItsPlace, "executors", "depends on where it runs"),
         (faulty.Dies, "samples", "exited with status 3"),
+        (faulty.StubbornSource, "cancellation", r"generate\(\) went on after it was cancelled"),
+        (faulty.SourceWithoutClose, "samples", "generator ignored GeneratorExit"),
+        (faulty.OutlivingTask, "background", "its task poller still runs"),
+        (faulty.EmitsAfterEnd, "background", "emits after the end of its stream"),
+        (faulty.BlockingSource, "blocking", r"generate\(\) held the loop for 0.3"),
+        (faulty.ReusingSource, "immutable-outputs", "after it had sent it"),
         (faulty.Kinds, "kinds", r"accepts is \{'text'\}; expected a frozenset of Kind"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -57,7 +63,7 @@ def test_an_actor_that_never_comes_back_is_reported(check_actor, actor, check):
     assert caught.value.violations[0].check == check
 
 
-@pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart])
+@pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart, Beats, Lines, Heartbeat])
 def test_an_honest_actor_passes(check_actor, actor):
     check_actor(actor)
 

@@ -29,7 +29,7 @@ def run(
             metavar="[NODE=]FILE",
             help="Input file: audio, text, JSON, an image or a video; - is stdin. Repeatable: the "
             "files of one node are read in order, those of different nodes at the same time. "
-            "Default: stdin.",
+            "Default: stdin, if the pipeline takes input.",
             show_default=False,
         ),
     ] = None,

@@ -91,6 +91,12 @@ def open_inputs(
     """
     if sum(each.path == STANDARD_STREAM for each in inputs) > 1:
         raise CommandError("--input -: stdin can be read only once")
+    for each in inputs:
+        if each.node is None and not nodes.sources:
+            raise CommandError(
+                f"--input {each.path}: the sources of this pipeline generate their items; leave "
+                "--input out, or name the node: --input NODE=FILE"
+            )
     groups: dict[str | None, list[Source]] = {each.node: [] for each in inputs}
     opened: list[Source] = []
     try:
@@ -162,6 +168,11 @@ def _check_producers(
 def _check_accepted(source: Source, nodes: "PipelineNodes", node: str | None) -> None:
     for target in nodes.sources if node is None else (node,):
         accepts = _accepted(nodes, target)
+        if nodes.by_id[target].is_source:
+            raise CommandError(
+                f"--input {target}={source.name}: node {target!r} "
+                f"({nodes.by_id[target].type_name}) is a source: it generates its items"
+            )
         if source.gives not in accepts:
             name = nodes.by_id[target].type_name
             hint = "" if node else "; --input NODE=FILE sends a file to one node only"

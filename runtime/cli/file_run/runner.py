@@ -70,7 +70,9 @@ def run_on_files(
             workspace = _with_longest_init_timeout(workspace)
         quiet = options.quiet or options.debug is not None
         nodes, opening = _pipeline(options, workspace, console, on_end)
-        inputs = file_options("--input", options.inputs or [STANDARD_STREAM], nodes.by_id)
+        # Standard input is for the sources that read it, and not for those that generate items.
+        default = [STANDARD_STREAM] if nodes.sources else []
+        inputs = file_options("--input", options.inputs or default, nodes.by_id)
         outputs = file_options("--output", options.outputs or [STANDARD_STREAM], nodes.sinks)
         check_outputs(outputs, inputs, nodes, writes)
         _announce_terminal_input(inputs, console, quiet=quiet)

@@ -136,7 +136,7 @@ class _Node:
         self._finished = False
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = False
+        self._cleaning_up = self._is_on_asyncio = False
         self._spans = SpanSender(self._socket.report, self._socket.send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
@@ -208,6 +208,7 @@ class _Node:
             spec.session_id,
             report=self._report_progress,
             loan=self._output.loan,
+            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
@@ -217,16 +218,19 @@ class _Node:
         self._waiting.is_sole_task = (
             self._is_sole_task if is_synchronous(actor) else self._note_wait
         )
+        self._is_on_asyncio = actor.loop == "asyncio"
         self._loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
             self._output,
             announce=self._socket.send,
+            grace_seconds=spec.grace_seconds,
             times=self._activity.times,
             fork_guard=self._fork_guard,
             asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
+        self._loop.background.on_use = self._wait_with_trio
         self._control = NodeEnd(
             self._loop,
             spec.node_id,
@@ -267,8 +271,8 @@ class _Node:
     def _is_in_asyncio(self, frame: FrameType | None) -> bool:
         """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
         return (
-            self._loop is not None
-            and self._loop.on_asyncio
+            self._is_on_asyncio
+            and self._loop is not None
             and not (frame is not None and self._loop.frames(frame))
         )
 
@@ -331,6 +335,11 @@ class _Node:
             and self._spans.is_idle
             and (self._push is None or not self._push.is_due())
         )
+
+    def _wait_with_trio(self) -> None:
+        """Wait as async actors do from now on: the actor has tasks of its own, or threads."""
+        self._waiting.is_sole_task = self._note_wait
+        self._stop_request.set()  # a thread calls this while the process waits
 
     def _note_wait(self) -> bool:
         """Note that an async actor waits, whose process always has other tasks."""

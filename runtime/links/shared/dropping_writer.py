@@ -10,7 +10,6 @@ from .doorbell import DoorbellEnd, ProducerDoorbell
 from .layout import PackedItem, aligned, write_filler
 from .memory import BLOCK_BYTES, MemoryNode
 from .overflow import Overflow
-from .packing import pack
 from .specs import WriterSpec
 from .writer import SharedWriter
 
@@ -46,7 +45,7 @@ class DroppingWriter(SharedWriter):
             PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
-        self._drop_and_publish(item, pack(item.data))
+        self._drop_and_publish(item, self._packed(item))
         return True
 
     async def send(self, item: Item) -> None:
@@ -61,7 +60,7 @@ class DroppingWriter(SharedWriter):
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-        self._drop_and_publish(item, pack(item.data))
+        self._drop_and_publish(item, self._packed(item))
 
     def _drop_and_publish(self, item: Item, packed: PackedItem) -> None:
         size = aligned(packed.total_bytes)

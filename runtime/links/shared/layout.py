@@ -23,9 +23,9 @@ from ..item import Item
 HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
-# kind, subtype, whether in Fortran's order, attributes bytes; sequence, timestamp_ms, entered_ns;
-# payload bytes, and two numbers of the kind's own; the item's number on its link.
-_HEADER: Final = struct.Struct("<BB?xIQQQQIIQ")
+# kind, subtype, whether in Fortran's order, reader, attributes bytes; sequence, timestamp_ms,
+# entered_ns; payload bytes, and two numbers of the kind's own; the item's number on its link.
+_HEADER: Final = struct.Struct("<BB?BIQQQQIIQ")
 
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
@@ -79,11 +79,13 @@ class Header(msgspec.Struct):
         attribute_bytes, payload_bytes: what follows.
         first, second: two numbers of the kind's own.
         number: of the item on its link, from 0.
+        reader: the position of the only reader that gets the item; 0 for all.
     """
 
     kind_code: int
     subtype: int
     fortran: bool
+    reader: int
     attribute_bytes: int
     sequence: int
     timestamp_ms: int
@@ -116,6 +118,7 @@ def write(
     *,
     number: int = 0,
     has_payload: bool = False,
+    reader: int = 0,
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
@@ -125,6 +128,7 @@ def write(
         item: whose marks go into the header; None for a member of a bundle, which has none.
         number: of the item on its link, from 0.
         has_payload: leave the payload out, since it is there already.
+        reader: the position of the only reader that gets the item; 0 for all.
     """
     payload_bytes, attributes = packed.payload_bytes, packed.attributes
     _HEADER.pack_into(
@@ -133,6 +137,7 @@ def write(
         packed.kind_code,
         packed.subtype,
         packed.fortran,
+        reader,
         len(attributes),
         0 if item is None else item.sequence,
         0 if item is None else item.timestamp_ms,

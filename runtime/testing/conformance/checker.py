@@ -1,12 +1,13 @@
 """The actor that checks another one, inside a node process."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from actors import Actor, Control, Data, Field, Json, Params
 
 from ...catalogue import load_actor
-from . import behaviour, cancellation, declarations, large_items, lifecycle, resources
+from . import background, behaviour, cancellation, declarations, large_items, lifecycle, resources
 from .subject import Subject
 
 Check = Callable[[Subject], list[str] | Awaitable[list[str]]]
@@ -32,6 +33,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "session-state": lifecycle.check_session_state,
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
+    "background": background.check_background,
     "leaks": resources.check_leaks,
     "asyncio-tasks": resources.check_asyncio_tasks,
     "borrowed-arrays": resources.check_borrowed_arrays,
@@ -79,8 +81,11 @@ class ContractChecker(Actor[CheckerParams]):
         assert isinstance(item, Json)
         subject = Subject(self._actor_type, self.params.params, tuple(self._samples))
         if item.value == PLAIN_RUN:
-            for output in await subject.run(subject.fresh_samples()):
+            outcome = await subject.outcome(subject.fresh_samples())
+            for output in outcome.outputs:
                 yield output
+            if outcome.was_stopped:
+                yield Json(time.perf_counter())  # no two runs of a source without an end are equal
             return
         check = {**_CHECKS, **_NATIVE_CHECKS}[str(item.value)]
         found = check(subject)

@@ -64,6 +64,8 @@ async def check_blocking(subject: Subject) -> list[str]:
     """Check that the actor never holds the event loop, which all native actors share, for long."""
     if subject.actor_type.runs_in_thread:
         return []
+    if subject.actor_type.is_source:
+        return await _check_blocking_source(subject)
     async with subject.started() as actor:
         for item in subject.fresh_samples():
             await processed(actor, item)  # the first call may load something
@@ -78,6 +80,21 @@ async def check_blocking(subject: Subject) -> list[str]:
         f"process() held the loop for {spans.longest:.2f} s, and with it every native actor: set "
         "runs_in_thread = True, await what waits, or run it in a node process and check "
         'it with executor="multiprocess"'
+    ]
+
+
+async def _check_blocking_source(subject: Subject) -> list[str]:
+    await subject.run([])  # the first call may load something
+    with measured_spans() as spans:
+        await trio.lowlevel.checkpoint()
+        await subject.run([])
+        await trio.lowlevel.checkpoint()
+    if spans.longest < _BLOCKING_SECONDS:
+        return []
+    return [
+        f"generate() held the loop for {spans.longest:.2f} s, and with it every native actor: make "
+        "it a plain def, which runs in a thread, await what waits, or run it in a node process and "
+        'check it with executor="multiprocess"'
     ]
 
 
