@@ -54,6 +54,7 @@ class SessionInput:
         self._on_begin = on_begin
         self._on_peer_gone = on_peer_gone
         self._has_begun = False
+        self._has_stopped_sources = False
         self._next_sequence = 0
         self._published = 0
         self._taps: list[InputTap] = []
@@ -93,6 +94,9 @@ class SessionInput:
 
     async def stop_sources(self) -> None:
         """Let every source that generates items flush, and end its stream."""
+        if self._has_stopped_sources:
+            return
+        self._has_stopped_sources = True
         for node in self.checker.generating:
             if not self._has_ended(node):
                 await self._end(node)

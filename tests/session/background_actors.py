@@ -158,4 +158,4 @@ class Sorter(Actor[NoParams]):
     accepts = produces = JSON
 
     def process(self, item: Json) -> Routed:
-        return Routed(item, to=item.value[0])
+        return Routed(item, to=str(item.value[0]))  # type: ignore[index]

@@ -30,20 +30,18 @@ async def test_only_the_named_reader_gets_an_item(
         places=places,
         enable_backpressure=backpressure,
     )
-    items = [Json(["ab"[n % 2], n]) for n in range(20)]
+    values = [["ab"[n % 2], n] for n in range(20)]
     with trio.fail_after(60):
         async with runtime.open_session(pipeline) as session:
-            for item in items:
-                await session.send(item)
+            for value in values:
+                await session.send(Json(value))
             await session.close_input()
             results = [result async for result in session]
     found: dict[str, list[Any]] = {result.node_id: [] for result in results}
     for result in results:
         assert isinstance(result.data, Json)
         found[result.node_id].append(result.data.value)
-    assert found == {
-        target: [item.value for item in items if item.value[0] == target] for target in "ab"
-    }
+    assert found == {target: [value for value in values if value[0] == target] for target in "ab"}
     assert session.waiting() == 0
 
 
