@@ -2,8 +2,8 @@
 
 import asyncio
 import weakref
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Final, Generic, TypeVar
 
 import trio
@@ -117,6 +117,17 @@ class HeldBlock(Generic[T]):
             self._scope.cancel()
 
     # In the thread of the asyncio loop.
+
+    @asynccontextmanager
+    async def entered(self) -> AsyncIterator[T]:
+        """Hold the block open for as long as an asyncio block lasts: see `enter` and `exit`."""
+        value = await self.enter()
+        try:
+            yield value
+        except BaseException as error:
+            await self.exit(error)  # noqa: ASYNC102, ASYNC120 (it waits for its end)
+            raise
+        await self.exit(None)
 
     async def enter(self) -> T:
         """Wait until `hold` has opened the block, and return what it holds.

@@ -115,13 +115,8 @@ class Runtime:
             if block.is_started:
                 await block.exit(error)  # noqa: ASYNC102 (it waits for its end)
             raise
-        session = Session(block, await block.enter())
-        try:
-            yield session
-        except BaseException as error:
-            await block.exit(error)  # noqa: ASYNC102, ASYNC120 (it waits for its end)
-            raise
-        await block.exit(None)
+        async with block.entered() as session:
+            yield Session(block, session)
 
 
 @asynccontextmanager
@@ -155,13 +150,8 @@ async def open_runtime(
         if cancelled:
             await block.exit(asyncio.CancelledError())
             raise asyncio.CancelledError
-        runtime = Runtime(block, await block.enter())
-        try:
-            yield runtime
-        except BaseException as error:
-            await block.exit(error)  # noqa: ASYNC102, ASYNC120 (it waits for its end)
-            raise
-        await block.exit(None)
+        async with block.entered() as host:
+            yield Runtime(block, host)
     finally:
         if await thread.join():  # noqa: ASYNC102 (so does this)
             raise asyncio.CancelledError

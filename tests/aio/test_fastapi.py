@@ -94,7 +94,7 @@ def test_killing_a_node_ends_one_websocket_with_an_error_that_names_it(
                 broken.recv(SECONDS)
             assert caught.value.rcvd is not None
             assert caught.value.rcvd.code == 1011
-            assert "ProcessExitError: node 'echo'" in caught.value.rcvd.reason
+            assert caught.value.rcvd.reason == "ProcessExitError of node echo"
             other.send("still there?")
             assert other.recv(SECONDS) == "Echo #2: still there?"
     said = server.log.read_text()
