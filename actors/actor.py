@@ -120,9 +120,9 @@ class Actor(Generic[P]):
         """Generate the items of a source: a node that reads no other.
 
         Define it, in place of `process`, for a camera, a file, a clock or a message bus. It is
-        called once, when every node of the session is ready. Use a generator: the next item is
-        requested when the readers have room for it, and the end of the generator ends the stream. A
-        plain `def` runs in a worker thread, so it may block.
+        called once, when every node is ready and the session's results are awaited. Use a
+        generator: the next item is requested when the readers have room for it, and the end of the
+        generator ends the stream. A plain `def` runs in a worker thread, so it may block.
 
         The items are numbered from 0. The timestamp of an item is the time since `generate` was
         called, in milliseconds; yield a `Timestamped` to give another one.

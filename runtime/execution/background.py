@@ -14,6 +14,7 @@ from actors import Output
 
 from ..errors import UnwrappedErrors
 from ..links import Item
+from .call_clock import CallTimes
 from .emission import NO_ITEM, Emission
 from .hook_calls import HookCalls
 from .node_control import LoopControl, NodeState
@@ -77,6 +78,11 @@ class BackgroundTasks:
         self._is_used = self._has_ended = False
         self._open = 0  # tasks that keep the stream open
         self._closed = trio.Event()
+
+    @property
+    def times(self) -> CallTimes:
+        """When the last step of a task began and ended."""
+        return self._hooks.task_times
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run the actor's work beside its tasks; then cancel them, and wait for their end.

@@ -5,6 +5,7 @@ import time
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -18,6 +19,7 @@ from .call_clock import CallTimes
 from .fork_guard import ForkGuard
 from .interrupts import is_from_signal
 from .loop_watch import LoopWatch
+from .steps import in_steps
 from .suspended_stack import suspended_stack
 from .thread_calls import ThreadCalls
 
@@ -31,6 +33,7 @@ class HookCalls:
         busy_seconds: spent in the actor's code since the caller last set it to 0.
         calls_directly: whether hooks are called here: in no worker thread, and not on asyncio.
         times: when the last call began and ended.
+        task_times: when the last step of a background task began and ended, if it shares its loop.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class HookCalls:
         """
         self.busy_seconds = 0.0
         self.times = times
+        self.task_times: CallTimes = [0.0, 0.0]
         self._awaited: object = None
         self._awaited_on_asyncio: object = None
         self._fork_guard = fork_guard
@@ -167,7 +171,7 @@ class HookCalls:
         try:
             coroutine = function(*args)
             if self._watch is not None and inspect.iscoroutine(coroutine):
-                await self._watch.watch(name, coroutine)
+                await in_steps(coroutine, self.task_times, partial(self._watch.record, name))
             else:
                 await coroutine
         except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
@@ -208,7 +212,8 @@ class HookCalls:
         """
         found: list[FrameType] = []
         frame: FrameType | None = innermost
-        codes = (HookCalls.call_directly.__code__, HookCalls.awaited.__code__)
+        calls = HookCalls.call_directly, HookCalls.awaited, HookCalls.run_task
+        codes = [each.__code__ for each in calls]
         while frame is not None:
             if frame.f_code in codes and frame.f_locals.get("self") is self:
                 return found

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from typing import Any, Final
 
 import trio
@@ -178,10 +178,11 @@ class NativeNode:
 
     def _guarded(
         self, loop: ActorLoop, seconds: float, overdue: Callable[[str], NodeError]
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[object]:
         """Interrupt a hook that holds the event loop; the node then fails with `overdue`."""
+        block = ExitStack()
         if self._guard is None:
-            return nullcontext()
+            return block
         node_id = self.node_id
 
         def on_overdue(stack: str) -> None:  # in the guard's thread
@@ -190,7 +191,9 @@ class NativeNode:
             )
             self._failures.append(overdue(stack))
 
-        return self._guard.watching(loop.times, seconds, loop.frames, on_overdue)
+        for times in (loop.times, loop.background.times):
+            block.enter_context(self._guard.watching(times, seconds, loop.frames, on_overdue))
+        return block
 
     async def _run_watched(
         self, run: Callable[[], Awaitable[None]], watch: Callable[[], Awaitable[None]]

@@ -1,6 +1,6 @@
 """Barriers: items that tell when a node has received all that was put on its inlet before.
 
-The first item on the inlet of a node with `generate` is the start signal: every node is ready.
+The first item on the inlet of a node with `generate` is the start signal.
 """
 
 from typing import Final

@@ -308,7 +308,6 @@ class Session(SessionControl, SessionSources, SessionStatistics):
         for task in self._tasks.values():
             await task.ready.wait()
         await self.bus.wait_applied()
-        await self._input.start_sources()
         self.state = SessionState.READY
         self._log.ready()
         self._on_ready()

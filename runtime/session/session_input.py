@@ -85,7 +85,9 @@ class SessionInput:
             await self._inlets[node].send(Item(barrier))
 
     async def start_sources(self) -> None:
-        """Let every source that generates items begin: all nodes are ready."""
+        """Let every source that generates items begin, unless they were stopped before."""
+        if self._has_stopped_sources:
+            return
         for node in self.checker.generating:
             try:
                 await self._inlets[node].send(Item(start_signal()))

@@ -19,6 +19,9 @@ class SessionOutput:
         controls: knows which items are cancelled.
         on_end: called at the end of the stream.
         on_peer_gone: called when a node is gone; it never returns.
+
+    Attributes:
+        awaited: set when the first result is awaited.
     """
 
     def __init__(
@@ -29,11 +32,13 @@ class SessionOutput:
         on_end: Callable[[], Awaitable[None]],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
     ) -> None:
+        self.awaited = trio.Event()
         self._outlet = outlet
         self._controls = controls
         self._on_end = on_end
         self._on_peer_gone = on_peer_gone
         self._receiving = False
+        self._is_awaited = False
 
     async def receive(self) -> Result:
         """Return the next result.
@@ -76,3 +81,6 @@ class SessionOutput:
     def _check_idle(self) -> None:
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving from this session")
+        if not self._is_awaited:
+            self._is_awaited = True
+            self.awaited.set()

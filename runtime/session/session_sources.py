@@ -8,6 +8,7 @@ from ..executors import NodeTask
 from ..plan import Plan
 from .session_input import SessionInput
 from .session_log import SessionLog
+from .session_output import SessionOutput
 from .state import SessionState
 
 
@@ -22,6 +23,7 @@ class SessionSources:
     state: SessionState
     _tasks: Mapping[str, NodeTask]
     _input: SessionInput
+    _output: SessionOutput
     _ready: trio.Event
     _log: SessionLog
 
@@ -47,7 +49,14 @@ class SessionSources:
             await self._input.stop_sources()
 
     async def _follow_sources(self) -> None:
-        """Close the input when the last source has ended, if no other node takes any."""
+        """Start the sources that generate items; close the input when the last of them has ended.
+
+        They start when the first result is awaited: the session's owner may set taps, or begin a
+        recording, before the first item.
+        """
+        await self._ready.wait()
+        await self._output.awaited.wait()
+        await self._input.start_sources()
         for node in self.plan.generating:
             await self._tasks[node].done.wait()
         if not self.plan.entries:

@@ -159,3 +159,17 @@ class Sorter(Actor[NoParams]):
 
     def process(self, item: Json) -> Routed:
         return Routed(item, to=str(item.value[0]))  # type: ignore[index]
+
+
+class Spinning(Actor[NoParams]):
+    """Hold the event loop in a task."""
+
+    accepts = produces = JSON
+    process_timeout_secs = 0.3
+
+    def process(self, item: Json) -> None:
+        self.context.start_soon(self.spin)
+
+    async def spin(self) -> None:
+        while True:
+            pass

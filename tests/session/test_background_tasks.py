@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from actors import Actor, DefinitionError, Json, Kind, NoParams, on_interval
-from runtime import HookError, NodeError, NodeState, Result, Runtime
+from runtime import HookError, NodeError, NodeState, ProcessTimeoutError, Result, Runtime
 
 from .pipelines import manifest, run_through
 
@@ -102,6 +102,18 @@ async def test_an_error_at_an_interval_names_the_method(runtime: Runtime, place:
         async with runtime.open_session(one("FailingInterval", place)) as session:
             async for _ in session:
                 pass
+
+
+@PLACES
+async def test_a_task_that_holds_its_event_loop_counts_as_hung(
+    runtime: Runtime, place: str
+) -> None:
+    with pytest.raises(ProcessTimeoutError, match="process_timeout_secs") as caught:
+        async with runtime.open_session(one("Spinning", place)) as session:
+            await session.send(Json(1))
+            async for _ in session:
+                pass
+    assert "in spin" in caught.value.stack_trace
 
 
 async def test_an_interval_of_zero_is_refused(runtime: Runtime) -> None:

@@ -273,3 +273,16 @@ async def test_counts_of_a_session_have_no_signals(runtime: Runtime) -> None:
     assert (session.counts()["items_in"], session.counts()["items_out"]) == (0, 5)
     assert session.waiting() == 0
     assert session.statistics()["source"].items_out == 5
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_sources_that_are_stopped_before_they_begin_only_flush(
+    runtime: Runtime, place: str
+) -> None:
+    pipeline = manifest({"source": "SilentSource"}, places={"source": place})
+    with trio.fail_after(60):
+        async with runtime.open_session(pipeline) as session:
+            await session.close_input(stop_sources=True)
+            await session.close_input(stop_sources=True)
+            results = [result async for result in session]
+    assert values_of(results) == [{"cancelled": False}]
