@@ -26,6 +26,7 @@ from ..links import (
     number_of_barrier,
     unnamed,
 )
+from .asyncio_hooks import AsyncioHooks, tasks_on
 from .background import BackgroundTasks
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
@@ -75,6 +76,7 @@ class ActorLoop:
         times: CallTimes | None = None,
         fork_guard: ForkGuard | None = None,
         key: str = "",
+        asyncio_hooks: AsyncioHooks | None = None,
     ) -> None:
         """Create the loop.
 
@@ -84,13 +86,13 @@ class ActorLoop:
             inbox: the links that it reads.
             output: receives the actor's outputs.
             announce: notifies the nodes downstream of a control message before it is sent.
-            in_thread: call the actor in a worker thread, one call at a time, to keep the event loop
-                free.
+            in_thread: call the actor in a worker thread, one call at a time, off the event loop.
             shares_loop: other tasks use the event loop: report an actor that holds it.
             grace_seconds: how long a call in the thread may go on after it was cancelled.
             times: receives when each call of the actor begins and ends.
             fork_guard: ends a forked copy of this process that returns from a call.
             key: of the node, in the report of such a copy; the node's id by default.
+            asyncio_hooks: calls the actor on asyncio; None if it runs on trio.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
@@ -104,16 +106,15 @@ class ActorLoop:
         self._held_back: Item | None = None
         self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
-        watch = LoopWatch(self.statistics, context.log) if shares_loop else None
         in_thread = in_thread or blocks_in_generate(actor)
-        threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
         self._hooks = (SourceCalls if actor.is_source else HookCalls)(
             context.node_id,
-            threads=threads,
-            watch=watch,
+            threads=ThreadCalls(context.node_id, grace_seconds) if in_thread else None,
+            watch=LoopWatch(self.statistics, context.log) if shares_loop else None,
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
+            asyncio_hooks=asyncio_hooks,
         )
         self._observer: HopObserver | None = None
         observer = partial(HopObserver, inbox, output, self._hooks)
@@ -124,7 +125,7 @@ class ActorLoop:
             actor, context, self._hooks, output, self.statistics, announce
         )
         self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
-        context.attach(self.background)
+        context.attach(tasks_on(asyncio_hooks, self.background))
 
     async def initialize(self) -> None:
         """Call the actor's `initialize`.
@@ -209,7 +210,7 @@ class ActorLoop:
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
-        is_plain = actor.batch is None and not self._hooks.in_thread
+        is_plain = actor.batch is None and self._hooks.calls_directly
         while True:
             item = self._try_receive() or await self._receive()
             if item is None:

@@ -8,7 +8,7 @@ from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Leftovers, SweepReport, find_leftovers
 from .recent_endings import EndedSession, NumberedEnding, RecentEndings
-from .runtime import Runtime, open_runtime, open_session
+from .runtime import NodeTypes, Runtime, open_runtime, open_session
 from .session import Session
 from .session_latency import SessionLatency
 from .state import SessionState
@@ -16,6 +16,7 @@ from .taps import TappedOutput, TapQueue, TapReceiver
 
 __all__ = [
     "NodeState",
+    "NodeTypes",
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
     "Capacity",

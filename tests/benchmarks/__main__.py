@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Final
 
 NAMES: Final = (
+    "asyncio_calls",
     "child_hop",
     "child_round_trip",
     "codec",

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ...errors import (
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, no_pages_left, open_shared_ends
 from ..actor_loop import ActorLoop
+from ..asyncio_hooks import open_hook_loop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
@@ -137,7 +138,7 @@ class _Node:
         self._finished = False
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = False
+        self._cleaning_up = self._is_on_asyncio = False
         report, send = self._socket.report, self._socket.send
         self._spans = BatchSender(Spans, report, send)
         self._hops = BatchSender(Hops, report, send)
@@ -176,7 +177,8 @@ class _Node:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, nursery.cancel_scope)
-                    await self._run_actor(nursery)
+                    async with AsyncExitStack() as stack:
+                        await self._run_actor(nursery, stack)
                     await trio.sleep_forever()  # others may still read what this process published
             except BaseExceptionGroup as group:
                 error = sole_error(group)
@@ -203,7 +205,7 @@ class _Node:
 
         return report
 
-    async def _run_actor(self, nursery: trio.Nursery) -> None:
+    async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
         context = Context(
             spec.node_id,
@@ -223,6 +225,7 @@ class _Node:
         self._waiting.is_sole_task = (
             self._is_sole_task if is_synchronous(actor) else self._note_wait
         )
+        self._is_on_asyncio = actor.loop == "asyncio"
         self._loop = actor_loop_of(tracer)(
             actor,
             context,
@@ -232,6 +235,7 @@ class _Node:
             grace_seconds=spec.grace_seconds,
             times=self._activity.times,
             fork_guard=self._fork_guard,
+            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
         self._loop.background.on_use = self._wait_with_trio
         self._control = NodeEnd(
@@ -272,6 +276,14 @@ class _Node:
         await self._spans.flush()
         await self._hops.flush()
         await self._socket.send(Done(self._statistics(), self._control.take_missed()))
+
+    def _is_in_asyncio(self, frame: FrameType | None) -> bool:
+        """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
+        return (
+            self._is_on_asyncio
+            and self._loop is not None
+            and not (frame is not None and self._loop.frames(frame))
+        )
 
     async def _clean_up(self) -> None:
         assert self._loop is not None
@@ -378,10 +390,12 @@ class _Node:
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:
         token = trio.lowlevel.current_trio_token()
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
+        def stop(_number: int, frame: FrameType | None) -> None:
             # An actor may be in a long call, and then no cancellation reaches it: break it off.
-            # trio's own code must not be, and cleaning up should not.
-            if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
+            # trio's own code must not be, and cleaning up should not. Nor must that of an asyncio
+            # loop, whose hooks end with it.
+            protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
+            if not self._cleaning_up and not protected:
                 raise StopNow
             token.run_sync_soon(scope.cancel)
             self._stop_request.set()

@@ -35,6 +35,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "closed-generator": cancellation.check_closed_generator,
     "background": background.check_background,
     "leaks": resources.check_leaks,
+    "asyncio-tasks": resources.check_asyncio_tasks,
     "borrowed-arrays": resources.check_borrowed_arrays,
 }
 _NATIVE_CHECKS: Final[Mapping[str, Check]] = {

@@ -14,7 +14,8 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 import trio
 
@@ -22,7 +23,14 @@ from actors import Actor, Context, Data
 from actors import Output as ActorOutput
 
 from ...errors import HookError, UnwrappedErrors, described
-from ...execution import ActorLoop
+from ...execution import (
+    END,
+    ActorLoop,
+    AsyncioHooks,
+    anext_or_end,
+    open_hook_loop,
+    tasks_on,
+)
 from ...links import Inbox, Item, LocalQueue, Output, start_signal
 from .samples import with_own_arrays
 
@@ -74,12 +82,20 @@ class Subject:
         return actor
 
     @asynccontextmanager
+    async def opened(self, actor_type: type[AnyActor] | None = None) -> AsyncIterator[AnyActor]:
+        """Create an actor whose hooks can be called from trio, for the duration of the block."""
+        actor = self.make(actor_type)
+        async with open_hook_loop(actor) as hooks:
+            actor.context.attach(tasks_on(hooks, _FreeTasks(None)))
+            yield actor if hooks is None else cast(AnyActor, OnAsyncio(actor, hooks))
+
+    @asynccontextmanager
     async def started(self, *, initialized: bool = True) -> AsyncIterator[AnyActor]:
         """Create an actor for the duration of the block; clean it up at the end, in any state."""
-        actor = self.make()
         with UnwrappedErrors():
-            async with trio.open_nursery() as nursery:
-                actor.context.attach(_FreeTasks(nursery))
+            async with self.opened() as actor, trio.open_nursery() as nursery:
+                hooks = actor.hooks if isinstance(actor, OnAsyncio) else None
+                actor.context.attach(tasks_on(hooks, _FreeTasks(nursery)))
                 try:
                     if initialized:
                         await call(actor.initialize)
@@ -115,25 +131,33 @@ class Subject:
         actor = self.make(actor_type)
         port = _port(inbox)
         output = Output([_port(outlet, _SOURCE_ITEMS if actor.is_source else _UNLIMITED)])
-        loop = ActorLoop(actor, actor.context, inbox, output, grace_seconds=_CLEANUP_SECONDS)
-        background, outcome = loop.background, Outcome()
-        outcome.late_emits = lambda: background.late_emits
-        try:
-            await loop.initialize()
-            if actor.is_source:
-                await port.send(Item(start_signal()))
-                with UnwrappedErrors():
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(_stop_source, port, outlet, outcome)
-                        await loop.run()
-            else:
-                for item in items:
-                    await port.send(Item(item))
-                port.close()
-                await loop.run()
-        finally:
-            with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
-                await loop.cleanup()
+        async with open_hook_loop(actor) as hooks:
+            loop = ActorLoop(
+                actor,
+                actor.context,
+                inbox,
+                output,
+                grace_seconds=_CLEANUP_SECONDS,
+                asyncio_hooks=hooks,
+            )
+            background, outcome = loop.background, Outcome()
+            outcome.late_emits = lambda: background.late_emits
+            try:
+                await loop.initialize()
+                if actor.is_source:
+                    await port.send(Item(start_signal()))
+                    with UnwrappedErrors():
+                        async with trio.open_nursery() as nursery:
+                            nursery.start_soon(_stop_source, port, outlet, outcome)
+                            await loop.run()
+                else:
+                    for item in items:
+                        await port.send(Item(item))
+                    port.close()
+                    await loop.run()
+            finally:
+                with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
+                    await loop.cleanup()
         while (got := outlet.take()) is not None:
             outcome.outputs.append(got.data)
         return outcome
@@ -176,6 +200,35 @@ class _FreeTasks:
         del keep_open
         if self._nursery is not None:
             self._nursery.start_soon(function, *args)
+
+
+class OnAsyncio:
+    """An actor on asyncio, with its hooks as async functions of trio."""
+
+    def __init__(self, actor: AnyActor, hooks: AsyncioHooks) -> None:
+        self._actor = actor
+        self.hooks = hooks
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._actor, name)
+        return partial(self._call, found) if callable(found) else found
+
+    def running_tasks(self) -> list[str]:
+        """Return the names of the asyncio tasks that the actor has started."""
+        return self.hooks.running_tasks()
+
+    async def _call(self, hook: Callable[..., object], *args: object) -> object:
+        result = await self.hooks.call(hook, *args)
+        return self._emit(aiter(result)) if isinstance(result, AsyncIterable) else result
+
+    async def _emit(self, iterator: AsyncIterator[object]) -> AsyncGenerator[object, None]:
+        try:
+            while (item := await self.hooks.call(anext_or_end, iterator)) is not END:
+                yield item
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                with trio.CancelScope(shield=True):
+                    await self.hooks.call(iterator.aclose)
 
 
 async def call(hook: Callable[..., object], *args: object) -> object:
