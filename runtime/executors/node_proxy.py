@@ -6,6 +6,7 @@ relays its progress, watches it and ends it.
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -190,7 +191,8 @@ class NodeProxy:
             node_id=task.node_id,
             target=task.plan.node_type.target,
             params=task.params_json,
-            sys_path=[] if task.python_executable else sys.path,
+            # An empty entry is the current folder, which may not be that of the forkserver.
+            sys_path=[] if task.python_executable else [path or os.getcwd() for path in sys.path],
             grace_seconds=task.grace_seconds,
             domain=ends.domain,
             readers=readers,
@@ -200,6 +202,7 @@ class NodeProxy:
             log_level=self._log.getEffectiveLevel(),
             record_mark=self._process.record_mark.text,
             trace=task.trace,
+            code=task.plan.code,
         )
         try:
             await self._process.send_spec(

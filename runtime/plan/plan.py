@@ -1,12 +1,12 @@
 """Plans: everything about a session that is checked and decided before it starts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from actors import Kind
 
-from ..catalogue import Acceptance, Catalogue, NodeType
+from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
 from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Problem
@@ -24,7 +24,7 @@ from .effective_settings import EffectiveSettings, effective_settings, refused_s
 from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
-from .routing import Router
+from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -45,6 +45,7 @@ class NodePlan:
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
         gpu: the GPU that its process may use; None for none of its own.
+        code: of the actor's class, if its process cannot import it.
     """
 
     node_id: NodeId
@@ -60,6 +61,7 @@ class NodePlan:
     uses_shared_memory: bool
     is_output: bool = False
     gpu: Gpu | None = None
+    code: ClassCode | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ class _Planner:
                 index, node.id, node_type, override, self._router
             )
             if assignment is not None:
+                self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
@@ -228,6 +231,7 @@ class _Planner:
                         uses_process=declared.uses_processes,
                         uses_shared_memory=declared.uses_shared_memory,
                         is_output=node.is_output_node,
+                        code=assignment.code,
                     )
                 )
         for index, connection in enumerate(manifest.connections):
@@ -235,6 +239,16 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _check_interpreter(
+        self, index: int, assignment: Assignment, settings: EffectiveSettings
+    ) -> None:
+        if assignment.code is not None and settings.setting("python_executable").value is not None:
+            message = (
+                "its class is not in a module, and its code is for this interpreter only; move the "
+                "class to a module of its own, or leave python_executable out"
+            )
+            self._checker.fault(("nodes", index, "node_type"), message)
 
     def _type(self, index: int, node: NodeManifest) -> NodeType | None:
         if node.host:

@@ -12,7 +12,7 @@ import trio
 
 from actors import Actor
 
-from ..catalogue import Catalogue, build_catalogue
+from ..catalogue import Catalogue, build_catalogue, check_not_importing
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import ResourceLimits, RuntimeConfig, load_config
 from ..documents import shown
@@ -292,15 +292,18 @@ async def open_runtime(
 
     Args:
         config: None reads runtime.toml in the current folder, or takes the defaults.
-        node_types: of the application, beside the catalogue.
+        node_types: of the application, beside the catalogue. A class may be defined anywhere: in
+            the script that runs, in a notebook, inside a function.
         executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
+        CallerError: a node process imports the code that calls this.
         ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
     _check_trio("open_runtime")
+    check_not_importing("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)

@@ -7,7 +7,7 @@ import pytest
 from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
-from runtime import ConfigError, HookError, InputError, ManifestError
+from runtime import HookError, InputError, ManifestError
 
 from .subjects import (
     BadStart,
@@ -181,14 +181,6 @@ async def test_virtual_time_on_trio_is_the_clock_of_the_test(run_actor, mock_clo
 async def test_virtual_time_on_trio_without_a_virtual_clock_says_which_fixture(run_actor):
     with pytest.raises(RuntimeError, match="fixture mock_clock"):
         await run_actor(Later, virtual_time=True).__aenter__()
-
-
-def test_a_class_of_a_function_says_why_it_cannot_run(run_actor):
-    class Local(GainNode):
-        pass
-
-    with pytest.raises(ConfigError, match="defined inside a function"):
-        run_actor(Local)
 
 
 @pytest.mark.executors("native")

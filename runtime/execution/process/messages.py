@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from ...catalogue import ClassCode
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
@@ -31,6 +32,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     Attributes:
         target: "module:Class" of the actor.
         params: the checked parameters, as JSON.
+        code: of its class, if this process cannot import it.
         sys_path: where the server finds modules; empty for another interpreter, which has its own.
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
@@ -54,6 +56,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     log_level: int = logging.INFO
     record_mark: str = ""
     trace: TraceSpec | None = None
+    code: ClassCode | None = None
 
     @property
     def descriptors(self) -> int:
