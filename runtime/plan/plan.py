@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Final
 
 from actors import Kind
@@ -87,6 +88,12 @@ class Plan:
             if node.node_id == node_id:
                 return node
         raise KeyError(node_id)
+
+    def _repr_svg_(self) -> str:
+        """Return the graph as a notebook shows it."""
+        # By its name, since what draws a plan imports this module.
+        svg: str = import_module(f"{__package__}.drawing").to_svg(self)
+        return svg
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
