@@ -16,6 +16,7 @@ from .text import (
     MAX_DETAIL_CHARACTERS,
     MAX_ERROR_CHARACTERS,
     MAX_TRACE_CHARACTERS,
+    printable_lines,
     shortened,
     text_of,
     trace_of,
@@ -239,6 +240,11 @@ class NodeError(PipelineError):
         super().__init__(f"node {node_id!r}: {self.message}")
         self.node_id = node_id
         self.stack_trace = shortened(stack_trace, MAX_TRACE_CHARACTERS)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the node's traceback, in place of the session's."""
+        text = f"{self.stack_trace}\n{type(self).__name__}: {self}"
+        return printable_lines(text.lstrip("\n")).splitlines()
 
 
 class HookError(NodeError):
