@@ -8,7 +8,9 @@ from typing import Final
 _MOST_CHARACTERS: Final = 8000
 _MOST_OF_A_NAME: Final = 200
 _CELL: Final = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
-_BLOCK: Final = "margin:4px 0;max-height:24em;overflow:auto;white-space:pre-wrap"
+_BLOCK: Final = (
+    "font-family:monospace;margin:4px 0;max-height:24em;overflow:auto;white-space:pre-wrap"
+)
 
 
 def shown_text(text: str) -> str:

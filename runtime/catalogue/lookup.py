@@ -110,16 +110,21 @@ class Catalogue:
         return f"no node type {shown(name)}; {hint}"
 
     def with_types(self, types: Mapping[str, "str | AnyActor | NodeType"]) -> "Catalogue":
-        """Return a catalogue with further types.
+        """Return a catalogue with further types, which replace those of the application.
 
         Args:
             types: name to "module:Class", to an actor class, or to a NodeType, which may have an
                 executor.
 
         Raises:
-            ConfigError: a name is taken, or one is neither a target nor a class.
+            ConfigError: another type has the name, or one is neither a target nor a class.
         """
-        return _merged([*self.types.values(), *(_named(name, types[name]) for name in types)])
+        kept = (
+            each
+            for each in self.types.values()
+            if not (each.is_of_application and each.name in types)
+        )
+        return _merged([*kept, *(_named(name, types[name]) for name in types)])
 
 
 def build_catalogue(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from actors import Actor, Field, Kind, Params, Text
-from runtime import HookError, ManifestError
+from runtime import ConfigError, HookError, ManifestError, Runtime, open_runtime
 
 pytestmark = pytest.mark.executors
 
@@ -41,10 +41,14 @@ def test_a_class_of_a_function_has_its_closure_its_params_and_its_base(run_actor
     def repeated(text: str, times: int) -> str:
         return " ".join([text] * times)
 
-    class Inner(TextNode):
-        params_type = CountParams
-        params: CountParams
+    class Base(Actor[CountParams]):
+        accepts = frozenset({Kind.TEXT})
+        produces = frozenset({Kind.TEXT})
 
+        def process(self, item: Text) -> Text:
+            return Text(item.text + ".")
+
+    class Inner(Base):
         @functools.cached_property
         def first(self) -> str:
             return words[0]
@@ -53,7 +57,7 @@ def test_a_class_of_a_function_has_its_closure_its_params_and_its_base(run_actor
             text = super().process(item).text
             return Text(f"{self.first} {repeated(text, self.params.times)}")
 
-    assert answers(run_actor, Inner, "hi", times=2) == ["one hi hi"]
+    assert answers(run_actor, Inner, "hi", times=2) == ["one hi. hi."]
     with pytest.raises(ManifestError, match="param times: got 4; expected an integer from 1 to 3"):
         run_actor(Inner, params={"times": 4})
 
@@ -176,3 +180,31 @@ def test_what_cannot_be_recreated_there_is_an_error_that_says_so(run_actor):
 
     with pytest.raises(HookError, match="cannot be recreated in its node process: ValueError"):
         run_actor(Uses).__enter__()
+
+
+@pytest.mark.executors("native")
+async def test_a_class_for_one_session_replaces_that_of_the_runtime() -> None:
+    def making(word: str) -> type[Actor[Any]]:
+        class Word(TextNode):
+            def process(self, item: Text) -> Text:
+                return Text(word)
+
+        return Word
+
+    async def answer(runtime: Runtime, **options: Any) -> str:
+        manifest = {
+            "version": "v1",
+            "metadata": {"name": "x"},
+            "nodes": [{"id": "n", "node_type": "Word"}],
+            "connections": [],
+        }
+        async with runtime.open_session(manifest, **options) as session:
+            await session.send(Text("hi"))
+            await session.close_input()
+            return str((await session.receive()).data)
+
+    async with open_runtime(node_types={"Word": making("first")}) as runtime:
+        assert await answer(runtime, node_types={"Word": making("second")}) == "second"
+        assert await answer(runtime) == "first"
+        with pytest.raises(ConfigError, match="offered twice"):
+            await answer(runtime, node_types={"EchoNode": making("third")})
