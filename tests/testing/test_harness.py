@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -181,6 +182,17 @@ async def test_virtual_time_on_trio_is_the_clock_of_the_test(run_actor, mock_clo
 async def test_virtual_time_on_trio_without_a_virtual_clock_says_which_fixture(run_actor):
     with pytest.raises(RuntimeError, match="fixture mock_clock"):
         await run_actor(Later, virtual_time=True).__aenter__()
+
+
+@pytest.mark.executors("native")
+def test_workers_of_the_applications_event_loop_are_not_the_nodes(run_actor, caplog):
+    async def main():
+        barrier = threading.Barrier(3)
+        async with run_actor(EchoNode):
+            await asyncio.gather(*(asyncio.to_thread(barrier.wait) for _ in range(3)))
+
+    asyncio.run(main())
+    assert "still running" not in caplog.text
 
 
 @pytest.mark.executors("native")
