@@ -9,7 +9,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -70,7 +70,8 @@ def code_of(actor: type[Actor[Any]]) -> ClassCode:
         message = f"{subject}, and cannot be sent there by value: {reason}; {_ADVICE}"
         raise ConfigError([Fault(actor.__qualname__, message)]) from error
     if len(pickled) > _MOST_BYTES:
-        sizes = {place: len(_pickled(value)[0]) for place, value in _parts(actor)}
+        parts = ((place, value) for place, value in _parts(actor) if not _is_refused(value))
+        sizes = {place: len(_pickled(value)[0]) for place, value in parts}
         largest = max(sizes, key=lambda place: sizes[place], default="")
         message = (
             f"{subject}, and is too large to be sent there by value: it has "
@@ -172,10 +173,15 @@ def _used_by(owner: object) -> Iterator[tuple[str, object]]:
                 )
                 if isinstance(function, FunctionType):
                     yield from _used_by(function)
-                elif not name.startswith(("__", "_abc_")):
+                elif not name.startswith(("__", "_abc_")) and not isinstance(
+                    value, MemberDescriptorType
+                ):
                     yield f"the attribute {name}", value
-    elif isinstance(owner, FunctionType | MethodType):
-        used = inspect.getclosurevars(owner)
+    elif isinstance(owner, FunctionType):
+        try:
+            used = inspect.getclosurevars(owner)
+        except ValueError:  # a variable of its function has no value yet
+            return
         for name, value in {**used.globals, **used.nonlocals}.items():
             yield f"{name} of {owner.__name__}()", value
 

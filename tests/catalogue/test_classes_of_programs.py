@@ -1,6 +1,5 @@
 """Classes that the running program defines: a script, a module, a command line, a dialogue."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from runtime import ManifestError, RuntimeConfig
 from runtime.catalogue import Catalogue, build_catalogue
 from runtime.plan import plan_manifest
-from tests.cli.commands import environment
+from tests.cli.commands import python
 
 NODE = """
 import trio
@@ -48,18 +47,6 @@ GUARDED = 'if __name__ == "__main__":\n    trio.run(main)\n'
 IMPORTING = "from beside import SIGN\n" + NODE.replace('MARK = "!"', "MARK = SIGN") + GUARDED
 CLASS = "class" + NODE.partition("class")[2].partition("\nMARK")[0]
 TYPED = f"MARK = '-'\n{CLASS}\n\ntrio.run(main, ShoutNode)\n"
-
-
-def python(*arguments: str, folder: Path, given: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment(),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 @pytest.fixture

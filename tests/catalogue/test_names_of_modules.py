@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import environment
+from tests.cli.commands import python
 
 OURS_AND_OTHERS = ("actors", "runtime", "types", "queue", "numpy", "trio", "random", "logging")
 NODE = """
@@ -31,18 +31,6 @@ def manifest(folder: Path, node_type: str, executor: str = "multiprocess") -> No
         "connections": [],
     }
     (folder / "m.json").write_text(json.dumps(value))
-
-
-def python(*arguments: str, folder: Path, given: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment(),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def millrace(*arguments: str, folder: Path, given: str = "") -> "subprocess.CompletedProcess[str]":
