@@ -161,6 +161,14 @@ class LimitError(CallerError):
         self.stack_trace = shortened(stack_trace, MAX_TRACE_CHARACTERS)
 
 
+class ServerFullError(LimitError):
+    """A session for which there is no room now: others have to end first.
+
+    Another server may have room. A session that no server of this configuration has room for is
+    refused with a plain `LimitError`.
+    """
+
+
 class SharedMemoryError(LimitError):
     """An item or link that does not fit into the shared memory of the session or the machine.
 
@@ -223,6 +231,10 @@ class SessionKilledError(PipelineError):
     def __init__(self, reason: str = "") -> None:
         because = f": {reason}" if reason else ""
         super().__init__(f"the operator of the server ended this session{because}")
+
+
+class ShutdownError(OperationalError):
+    """The end of a session because its server shuts down. Another server may take the work."""
 
 
 class NodeError(PipelineError):

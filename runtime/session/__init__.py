@@ -1,6 +1,7 @@
 """Sessions."""
 
 from ..execution import NodeState
+from .capacity import Capacity
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .control_groups import ControlGroups, lines_of, number_in
 from .ending import EndReason
@@ -16,6 +17,7 @@ __all__ = [
     "NodeState",
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
+    "Capacity",
     "ControlBus",
     "EndReason",
     "ControlGroups",

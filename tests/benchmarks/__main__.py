@@ -25,7 +25,7 @@ NAMES: Final = (
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots")
+OTHERS: Final = ("peers", "plots", "rolling")
 
 
 def main() -> int:

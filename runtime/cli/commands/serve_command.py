@@ -1,5 +1,6 @@
 """`millrace serve`: the gRPC server."""
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +36,9 @@ def serve(
 ) -> None:
     """Serve pipelines over gRPC, until SIGTERM or Ctrl-C.
 
-    The first signal lets running sessions end, within server.drain_timeout_secs. The second signal
-    cancels them. Bearer tokens come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from
-    the command line.
+    After the first signal, the server takes new calls for server.lame_duck_secs; then running
+    sessions have server.drain_timeout_secs to end. The second signal cancels them. Bearer tokens
+    come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from the command line.
     """
     import sys
     from functools import partial
@@ -76,7 +77,6 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
         config = with_value(config, "server.bind_address", bind, origin)
     raise_descriptor_limit()
     is_warm = False
-    drain_seconds = config.server.drain_timeout_secs
     with (
         trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
         nodes_interrupted_by_themselves(),
@@ -104,10 +104,12 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             await manager.report_ready(f"listening on {server.address}")
             await anext(signals)
             nursery.start_soon(_cancel_at_second_signal, signals, nursery.cancel_scope)
-            status = f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end"
+            drain_seconds = config.server.drain_timeout_secs or math.inf
+            lame_duck_seconds = config.server.lame_duck_secs
+            status = _stopping(server.active_calls, lame_duck_seconds, drain_seconds)
             announce(status)
             await manager.report_stopping(status)
-            await server.drain(drain_seconds)
+            await server.drain(drain_seconds, lame_duck_seconds=lame_duck_seconds)
             nursery.cancel_scope.cancel()
 
 
@@ -116,6 +118,12 @@ async def _cancel_at_second_signal(
 ) -> None:
     await anext(signals)
     scope.cancel()
+
+
+def _stopping(calls: int, lame_duck_seconds: float, drain_seconds: float) -> str:
+    still = f"new calls are taken for {lame_duck_seconds:g} s; " if lame_duck_seconds else ""
+    end = f"have {drain_seconds:g} s to end" if drain_seconds < math.inf else "may run to their end"
+    return f"stopping; {still}{calls} calls {end}"
 
 
 def _announcer(workspace: "Workspace", output: "LogOutput") -> "Callable[[str], None]":
