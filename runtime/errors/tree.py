@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Final, Self
 
+from .notebook import ShownWithNode
 from .text import (
     MAX_DETAIL_CHARACTERS,
     MAX_ERROR_CHARACTERS,
     MAX_TRACE_CHARACTERS,
-    printable_lines,
     shortened,
     text_of,
     trace_of,
@@ -237,7 +237,7 @@ class ShutdownError(OperationalError):
     """The end of a session because its server shuts down. Another server may take the work."""
 
 
-class NodeError(PipelineError):
+class NodeError(ShownWithNode, PipelineError):
     """A node that failed, which ends its session.
 
     Attributes:
@@ -252,11 +252,6 @@ class NodeError(PipelineError):
         super().__init__(f"node {node_id!r}: {self.message}")
         self.node_id = node_id
         self.stack_trace = shortened(stack_trace, MAX_TRACE_CHARACTERS)
-
-    def _render_traceback_(self) -> list[str]:
-        """Return what a notebook shows: the node's traceback, in place of the session's."""
-        text = f"{self.stack_trace}\n{type(self).__name__}: {self}"
-        return printable_lines(text.lstrip("\n")).splitlines()
 
 
 class HookError(NodeError):
