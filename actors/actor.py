@@ -1,7 +1,7 @@
 """The contract between an actor and its executor."""
 
 from collections.abc import AsyncIterable, Awaitable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from .batch import Batch
 from .context import Context
@@ -42,6 +42,9 @@ class Actor(Generic[P]):
             before `process` is called.
         produces: the kinds that `process` returns; another kind is an error that names the actor.
             An actor that declares `accepts` must declare `produces` too.
+        loop: "trio", or "asyncio" for a `class MyNode(Actor[Params], loop="asyncio")`, whose hooks
+            may await what needs asyncio. All of its calls run in one asyncio task, in both
+            executors. A cancellation, as of a barge-in, reaches them as asyncio.CancelledError.
         runs_in_thread: set it if a native actor computes for more than about a millisecond. Its
             hooks then run in a worker thread, one at a time, and do not block the event loop. It
             has no effect in a process of its own.
@@ -56,6 +59,7 @@ class Actor(Generic[P]):
     params_type: ClassVar[type[Params]] = NoParams
     accepts: ClassVar[frozenset[Kind]] = ANY_KIND
     produces: ClassVar[frozenset[Kind]] = ANY_KIND
+    loop: ClassVar[Literal["trio", "asyncio"]] = "trio"
     runs_in_thread: ClassVar[bool] = False
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
@@ -63,13 +67,17 @@ class Actor(Generic[P]):
     params: P
     context: Context
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, loop: Literal["trio", "asyncio"] | None = None, **kwargs: Any
+    ) -> None:
         """Find the class of the params in `Actor[...]`, and check the declarations of the class.
 
         Raises:
             DefinitionError: kinds, params, a hook or another attribute are declared wrongly.
         """
         super().__init_subclass__(**kwargs)
+        if loop is not None:
+            cls.loop = loop
         for base in getattr(cls, "__orig_bases__", ()):
             params_type = params_type_of(cls, base)
             if params_type is not None:

@@ -47,6 +47,16 @@ def check_actor_class(actor: type) -> None:
         )
     if not isinstance(declared.get("runs_in_thread", False), bool):
         raise _wrong(actor, "runs_in_thread", "expected True or False")
+    loop = getattr(actor, "loop", "trio")
+    if loop not in ("trio", "asyncio"):
+        raise _wrong(actor, "loop", f'got {loop!r}; expected "trio" or "asyncio"')
+    if loop == "asyncio" and getattr(actor, "runs_in_thread", False):
+        raise _wrong(
+            actor,
+            "runs_in_thread",
+            'hooks of an actor with loop="asyncio" run in the thread of its event loop; call what '
+            "computes with asyncio.to_thread()",
+        )
     for name, arguments in _HOOKS.items():
         if name in declared:
             _check_hook(actor, name, arguments)

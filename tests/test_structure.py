@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 # Room -> the rooms that it may import. `errors` and `events` are for everybody.
 ARROWS = {
+    "aio": {"config", "execution", "executors", "links", "manifest", "plan", "session"},
     "catalogue": {"config", "documents"},
     "cli": {
         "catalogue",
@@ -247,9 +248,9 @@ def test_one_module_alone_imports_opentelemetry() -> None:
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:
     places = "runtime.service", "runtime.client", "runtime.wire.grpclib_adapter"
-    # The test kit also serves tests that run on asyncio.
-    kit = "runtime.testing.asyncio_run"
-    assert all(name.startswith((*places, kit)) for name in importers("asyncio"))
+    # Applications, nodes and tests may run on asyncio.
+    others = "runtime.aio", "runtime.execution.asyncio_hooks", "runtime.testing.asyncio_run"
+    assert all(name.startswith((*places, *others)) for name in importers("asyncio"))
     assert all(name.startswith(places) for name in importers("grpclib") | importers("h2"))
 
 

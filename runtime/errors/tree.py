@@ -32,6 +32,9 @@ _NEEDS_ASYNCIO: Final = re.compile(
     r"|asyncio\.run\(\) cannot be called from a running event loop"
     r"|Timeout (?:context manager )?should be used inside a task)"
 )
+_NEEDS_TRIO: Final = re.compile(
+    r"^(?:Task got bad yield: .*(?:WaitTaskRescheduled|CancelShieldedCheckpoint|trio))"
+)
 
 
 class ErrorType(IntEnum):
@@ -276,13 +279,18 @@ class HookError(NodeError):
         self.detail = shortened(detail, MAX_DETAIL_CHARACTERS)
 
     @classmethod
-    def of(cls, node_id: str, hook: str, error: BaseException) -> Self:
-        """Return the error for an exception that `hook` raised."""
+    def of(cls, node_id: str, hook: str, error: BaseException, *, on_asyncio: bool = False) -> Self:
+        """Return the error for an exception that `hook` raised, on trio or on asyncio."""
         text = text_of(error)
-        if _NEEDS_ASYNCIO.search(text):
+        if not on_asyncio and _NEEDS_ASYNCIO.search(text):
             text += (
-                "; hooks run on trio: call trio.sleep() and libraries that support trio. "
-                "asyncio.run() works in a plain hook of a node with a process of its own"
+                '; hooks run on trio: declare the class with loop="asyncio", as in '
+                'class MyNode(Actor[Params], loop="asyncio"), and they run on asyncio'
+            )
+        elif on_asyncio and _NEEDS_TRIO.search(text):
+            text += (
+                "; hooks of this class run on asyncio: call asyncio.sleep() and libraries that "
+                'support asyncio, or declare the class without loop="asyncio"'
             )
         return cls(node_id, hook, type(error).__name__, text, trace_of(error))
 

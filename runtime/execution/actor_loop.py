@@ -25,6 +25,7 @@ from ..links import (
     number_of_barrier,
     unnamed,
 )
+from .asyncio_hooks import AsyncioHooks
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
@@ -52,6 +53,7 @@ class ActorLoop:
         statistics: kept up to date while the loop runs.
         control: controls the node from outside.
         times: when the last call of the actor began and ended.
+        on_asyncio: whether the actor runs on asyncio.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ActorLoop:
         times: CallTimes | None = None,
         fork_guard: ForkGuard | None = None,
         key: str = "",
+        asyncio_hooks: AsyncioHooks | None = None,
     ) -> None:
         """Create the loop.
 
@@ -84,9 +87,11 @@ class ActorLoop:
             times: receives when each call of the actor begins and ends.
             fork_guard: ends a forked copy of this process that returns from a call.
             key: of the node, in the report of such a copy; the node's id by default.
+            asyncio_hooks: calls the actor on asyncio; None if it runs on trio.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
+        self.on_asyncio = asyncio_hooks is not None
         self._actor = actor
         self._context = context
         self._inbox = inbox
@@ -107,6 +112,7 @@ class ActorLoop:
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
+            asyncio_hooks=asyncio_hooks,
         )
         self._emission = Emission(
             actor, context.node_id, self._hooks, output, self.statistics, announce
@@ -181,7 +187,7 @@ class ActorLoop:
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
-        is_plain = actor.batch is None and not self._hooks.in_thread
+        is_plain = actor.batch is None and self._hooks.calls_directly
         while True:
             item = self._try_receive() or await self._receive()
             if item is None:

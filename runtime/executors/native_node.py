@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from typing import Any, Final
 
 import trio
@@ -22,6 +22,7 @@ from ..execution import (
     actor_loop_of,
     is_from_signal,
     load_recorded,
+    open_hook_loop,
     tracer_of,
     wait_overdue,
 )
@@ -65,6 +66,11 @@ class NativeNode:
         Raises:
             NodeError: the actor failed.
         """
+        async with AsyncExitStack() as stack:
+            await self._run(stack)
+        self._task.done.set()
+
+    async def _run(self, stack: AsyncExitStack) -> None:
         task = self._task
         threads_before = set(threading.enumerate())
         ends = task.local_ends()
@@ -86,6 +92,7 @@ class NativeNode:
             grace_seconds=task.grace_seconds,
             fork_guard=self._fork_guard,
             key=self.key,
+            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
         task.statistics = loop.statistics
 
@@ -117,10 +124,12 @@ class NativeNode:
             refresh()
             task.forget_node()
             loop.release()
-            left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
-            if left.running:
-                self._name_threads(left)
-        task.done.set()
+            # In another thread than the main one, the loop is a part of an application, whose own
+            # threads start and end at any time.
+            if threading.current_thread() is threading.main_thread():
+                left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
+                if left.running:
+                    self._name_threads(left)
 
     def fail(self, error: NodeError) -> None:
         """End the node with an error that its own code did not raise."""

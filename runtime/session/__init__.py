@@ -8,13 +8,14 @@ from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Leftovers, SweepReport, find_leftovers
 from .recent_endings import EndedSession, NumberedEnding, RecentEndings
-from .runtime import Runtime, open_runtime, open_session
+from .runtime import NodeTypes, Runtime, open_runtime, open_session
 from .session import Session
 from .state import SessionState
 from .taps import TappedOutput, TapQueue, TapReceiver
 
 __all__ = [
     "NodeState",
+    "NodeTypes",
     "DEFAULT_DEADLINE_SECONDS",
     "TapReceiver",
     "Capacity",

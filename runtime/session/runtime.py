@@ -270,9 +270,9 @@ def _check_trio(function: str) -> None:
     # Not `trio.lowlevel.in_trio_task`: with trio-asyncio, asyncio's own code runs in a trio task.
     if library != "trio":
         raise CallerError(
-            f"{function}() runs on trio, and no trio event loop runs here: start the program with "
-            "trio.run(main) instead of asyncio.run(main). Code that needs asyncio can reach a "
-            "server through runtime.client, which supports both"
+            f"{function}() runs on trio, and no trio event loop runs here: on asyncio, call "
+            f"runtime.aio.{function}(), which does the same; otherwise start the program with "
+            "trio.run(main)"
         )
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from ...errors import (
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, no_pages_left, open_shared_ends
 from ..actor_loop import ActorLoop
+from ..asyncio_hooks import open_hook_loop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
@@ -172,7 +173,8 @@ class _Node:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, nursery.cancel_scope)
-                    await self._run_actor(nursery)
+                    async with AsyncExitStack() as stack:
+                        await self._run_actor(nursery, stack)
                     await trio.sleep_forever()  # others may still read what this process published
             except BaseExceptionGroup as group:
                 error = sole_error(group)
@@ -199,7 +201,7 @@ class _Node:
 
         return report
 
-    async def _run_actor(self, nursery: trio.Nursery) -> None:
+    async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
         context = Context(
             spec.node_id,
@@ -223,6 +225,7 @@ class _Node:
             announce=self._socket.send,
             times=self._activity.times,
             fork_guard=self._fork_guard,
+            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
         self._control = NodeEnd(
             self._loop,
@@ -260,6 +263,14 @@ class _Node:
         await self._control.flush(spec.grace_seconds)
         await self._spans.flush()
         await self._socket.send(Done(self._statistics(), self._control.take_missed()))
+
+    def _is_in_asyncio(self, frame: FrameType | None) -> bool:
+        """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
+        return (
+            self._loop is not None
+            and self._loop.on_asyncio
+            and not (frame is not None and self._loop.frames(frame))
+        )
 
     async def _clean_up(self) -> None:
         assert self._loop is not None
@@ -364,10 +375,12 @@ class _Node:
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:
         token = trio.lowlevel.current_trio_token()
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
+        def stop(_number: int, frame: FrameType | None) -> None:
             # An actor may be in a long call, and then no cancellation reaches it: break it off.
-            # trio's own code must not be, and cleaning up should not.
-            if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
+            # trio's own code must not be, and cleaning up should not. Nor must that of an asyncio
+            # loop, whose hooks end with it.
+            protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
+            if not self._cleaning_up and not protected:
                 raise StopNow
             token.run_sync_soon(scope.cancel)
             self._stop_request.set()

@@ -57,11 +57,13 @@ async def _cancelled_in(subject: Subject, hook: str) -> str:
             error = group.exceptions[0]
     if not was_waiting:
         return ""
+    on_asyncio = subject.actor_type.loop == "asyncio"
+    cancelled = "asyncio.CancelledError" if on_asyncio else "trio.Cancelled"
     if error is not None:
-        return f"raised {raised(error)} when it was cancelled; let trio.Cancelled through"
+        return f"raised {raised(error)} when it was cancelled; let {cancelled} through"
     if returned.is_set():
         return (
-            "went on after it was cancelled: it catches trio.Cancelled, as `except BaseException` "
+            f"went on after it was cancelled: it catches {cancelled}, as `except BaseException` "
             "and a bare `except` do; let it through"
         )
     return ""

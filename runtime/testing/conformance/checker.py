@@ -33,6 +33,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
     "leaks": resources.check_leaks,
+    "asyncio-tasks": resources.check_asyncio_tasks,
     "borrowed-arrays": resources.check_borrowed_arrays,
 }
 _NATIVE_CHECKS: Final[Mapping[str, Check]] = {

@@ -48,17 +48,17 @@ async def check_failing_hooks(subject: Subject) -> list[str]:
     """Check that cleanup() works after any hook has failed, even if initialize() did."""
     violations = []
     for hook in ("initialize", "process", "flush"):
-        actor = subject.make(_failing(subject.actor_type, hook))
-        try:
-            await _drive(actor, subject.fresh_samples())
-        except _Injected:
-            pass
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
-            violations.append(f"it raised {raised(error)} before the {hook}() that was to fail")
-        try:
-            await call(actor.cleanup)
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
-            violations.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
+        async with subject.opened(_failing(subject.actor_type, hook)) as actor:
+            try:
+                await _drive(actor, subject.fresh_samples())
+            except _Injected:
+                pass
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+                violations.append(f"it raised {raised(error)} before the {hook}() that was to fail")
+            try:
+                await call(actor.cleanup)
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+                violations.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
     return violations
 
 

@@ -11,7 +11,7 @@ import trio
 
 from .loop_spans import measured_spans
 from .samples import with_own_arrays
-from .subject import Subject, processed
+from .subject import OnAsyncio, Subject, call, processed
 
 # Far more than a correct call on the loop takes, so that no actor fails on a busy machine.
 _BLOCKING_SECONDS: Final = 0.25
@@ -26,6 +26,24 @@ async def check_leaks(subject: Subject) -> list[str]:
     return [
         f"after cleanup() there are {count} more {what} than before the session: end them in it"
         for what, count in (_held() - before).items()
+    ]
+
+
+async def check_asyncio_tasks(subject: Subject) -> list[str]:
+    """Check that no asyncio task of the actor outlives its clean-up."""
+    async with subject.opened() as actor:
+        if not isinstance(actor, OnAsyncio):
+            return []
+        await call(actor.initialize)
+        for item in subject.fresh_samples():
+            await processed(actor, item)
+        await call(actor.cleanup)
+        left = actor.running_tasks()
+    if not left:
+        return []
+    return [
+        f"after cleanup() there are asyncio tasks that the actor started: {', '.join(left)}; "
+        "cancel and await them in it"
     ]
 
 

@@ -1,17 +1,26 @@
 """The actor under check: created for each check, and driven as a session drives it."""
 
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 import trio
 
 from actors import Actor, Context, Data
 
 from ...errors import HookError, described
-from ...execution import ActorLoop
+from ...execution import END, ActorLoop, AsyncioHooks, anext_or_end, open_hook_loop
 from ...links import Inbox, Item, LocalQueue, Output
 from .samples import with_own_arrays
 
@@ -43,16 +52,23 @@ class Subject:
         return kind(kind.params_type(**self.params), context=Context("checked"))
 
     @asynccontextmanager
+    async def opened(self, actor_type: type[AnyActor] | None = None) -> AsyncIterator[AnyActor]:
+        """Create an actor whose hooks can be called from trio, for the duration of the block."""
+        actor = self.make(actor_type)
+        async with open_hook_loop(actor) as hooks:
+            yield actor if hooks is None else cast(AnyActor, OnAsyncio(actor, hooks))
+
+    @asynccontextmanager
     async def started(self, *, initialized: bool = True) -> AsyncIterator[AnyActor]:
         """Create an actor for the duration of the block; clean it up at the end, in any state."""
-        actor = self.make()
-        try:
-            if initialized:
-                await call(actor.initialize)
-            yield actor
-        finally:
-            with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
-                await clean_up(actor)
+        async with self.opened() as actor:
+            try:
+                if initialized:
+                    await call(actor.initialize)
+                yield actor
+            finally:
+                with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
+                    await clean_up(actor)
 
     def fresh_samples(self) -> list[Data]:
         """Return the samples with copies of their arrays."""
@@ -69,20 +85,50 @@ class Subject:
         inbox, outlet = Inbox(), Inbox()
         port, output = _port(inbox), Output([_port(outlet)])
         actor = self.make(actor_type)
-        loop = ActorLoop(actor, actor.context, inbox, output)
-        try:
-            await loop.initialize()
-            for item in items:
-                await port.send(Item(item))
-            port.close()
-            await loop.run()
-        finally:
-            with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
-                await loop.cleanup()
+        async with open_hook_loop(actor) as hooks:
+            loop = ActorLoop(actor, actor.context, inbox, output, asyncio_hooks=hooks)
+            try:
+                await loop.initialize()
+                for item in items:
+                    await port.send(Item(item))
+                port.close()
+                await loop.run()
+            finally:
+                with trio.move_on_after(_CLEANUP_SECONDS, shield=True):
+                    await loop.cleanup()
         outputs = []
         while (got := outlet.take()) is not None:
             outputs.append(got.data)
         return outputs
+
+
+class OnAsyncio:
+    """An actor on asyncio, with its hooks as async functions of trio."""
+
+    def __init__(self, actor: AnyActor, hooks: AsyncioHooks) -> None:
+        self._actor = actor
+        self._hooks = hooks
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._actor, name)
+        return partial(self._call, found) if callable(found) else found
+
+    def running_tasks(self) -> list[str]:
+        """Return the names of the asyncio tasks that the actor has started."""
+        return self._hooks.running_tasks()
+
+    async def _call(self, hook: Callable[..., object], *args: object) -> object:
+        result = await self._hooks.call(hook, *args)
+        return self._emit(aiter(result)) if isinstance(result, AsyncIterable) else result
+
+    async def _emit(self, iterator: AsyncIterator[object]) -> AsyncGenerator[object, None]:
+        try:
+            while (item := await self._hooks.call(anext_or_end, iterator)) is not END:
+                yield item
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                with trio.CancelScope(shield=True):
+                    await self._hooks.call(iterator.aclose)
 
 
 async def call(hook: Callable[..., object], *args: object) -> object:
