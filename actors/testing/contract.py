@@ -147,7 +147,7 @@ class ActorCheck:
     """A check of an actor against the contract.
 
     Attributes:
-        actor: the class, defined in a module, so that another process can import it.
+        actor: the class, defined anywhere: also in a script, in a notebook, inside a function.
         params: valid params for it.
         samples: items that it can process, some of each kind that it needs; without any, some of
             every kind that it declares are used.

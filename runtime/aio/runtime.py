@@ -74,6 +74,7 @@ class Runtime:
         *,
         resource_limits: ResourceLimits = _UNLIMITED,
         traceparent: str | None = None,
+        node_types: NodeTypes | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -86,6 +87,7 @@ class Runtime:
             resource_limits: of this session, within the operator's.
             traceparent: of the caller's span, which the session's trace joins, if sessions are
                 traced; one that is not valid is ignored.
+            node_types: of the application, for this session only; they replace the runtime's.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -102,6 +104,7 @@ class Runtime:
                 manifest,
                 resource_limits=resource_limits,
                 traceparent=traceparent,
+                node_types=node_types,
             ),
         )
 

@@ -66,6 +66,10 @@ class Session:
         """Whether every node was initialized, whatever has happened since."""
         return self._session.became_ready
 
+    def _repr_html_(self) -> str:
+        """Return the session as a notebook shows it."""
+        return self._session._repr_html_()
+
     async def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of every node's initialization; ends when all are ready."""
         reports = self._session.progress()

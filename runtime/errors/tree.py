@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Final, Self
 
+from .notebook import ShownWithNode
 from .text import (
     MAX_DETAIL_CHARACTERS,
     MAX_ERROR_CHARACTERS,
@@ -239,7 +240,7 @@ class ShutdownError(OperationalError):
     """The end of a session because its server shuts down. Another server may take the work."""
 
 
-class NodeError(PipelineError):
+class NodeError(ShownWithNode, PipelineError):
     """A node that failed, which ends its session.
 
     Attributes:

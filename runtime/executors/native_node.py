@@ -226,7 +226,7 @@ class NativeNode:
     def _make_actor(self, context: Context) -> Actor[Any]:
         task = self._task
         try:
-            actor_type = load_actor(task.plan.node_type.target)
+            actor_type = load_actor(task.plan.node_type)
             params = actor_type.params_type.model_validate_json(task.params_json)
             return actor_type(params, context=context)
         except BaseException as error:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Final
 
 from actors import Kind
 
-from ..catalogue import Acceptance, Catalogue, NodeType
+from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
 from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Problem
@@ -25,7 +26,7 @@ from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
-from .routing import Router
+from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -48,6 +49,7 @@ class NodePlan:
         gpu: the GPU that its process may use; None for none of its own.
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
+        code: of the actor's class, if its process cannot import it.
     """
 
     node_id: NodeId
@@ -65,6 +67,7 @@ class NodePlan:
     gpu: Gpu | None = None
     grants: GrantNames = field(default_factory=GrantNames)
     is_source: bool = False
+    code: ClassCode | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,12 @@ class Plan:
             if node.node_id == node_id:
                 return node
         raise KeyError(node_id)
+
+    def _repr_svg_(self) -> str:
+        """Return the graph as a notebook shows it."""
+        # By its name, since what draws a plan imports this module.
+        svg: str = import_module(f"{__package__}.drawing").to_svg(self)
+        return svg
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -227,6 +236,7 @@ class _Planner:
                 index, node.id, node_type, override, self._router
             )
             if assignment is not None:
+                self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
@@ -245,6 +255,7 @@ class _Planner:
                         is_output=node.is_output_node,
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
+                        code=assignment.code,
                     )
                 )
         for index, connection in enumerate(manifest.connections):
@@ -252,6 +263,16 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _check_interpreter(
+        self, index: int, assignment: Assignment, settings: EffectiveSettings
+    ) -> None:
+        if assignment.code is not None and settings.setting("python_executable").value is not None:
+            message = (
+                "its class is not in a module, and its code is for this interpreter only; move the "
+                "class to a module of its own, or leave python_executable out"
+            )
+            self._checker.fault(("nodes", index, "node_type"), message)
 
     def _type(self, index: int, node: NodeManifest) -> NodeType | None:
         if node.host:

@@ -12,7 +12,7 @@ import trio
 
 from actors import Actor
 
-from ..catalogue import Catalogue, build_catalogue
+from ..catalogue import Catalogue, build_catalogue, check_not_importing
 from ..catalogue.describing import Describer, discover, open_describer
 from ..config import ResourceLimits, RuntimeConfig, load_config, secret_variables
 from ..documents import shown
@@ -105,6 +105,7 @@ class Runtime:
         of_client: bool = False,
         peer: str = "",
         token_name: str = "",
+        node_types: NodeTypes | None = None,
     ) -> Plan:
         """Check a manifest, given as an object or a file; and return the plan for it.
 
@@ -114,15 +115,17 @@ class Runtime:
                 in the operator's folders only.
             peer: the address of that client, for the log.
             token_name: the operator's label of that client's token, for the log.
+            node_types: of the application, for this plan only; they replace those of the runtime.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
+            ConfigError: a node type is neither a class nor "module:Class", or its name is taken.
         """
         with self._refusals_counted(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
-                catalogue=self.catalogue,
+                catalogue=self.catalogue.with_types(node_types or {}),
                 executors=self._executors.registry,
                 describer=self._describer,
                 machine=self._machine,
@@ -147,6 +150,7 @@ class Runtime:
         token_name: str = "",
         why_ended: Callable[[EndReason], EndReason] | None = None,
         traceparent: str | None = None,
+        node_types: NodeTypes | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -162,6 +166,7 @@ class Runtime:
                 None: as the session sees it.
             traceparent: of the caller's span, which the session's trace joins, if sessions are
                 traced; one that is not valid is ignored.
+            node_types: of the application, for this session only, as in `plan`.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -169,7 +174,9 @@ class Runtime:
             LimitError: there is no room for the session, and nothing was started; or the session
                 reached its limit of memory or time, and the block was cancelled.
         """
-        plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
+        plan = (
+            manifest if isinstance(manifest, Plan) else self.plan(manifest, node_types=node_types)
+        )
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
         trace = self._begin_trace(plan, peer, traceparent)
@@ -298,15 +305,18 @@ async def open_runtime(
 
     Args:
         config: None reads runtime.toml in the current folder, or takes the defaults.
-        node_types: of the application, beside the catalogue.
+        node_types: of the application, beside the catalogue. A class may be defined anywhere: in
+            the script that runs, in a notebook, inside a function.
         executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
+        CallerError: a node process imports the code that calls this.
         ConfigError: runtime.toml is not valid, or node types or keys that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
     _check_trio("open_runtime")
+    check_not_importing("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)

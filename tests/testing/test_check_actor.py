@@ -6,7 +6,6 @@ import pytest
 
 from actors import Audio, Json, Text
 from actors.testing import ContractError
-from runtime import ConfigError
 from runtime.catalogue import BUILT_IN
 from tests.actors import tiny_models, tiny_transformers
 from tests.media.films import frames, save_film
@@ -85,11 +84,15 @@ def test_a_check_that_is_none_is_refused(check_actor):
         check_actor(GainNode, skip=["blokking"])
 
 
-def test_a_local_class_cannot_be_checked(check_actor):
-    class Local(GainNode):
-        pass
+def test_a_class_of_a_function_is_checked_as_any_other(check_actor):
+    gain = 2
 
-    with pytest.raises(ConfigError, match="defined inside a function"):
+    class Local(GainNode):
+        def process(self, item: Audio) -> Audio:
+            item.samples[:] = gain
+            return item
+
+    with pytest.raises(ContractError, match="writes into an item"):
         check_actor(Local)
 
 

@@ -156,6 +156,8 @@ class ChildDescriber:
 
 
 def _is_here(node_type: NodeType) -> bool:
+    if node_type.actor is not None:
+        return True
     return node_type.target.startswith(_LIGHT) or is_loaded(node_type.target)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from actors import ModelEndpoint
 
+from ...catalogue import ClassCode
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
@@ -33,6 +34,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     Attributes:
         target: "module:Class" of the actor.
         params: the checked parameters, as JSON.
+        code: of its class, if this process cannot import it.
         sys_path: where the server finds modules; empty for another interpreter, which has its own.
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
@@ -61,6 +63,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     trace: TraceSpec | None = None
     models: dict[str, ModelEndpoint] = {}
     tools: dict[str, str] = {}
+    code: ClassCode | None = None
 
     @property
     def descriptors(self) -> int:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from actors import Actor, Control, Data, Field, Json, Params
 
-from ...catalogue import load_actor
+from ...catalogue import NodeType, load_actor, target_of
 from . import background, behaviour, cancellation, declarations, large_items, lifecycle, resources
 from .subject import Subject
 
@@ -57,7 +57,7 @@ def check_request(name: str) -> Json:
 class CheckerParams(Params):
     """The actor to check."""
 
-    target: str = Field(description='"module:Class" of the actor')
+    target: str = Field("", description='"module:Class" of the actor, if it can be imported')
     params: dict[str, Any] = Field(default={}, description="valid params for the actor")
 
 
@@ -66,12 +66,17 @@ class ContractChecker(Actor[CheckerParams]):
 
     In: the samples, then one request for each check. Out: for each request the violations, a JSON
     text each; for `PLAIN_RUN` the outputs of the samples.
+
+    Attributes:
+        subject: the class of the actor, if it cannot be imported; see `checker_of`.
     """
+
+    subject: ClassVar[type[Actor[Any]] | None] = None
 
     def initialize(self) -> None:
         """Import the actor."""
         self._samples: list[Data] = []
-        self._actor_type = load_actor(self.params.target)
+        self._actor_type = self.subject or load_actor(self.params.target)
 
     async def process(self, item: Data) -> AsyncIterator[Data]:
         """Keep a sample, or answer a request."""
@@ -91,3 +96,23 @@ class ContractChecker(Actor[CheckerParams]):
         found = check(subject)
         for message in found if isinstance(found, list) else await found:
             yield Json(message)
+
+
+def checker_of(
+    actor: type[Actor[Any]], params: Mapping[str, Any]
+) -> tuple[type[ContractChecker], dict[str, Any]]:
+    """Return the class that checks an actor with these params, and the params of that class.
+
+    A class that cannot be imported is an attribute of the checker's, which goes to the node process
+    by value too.
+
+    Raises:
+        ConfigError: no process can have a copy of the class.
+    """
+    if NodeType("", target_of(actor), actor=actor).code() is None:
+        return ContractChecker, {"target": target_of(actor), "params": dict(params)}
+
+    class CheckerByValue(ContractChecker):
+        subject = actor
+
+    return CheckerByValue, {"params": dict(params)}
