@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
-from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Kind
+from actors import ANY_KIND, Actor, Context, Control, Data, Kind
 
 from ..catalogue import Acceptance
 from ..errors import KindError, NodeError, SharedMemoryError
@@ -33,6 +33,7 @@ from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
 from .hook_calls import HookCalls, blocks_in_generate
 from .hop_observer import HopObserver
+from .item_intake import ItemIntake
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
 from .source_calls import SourceCalls
@@ -45,11 +46,8 @@ from .timed_inbox import ItemInbox, TimedInbox
 # long for the session to end with that cause, before it reports the broken link itself.
 EXIT_REPORT_SECONDS: Final = 2.0
 
-# To take an item that is there lasts up to 20 us, which is no wait.
-_WAIT_SECONDS: Final = 50e-6
 
-
-class ActorLoop:
+class ActorLoop(ItemIntake):
     """An actor with its links: receive, process, send; at the end of all streams, flush.
 
     It raises every error of the actor as a HookError or NodeError, in the server and in a node
@@ -253,69 +251,6 @@ class ActorLoop:
         else:
             self.statistics.cancelled += 1
 
-    def _try_receive(self) -> Item | None:
-        if self._held_back is not None:
-            item, self._held_back = self._held_back, None
-            return item
-        began = time.perf_counter()
-        came = self._inbox.try_receive()
-        seconds = time.perf_counter() - began
-        self.statistics.waiting_seconds += seconds
-        if came is None:
-            self._waited_seconds = seconds  # for the item that `_receive` returns
-        elif seconds >= _WAIT_SECONDS:
-            self.statistics.waiting.add(seconds)
-        return came
-
-    async def _receive(self) -> Item | None:
-        """Return the next item; None at the end of all streams."""
-        began = time.perf_counter()
-        came = None
-        try:
-            came = await self._inbox.receive()
-        except trio.EndOfChannel:
-            pass
-        finally:
-            seconds = time.perf_counter() - began
-            self.statistics.waiting_seconds += seconds
-            waited, self._waited_seconds = seconds + self._waited_seconds, 0.0
-            if came is not None and waited >= _WAIT_SECONDS:
-                self.statistics.waiting.add(waited)
-        return came
-
-    async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
-        """Return the items of one call: one, or as many as the actor wants and as come in time."""
-        items = [first]
-        if batch is None:
-            return items
-        self._note_taken(first)
-        with trio.move_on_after(batch.seconds):
-            while len(items) < batch.items:
-                item = await self._receive()
-                if item is None:
-                    break
-                if isinstance(item.data, Control):
-                    self._held_back = item  # its turn is after the batch
-                    break
-                self._note_taken(item)
-                items.append(item)
-        wanted = [item for item in items if not self._is_cancelled(item)]
-        self.statistics.items_in += len(items) - len(wanted)
-        self.statistics.cancelled += len(items) - len(wanted)
-        return wanted
-
-    def _is_cancelled(self, item: Item) -> bool:
-        if self._lane.drops(item.timestamp_ms, item.source):
-            return True
-        # The notice of a control message may be slower than the message itself.
-        held = self._held_back
-        return (
-            held is not None
-            and isinstance(held.data, Control)
-            and held.source == item.source
-            and Notice.of(held.data, "").covers(item.timestamp_ms)
-        )
-
     def _process_directly(self, item: Item) -> Awaitable[None] | None:
         """Process one item without a coroutine, as most can be; return what is left to await."""
         if not self._lane.is_idle and self._lane.has_pending:
@@ -342,10 +277,6 @@ class ActorLoop:
         self._begin(items[-1], len(items))
         given = data[0] if self._actor.batch is None else data
         await self._await_cancellable(items, self._call_and_emit(given))
-
-    def _note_taken(self, item: Item) -> None:
-        if self._observer is not None:
-            self._observer.take(item)
 
     def _begin_observed(self, item: Item, count: int) -> None:
         if self._actor.batch is None:  # all items of a batch were noted

@@ -80,7 +80,7 @@ class StreamingService:
             responses = _failure_responses(
                 error_in_band(failure), run, traces=self._server_state.traces
             )
-            await call.send(*responses)
+            await call.send(*responses)  # noqa: ASYNC120 (a cancelled call has nobody to tell)
             if self._server_state.stopping.is_set():
                 raise CallError(Status.UNAVAILABLE, SHUTTING_DOWN) from None
 

@@ -100,18 +100,11 @@ def run_node_process(control: int) -> int:
         with sampling_if_requested() as stacks:
             node = _Node(spec, sock, stacks, Activity(passed[0]))
             os.close(passed[0])
-            status = trio.run(node.run, _doorbells(passed[1:]))
+            status = trio.run(node.run, DoorbellEnd.of_descriptors(passed[1:]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
-
-
-def _doorbells(descriptors: list[int]) -> list[DoorbellEnd]:
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    pairs = iter(descriptors)
-    return [DoorbellEnd(*pair) for pair in zip(pairs, pairs, strict=True)]
 
 
 class _Node:
