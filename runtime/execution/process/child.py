@@ -15,7 +15,7 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ...catalogue import ToolFinder, checked_actor, load_actor
+from ...catalogue import ToolFinder
 from ...errors import (
     MAX_PROGRESS_CHARACTERS,
     ErrorRecord,
@@ -286,7 +286,7 @@ class _Node:
 
     def _make_actor(self, context: Context) -> Actor[Any]:
         try:
-            actor_type = self._load_actor()
+            actor_type = self._spec.load_actor()
             params = actor_type.params_type.model_validate_json(self._spec.params)
             return actor_type(params, context=context)
         except BaseException as error:
@@ -297,10 +297,6 @@ class _Node:
         finally:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy(self._spec.node_id, "__init__")
-
-    def _load_actor(self) -> type[Actor[Any]]:
-        target, code = self._spec.target, self._spec.code
-        return load_actor(target) if code is None else checked_actor(code.load(target), target)
 
     def _end_without_memory(self) -> None:
         """Report that a page of shared memory is missing, and end the process; see `BusErrors`."""

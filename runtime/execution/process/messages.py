@@ -3,13 +3,13 @@
 import logging
 import socket
 import struct
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from actors import ModelEndpoint
+from actors import Actor, ModelEndpoint
 
-from ...catalogue import ClassCode
+from ...catalogue import ClassCode, checked_actor, load_actor
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
@@ -70,6 +70,12 @@ class NodeSpec(msgspec.Struct, frozen=True):
         """How many descriptors follow: the activity memory, then two for each doorbell."""
         peers = len(self.writer.peers) if self.writer is not None else 0
         return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+
+    def load_actor(self) -> type[Actor[Any]]:
+        """Import the class of the actor, or load it from its code."""
+        if self.code is None:
+            return load_actor(self.target)
+        return checked_actor(self.code.load(self.target), self.target)
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):
