@@ -16,7 +16,9 @@ class RouteParams(Params):
         [], max_length=1000, description="rules; the first that an item fulfils decides"
     )
     otherwise: str = Field(
-        "", description="id of the node that gets all other items; empty: they are dropped"
+        "",
+        max_length=1000,
+        description="id of the node that gets all other items; empty: they are dropped",
     )
 
 

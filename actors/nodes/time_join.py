@@ -1,7 +1,7 @@
 """TimeJoinNode."""
 
 from collections import deque
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import model_validator
 
@@ -16,10 +16,13 @@ from ._held_items import HeldItem, without_cancelled
 _CLIENT: Final = "client"
 
 
+NodeName = Annotated[str, Field(max_length=1000)]
+
+
 class TimeJoinParams(Params):
     """The inputs of TimeJoinNode."""
 
-    inputs: list[str] = Field(
+    inputs: list[NodeName] = Field(
         [],
         max_length=100,
         description="ids of the nodes to join, the reference first; client for the session's "
