@@ -22,6 +22,7 @@ from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
+from tests.links import specimens as link_specimens
 from tests.service import specimens as service_specimens
 from tests.session import culprit, liar, specimens
 from tests.tracing import specimens as tracing_specimens
@@ -34,6 +35,7 @@ SPECIMENS = {
         liar,
         service_specimens,
         execution_specimens,
+        link_specimens,
         tracing_specimens,
     )
     for name, found in vars(module).items()

@@ -17,6 +17,10 @@ class Writer(Protocol):
 
     statistics: LinkStatistics
 
+    @property
+    def is_lending(self) -> bool:
+        """Whether readers may view what this process has received, and holds for them."""
+
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return memory of the link's own for a payload; None if it has none to give."""
 
@@ -41,6 +45,11 @@ class Output:
         self._writers = writers
         ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
         self._sole_end = ends[0] if len(ends) == 1 else None
+
+    @property
+    def is_lending(self) -> bool:
+        """Whether readers may view what this process has received, and holds for them."""
+        return any(writer.is_lending for writer in self._writers)
 
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return a writable array for a payload, where it will be read if that can be."""

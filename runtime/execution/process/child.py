@@ -1,5 +1,6 @@
 """A node's own process: the same actor loop, with its links and its control socket."""
 
+import ctypes
 import faulthandler
 import logging
 import os
@@ -146,8 +147,7 @@ class _Node:
                     self._open_links(shared, doorbells)
                     return await self._run_until_asked()
                 finally:
-                    self._inbox.close()
-                    self._output.close()
+                    self._close_links()
         except SharedMemoryError as error:
             await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
             return 1
@@ -161,6 +161,15 @@ class _Node:
         if self._spec.writer is not None:
             writer = shared.open_writer(self._spec.writer, doorbells[count:], self._waiting)
             self._output = Output(writers=[writer])
+
+    def _close_links(self) -> None:
+        if self._output.is_lending:
+            # Other processes may still view what this one has borrowed, and their producer would
+            # use a slot again that is given back. So leave it as a killed process does.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+            return
+        self._inbox.close()
+        self._output.close()
 
     async def _run_until_asked(self) -> int:
         failure: NodeError | SharedMemoryError | None = None

@@ -6,13 +6,12 @@ import trio
 
 from ..item import Item
 from ..waiting import Waiting
-from .doorbell import DoorbellEnd, ProducerDoorbell
+from .doorbell import DoorbellEnd
 from .layout import PackedItem, aligned, write_filler
 from .memory import BLOCK_BYTES, MemoryNode
 from .overflow import Overflow
-from .packing import pack
 from .specs import WriterSpec
-from .writer import SharedWriter
+from .writer import SharedWriter, packed_item
 
 # What the readers have taken is read this often, so that their pipes do not fill.
 _READ_CREDITS_ITEMS = 64
@@ -46,7 +45,7 @@ class DroppingWriter(SharedWriter):
             PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
-        self._drop_and_publish(item, pack(item.data))
+        self._drop_and_publish(item, packed_item(item))
         return True
 
     async def send(self, item: Item) -> None:
@@ -61,10 +60,12 @@ class DroppingWriter(SharedWriter):
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-        self._drop_and_publish(item, pack(item.data))
+        self._drop_and_publish(item, packed_item(item))
 
     def _drop_and_publish(self, item: Item, packed: PackedItem) -> None:
-        size = aligned(packed.total_bytes)
+        if not self._can_lend(packed):
+            packed = packed.copied or packed
+        size = aligned(packed.total_bytes) + packed.referenced_bytes
         if self._overflow.is_short_of(size):
             self._read_all_credits()
             self._overflow.forget(min(bell.taken_items for bell in self._bells))
@@ -84,11 +85,4 @@ class DroppingWriter(SharedWriter):
 
     def _read_all_credits(self) -> None:
         for bell in self._bells:
-            _read_all(bell)
-            self._check_credits(bell)
-
-
-def _read_all(bell: ProducerDoorbell) -> None:
-    before = None
-    while before != (before := bell.taken_items):
-        bell.read_credits()
+            self._read_credits(bell)

@@ -6,7 +6,8 @@
 
 Everything on the audio path is in the header, so a plain chunk costs one `pack_into` and one copy.
 A bundle's payload is its members, one after the other: each has a header of its own, and begins on
-a multiple of 64 bytes.
+a multiple of 64 bytes. A payload that lies in the memory of an earlier producer is a reference to
+it, see `references`.
 """
 
 import struct
@@ -19,16 +20,33 @@ import numpy as np
 from actors import Array, DataError, Kind
 
 from ..item import Item
+from .borrows import SlotKey
 
 HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
-# kind, subtype, whether in Fortran's order, attributes bytes; sequence, timestamp_ms, entered_ns;
-# payload bytes, and two numbers of the kind's own; the item's number on its link.
-_HEADER: Final = struct.Struct("<BB?xIQQQQIIQ")
+# kind, subtype, whether in Fortran's order, whether a reference, attributes bytes; sequence,
+# timestamp_ms, entered_ns; payload bytes, and two numbers of the kind's own; the item's number on
+# its link.
+_HEADER: Final = struct.Struct("<BB??IQQQQIIQ")
 
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
+
+
+class Lent(msgspec.Struct, eq=False):
+    """An array that an item refers to.
+
+    Attributes:
+        array: keeps its slot.
+        slot: what tells the slot from every other: its file's inode, and its position there.
+        slot_bytes: what the array keeps in use: the whole slot.
+    """
+
+    array: Array
+    slot: SlotKey
+    slot_bytes: int
+
 
 _FILLER: Final = bytes(HEADER_BYTES)  # no kind has code 0
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
@@ -44,6 +62,10 @@ class PackedItem(msgspec.Struct, eq=False):
         attributes: what goes behind the payload; empty where there is nothing.
         subtype, first, second: numbers of the kind's own.
         fortran: whether an array is in Fortran's order.
+        is_reference: whether the payload only refers to an array elsewhere in shared memory.
+        referenced_bytes: of shared memory that it refers to, or its members do.
+        lent: the arrays that it refers to, or its members do.
+        copied: what is written instead if they cannot be lent; None if there are none.
     """
 
     kind_code: int
@@ -54,6 +76,10 @@ class PackedItem(msgspec.Struct, eq=False):
     first: int = 0
     second: int = 0
     fortran: bool = False
+    is_reference: bool = False
+    referenced_bytes: int = 0
+    lent: "Sequence[Lent]" = ()
+    copied: "PackedItem | None" = None
 
     @property
     def total_bytes(self) -> int:
@@ -76,14 +102,19 @@ class Header(msgspec.Struct):
     Attributes:
         kind_code: stands for the kind.
         fortran: whether an array is in Fortran's order.
+        is_reference: whether the payload only refers to an array elsewhere in shared memory.
         attribute_bytes, payload_bytes: what follows.
         first, second: two numbers of the kind's own.
         number: of the item on its link, from 0.
+        strides: of an array that a reference was resolved to, in bytes; empty if its elements are
+            one after the other.
+        first_byte: where in the memory it spans the first element is.
     """
 
     kind_code: int
     subtype: int
     fortran: bool
+    is_reference: bool
     attribute_bytes: int
     sequence: int
     timestamp_ms: int
@@ -92,6 +123,8 @@ class Header(msgspec.Struct):
     first: int
     second: int
     number: int
+    strides: tuple[int, ...] = ()
+    first_byte: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -133,6 +166,7 @@ def write(
         packed.kind_code,
         packed.subtype,
         packed.fortran,
+        packed.is_reference,
         len(attributes),
         0 if item is None else item.sequence,
         0 if item is None else item.timestamp_ms,
