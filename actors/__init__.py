@@ -2,7 +2,7 @@
 
 from .actor import Actor, Outputs
 from .batch import Batch
-from .context import Context, Progress
+from .context import Context, Output, Progress
 from .data import (
     Array,
     Audio,
@@ -23,9 +23,13 @@ from .data import (
     Video,
     VideoCodec,
 )
+from .endpoint import ModelEndpoint
 from .errors import DataError, DefinitionError
+from .intervals import on_interval
 from .kinds import ANY_KIND, Kind
 from .params import Field, NoParams, Params
+from .routed import Routed
+from .timestamped import Timestamped
 
 __all__ = [
     "ANY_KIND",
@@ -48,14 +52,19 @@ __all__ = [
     "File",
     "Json",
     "Kind",
+    "ModelEndpoint",
     "NoParams",
     "NumpyArray",
+    "Output",
     "Outputs",
     "Params",
     "PixelFormat",
     "Progress",
+    "Routed",
     "Tensor",
     "Text",
+    "Timestamped",
     "Video",
     "VideoCodec",
+    "on_interval",
 ]

@@ -1,28 +1,31 @@
 """The contract between an actor and its executor."""
 
-from collections.abc import AsyncIterable, Awaitable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from .batch import Batch
-from .context import Context
-from .data import Control, Data
+from .context import Context, Output
+from .data import Control
 from .definition import check_actor_class, params_type_of
 from .errors import DefinitionError
+from .intervals import intervals_of
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
 
 P = TypeVar("P", bound=Params)
 
-Outputs = Data | None | Iterable[Data] | AsyncIterable[Data] | Awaitable[Data | None]
-"""The return value of `process` and `flush`: nothing, one item, or many; direct or awaitable."""
+Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
+"""The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or
+awaitable."""
 
 
 class Actor(Generic[P]):
     """One node of a pipeline.
 
-    Subclass it with your params and define `process`; everything else is optional. The same class
-    runs as a task of the server and in a process of its own. Every hook may be `def` or `async
-    def`; `process` and `flush` may also be generators, whose items are sent as they are yielded.
+    Subclass it with your params and define `process`, or `generate` for a source; everything else
+    is optional. The same class runs as a task of the server and in a process of its own. Every hook
+    may be `def` or `async def`; `process`, `flush` and `generate` may also be generators, whose
+    items are sent as they are yielded.
 
     One instance serves one session, and its hooks never run at the same time. An exception of a
     hook ends the whole session with an error that names the node.
@@ -42,6 +45,9 @@ class Actor(Generic[P]):
             before `process` is called.
         produces: the kinds that `process` returns; another kind is an error that names the actor.
             An actor that declares `accepts` must declare `produces` too.
+        loop: "trio", or "asyncio" for a `class MyNode(Actor[Params], loop="asyncio")`, whose hooks
+            may await what needs asyncio. All of its calls run in one asyncio task, in both
+            executors. A cancellation, as of a barge-in, reaches them as asyncio.CancelledError.
         runs_in_thread: set it if a native actor computes for more than about a millisecond. Its
             hooks then run in a worker thread, one at a time, and do not block the event loop. It
             has no effect in a process of its own.
@@ -49,37 +55,49 @@ class Actor(Generic[P]):
             the runtime's default, 300 s. The operator and the manifest override it.
         batch: set it if `process` works better on several items at once. It then gets a list of
             items, and its outputs have sequence and timestamp of the last item of the list.
+        is_source: whether the class defines `generate`. It is set when the class is defined.
+        intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         params: the checked params.
-        context: the node's id, progress reports, loans, and a logger.
+        context: the node's id, progress reports, loans, background tasks, and a logger.
     """
 
     params_type: ClassVar[type[Params]] = NoParams
     accepts: ClassVar[frozenset[Kind]] = ANY_KIND
     produces: ClassVar[frozenset[Kind]] = ANY_KIND
+    loop: ClassVar[Literal["trio", "asyncio"]] = "trio"
     runs_in_thread: ClassVar[bool] = False
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
+    is_source: ClassVar[bool] = False
+    intervals: ClassVar[Mapping[str, float | str]] = {}
 
     params: P
     context: Context
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, *, loop: Literal["trio", "asyncio"] | None = None, **kwargs: Any
+    ) -> None:
         """Find the class of the params in `Actor[...]`, and check the declarations of the class.
 
         Raises:
             DefinitionError: kinds, params, a hook or another attribute are declared wrongly.
         """
         super().__init_subclass__(**kwargs)
+        if loop is not None:
+            cls.loop = loop
         for base in getattr(cls, "__orig_bases__", ()):
             params_type = params_type_of(cls, base)
             if params_type is not None:
                 cls.params_type = params_type
+        cls.is_source = cls.generate is not Actor.generate
+        cls.intervals = intervals_of(cls)
         check_actor_class(cls)
         declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
-        if cls.accepts != ANY_KIND and not declares:
+        if (cls.accepts != ANY_KIND or cls.is_source) and not declares:
+            hook = "generate() yields" if cls.is_source else "process() returns"
             raise DefinitionError(
-                f"{cls.__qualname__}.produces is missing: declare the kinds that process() "
-                "returns, such as frozenset({Kind.TEXT}), frozenset() for none, or ANY_KIND"
+                f"{cls.__qualname__}.produces is missing: declare the kinds that {hook}, such as "
+                "frozenset({Kind.TEXT}), frozenset() for none, or ANY_KIND"
             )
 
     def __init__(self, params: P | None = None, *, context: Context | None = None) -> None:
@@ -97,6 +115,33 @@ class Actor(Generic[P]):
     def process(self, item: Any) -> Outputs:
         """Process one item, or a list if `batch` is set; return nothing, one item or many."""
         raise NotImplementedError(f"{type(self).__name__} must define process()")
+
+    def generate(self) -> Outputs:
+        """Generate the items of a source: a node that reads no other.
+
+        Define it, in place of `process`, for a camera, a file, a clock or a message bus. It is
+        called once, when every node is ready and the session's results are awaited. Use a
+        generator: the next item is requested when the readers have room for it, and the end of the
+        generator ends the stream. A plain `def` runs in a worker thread, so it may block.
+
+        The items are numbered from 0. The timestamp of an item is the time since `generate` was
+        called, in milliseconds; yield a `Timestamped` to give another one.
+
+        When the session's client stops the sources, or the session is cancelled, `generate` is
+        cancelled where it awaits, and closed where it has yielded. A plain generator is closed as
+        soon as it returns from the call that blocks.
+
+        >>> from actors import Actor, Json, Kind, NoParams
+        >>> class CountdownNode(Actor[NoParams]):
+        ...     '''Count from 3 to 1.'''
+        ...     produces = frozenset({Kind.JSON})
+        ...     async def generate(self):
+        ...         for number in (3, 2, 1):
+        ...             yield Json(number)
+        >>> CountdownNode.is_source
+        True
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define generate() or process()")
 
     def on_control(self, control: Control) -> Awaitable[None] | None:
         """Handle a control message, which overtakes the items that wait.

@@ -20,6 +20,7 @@ _HOOKS: Final = {
     "initialize": (),
     "process": ("item",),
     "on_control": ("control",),
+    "generate": (),
     "flush": (),
     "cleanup": (),
 }
@@ -47,10 +48,63 @@ def check_actor_class(actor: type) -> None:
         )
     if not isinstance(declared.get("runs_in_thread", False), bool):
         raise _wrong(actor, "runs_in_thread", "expected True or False")
+    loop = getattr(actor, "loop", "trio")
+    if loop not in ("trio", "asyncio"):
+        raise _wrong(actor, "loop", f'got {loop!r}; expected "trio" or "asyncio"')
+    if loop == "asyncio" and getattr(actor, "runs_in_thread", False):
+        raise _wrong(
+            actor,
+            "runs_in_thread",
+            'hooks of an actor with loop="asyncio" run in the thread of its event loop; call what '
+            "computes with asyncio.to_thread()",
+        )
+    generate = getattr(actor, "generate", None)
+    if loop == "asyncio" and inspect.isgeneratorfunction(generate):
+        raise _wrong(actor, "generate", 'expected an async def, since the class has loop="asyncio"')
     for name, arguments in _HOOKS.items():
         if name in declared:
             _check_hook(actor, name, arguments)
+    _check_intervals(actor)
+    if getattr(actor, "is_source", False):
+        _check_source(actor)
     _check_constructor(actor)
+
+
+def _check_source(actor: Any) -> None:
+    """Check a class with `generate`, and declare that it accepts nothing."""
+    for name in ("process", "accepts", "batch"):
+        declarer = next(kind for kind in actor.__mro__ if name in vars(kind))
+        is_default = declarer.__module__ == f"{__package__}.actor"
+        if not is_default and vars(declarer)[name] not in (None, frozenset()):
+            raise _wrong(
+                actor,
+                name,
+                "a source, which defines generate(), has no inputs: leave it out, or define "
+                "process() in place of generate()",
+            )
+    actor.accepts = frozenset()
+
+
+def _check_intervals(actor: Any) -> None:
+    """Check the methods with `@on_interval`."""
+    for name, seconds in actor.intervals.items():
+        if name in _HOOKS:
+            raise _wrong(actor, name, "a hook cannot be called at an interval too; add a method")
+        if actor.is_source:
+            raise _wrong(
+                actor, name, "a source has no intervals: sleep in generate(), or start a task"
+            )
+        _check_hook(actor, name, ())
+        if isinstance(seconds, str):
+            if seconds not in actor.params_type.model_fields:
+                raise _wrong(actor, name, f"@on_interval({seconds!r}): there is no such param")
+        elif not _is_timeout(seconds):
+            raise _wrong(
+                actor,
+                name,
+                f"@on_interval({seconds!r}): expected seconds, more than 0 and at most 86400, or "
+                "the name of a param",
+            )
 
 
 def _is_timeout(value: object) -> bool:

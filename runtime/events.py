@@ -40,3 +40,14 @@ class Result(msgspec.Struct, frozen=True, eq=False):
     sequence: int
     timestamp_ms: int
     latency_seconds: float
+
+    def _repr_html_(self) -> str:
+        """Return the result as a notebook shows it."""
+        from actors.display import caption, card, html_of  # here, as nothing else does
+
+        facts = [
+            f"of chunk {self.sequence}",
+            f"at {self.timestamp_ms} ms" if self.timestamp_ms else "",
+            f"after {1000 * self.latency_seconds:.3g} ms" if self.latency_seconds else "",
+        ]
+        return card(caption(*facts, title=self.node_id), html_of(self.data))

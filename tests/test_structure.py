@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 # Room -> the rooms that it may import. `errors` and `events` are for everybody.
 ARROWS = {
+    "aio": {"config", "execution", "executors", "links", "manifest", "plan", "session"},
     "catalogue": {"config", "documents"},
     "cli": {
         "catalogue",
@@ -24,6 +25,7 @@ ARROWS = {
         "documents",
         "execution",
         "http",
+        "latency",
         "links",
         "logs",
         "manifest",
@@ -32,15 +34,17 @@ ARROWS = {
         "recording",
         "service",
         "session",
+        "talk",
         "wire",
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
-    "console": {"config", "http", "service", "session"},
+    "console": {"config", "http", "latency", "service", "session"},
     "documents": set(),
-    "execution": {"catalogue", "links", "tracing"},
+    "execution": {"catalogue", "latency", "links", "tracing"},
     "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
     "http": {"config", "metrics", "service"},
+    "latency": set(),
     "links": set(),
     "logs": {"config"},
     "manifest": {"config", "documents"},
@@ -52,6 +56,7 @@ ARROWS = {
         "config",
         "recording",
         "execution",
+        "latency",
         "links",
         "metrics",
         "plan",
@@ -64,11 +69,21 @@ ARROWS = {
         "documents",
         "execution",
         "executors",
+        "latency",
         "links",
         "manifest",
         "metrics",
         "plan",
         "tracing",
+    },
+    "talk": {
+        "config",
+        "documents",
+        "http",
+        "manifest",
+        "plan",
+        "recording",
+        "session",
     },
     "testing": {
         "catalogue",
@@ -235,9 +250,10 @@ def test_one_room_alone_imports_iceoryx2() -> None:
 
 def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
     for library in ("h11", "hypercorn", "prometheus_client", "starlette", "wsproto"):
-        # The pages of the console are an application for that port.
-        rooms = ("runtime.http.", "runtime.console.") if library == "starlette" else "runtime.http."
+        # Pages are applications for that port.
+        pages = ("runtime.console.", "runtime.talk.") if library == "starlette" else ()
         assert importers(library)
+        rooms = ("runtime.http.", *pages)
         assert all(name.startswith(rooms) for name in importers(library)), library
 
 
@@ -247,9 +263,9 @@ def test_one_module_alone_imports_opentelemetry() -> None:
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:
     places = "runtime.service", "runtime.client", "runtime.wire.grpclib_adapter"
-    # The test kit also serves tests that run on asyncio.
-    kit = "runtime.testing.asyncio_run"
-    assert all(name.startswith((*places, kit)) for name in importers("asyncio"))
+    # Applications, nodes and tests may run on asyncio.
+    others = "runtime.aio", "runtime.execution.asyncio_hooks", "runtime.testing.asyncio_run"
+    assert all(name.startswith((*places, *others)) for name in importers("asyncio"))
     assert all(name.startswith(places) for name in importers("grpclib") | importers("h2"))
 
 

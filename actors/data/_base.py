@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
@@ -50,6 +51,12 @@ class Data:
         return all(
             _same(getattr(self, part.name), getattr(other, part.name)) for part in fields(self)
         )
+
+    def _repr_html_(self) -> str:
+        """Return the item as a notebook shows it."""
+        # By its name, since what shows items imports this module.
+        html: str = import_module("actors.display").html_of(self)
+        return html
 
     __hash__ = None  # type: ignore[assignment]  # equality is by content, and arrays have no hash
 

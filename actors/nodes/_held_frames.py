@@ -48,6 +48,10 @@ class HeldFrames:
         parts = self.take(frames)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def joined(self) -> Array:
+        """Return a copy of all frames, which stay; there must be one."""
+        return np.concatenate(self._blocks)
+
     def keep_last(self, frames: int) -> None:
         """Drop all but the last `frames` frames."""
         self.take(max(self._frames - frames, 0))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
@@ -28,6 +28,13 @@ class Levels:
     non_finite: int = 0
     peak: float = 0.0
     _square_sum: float = 0.0
+
+    @classmethod
+    def of(cls, block: Array) -> Self:
+        """Return the levels of one block of float samples."""
+        levels = cls()
+        levels.add(block)
+        return levels
 
     def add(self, block: Array) -> Array:
         """Add float samples of any shape, and return those of them that are finite."""

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -47,6 +47,13 @@ class Word:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class NoWords:
+    """Why an utterance gives no words."""
+
+    reason: str
+
+
 class SphinxDecoder:
     """A decoder for whole utterances.
 
@@ -56,9 +63,20 @@ class SphinxDecoder:
     """
 
     def __init__(
-        self, grammar: str | None, keywords: tuple[str, ...], keyword_threshold: float
+        self,
+        grammar: str | None,
+        keywords: tuple[str, ...],
+        keyword_threshold: float,
+        *,
+        normalization: Literal["batch", "live"] = "batch",
     ) -> None:
         """Load the models.
+
+        Args:
+            grammar: in JSGF; None for none.
+            keywords: phrases to spot.
+            keyword_threshold: of those.
+            normalization: "batch" of whole utterances; "live" for parts of them.
 
         Raises:
             ImportError: pocketsphinx is not installed.
@@ -69,7 +87,7 @@ class SphinxDecoder:
         self._grammar: FsgModel | None = None
         os.environ["JSGF_PATH"] = _NOWHERE
         with _LOG_LOCK, tempfile.NamedTemporaryFile("r", suffix=".log") as log:
-            options = {"samprate": SAMPLE_RATE_HZ, "cmn": "batch", "logfn": log.name}
+            options = {"samprate": SAMPLE_RATE_HZ, "cmn": normalization, "logfn": log.name}
             try:
                 self._decoder: Decoder = self._load(
                     grammar, keywords, keyword_threshold, options | {"loglevel": "ERROR"}
@@ -83,8 +101,8 @@ class SphinxDecoder:
         if reports:
             raise _refusal(grammar, reports)
 
-    def decode(self, samples: Array) -> list[Word]:
-        """Return the words of an utterance, mono int16; none if it is not recognized.
+    def decode(self, samples: Array) -> list[Word] | NoWords:
+        """Return the words of an utterance, mono int16, or why there are none.
 
         With a grammar, an incomplete sentence is not recognized.
 
@@ -92,8 +110,8 @@ class SphinxDecoder:
             DataError: the library cannot process the audio.
         """
         if not len(samples):
-            return []
-        prepared = (_without_dither if self._is_dictation else _with_noise_floor)(samples)
+            return NoWords("there is no audio")
+        prepared = (without_dither if self._is_dictation else with_noise_floor)(samples)
         with library_errors("pocketsphinx", "this audio cannot be recognized", of_item=True):
             self._decoder.start_utt()
             try:
@@ -101,10 +119,16 @@ class SphinxDecoder:
             finally:
                 self._decoder.end_utt()
         words = sorted(self._words(), key=lambda word: word.start)
+        if not words:
+            return NoWords(
+                "only silence and noise were recognized"
+                if self._is_dictation
+                else "it has no sentence of the grammar, and no keyword"
+            )
         if self._grammar is not None:
             sentence = " ".join(word.text for word in words)
-            if not sentence or not self._grammar.accept(sentence):
-                return []
+            if not self._grammar.accept(sentence):
+                return NoWords(f"{sentence!r} is an incomplete sentence of the grammar")
         return words
 
     def _words(self) -> Iterator[Word]:
@@ -173,7 +197,7 @@ def explained_share(samples: Array, words: list[Word]) -> float:
     return float(np.mean(within[loud])) if loud.any() else 1.0
 
 
-def _with_noise_floor(samples: Array) -> Array:
+def with_noise_floor(samples: Array) -> Array:
     """Return the samples with faint noise, 56 dB below their peak; always the same noise.
 
     Digital silence around speech has no energy at all, which disturbs the normalization: with a
@@ -186,7 +210,7 @@ def _with_noise_floor(samples: Array) -> Array:
     return np.clip(np.rint(samples + noise), -32768, 32767).astype(np.int16)
 
 
-def _without_dither(samples: Array) -> Array:
+def without_dither(samples: Array) -> Array:
     """Return the samples with those of four steps and less set to 0.
 
     A resampler's rounding and dither are enough to turn "front" into "friend" in dictation.

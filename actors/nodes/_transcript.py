@@ -33,7 +33,7 @@ class Transcript(NamedTuple):
         """The whole text."""
         return "".join(segment.text for segment in self.segments).strip()
 
-    def as_text(self) -> Text:
+    def as_text(self, *, is_partial: bool = False) -> Text:
         """Return the text, with its time, its confidence and its segments in the metadata."""
         mean = sum(segment.log_probability for segment in self.segments) / len(self.segments)
         return Text(
@@ -44,10 +44,11 @@ class Transcript(NamedTuple):
                 "end_ms": str(round(self.segments[-1].end * 1000)),
                 "confidence": f"{_probability(mean):.3f}",
                 "segments": json.dumps(self._plain_segments(), ensure_ascii=False),
+                **({"partial": "true"} if is_partial else {}),
             },
         )
 
-    def as_json(self) -> Json:
+    def as_json(self, *, is_partial: bool = False) -> Json:
         """Return everything as JSON, which SrtOutput takes."""
         return Json(
             {
@@ -55,6 +56,7 @@ class Transcript(NamedTuple):
                 "language": self.language,
                 "language_probability": round(_finite(self.language_probability), 3),
                 "segments": self._plain_segments(),
+                **({"partial": True} if is_partial else {}),
             }
         )
 

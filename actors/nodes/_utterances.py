@@ -44,6 +44,31 @@ class UtteranceCollector:
     _silent: int = 0
     _position: int = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether speech has begun that has not ended."""
+        return bool(self._blocks)
+
+    @property
+    def samples(self) -> Array:
+        """The open utterance so far, with the silence before it; there must be one."""
+        return np.concatenate(self._blocks)
+
+    @property
+    def start_position(self) -> int:
+        """The position in the stream of its first sample."""
+        return self._position - sum(map(len, self._blocks))
+
+    @property
+    def end_position(self) -> int:
+        """The position in the stream after the last block."""
+        return self._position
+
+    def discard(self) -> None:
+        """Forget the open utterance."""
+        self._before = np.empty(0, np.int16)
+        self._blocks, self._length, self._silent = [], 0, 0
+
     def add(self, block: Array, *, is_speech: bool) -> Utterance | None:
         """Add the next block; return the utterance that it ends."""
         self._position += len(block)

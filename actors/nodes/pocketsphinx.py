@@ -8,14 +8,23 @@ import numpy as np
 from pydantic import field_validator, model_validator
 
 from ..actor import Actor
-from ..data import Array, Audio, Json, Text
+from ..data import Array, Audio, Control, Json, Text
 from ..errors import DataError
 from ..kinds import Kind
-from ..params import Field, Params
+from ..params import Field
 from ._extras import import_library
 from ._levels import finite_or_silent
 from ._library_errors import library_errors
-from ._sphinx import SAMPLE_RATE_HZ, SphinxDecoder, Word, check_grammar, explained_share
+from ._partial_results import CancelledSpan, PartialParams, log_no_text
+from ._sphinx import (
+    SAMPLE_RATE_HZ,
+    NoWords,
+    SphinxDecoder,
+    Word,
+    check_grammar,
+    explained_share,
+)
+from ._sphinx_partial import PartialDecoder
 from ._utterances import Utterance, UtteranceCollector
 from ._vad_event import VadEvent
 
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 _MARGIN_MS: Final = 400
 
 
-class PocketSphinxParams(Params):
+class PocketSphinxParams(PartialParams):
     """The words that PocketSphinxNode recognizes."""
 
     grammar: str | None = Field(
@@ -122,6 +131,11 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         grammar home;
         public <command> = turn the (lights | fan) (on | off) [in the (kitchen | bedroom)];
 
+    With partial, the words so far of an utterance that goes on come too, whenever they changed:
+    texts with the metadata partial "true", start_ms and end_ms. They come from a second decoder,
+    and may differ from the text of the whole utterance, which does not change. A barge-in whose
+    span has all audio of the open utterance discards it.
+
     A grammar is complete: it imports no other. An utterance ends after silence_ms without
     speech, and with the stream. Model and dictionary come with the package `pocketsphinx`; nothing
     is downloaded.
@@ -143,6 +157,18 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         self._decoder = SphinxDecoder(
             params.grammar, params.keywords or (), params.keyword_threshold
         )
+        self._partial: PartialDecoder | None = None
+        if params.partial:
+            self.context.progress(0.5, "loading the decoder for partial results")
+            self._partial = PartialDecoder(
+                params.grammar,
+                params.keywords or (),
+                params.keyword_threshold,
+                normalization="live",
+            )
+        self._partial_text = ""
+        self._partial_due = 0
+        self._span = CancelledSpan()
         self.context.progress(0.9, "loading the speech detector")
         library = import_library("pocketsphinx", extra="speech", node_type="PocketSphinxNode")
         # Speech starts and ends with 4 of 5 blocks of 30 ms.
@@ -158,7 +184,7 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         )
 
     def process(self, item: Audio | Json) -> Iterator[Text]:
-        """Yield the text of each utterance that ended.
+        """Yield the text of each utterance that ended, and with partial the words of an open one.
 
         Raises:
             DataError: audio at another sample rate, or JSON that is no VAD event.
@@ -172,8 +198,18 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
                 f"put a FastResampleNode with target_rate {SAMPLE_RATE_HZ} before it"
             )
         for block, is_speech in self._blocks(_as_pcm(item)):
-            if utterance := self._collector.add(block, is_speech=is_speech):
+            was_open = self._collector.is_open
+            utterance = self._collector.add(block, is_speech=is_speech)
+            if self._partial is not None:
+                yield from self._recognize_so_far(self._partial, block, was_open=was_open)
+            if utterance:
                 yield from self._recognize(utterance)
+
+    def on_control(self, control: Control) -> None:
+        """Discard the open utterance if a barge-in cancels all of it."""
+        if self._partial is not None and self._span.is_cancelled_by(control):
+            self._collector.discard()
+            self._partial.end()
 
     def flush(self) -> Iterator[Text]:
         """Yield the text of the utterance that is open at the end of the stream."""
@@ -193,21 +229,66 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         samples = np.concatenate((self._rest, pcm))
         size = self._endpointer.frame_bytes // 2
         whole = len(samples) - len(samples) % size
+        self._rest = samples[whole:]
         for begin in range(0, whole, size):
             frame = samples[begin : begin + size]
             with library_errors("pocketsphinx", "this audio cannot be searched for speech"):
                 self._endpointer.process(frame.tobytes())
             yield frame, self._endpointer.in_speech
-        self._rest = samples[whole:]
+
+    def _recognize_so_far(
+        self, partial: PartialDecoder, block: Array, *, was_open: bool
+    ) -> Iterator[Text]:
+        """Yield the words of the open utterance, if they are due and have changed."""
+        collector = self._collector
+        if not collector.is_open:
+            partial.end()
+            return
+        end = collector.end_position
+        self._span.add(self.context.timestamp_ms, is_first=not was_open)
+        if not was_open:
+            partial.begin()
+            self._partial_text = ""
+            self._partial_due = end + _samples(self.params.partial_ms)
+        partial.add(block if was_open else collector.samples)
+        if end < self._partial_due:
+            return
+        self._partial_due = end + _samples(self.params.partial_ms)
+        text = partial.text()
+        if text and text != self._partial_text:
+            self._partial_text = text
+            yield Text(
+                text,
+                language="en-US",
+                metadata={
+                    "partial": "true",
+                    "start_ms": str(_milliseconds(collector.start_position)),
+                    "end_ms": str(_milliseconds(end)),
+                },
+            )
 
     def _recognize(self, utterance: Utterance) -> Iterator[Text]:
         words = self._decoder.decode(utterance.samples)
-        if not words:
+        if isinstance(words, NoWords):
+            self._log_no_text(utterance, words.reason)
             return
         explained = explained_share(utterance.samples, words)
         if self.params.grammar is not None and explained < self.params.min_explained:
+            self._log_no_text(
+                utterance,
+                f"the words cover {explained:.2f} of its loud audio, and min_explained is "
+                f"{self.params.min_explained:g}",
+            )
             return
         yield _as_text(words, explained, utterance.position)
+
+    def _log_no_text(self, utterance: Utterance, reason: str) -> None:
+        log_no_text(
+            self.context,
+            reason,
+            start_ms=_milliseconds(utterance.position),
+            seconds=len(utterance.samples) / SAMPLE_RATE_HZ,
+        )
 
 
 def _as_text(words: list[Word], explained: float, position: int) -> Text:

@@ -12,7 +12,7 @@ from ..data import Array, Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
-from ._event_loop import in_worker_thread
+from ._event_loop import load_beside_loop
 from ._levels import Levels, finite_or_silent
 from ._onnx_runtime import import_onnxruntime
 from ._silero_model import SileroModel
@@ -113,7 +113,7 @@ class SileroVADNode(Actor[SileroVADParams]):
         """
         self._model: SileroModel | None = None
         self.context.progress(0.1, "loading onnxruntime")
-        return in_worker_thread(self._load)
+        return load_beside_loop(self._load)
 
     def process(self, item: Audio) -> Iterable[Data] | AsyncIterator[Data]:
         """Yield the event of a chunk, then the chunk.

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from ..actor import Actor
-from ..data import Array, Audio, Json, Text
-from ..errors import DataError
+from ..data import Array, Audio, Control, Json, Text
 from ..kinds import Kind
 from ..offline import stay_offline
-from ..params import Field, Params
+from ..params import Field
 from ._extras import find_package, import_library
 from ._held_frames import HeldFrames
-from ._levels import finite_or_silent
+from ._levels import Levels, finite_or_silent
 from ._library_errors import library_errors
 from ._model_folder import ModelName, check_files, find_model_folder
+from ._partial_results import CancelledSpan, PartialParams, log_no_text
 from ._progress_bars import keep_progress_bars_from_threads
+from ._sample_rate import check_sample_rate
 from ._transcript import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _SAMPLE_RATE_HZ: Final = 16000
 _MOST_DIGITS: Final = 15
+# Audio below this is silence, in which nobody misses a text.
+_QUIET_DB: Final = -50.0
 _HOLDS: Final = (
     "a Whisper model converted for CTranslate2 (model.bin, config.json, tokenizer.json, a "
     "vocabulary, preprocessor_config.json)"
@@ -44,7 +47,7 @@ ComputeType = Literal[
 ]
 
 
-class WhisperParams(Params):
+class WhisperParams(PartialParams):
     """The model of WhisperNode, and how it is used."""
 
     model: ModelName = Field(
@@ -88,6 +91,10 @@ class WhisperNode(Actor[WhisperParams]):
         segments           JSON: [{"start", "end", "text", "confidence"}, ...], in seconds
 
     or as JSON {"text", "language", "language_probability", "segments"}, which SrtOutput takes.
+    With partial, the words so far come too, with partial "true" in the metadata or true in the
+    JSON: after each segment of an utterance, and with buffer_ms also while it is collected, each
+    partial_ms. A barge-in whose span has all the audio that is held discards it.
+
     Times count from the start of the stream; the metadata start_ms of the audio, which
     AudioBufferAccumulatorNode sets, overrides that. Samples that are NaN or infinite are silence.
 
@@ -131,6 +138,8 @@ class WhisperNode(Actor[WhisperParams]):
         self._held_from = 0.0
         self._position = 0.0
         self._last: Audio | None = None
+        self._partial_due = 0
+        self._span = CancelledSpan()
 
     def process(self, item: Audio) -> Iterator[Text | Json]:
         """Yield the words of an utterance, once it is complete.
@@ -138,55 +147,92 @@ class WhisperNode(Actor[WhisperParams]):
         Raises:
             DataError: audio at another sample rate.
         """
-        if item.sample_rate != _SAMPLE_RATE_HZ:
-            raise DataError(
-                f"the audio has {item.sample_rate} Hz, but this node needs {_SAMPLE_RATE_HZ} Hz; "
-                f"put a FastResampleNode with target_rate {_SAMPLE_RATE_HZ} before it"
-            )
+        check_sample_rate(item, _SAMPLE_RATE_HZ)
         self._last = item
-        if not len(self._held):
+        is_first = not len(self._held)
+        if is_first:
             self._held_from = _start_of(item, self._position)
+            self._partial_due = self._samples(self.params.partial_ms)
         self._held.add(finite_or_silent(item.as_mono()))
+        self._span.add(self.context.timestamp_ms, is_first=is_first)
         self._position = _start_of(item, self._position) + item.duration_seconds
-        if len(self._held) * 1000 >= self.params.buffer_ms * _SAMPLE_RATE_HZ:
+        if len(self._held) >= self._samples(self.params.buffer_ms):
             yield from self.flush()
+        elif self.params.partial and len(self._held) >= self._partial_due:
+            self._partial_due = len(self._held) + self._samples(self.params.partial_ms)
+            for transcript in self._transcribe(self._held.joined(), beam_size=1):
+                yield from self._result(transcript, is_partial=True)
+
+    def on_control(self, control: Control) -> None:
+        """Discard the audio that is held if a barge-in cancels all of it."""
+        if self.params.partial and self._span.is_cancelled_by(control):
+            self._held.clear()
 
     def flush(self) -> Iterator[Text | Json]:
         """Yield the words of the audio that is held."""
         if self._last is None or not len(self._held):
             return
-        transcript = self._transcribe(self._held.take_joined(len(self._held)))
-        if transcript.text:
-            is_text = self.params.output == "text"
-            result = transcript.as_text() if is_text else transcript.as_json()
-            yield result.with_metadata(**{**self._last.metadata, **result.metadata})
+        samples = self._held.take_joined(len(self._held))
+        transcript: Transcript | None = None
+        for transcript in self._transcribe(samples, beam_size=self.params.beam_size):
+            if self.params.partial:
+                yield from self._result(transcript, is_partial=True)
+        if transcript is not None and transcript.text:
+            yield from self._result(transcript)
+        elif (level := Levels.of(samples).rms_db) > _QUIET_DB:
+            reason = (
+                "the model takes it for silence or noise"
+                if transcript is None
+                else "the model gives blank text for it"
+            )
+            log_no_text(
+                self.context,
+                f"{reason} (level {level:.0f} dB)",
+                start_ms=round(self._held_from * 1000),
+                seconds=len(samples) / _SAMPLE_RATE_HZ,
+            )
 
     def cleanup(self) -> None:
         """Release the model."""
         self._model = None
         self._last = None
 
-    def _transcribe(self, samples: Array) -> Transcript:
+    def _result(self, transcript: Transcript, *, is_partial: bool = False) -> Iterator[Text | Json]:
+        """Yield a transcript in the form of the params; nothing if it is blank."""
+        if not transcript.text:
+            return
+        assert self._last is not None
+        is_text = self.params.output == "text"
+        result = (transcript.as_text if is_text else transcript.as_json)(is_partial=is_partial)
+        yield result.with_metadata(**{**self._last.metadata, **result.metadata})
+
+    def _transcribe(self, samples: Array, *, beam_size: int) -> Iterator[Transcript]:
+        """Yield the transcript so far after each segment; the last one is that of all samples."""
         assert self._model is not None
         start = self._held_from
-        with library_errors("faster-whisper", "the model cannot process this audio", of_item=True):
+        segments: list[Segment] = []
+        what = "the model cannot process this audio"
+        with library_errors("faster-whisper", what, of_item=True):
             found, info = self._model.transcribe(
                 np.ascontiguousarray(samples),
                 language=self.params.language,
                 task=self.params.task,
-                beam_size=self.params.beam_size,
+                beam_size=beam_size,
             )
-            # A generator: the model works while it is read.
-            segments = [
+        # A translation is English, whatever the language of the speech.
+        language = "en" if self.params.task == "translate" else info.language
+        while True:
+            with library_errors("faster-whisper", what, of_item=True):
+                each = next(found, None)  # the model works here
+            if each is None:
+                return
+            segments.append(
                 Segment(start + each.start, start + each.end, each.text, each.avg_logprob)
-                for each in found
-            ]
-        return Transcript(
-            segments,
-            # A translation is English, whatever the language of the speech.
-            "en" if self.params.task == "translate" else info.language,
-            info.language_probability,
-        )
+            )
+            yield Transcript(list(segments), language, info.language_probability)
+
+    def _samples(self, milliseconds: int) -> int:
+        return milliseconds * _SAMPLE_RATE_HZ // 1000
 
     def _check_language(self, known: list[str]) -> None:
         language = self.params.language

@@ -44,7 +44,7 @@ def check_actor(
     other outputs in a node process.
 
     Args:
-        actor: defined in a module, so that another process can import it.
+        actor: defined anywhere: also in a script, in a notebook, inside a function.
         params: valid params for it; its defaults if None.
         samples: items that it can process, some of each kind that it needs; some of every kind
             that it declares by default.
@@ -56,7 +56,7 @@ def check_actor(
 
     Raises:
         ContractError: the actor breaks rules; `violations` lists them.
-        ConfigError: the class cannot be imported by its name.
+        ConfigError: no other process can have a copy of the class.
         ValueError: `skip` names an unknown check.
     """
     check = ActorCheck(

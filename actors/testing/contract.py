@@ -54,7 +54,7 @@ class PipelineUnderTest(Protocol[Sent, Outputs]):
     """A running actor or pipeline.
 
     There are two forms: `Run` for a test without an event loop, and `AsyncRun`, where `send`,
-    `feed`, `end` and `advance` are awaited.
+    `feed`, `end`, `stop` and `advance` are awaited.
 
     When a node fails, the call that waits for it raises the runtime's error, a HookError or another
     NodeError, with `node_id`. If no call waits, leaving the block raises it.
@@ -89,7 +89,7 @@ class PipelineUnderTest(Protocol[Sent, Outputs]):
 
         Args:
             items: in this order.
-            node: the node that gets them; every source by default.
+            node: the node that gets them; by default every source that does not generate items.
             sequence: of the first item; by default the one after the last.
             timestamp_ms: of all of them, in milliseconds.
         """
@@ -110,11 +110,18 @@ class PipelineUnderTest(Protocol[Sent, Outputs]):
         """Return the outputs since the last call that returned outputs."""
 
     def end(self) -> Outputs:
-        """End the stream: let every node flush and clean up; return the outputs of that."""
+        """End the stream: let every node flush and clean up; return the outputs of that.
+
+        It waits until sources that generate items have ended by themselves.
+        """
+
+    def stop(self) -> Outputs:
+        """Stop the sources that generate items, and end the stream; return the outputs of that."""
 
     def advance(self, seconds: float) -> Outputs:
         """Let time pass, and return the outputs.
 
+        Sources, timers and background tasks do what is due in that time, one after the other.
         Virtual time passes at once. A node process has a real clock, as has a run without
         `virtual_time`: there this call waits.
         """
@@ -140,7 +147,7 @@ class ActorCheck:
     """A check of an actor against the contract.
 
     Attributes:
-        actor: the class, defined in a module, so that another process can import it.
+        actor: the class, defined anywhere: also in a script, in a notebook, inside a function.
         params: valid params for it.
         samples: items that it can process, some of each kind that it needs; without any, some of
             every kind that it declares are used.

@@ -22,11 +22,11 @@ def harness(
 ) -> Harness:
     """Return a harness that runs one actor as the runtime does.
 
-    Use `with` in a test without an event loop, and `async with` in a test on trio or asyncio. The
-    node's id is "node".
+    Use `with` in a test without an event loop, and `async with` on trio, on asyncio and in a
+    notebook. The node's id is "node".
 
     Args:
-        actor: defined in a module, so that another process can import it.
+        actor: defined anywhere: also in a script, in a notebook, inside a function.
         params: in the form of a manifest, or as a Params object; its defaults if None.
         executor: "native" runs the actor in the test's process, "multiprocess" in a node process.
         virtual_time: whether time stands still for a native actor until `advance`. In an async
@@ -35,8 +35,7 @@ def harness(
             a warm forkserver.
 
     Raises:
-        ConfigError: the class cannot be imported by its name.
-        ManifestError: the params are not valid.
+        ManifestError: the params are not valid, or no other process can have a copy of the class.
     """
     return pipeline_harness(
         {"node": (actor, params or {})}, executor=executor, virtual_time=virtual_time, kit=kit
@@ -62,8 +61,7 @@ def pipeline_harness(
 
     Raises:
         ValueError: a connection is not of the form "a > b".
-        ConfigError: a class cannot be imported by its name.
-        ManifestError: the pipeline is not valid.
+        ManifestError: the pipeline is not valid, or no other process can have a copy of a class.
 
     >>> from actors import Json
     >>> from actors.nodes.expander import ExpanderNode

@@ -101,7 +101,7 @@ def _param(param: Mapping[str, Any]) -> str:
 
 def _kinds(names: Iterable[str]) -> str:
     listed = list(names)
-    return "any kind" if len(listed) >= len(Kind) else ", ".join(listed)
+    return "any kind" if len(listed) >= len(Kind) else ", ".join(listed) or "nothing"
 
 
 def _place(executor: str) -> str:

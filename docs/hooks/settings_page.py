@@ -33,7 +33,12 @@ def settings_page() -> str:
         parts.append(_table(table, RuntimeConfig.model_fields[table].annotation, of_table))
         if table == "routing":
             parts.append(_table("[routing.patterns]", Pattern, declarations(Pattern)))
-    parts += [f"## \\[{each.name}]\n\n{_sentences(each)}\n" for each in declared if not each.table]
+    for each in declared:
+        if not each.table:
+            name = f"{each.name}.NAME" if each.entries else each.name
+            parts.append("\n".join([f"## \\[{name}]", "", _sentences(each), ""]))
+            if each.entries:
+                parts.append("\n".join([*map(_key, each.entries), ""]))
     rows = [
         f"| `{each.name}` | {escaped(each.meaning)} | {escaped(each.form)} |"
         for each in declared

@@ -1,23 +1,27 @@
 """Finds node types by name: built-in ones, installed ones, the operator's, an application's."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, Final
 
 from actors import Actor
-from actors.catalogue import ALIASES, CATALOGUE
+from actors.catalogue import ALIASES
 from actors.definition import faults_of_defaults
 
 from ..config import RuntimeConfig
 from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
+from .built_in import BUILT_IN
+from .class_code import ClassCode, code_of
+from .main_module import MAIN, check_main_guard
 from .modules import (
     absolute_target,
     attribute_of,
     import_module,
-    is_importable,
+    importable_target,
+    is_in_main,
     is_target,
     split_target,
     target_of,
@@ -44,6 +48,7 @@ class NodeType:
         executor: the executor that it is registered for, if any.
         extra: the extra of this distribution that installs its libraries, if any.
         origin: where it comes from, for people.
+        actor: the class itself, if the application gave it; then nothing looks for the target.
     """
 
     name: str
@@ -51,6 +56,7 @@ class NodeType:
     executor: str | None = None
     extra: str | None = None
     origin: str = _APPLICATION
+    actor: AnyActor | None = None
 
     @property
     def is_of_application(self) -> bool:
@@ -64,10 +70,20 @@ class NodeType:
             return ()
         return tuple(alias for alias, name in ALIASES.items() if name == self.name)
 
-    @property
-    def is_importable(self) -> bool:
-        """Whether another process can import the class: not one that a notebook defines."""
-        return is_importable(self.target)
+    def code(self) -> ClassCode | None:
+        """Return what a node process needs to have the class; None if it imports the target.
+
+        Raises:
+            ConfigError: neither can be done; the message says why, and what to do.
+        """
+        if self.actor is None:
+            return None
+        target = importable_target(self.actor)
+        if target is None:
+            return code_of(self.actor)
+        if is_in_main(target):
+            check_main_guard()
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +111,21 @@ class Catalogue:
         return f"no node type {shown(name)}; {hint}"
 
     def with_types(self, types: Mapping[str, "str | AnyActor | NodeType"]) -> "Catalogue":
-        """Return a catalogue with further types.
+        """Return a catalogue with further types, which replace those of the application.
 
         Args:
             types: name to "module:Class", to an actor class, or to a NodeType, which may have an
                 executor.
 
         Raises:
-            ConfigError: a name is taken, or a class is defined inside a function.
+            ConfigError: another type has the name, or one is neither a target nor a class.
         """
-        return _merged([*self.types.values(), *(_named(name, types[name]) for name in types)])
+        kept = (
+            each
+            for each in self.types.values()
+            if not (each.is_of_application and each.name in types)
+        )
+        return _merged([*kept, *(_named(name, types[name]) for name in types)])
 
 
 def build_catalogue(
@@ -131,7 +152,7 @@ def build_catalogue(
     others = [
         *(
             NodeType(entry.name, entry.target, entry.executor, entry.extra, _BUILT_IN)
-            for entry in CATALOGUE
+            for entry in BUILT_IN
         ),
         *(_installed(point) for point in points),
         *found,
@@ -147,10 +168,16 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
             whose params have valid defaults; the message says which, and what to install.
     """
     known = NodeType("", node_type) if isinstance(node_type, str) else node_type
-    target = known.target
-    module_name, path = split_target(target)
-    module = import_module(module_name, subject=target, extra=known.extra)
-    found = attribute_of(module, path, target)
+    return checked_actor(known.actor or _imported(known), known.target)
+
+
+def checked_actor(found: object, target: str) -> AnyActor:
+    """Return an actor class if it is one.
+
+    Raises:
+        ConfigError: it is none, or the defaults of its params are not valid.
+    """
+    path = target.rpartition(":")[2]
     if not (isinstance(found, type) and issubclass(found, Actor)):
         raise ConfigError([Fault(target, f"{path} is not a subclass of actors.Actor")])
     faults = faults_of_defaults(found.params_type)
@@ -159,20 +186,25 @@ def load_actor(node_type: NodeType | str) -> AnyActor:
     return found
 
 
-def _named(name: str, kind: "str | AnyActor | NodeType") -> NodeType:
+def _imported(node_type: NodeType) -> object:
+    target = node_type.target
+    module_name, path = split_target(target)
+    module = import_module(module_name, subject=target, extra=node_type.extra)
+    return attribute_of(module, path, target)
+
+
+def _named(name: str, kind: object) -> NodeType:
     if isinstance(kind, NodeType):
-        return NodeType(name, kind.target, kind.executor, kind.extra, kind.origin)
-    if isinstance(kind, str):
-        if not is_target(kind):
-            raise ConfigError(
-                [Fault(f"node type {name!r}", f'got {shown(kind)}; expected "module:Class"')]
-            )
-        return NodeType(name, absolute_target(kind))
-    try:
-        return NodeType(name, target_of(kind))
-    except ConfigError as error:
-        message = f"{error.faults[0].where} {error.faults[0].message}"
-        raise ConfigError([Fault(f"node type {name!r}", message)]) from None
+        return replace(kind, name=name)
+    if isinstance(kind, type):
+        return NodeType(name, target_of(kind), actor=kind)
+    if not isinstance(kind, str) or not is_target(kind):
+        message = f'got {shown(kind)}; expected "module:Class", or a class'
+        raise ConfigError([Fault(f"node type {name!r}", message)])
+    if kind.startswith(f"{MAIN}:"):
+        message = f"{kind} is in no module; give the class itself, without quotes"
+        raise ConfigError([Fault(f"node type {name!r}", message)])
+    return NodeType(name, absolute_target(kind))
 
 
 def _installed(point: EntryPoint) -> NodeType:

@@ -12,8 +12,9 @@ import re
 import signal
 import sys
 import traceback
+from itertools import chain
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Final
 
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -21,11 +22,24 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from actors import DefinitionError
 
 from ..documents import did_you_mean
-from ..errors import ConfigError, Fault, described
+from ..errors import CallerError, ConfigError, Fault, described
+from .main_module import (
+    GUARD_ADVICE,
+    MAIN,
+    callers,
+    file_of_main,
+    main_module,
+    name_of_main,
+    source_of_main,
+)
 
 _CLASS: Final = r":[^\W\d]\w*(\.[^\W\d]\w*)*"
 _TARGET: Final = re.compile(rf"([^\W\d]\w*(\.[^\W\d]\w*)*|.+\.py){_CLASS}", re.DOTALL)
-_MAIN: Final = "__main__"
+# The programs that import modules of node types, and do little else.
+_IMPORTING_PROGRAMS: Final = tuple(
+    f"{__package__.partition('.')[0]}.{folder}."
+    for folder in ("execution.process", "catalogue.describing")
+)
 
 
 def is_target(text: str) -> bool:
@@ -52,43 +66,86 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 def target_of(kind: type) -> str:
-    """Return the target of a class, by which another process can import it.
+    """Return the target of a class: that by which another process imports it, or else its name."""
+    return importable_target(kind) or f"{kind.__module__}:{kind.__qualname__}"
 
-    A class of the running script, or of a file that was imported by its path, is imported from that
-    file. A class without a file, as in a notebook, has the module __main__ in its target;
-    `is_importable` is False for it.
 
-    Raises:
-        ConfigError: the class is defined inside a function.
+def importable_target(kind: type | FunctionType) -> str | None:
+    """Return the target by which another process can import a class; None if none can.
+
+    A class of the running script, of a file that was imported by its path, or of a module that is
+    not in sys.path, is imported from its file. A class without a file, as in a notebook, one that
+    is defined inside a function, and one that its module does not have under its name (any more),
+    cannot be imported.
     """
-    target = f"{kind.__module__}:{kind.__qualname__}"
-    if "<" in kind.__qualname__:
-        message = "is defined inside a function, where no other process can import it"
-        raise ConfigError([Fault(target, message)])
-    if kind.__module__ != _MAIN:
-        source = getattr(sys.modules.get(kind.__module__), "__file__", None)
-        if source is not None and _private_name(Path(source)) == kind.__module__:
-            return f"{source}:{kind.__qualname__}"
-        return target
-    main = sys.modules[_MAIN]
-    if main.__spec__ is not None:  # python -m package.module
-        return f"{main.__spec__.name}:{kind.__qualname__}"
-    file = _file_of_main()
-    return target if file is None else f"{file}:{kind.__qualname__}"
+    module = sys.modules.get(kind.__module__)
+    if module is None or _found(module, kind.__qualname__) is not kind:
+        return None
+    if kind.__module__ == MAIN:
+        return _target_in_main(kind)
+    file = getattr(module, "__file__", None)
+    is_private = file is not None and _private_name(Path(file)) == kind.__module__
+    if not is_private and _is_in_path(module):
+        return f"{kind.__module__}:{kind.__qualname__}"
+    if file is None or not file.endswith(".py") or not Path(file).is_file():
+        return None
+    return f"{Path(file).resolve()}:{kind.__qualname__}"
 
 
-def is_importable(target: str) -> bool:
-    """Return whether another process can import a target: whether it is not in __main__ alone."""
-    return target.rpartition(":")[0] != _MAIN
+def _target_in_main(kind: type | FunctionType) -> str | None:
+    source = source_of_main()
+    if source is None or not _is_defined_in(kind, source):
+        return None  # of a notebook, of standard input, or typed after the script has run
+    main = file_of_main()
+    return f"{name_of_main() if main is None else main}:{kind.__qualname__}"
+
+
+def _is_defined_in(kind: type | FunctionType, source: Path) -> bool:
+    functions = [value for value in vars(kind).values() if isinstance(value, FunctionType)]
+    own = [each for each in functions if each.__module__ == kind.__module__]
+    if own:
+        return any(Path(each.__code__.co_filename).resolve() == source for each in own)
+    text = source.read_text(errors="replace")
+    return re.search(rf"^\s*class {kind.__name__}\b", text, re.MULTILINE) is not None
+
+
+def _found(module: ModuleType, path: str) -> object:
+    """Return what a dotted path leads to in a module; None if there is nothing."""
+    found: object = module
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _is_in_path(module: ModuleType) -> bool:
+    """Return whether another process with the same sys.path finds a module by its name."""
+    package, _, _ = module.__name__.rpartition(".")
+    path = None
+    if package:
+        path = getattr(sys.modules.get(package), "__path__", None)
+        if path is None or not _is_in_path(sys.modules[package]):
+            return False
+    spec = getattr(module, "__spec__", None)
+    if spec is None or spec.loader is None:
+        return spec is not None  # a namespace package
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    found = (finder.find_spec(module.__name__, path) for finder in finders)
+    first = next((each for each in found if each is not None), None)
+    return first is not None and first.origin == spec.origin
+
+
+def is_in_main(target: str) -> bool:
+    """Return whether a target is in the program that runs."""
+    module, _ = split_target(target)
+    return Path(module) == file_of_main() if module.endswith(".py") else module == name_of_main()
 
 
 def is_loaded(target: str) -> bool:
     """Return whether this process has imported the module of a target."""
     module, _ = split_target(target)
     if module.endswith(".py"):
-        file = Path(module)
-        return file == _file_of_main() or _private_name(file) in sys.modules
-    return module in sys.modules or module == _name_of_main()
+        return is_in_main(target) or _private_name(Path(module)) in sys.modules
+    return module in sys.modules or is_in_main(target)
 
 
 def import_module(module: str, *, subject: str = "", extra: str | None = None) -> ModuleType:
@@ -108,7 +165,7 @@ def import_module(module: str, *, subject: str = "", extra: str | None = None) -
     try:
         if is_file:
             return import_file(Path(module))
-        return sys.modules[_MAIN] if module == _name_of_main() else importlib.import_module(module)
+        return main_module() if module == name_of_main() else importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = error.name or module
         if missing == module or module.startswith(f"{missing}."):
@@ -128,8 +185,31 @@ def import_module(module: str, *, subject: str = "", extra: str | None = None) -
             raise  # it may be the user's Ctrl-C
         message = _import_fault(name, error)
         if is_file and type(error) is RuntimeError and _runs_on_import(Path(module)):
-            message += '; put the code that runs a pipeline under if __name__ == "__main__":'
+            message += f"; {GUARD_ADVICE}"
         raise ConfigError([Fault(subject, message)]) from error
+
+
+def check_not_importing(function: str) -> None:
+    """Check that this call does not come from a module that is imported for its node types.
+
+    In a node process, what such a module does in a thread counts as well.
+
+    Args:
+        function: the name of what is called, for the message.
+
+    Raises:
+        CallerError: it does.
+    """
+    threads = sys._current_frames()
+    if not (name_of_main() or "").startswith(_IMPORTING_PROGRAMS):
+        threads = {0: sys._getframe()}
+    for frame in chain.from_iterable(map(callers, threads.values())):
+        if frame.f_code is import_module.__code__:
+            module = frame.f_locals["module"]
+            raise CallerError(
+                f"{function}() was called while {module} was imported for its node types; "
+                f"{GUARD_ADVICE}"
+            )
 
 
 def import_file(file: Path) -> ModuleType:
@@ -144,8 +224,8 @@ def import_file(file: Path) -> ModuleType:
         Exception: whatever the code of the file raises.
     """
     file = file.resolve()
-    if file == _file_of_main():
-        return sys.modules[_MAIN]
+    if file == file_of_main():
+        return main_module()
     name = _private_name(file)
     if name in sys.modules:
         return sys.modules[name]
@@ -194,6 +274,8 @@ def _import_fault(name: str, error: BaseException) -> str:
     elif isinstance(error, PydanticUserError):
         # A declaration of params that pydantic refuses. The rest of its text is on pydantic's use.
         reason = error.message.partition(". ")[0]
+    elif isinstance(error, CallerError):
+        reason = str(error)
     else:
         reason = f"importing {name} raised {described(error)}"
         return f"{reason}, {line}" if line else reason
@@ -241,19 +323,3 @@ def _top_package(file: Path) -> Path | None:
             break
         found = folder
     return found
-
-
-def _file_of_main() -> Path | None:
-    """Return the file of the running script; None for a module, standard input and notebooks."""
-    main = sys.modules.get(_MAIN)
-    file = getattr(main, "__file__", None)
-    if file is None or getattr(main, "__spec__", None) is not None:
-        return None
-    path = Path(file).resolve()
-    # The command of an installed program has no suffix, and is no module that can be imported.
-    return path if path.suffix == ".py" and path.is_file() else None
-
-
-def _name_of_main() -> str | None:
-    spec = getattr(sys.modules.get(_MAIN), "__spec__", None)
-    return None if spec is None else spec.name

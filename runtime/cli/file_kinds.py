@@ -3,13 +3,13 @@
 from typing import Final
 
 INPUT_KINDS: Final = "audio, lines, text, jsonl, json, image or video"
-OUTPUT_KINDS: Final = "audio, lines, jsonl, image or srt"
+OUTPUT_KINDS: Final = "audio, video, lines, jsonl, image or srt"
 
 
 def kind_names(kinds: str) -> list[str]:
     """Return the single names.
 
     >>> kind_names(OUTPUT_KINDS)
-    ['audio', 'lines', 'jsonl', 'image', 'srt']
+    ['audio', 'video', 'lines', 'jsonl', 'image', 'srt']
     """
     return kinds.replace(" or ", ", ").split(", ")

@@ -10,7 +10,8 @@ from string import Template
 from typing import Final
 
 import actors
-from actors.catalogue import CATALOGUE
+
+from ..catalogue import BUILT_IN
 
 
 def module_name(name: str) -> str:
@@ -32,7 +33,7 @@ def name_fault(name: str) -> str:
     instead = instead or f"choose another name, such as My{name}"
     if name in actors.__all__:
         return f"the node imports {name} from actors; {instead}"
-    if any(entry.name == name for entry in CATALOGUE):
+    if any(entry.name == name for entry in BUILT_IN):
         return f"a built-in node type has this name; {instead}"
     if keyword.iskeyword(module):
         return f"{module} is a keyword of Python; {instead}"

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from ..catalogue import Catalogue, build_catalogue, is_target
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import Origin, RuntimeConfig, Section, Source, load_config, with_value
+from ..config import (
+    Origin,
+    RuntimeConfig,
+    Section,
+    Source,
+    load_config,
+    secret_variables,
+    with_value,
+)
 from ..plan import Plan, known_executors, plan_manifest
 from .errors import CommandError
 
@@ -71,7 +79,7 @@ def open_workspace(settings: Path | None, sources: Iterable[str] | None) -> Iter
         # Last, so that no file of the user's hides an installed module.
         sys.path.append(folder)
     config = _with_sources(load_config(settings), sources or ())
-    with open_describer() as describer:
+    with open_describer(without=secret_variables(config.models)) as describer:
         catalogue = build_catalogue(config, found=discover(config, describer))
         config = _with_native_overrides(config, catalogue, tuple(sources or ()))
         yield Workspace(config, catalogue, describer)

@@ -7,6 +7,7 @@ from typing import TypeVar
 import betterproto2
 
 from ..wire import (
+    EXPLAIN_SESSION,
     KILL_SESSION,
     LIST_SESSIONS,
     RECENT_ENDINGS,
@@ -15,6 +16,8 @@ from ..wire import (
     WATCH_SESSION,
 )
 from ..wire.operations import (
+    ExplainSessionRequest,
+    ExplainSessionResponse,
     KillSessionRequest,
     KillSessionResponse,
     ListSessionsRequest,
@@ -116,6 +119,30 @@ class RemoteOperations:
             session_id=session_id, interval_ms=round(1000 * interval_seconds)
         )
         return self._watch(WATCH_SESSION, request, WatchSessionResponse)
+
+    def explain_session(
+        self, session_id: str, interval_seconds: float = 1.0, *, all_chunks: bool = False
+    ) -> AsyncGenerator[ExplainSessionResponse, None]:
+        """Iterate over where a session's latency comes from, until it ends.
+
+        This needs an admin token. The first one comes when chunks begin to be followed; the last
+        one has how the session ended. Close the generator, for example by `contextlib.aclosing`.
+
+        Args:
+            session_id: the session.
+            interval_seconds: between summaries, 0.2 to 60.
+            all_chunks: follow every chunk, and explain all results together; otherwise about 100
+                chunks a second, and the results of the last minute.
+
+        Raises:
+            MillraceError: the call failed, or no such session is open.
+        """
+        request = ExplainSessionRequest(
+            session_id=session_id,
+            interval_ms=round(1000 * interval_seconds),
+            all_chunks=all_chunks,
+        )
+        return self._watch(EXPLAIN_SESSION, request, ExplainSessionResponse)
 
     async def recent_endings(self, after: int = 0) -> Sequence[SessionEnding]:
         """Return the sessions that ended in the last hour. This needs an admin token.

@@ -42,7 +42,8 @@ class ResponseReader:
         self._call = call
         self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
         self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
-        self._reading = asyncio.Lock()
+        self._is_reading = False
+        self._waiting: list[asyncio.Future[None]] = []  # for the task that reads
         self._ended = False
         self._failure: Callable[[], MillraceError] | None = None
 
@@ -73,7 +74,7 @@ class ResponseReader:
 
     def try_result(self) -> Result | None:
         """Return a result that has arrived; None if there is none."""
-        while not self._results and not self._reading.locked() and self._failure is None:
+        while not self._results and not self._is_reading and self._failure is None:
             response = self._call.try_receive()
             if response is None:
                 break
@@ -100,13 +101,30 @@ class ResponseReader:
 
     async def _wait_for(self, find: Callable[[], T | None]) -> T | None:
         while (found := find()) is None and self._continues():
-            async with self._reading:
-                # The previous owner of the lock may have read what this task waits for.
-                found = find()
-                if found is not None or not self._continues():
-                    break
-                await self._read()
+            if self._is_reading:
+                await self._wait_read()
+            else:
+                await self._read_alone()
         return found
+
+    async def _wait_read(self) -> None:
+        """Wait until the task that reads has read a message, or was cancelled."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    async def _read_alone(self) -> None:
+        self._is_reading = True
+        try:
+            await self._read()
+        finally:
+            self._is_reading = False
+            # All of them, and not one after the other: what was read may be for any, and the one
+            # that reads next may wait for a message that comes only after another has sent.
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def _continues(self) -> bool:
         if self._failure is not None:

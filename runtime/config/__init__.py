@@ -1,13 +1,15 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
-from .headers import tracing_headers
+from .collector_headers import tracing_headers
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
+from .media import Media
+from .models import Model, model_endpoints, secret_variables
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
 from .section import Origin, Section, Source
 from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
-from .setting import Declaration, Rules, declarations, rules_of, setting
+from .setting import Declaration, Rules, declarations, rules_of, section_of_tables, setting
 from .settings import (
     LONGEST_INIT_TIMEOUT_SECS,
     MOST_CONNECTIONS,
@@ -39,6 +41,8 @@ __all__ = [
     "HttpAccess",
     "Limits",
     "Log",
+    "Model",
+    "Media",
     "Multiprocess",
     "Origin",
     "Pattern",
@@ -57,8 +61,11 @@ __all__ = [
     "http_access",
     "is_token",
     "load_config",
+    "model_endpoints",
     "parse_config",
     "rules_of",
+    "secret_variables",
+    "section_of_tables",
     "server_access",
     "setting",
     "tracing_headers",

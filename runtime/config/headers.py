@@ -1,38 +1,29 @@
-"""The secret headers of requests to the collector of traces."""
+"""Secret headers of requests that the server makes: their form, and the files that have them."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ..errors import ConfigError, Fault
-from .settings import Tracing
+from ..errors import Fault
 
-_VARIABLE: Final = "MILLRACE_TRACING_HEADERS"
 _HEADER: Final = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*=\s*([!-~](?:[ -~]*[!-~])?)")
 
 
-def tracing_headers(settings: Tracing, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that requests to the collector have. They are never shown.
+def headers_of_file(where: str, name: str, faults: list[Fault]) -> dict[str, str]:
+    """Return the secret headers of a file, one name=value per line, by their names in lower case.
 
-    Those of MILLRACE_TRACING_HEADERS, separated by commas, are added to those of the file.
-
-    Raises:
-        ConfigError: the file cannot be read, or a header is not name=value. The message does not
-            hold the header.
+    Args:
+        where: the setting that names the file, for the faults.
+        name: of the file.
+        faults: receives what is wrong; no fault has a header's value.
     """
     found: dict[str, str] = {}
-    faults: list[Fault] = []
-    if settings.headers_file is not None:
-        where = f"tracing.headers_file {settings.headers_file}"
-        _add(found, faults, where, _lines_of(where, settings.headers_file, faults))
-    _add(found, faults, _VARIABLE, environment.get(_VARIABLE, "").split(","))
-    if faults:
-        raise ConfigError(faults)
+    add_headers(found, faults, f"{where} {name}", lines_of_file(f"{where} {name}", name, faults))
     return found
 
 
-def _add(headers: dict[str, str], faults: list[Fault], where: str, lines: list[str]) -> None:
+def add_headers(headers: dict[str, str], faults: list[Fault], where: str, lines: list[str]) -> None:
+    """Add the headers of lines of name=value; a fault for each that is not valid."""
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):
@@ -45,7 +36,8 @@ def _add(headers: dict[str, str], faults: list[Fault], where: str, lines: list[s
             headers[header[1].lower()] = header[2]
 
 
-def _lines_of(where: str, name: str, faults: list[Fault]) -> list[str]:
+def lines_of_file(where: str, name: str, faults: list[Fault]) -> list[str]:
+    """Return the lines of a file of secrets; a fault, and none, if it cannot be read."""
     try:
         return Path(name).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

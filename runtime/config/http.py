@@ -2,13 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from pydantic import Field
+
+from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
 from .overrides import with_environment
 from .section import Section, Text
 from .server import Address, ServerAddress
 from .setting import setting
 from .tokens import read_tokens
+
+Origin = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[^\s/?#@]+$",
+        json_schema_extra={ACCEPTED: 'an origin such as "https://app.example"'},
+    ),
+]
 
 
 class Http(Section):
@@ -51,9 +63,21 @@ class Http(Section):
         detail="Each token of this table then lets a person watch sessions, read their log, see "
         "what their nodes emit, and download recordings.",
     )
+    talk: bool = setting(
+        False,
+        "serve a page below /talk/ to speak with the pipelines of [pipelines]",
+        variable="MILLRACE_HTTP_TALK",
+        detail="A person signs in with a token of [server], as a client of gRPC has, or with the "
+        "operator's. Where gRPC needs no token, the page needs none, and is served on a loopback "
+        "address only.",
+    )
+    talk_origins: tuple[Origin, ...] = setting(
+        (),
+        "other sites whose pages may open the WebSocket of /talk/, with a token",
+    )
     max_connections: int = setting(
         100,
-        "connections at once; beyond it the oldest one that is no WebSocket is closed",
+        "connections at once, without WebSockets; beyond it the oldest is closed",
         ge=1,
         le=2**16,
     )

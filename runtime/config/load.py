@@ -73,11 +73,19 @@ def parse_config(text: str, name: str = DEFAULT_NAME) -> RuntimeConfig:
 
 def _with_origins(section: S, values: Mapping[str, Any], origin: Origin) -> S:
     """Return a section that knows which of its values the file has."""
-    inner = {
-        name: _with_origins(value, values[name], origin)
-        for name, value in section
-        if isinstance(value, Section) and name in values
-    }
+    inner: dict[str, Any] = {}
+    for name, value in section:
+        if name not in values:
+            continue
+        if isinstance(value, Section):
+            inner[name] = _with_origins(value, values[name], origin)
+        elif isinstance(value, Mapping):  # perhaps of named tables
+            inner[name] = {
+                key: _with_origins(each, values[name][key], origin)
+                if isinstance(each, Section)
+                else each
+                for key, each in value.items()
+            }
     return section.model_copy(update=inner).with_origins(dict.fromkeys(values, origin))
 
 

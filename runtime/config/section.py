@@ -1,13 +1,37 @@
 """The base of every table of runtime.toml: strict values, and where each came from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+
+from ..documents import ACCEPTED
 
 Text = Annotated[str, Field(min_length=1)]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _checked_name(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError("a name here has 1 to 64 letters, digits, _ and -")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_checked_name)]
+"""The operator's name of an entry, which a manifest or a URL may have: the key of a mapping."""
+
+HttpUrl = Annotated[
+    str,
+    # Without user and password: a secret does not belong into runtime.toml, which is shown.
+    Field(
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        json_schema_extra={ACCEPTED: 'a URL such as "http://127.0.0.1:4318/v1/traces"'},
+    ),
+]
 
 
 class Source(IntEnum):

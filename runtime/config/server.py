@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -106,8 +106,35 @@ class Server(Section):
         le=86400,
         detail="A call without a valid token is not accepted, where tokens are required.",
     )
+    lame_duck_secs: float = setting(
+        0,
+        "seconds for which a server that shuts down still accepts calls",
+        ge=0,
+        le=3600,
+        detail="Health reports NOT_SERVING meanwhile, so that balancers send new calls elsewhere. "
+        "Set it to the interval of their health checks, and a second.",
+    )
     drain_timeout_secs: float = setting(
-        30, "seconds for sessions to end when the server shuts down", ge=0, le=86400
+        30,
+        "seconds for sessions to end when the server shuts down; 0: until they end",
+        ge=0,
+        le=86400,
+        detail="They begin after lame_duck_secs. Then streams take no more input, send the results "
+        "of what they have taken, and end.",
+    )
+    max_connection_age_secs: float = setting(
+        0,
+        "seconds after which a client is asked to use another connection; 0: never",
+        ge=0,
+        le=2**31 - 1,
+        detail="Calls that run go on. With several servers behind a balancer, clients spread to "
+        "those that were added. Connections of one moment end within a tenth of it.",
+    )
+    health_when_full: Literal["serving", "not_serving"] = setting(
+        "serving",
+        "what health reports while limits.max_sessions sessions run",
+        detail='With "not_serving", balancers that check health send new calls elsewhere. A full '
+        "server refuses them with RESOURCE_EXHAUSTED anyway.",
     )
     expose_tracebacks: bool = setting(True, "send clients the traceback of a failing node")
 

@@ -13,11 +13,16 @@ runtime.toml in a session's effective settings, and travels in MultiprocessConfi
 proto/remotemedia/v1/execution.proto, which then needs an `optional` field of the same name. Code
 reads the value as `config.multiprocess.decode_timeout_secs`, or as
 `plan.settings.values.decode_timeout_secs` for one session.
+
+A table of named tables, `[models.NAME]`, is a mapping to a section. Its settings are declared in
+that section, and everything above follows for them too, except environment variables:
+
+    models: Mapping[Name, Model] = named_tables("chat endpoints")
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -61,6 +66,8 @@ class Declaration:
         meaning: what it sets, as a phrase.
         form: the accepted values, in words.
         default: as JSON.
+        entries: the settings of each named table, if this is a table of them; NAME stands for the
+            name in their `table`.
     """
 
     table: str
@@ -69,6 +76,7 @@ class Declaration:
     form: str
     default: str
     rules: Rules
+    entries: tuple["Declaration", ...] = ()
 
     @property
     def key(self) -> str:
@@ -93,7 +101,7 @@ def setting(
     """Declare a setting: the value of a field in a Section.
 
     Args:
-        default: the built-in value.
+        default: the built-in value; `...` if the setting is required.
         meaning: what it sets, as a short phrase without a full stop.
         ge: the least value.
         gt: a bound that the value must be above.
@@ -119,6 +127,38 @@ def setting(
     return Field(default=default, description=meaning, json_schema_extra=extra, **given)
 
 
+def named_tables(meaning: str, *, detail: str = "") -> Any:
+    """Declare a table of named tables: the value of a field whose type is Mapping[Name, a Section].
+
+    Args:
+        meaning: what its tables are, as a short phrase without a full stop.
+        detail: as in `Rules`.
+    """
+    extra: dict[str, Any] = {_RULES: {"detail": detail} if detail else {}}
+    return Field(default_factory=dict, description=meaning, json_schema_extra=extra)
+
+
+def named_values(meaning: str, *, example: str, detail: str = "") -> Any:
+    """Declare a table of the operator's own keys: the value of a field whose type is a Mapping.
+
+    Args:
+        meaning: what its entries are, as a phrase without a full stop.
+        example: one entry, as a line of TOML.
+        detail: as in `Rules`.
+    """
+    rules = {"example": example} | ({"detail": detail} if detail else {})
+    extra: dict[str, Any] = {_RULES: rules}
+    return Field(default_factory=dict, description=meaning, json_schema_extra=extra)
+
+
+def section_of_tables(field: FieldInfo) -> type[Section] | None:
+    """Return the section of a field's named tables; None if it has none."""
+    if get_origin(field.annotation) is not Mapping:
+        return None
+    (_, section) = get_args(field.annotation)
+    return section if isinstance(section, type) and issubclass(section, Section) else None
+
+
 def rules_of(field: FieldInfo) -> Rules:
     """Return the rules that a field was declared with."""
     extra = field.json_schema_extra
@@ -138,4 +178,9 @@ def declarations(section: type[Section], table: str = "") -> Iterator[Declaratio
         form = forms[name]
         # A schema has no default for a field whose default is made by a function: a mapping.
         default = "{}" if field.default_factory is not None else form.default or "null"
-        yield Declaration(table, name, form.description, form.form, default, rules_of(field))
+        named = section_of_tables(field)
+        key = f"{table}.{name}" if table else name
+        entries = () if named is None else tuple(declarations(named, f"{key}.NAME"))
+        yield Declaration(
+            table, name, form.description, form.form, default, rules_of(field), entries
+        )

@@ -7,10 +7,12 @@ from pydantic import Field
 
 from ..documents import ACCEPTED
 from .http import Http
+from .media import Media
+from .models import Model
 from .resource_limits import ResourceLimits
-from .section import Section, Text
+from .section import HttpUrl, Name, Section, Text
 from .server import Server
-from .setting import setting
+from .setting import named_tables, named_values, setting
 
 MIB: Final = 1024 * 1024
 # Sizes reach C and the wire as 64-bit and 32-bit integers; these are beyond any machine of today.
@@ -29,16 +31,6 @@ Target = Annotated[
         json_schema_extra={
             ACCEPTED: '"module:Class" such as "my_nodes.gain:GainNode", or "file.py:Class"'
         },
-    ),
-]
-
-
-CollectorUrl = Annotated[
-    str,
-    # Without user and password: a secret does not belong into runtime.toml, which is shown.
-    Field(
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
-        json_schema_extra={ACCEPTED: 'a URL such as "http://127.0.0.1:4318/v1/traces"'},
     ),
 ]
 
@@ -185,9 +177,9 @@ class Routing(Section):
         detail="A node in the server's process shares its memory and can stop it for everybody. "
         "Overrides towards a process need no permission here.",
     )
-    registry: Mapping[str, Text] = Field(
-        default_factory=dict,
-        description="executor of a node type by its name; overrides every pattern",
+    registry: Mapping[str, Text] = named_values(
+        "executor of a node type by its name; overrides every pattern",
+        example='MyModelNode = "multiprocess"',
     )
     patterns: tuple[Pattern, ...] = setting(
         (Pattern(pattern="*Node", executor="multiprocess", priority=100),),
@@ -235,7 +227,7 @@ class Recording(Section):
 class Tracing(Section):
     """Traces of sessions, sent to a collector as OTLP over HTTP (extra `otel`)."""
 
-    endpoint: CollectorUrl | None = setting(
+    endpoint: HttpUrl | None = setting(
         None,
         "URL that the collector takes traces at; not set: sessions are not traced",
         detail="Traces name nodes and hold the texts of errors, and no item's content.",
@@ -298,12 +290,26 @@ class RuntimeConfig(Section):
     server: Server = Server()
     http: Http = Http()
     files: Files = Files()
+    media: Media = Media()
     recording: Recording = Recording()
     tracing: Tracing = Tracing()
     log: Log = Log()
     catalogue: CatalogueSources = CatalogueSources()
-    nodes: Mapping[Text, Target] = Field(
-        default_factory=dict,
-        description='more node types: name = "module:Class" or "file.py:Class"; overrides an '
+    nodes: Mapping[Text, Target] = named_values(
+        'more node types: name = "module:Class" or "file.py:Class"; overrides an '
         "installed or built-in type of the same name",
+        example='MyModelNode = "my_nodes.model:MyModelNode"',
+    )
+    models: Mapping[Name, Model] = named_tables(
+        "chat endpoints that speak OpenAI's protocol, each in a table of its own",
+        detail="A manifest chooses one by its name (param model of LLMNode), and gives no URL.",
+    )
+    tools: Mapping[Name, Target] = named_values(
+        'Python functions that a model may call: name = "module:function" or "file.py:function"',
+        example='weather = "my_tools:weather"',
+        detail="A manifest chooses those that its LLMNode offers to the model (param tools).",
+    )
+    pipelines: Mapping[Name, Text] = named_values(
+        'named pipelines: name = "manifest.yaml"; relative to the current folder',
+        example='assistant = "assistant.yaml"',
     )

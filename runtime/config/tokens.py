@@ -1,10 +1,10 @@
 """Bearer tokens: their characters, and where the server finds those that it accepts."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 from ..errors import Fault
+from .headers import lines_of_file
 
 TOKEN_RULE: Final = "a token must be ASCII text without blanks, and not empty"  # noqa: S105 (no secret)
 """What `is_token` requires, for error messages."""
@@ -58,10 +58,5 @@ def read_tokens(listed: str, key: str, file: str | None, faults: list[Fault]) ->
 
 
 def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:
-    try:
-        lines = Path(name).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        faults.append(Fault(f"{key} {name}", f"cannot be read: {reason}"))
-        return set()
+    lines = lines_of_file(f"{key} {name}", name, faults)
     return {line.strip() for line in lines if not line.lstrip().startswith("#")}

@@ -16,10 +16,6 @@ _HEADER: Final = (
     "[multiprocess], as far as the comments here allow it; nothing goes beyond [limits]. "
     "This file is generated: python -m runtime.config > runtime.toml"
 )
-_EXAMPLES: Final = {
-    "routing.registry": '# MyModelNode = "multiprocess"',
-    "nodes": '# MyModelNode = "my_nodes.model:MyModelNode"',
-}
 
 
 def runtime_toml() -> str:
@@ -54,7 +50,15 @@ def _table(name: str, section: type[Section]) -> Iterator[str]:
 def _mapping(declared: Declaration) -> Iterator[str]:
     yield from _comment(_help(declared))
     yield f"[{declared.key}]"
-    yield _EXAMPLES[declared.key]
+    if not declared.entries:
+        yield f"# {declared.rules.example}"
+        return
+    # No table of that name is there, so all of it is a comment.
+    yield f"# [{declared.key}.NAME]"
+    for each in declared.entries:
+        yield from _comment(_help(each))
+        line = _line(each, json.loads(each.default))
+        yield line if line.startswith("#") else f"# {line}"
 
 
 def _list_of_tables(declared: Declaration, values: list[dict[str, Any]]) -> Iterator[str]:

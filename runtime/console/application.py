@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from importlib.resources import files
 from typing import Final
 
 import trio
@@ -10,35 +9,15 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from ..http import Tokens
-from .access import Access, form_value, is_same_origin
+from ..http.pages import Assets, PageHeaders, SignIn, form_value, is_same_origin
 from .live_connection import LiveConnections
 from .recordings import recordings_of
 from .state import ConsoleState
 
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data: blob:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "content-security-policy": _POLICY,
-    "x-content-type-options": "nosniff",
-    # `no-referrer` would make browsers send "Origin: null" with the form.
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-    "x-frame-options": "DENY",
-}
-_TYPES: Final = {
-    "css": "text/css; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
 # What the page for signing in needs; it is the same for everybody.
 _OPEN_FILES: Final = frozenset({"console.css", "icon.svg"})
 _OFF: Final = "off: the operator has set no http.tokens_file and no MILLRACE_HTTP_TOKENS\n"
@@ -54,16 +33,16 @@ def application(console: ConsoleState, tokens: Tokens) -> ASGIApp:
         console: what it shows.
         tokens: one of which a person signs in with.
     """
-    return _WithHeaders(_Pages(console, Access(tokens)).application())
+    access = SignIn(tokens, name="console", path="/console/")
+    return PageHeaders(_Pages(console, access).application())
 
 
 class _Pages:
-    def __init__(self, console: ConsoleState, access: Access) -> None:
+    def __init__(self, console: ConsoleState, access: SignIn) -> None:
         self._console = console
         self._access = access
         self._live = LiveConnections(console)
-        folder = files(__package__) / "assets"
-        self._files = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+        self._assets = Assets(__package__)
 
     def application(self) -> ASGIApp:
         """Return the routes."""
@@ -87,21 +66,21 @@ class _Pages:
     async def _page(self, request: Request) -> Response:
         if not self._access.is_signed_in(request):
             return _redirect("/console/login")
-        return self._file("index.html")
+        return self._assets.response("index.html")
 
     async def _login_page(self, request: Request) -> Response:
         if not self._access.tokens:
             return PlainTextResponse(_OFF, status_code=403)
         if self._access.is_signed_in(request):
             return _redirect("/console/")
-        return self._file("login.html")
+        return self._assets.response("login.html")
 
     async def _sign_in(self, request: Request) -> Response:
         if not is_same_origin(request):
             return PlainTextResponse(_ELSEWHERE, status_code=403)
         token = await form_value(request, "token")
         if not self._access.tokens.has(token):
-            return self._file("login-failed.html", status=401)
+            return self._assets.response("login-failed.html", status=401)
         response = _redirect("/console/")
         self._access.sign_in(request, response, token)
         return response
@@ -117,9 +96,7 @@ class _Pages:
         name = request.path_params["name"]
         if name not in _OPEN_FILES and not self._access.is_signed_in(request):
             return _refusal()
-        if name not in self._files:
-            return PlainTextResponse("no such file\n", status_code=404)
-        return self._file(name)
+        return self._assets.response(name)
 
     async def _recordings(self, _request: Request) -> Response:
         folder = self._console.recordings
@@ -148,29 +125,6 @@ class _Pages:
             return await answer(request) if self._access.is_signed_in(request) else _refusal()
 
         return check
-
-    def _file(self, name: str, *, status: int = 200) -> Response:
-        media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-        return Response(self._files[name], status, {"content-type": media_type})
-
-
-class _WithHeaders:
-    """Adds the headers that restrict what a page may do."""
-
-    def __init__(self, pages: ASGIApp) -> None:
-        self._pages = pages
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-
-        async def send_more(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                more = {"cache-control": "no-store", **_HEADERS}
-                added = [(name.encode(), value.encode()) for name, value in more.items()]
-                message["headers"] = [*message["headers"], *added]
-            await send(message)
-
-        await self._pages(scope, receive, send_more)
 
 
 def _redirect(path: str) -> Response:

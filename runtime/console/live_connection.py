@@ -5,7 +5,7 @@ WebSocket to see whether its client is there. It also carries what the page want
 """
 
 import dataclasses
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket
 from actors import Data
 
 from ..errors import MillraceError
-from ..session import Session
+from ..latency import summary_value
+from ..session import Session, SessionLatency
 from .feeds import Feed
 from .previews import preview
 from .snapshots import encoded, endings_text
@@ -28,6 +29,7 @@ _TRY_LATER: Final = 1013
 _POLICY_VIOLATION: Final = 1008
 # Of a tapped node, this many outputs a second leave it; between them it is not tapped.
 _TAPS_PER_SECOND: Final = 4
+_LATENCY_SECONDS: Final = 1.0
 
 
 class _View(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,10 +38,12 @@ class _View(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         session: the id; "" for the list of sessions.
         tap: a node of the session, whose outputs are shown; "" for none.
+        explain: whether chunks are followed, to show where the latency of their results goes.
     """
 
     session: str = ""
     tap: str = ""
+    explain: bool = False
 
 
 class LiveConnections:
@@ -101,7 +105,7 @@ class _LiveConnection:
             self._view_changed.set()
 
     async def _show_views(self) -> None:
-        watched = ExitStack()
+        watched = AsyncExitStack()
         try:
             while True:
                 await self._view_changed.wait()
@@ -110,13 +114,20 @@ class _LiveConnection:
                 # The feed before is left after the next has begun: the same one goes on.
                 before = watched.pop_all()
                 feed = watched.enter_context(self._console.feeds.watched(self._view.session))
-                before.close()
+                session = self._console.runtime.sessions.get(self._view.session)
+                latency = None
+                if session is not None and self._view.explain:
+                    latency = await watched.enter_async_context(session.explained())
+                await before.aclose()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._show, self._view, feed)
+                    if session is not None and latency is not None:
+                        nursery.start_soon(self._show_latency, session, latency)
                     await self._view_changed.wait()
                     nursery.cancel_scope.cancel()
         finally:
-            watched.close()
+            # It shields itself, within a bound.
+            await watched.aclose()  # noqa: ASYNC102
 
     async def _show(self, view: _View, feed: Feed) -> None:
         session = self._console.runtime.sessions.get(view.session)
@@ -151,6 +162,16 @@ class _LiveConnection:
             return last_ending
         await self._outgoing.send(endings_text(found))
         return found[-1].number
+
+    async def _show_latency(self, session: Session, latency: SessionLatency) -> None:
+        """Show each second where the latency goes, and once more when the session has ended."""
+        has_ended = False
+        while not has_ended:
+            with trio.move_on_after(_LATENCY_SECONDS):
+                await session.ended.wait()
+            has_ended = session.ended.is_set()
+            value = summary_value(await latency.summary(is_last=has_ended))
+            await self._outgoing.send(encoded(type="latency", session_id=session.id, latency=value))
 
     async def _show_tap(self, session: Session, node: str) -> None:
         """Show some of the outputs of a node: a fast one sends four a second only."""

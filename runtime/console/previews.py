@@ -10,7 +10,6 @@ from actors import (
     Binary,
     Bundle,
     Data,
-    DataError,
     File,
     Json,
     NumpyArray,
@@ -18,15 +17,13 @@ from actors import (
     Text,
     Video,
 )
-from actors.data.video import PixelFormat
+from actors.display import bounds_of, picture_of, waveform_of
 
 from ..errors import shortened
 
 _MOST_CHARACTERS: Final = 8000
 _MOST_MEMBERS: Final = 16
-_COLUMNS: Final = 240
 _WIDTH: Final = 200
-_SAMPLES: Final = 1_000_000
 _HEX_BYTES: Final = 64
 
 
@@ -73,28 +70,17 @@ def _text(text: str) -> dict[str, Any]:
 
 
 def _audio(data: Audio) -> dict[str, Any]:
-    samples = data.samples[:_SAMPLES]
-    full_scale = {2: 32768.0, 4: 2147483648.0}[samples.itemsize] if samples.dtype.kind == "i" else 1
-    signal = samples.astype(np.float32).mean(axis=1) / full_scale
-    signal = np.nan_to_num(signal, nan=0.0, posinf=1.0, neginf=-1.0)
-    count = min(_COLUMNS, len(signal))
-    shown: dict[str, Any] = {
+    waveform = waveform_of(data)
+    return {
         "sample_rate": data.sample_rate,
         "channels": data.channels,
         "frames": data.frames,
         "duration_ms": 1000 * data.duration_seconds,
-        "least": [],
-        "greatest": [],
-        "peak": 0.0,
-        "rms": 0.0,
+        "least": waveform.least.round(4).tolist(),
+        "greatest": waveform.greatest.round(4).tolist(),
+        "peak": waveform.peak,
+        "rms": waveform.rms,
     }
-    if count:
-        starts = np.linspace(0, len(signal), count, endpoint=False).astype(int)
-        shown["least"] = np.minimum.reduceat(signal, starts).round(4).tolist()
-        shown["greatest"] = np.maximum.reduceat(signal, starts).round(4).tolist()
-        shown["peak"] = float(np.abs(signal).max())
-        shown["rms"] = float(np.sqrt(np.mean(np.square(signal, dtype=np.float64))))
-    return shown
 
 
 def _video(data: Video) -> dict[str, Any]:
@@ -104,14 +90,9 @@ def _video(data: Video) -> dict[str, Any]:
         "format": data.format.name,
         "frame_number": data.frame_number,
     }
-    image = _image(data)
-    if image is None or not image.size:
+    pixels = picture_of(data, _WIDTH)
+    if pixels is None:
         return shown
-    step = max(1, -(-max(image.shape[:2]) // _WIDTH))
-    small = image[::step, ::step]
-    if small.shape[2] == 1:
-        small = np.repeat(small, 3, axis=2)
-    pixels = np.ascontiguousarray(small[:, :, :3])
     picture = base64.b64encode(pixels.tobytes()).decode()
     return {
         **shown,
@@ -121,27 +102,9 @@ def _video(data: Video) -> dict[str, Any]:
     }
 
 
-def _image(data: Video) -> "np.ndarray[Any, Any] | None":
-    """Return the pixels: of planar formats the luminance; None for an encoded frame."""
-    if data.format in (PixelFormat.YUV420P, PixelFormat.I420, PixelFormat.NV12):
-        plane = data.pixels[: data.width * data.height]
-        return np.asarray(plane.reshape(data.height, data.width, 1))
-    try:
-        return np.asarray(data.image)
-    except DataError:
-        return None
-
-
 def _array(array: "np.ndarray[Any, Any]") -> dict[str, Any]:
     shown: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
-    values = array.reshape(-1)[:_SAMPLES]
-    if values.size and values.dtype.kind in "iuf":
-        numbers = values.astype(np.float64)
-        numbers = numbers[np.isfinite(numbers)]
-        if numbers.size:
-            shown |= {
-                "least": float(numbers.min()),
-                "greatest": float(numbers.max()),
-                "mean": float(numbers.mean()),
-            }
+    bounds = bounds_of(array)
+    if bounds is not None:
+        shown |= {"least": bounds.least, "greatest": bounds.greatest, "mean": bounds.mean}
     return shown

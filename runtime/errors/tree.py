@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar, Final, Self
 
+from .notebook import ShownWithNode
 from .text import (
     MAX_DETAIL_CHARACTERS,
     MAX_ERROR_CHARACTERS,
@@ -30,6 +31,9 @@ _NEEDS_ASYNCIO: Final = re.compile(
     r"|trio\.run received unrecognized yield message"
     r"|asyncio\.run\(\) cannot be called from a running event loop"
     r"|Timeout (?:context manager )?should be used inside a task)"
+)
+_NEEDS_TRIO: Final = re.compile(
+    r"^(?:Task got bad yield: .*(?:WaitTaskRescheduled|CancelShieldedCheckpoint|trio))"
 )
 
 
@@ -160,6 +164,14 @@ class LimitError(CallerError):
         self.stack_trace = shortened(stack_trace, MAX_TRACE_CHARACTERS)
 
 
+class ServerFullError(LimitError):
+    """A session for which there is no room now: others have to end first.
+
+    Another server may have room. A session that no server of this configuration has room for is
+    refused with a plain `LimitError`.
+    """
+
+
 class SharedMemoryError(LimitError):
     """An item or link that does not fit into the shared memory of the session or the machine.
 
@@ -224,7 +236,11 @@ class SessionKilledError(PipelineError):
         super().__init__(f"the operator of the server ended this session{because}")
 
 
-class NodeError(PipelineError):
+class ShutdownError(OperationalError):
+    """The end of a session because its server shuts down. Another server may take the work."""
+
+
+class NodeError(ShownWithNode, PipelineError):
     """A node that failed, which ends its session.
 
     Attributes:
@@ -263,13 +279,18 @@ class HookError(NodeError):
         self.detail = shortened(detail, MAX_DETAIL_CHARACTERS)
 
     @classmethod
-    def of(cls, node_id: str, hook: str, error: BaseException) -> Self:
-        """Return the error for an exception that `hook` raised."""
+    def of(cls, node_id: str, hook: str, error: BaseException, *, on_asyncio: bool = False) -> Self:
+        """Return the error for an exception that `hook` raised, on trio or on asyncio."""
         text = text_of(error)
-        if _NEEDS_ASYNCIO.search(text):
+        if not on_asyncio and _NEEDS_ASYNCIO.search(text):
             text += (
-                "; hooks run on trio: call trio.sleep() and libraries that support trio. "
-                "asyncio.run() works in a plain hook of a node with a process of its own"
+                '; hooks run on trio: declare the class with loop="asyncio", as in '
+                'class MyNode(Actor[Params], loop="asyncio"), and they run on asyncio'
+            )
+        elif on_asyncio and _NEEDS_TRIO.search(text):
+            text += (
+                "; hooks of this class run on asyncio: call asyncio.sleep() and libraries that "
+                'support asyncio, or declare the class without loop="asyncio"'
             )
         return cls(node_id, hook, type(error).__name__, text, trace_of(error))
 

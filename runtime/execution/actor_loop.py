@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import msgspec
 import trio
 
-from actors import ANY_KIND, Actor, Batch, Context, Control, Data, Kind
+from actors import ANY_KIND, Actor, Context, Control, Data, Kind
 
 from ..catalogue import Acceptance
 from ..errors import KindError, NodeError, SharedMemoryError
@@ -25,24 +26,28 @@ from ..links import (
     number_of_barrier,
     unnamed,
 )
+from .asyncio_hooks import AsyncioHooks, tasks_on
+from .background import BackgroundTasks
 from .call_clock import CallTimes
 from .emission import NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
-from .hook_calls import HookCalls
+from .hook_calls import HookCalls, blocks_in_generate
+from .hop_observer import HopObserver
+from .item_intake import ItemIntake
 from .loop_watch import LoopWatch
 from .node_control import InspectedOutput, LoopControl, NodeState
+from .source_calls import SourceCalls
+from .source_run import SourceEmission, SourceRun
 from .statistics import NodeStatistics
 from .thread_calls import ThreadCalls
+from .timed_inbox import ItemInbox, TimedInbox
 
 # The supervisor of a process learns of its death at once. A node that sees a broken link waits this
 # long for the session to end with that cause, before it reports the broken link itself.
 EXIT_REPORT_SECONDS: Final = 2.0
 
-# To take an item that is there lasts up to 20 us, which is no wait.
-_WAIT_SECONDS: Final = 50e-6
 
-
-class ActorLoop:
+class ActorLoop(ItemIntake):
     """An actor with its links: receive, process, send; at the end of all streams, flush.
 
     It raises every error of the actor as a HookError or NodeError, in the server and in a node
@@ -52,6 +57,7 @@ class ActorLoop:
         statistics: kept up to date while the loop runs.
         control: controls the node from outside.
         times: when the last call of the actor began and ended.
+        background: the background tasks of the actor.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class ActorLoop:
         times: CallTimes | None = None,
         fork_guard: ForkGuard | None = None,
         key: str = "",
+        asyncio_hooks: AsyncioHooks | None = None,
     ) -> None:
         """Create the loop.
 
@@ -77,40 +84,46 @@ class ActorLoop:
             inbox: the links that it reads.
             output: receives the actor's outputs.
             announce: notifies the nodes downstream of a control message before it is sent.
-            in_thread: call the actor in a worker thread, one call at a time, to keep the event loop
-                free.
+            in_thread: call the actor in a worker thread, one call at a time, off the event loop.
             shares_loop: other tasks use the event loop: report an actor that holds it.
             grace_seconds: how long a call in the thread may go on after it was cancelled.
             times: receives when each call of the actor begins and ends.
             fork_guard: ends a forked copy of this process that returns from a call.
             key: of the node, in the report of such a copy; the node's id by default.
+            asyncio_hooks: calls the actor on asyncio; None if it runs on trio.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
         self._actor = actor
         self._context = context
-        self._inbox = inbox
+        self._inbox: ItemInbox = inbox
         self._node_id = context.node_id
         self._accepts = Acceptance.of(type(actor))
         self._lane = ControlLane()
-        self.control = LoopControl(output, self._lane, self._use_output, self._cancel_call)
         self._items: list[Item] = []
         self._held_back: Item | None = None
         self._waited_seconds = 0.0
         self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
-        watch = LoopWatch(self.statistics, context.log) if shares_loop else None
-        threads = ThreadCalls(context.node_id, grace_seconds) if in_thread else None
-        self._hooks = HookCalls(
+        in_thread = in_thread or blocks_in_generate(actor)
+        self._hooks = (SourceCalls if actor.is_source else HookCalls)(
             context.node_id,
-            threads=threads,
-            watch=watch,
+            threads=ThreadCalls(context.node_id, grace_seconds) if in_thread else None,
+            watch=LoopWatch(self.statistics, context.log) if shares_loop else None,
             times=self.times,
             fork_guard=fork_guard,
             key=key or context.node_id,
+            asyncio_hooks=asyncio_hooks,
         )
-        self._emission = Emission(
-            actor, context.node_id, self._hooks, output, self.statistics, announce
+        self._observer: HopObserver | None = None
+        observer = partial(HopObserver, inbox, output, self._hooks)
+        self.control = LoopControl(
+            output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )
+        self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
+            actor, context, self._hooks, output, self.statistics, announce
+        )
+        self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
+        context.attach(tasks_on(asyncio_hooks, self.background))
 
     async def initialize(self) -> None:
         """Call the actor's `initialize`.
@@ -128,8 +141,15 @@ class ActorLoop:
         if all(notice.covers(item.timestamp_ms) for item in self._items):
             self._cancel_call()
 
-    def _use_output(self, output: Output | InspectedOutput) -> None:
+    def _use_output(self, output: Output | InspectedOutput | HopObserver) -> None:
         self._emission.output = output
+
+    def _observe(self, observer: HopObserver | None) -> None:
+        """Note what calls begin with, or with None no longer; other loops have no branch for it."""
+        self._observer = observer
+        vars(self).pop("_begin", None)
+        if observer is not None:
+            self._begin = self._begin_observed  # type: ignore[method-assign]
 
     def _cancel_call(self) -> None:
         if self._emission.scope is not None:
@@ -143,8 +163,8 @@ class ActorLoop:
             SharedMemoryError: an output does not fit into shared memory.
         """
         try:
-            await self._process_all()
-            await self._flush()
+            await self.background.run(self._work)
+            await self._emission.output.end()
         except PeerError as error:
             await self._wait_for_cause(error)
         except SharedMemoryError as error:
@@ -168,20 +188,27 @@ class ActorLoop:
 
         The loop and its control refer to each other, so that only the cyclic collector frees them.
         """
-        del self._actor
+        del self._actor, self._inbox
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
+
+    async def _work(self) -> None:
+        if self._actor.intervals:
+            self._inbox = TimedInbox.of(self._actor, self._inbox, self._call_at_interval)
+        await (self._generate() if self._actor.is_source else self._process_all())
+        await self.background.wait_closed()
+        await self._flush()
+        await self.background.wait_closed()
 
     async def _flush(self) -> None:
         await self._deliver_controls()
         if self.control.state is not NodeState.DISABLED:
             await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
-        await self._emission.output.end()
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
-        is_plain = actor.batch is None and not self._hooks.in_thread
+        is_plain = actor.batch is None and self._hooks.calls_directly
         while True:
             item = self._try_receive() or await self._receive()
             if item is None:
@@ -201,75 +228,28 @@ class ActorLoop:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
 
+    async def _call_at_interval(self, name: str) -> None:
+        if self.control.state is NodeState.ENABLED:
+            called = self._hooks.call(name, getattr(self._actor, name))
+            await self._emission.emit(name, await called)
+
+    async def _generate(self) -> None:
+        assert isinstance(self._emission, SourceEmission)
+        await SourceRun(
+            self._actor, self._inbox, self._emission, self._hooks, self._forward_control
+        ).run()
+
     async def _divert(self, item: Item) -> None:
         """Emit an item that a bypassed node received; drop one that a disabled node received."""
         self.statistics.items_in += 1
+        self._hooks.busy_seconds = 0.0
+        self._note_taken(item)
         if self.control.passes(item.data):
-            await self._emission.output.send(msgspec.structs.replace(item, source=self._node_id))
+            item = msgspec.structs.replace(item, source=self._node_id, to="")
+            await self._emission.output.send(item)
             self.statistics.items_out += 1
         else:
             self.statistics.cancelled += 1
-
-    def _try_receive(self) -> Item | None:
-        if self._held_back is not None:
-            item, self._held_back = self._held_back, None
-            return item
-        began = time.perf_counter()
-        came = self._inbox.try_receive()
-        seconds = time.perf_counter() - began
-        self.statistics.waiting_seconds += seconds
-        if came is None:
-            self._waited_seconds = seconds  # for the item that `_receive` returns
-        elif seconds >= _WAIT_SECONDS:
-            self.statistics.waiting.add(seconds)
-        return came
-
-    async def _receive(self) -> Item | None:
-        """Return the next item; None at the end of all streams."""
-        began = time.perf_counter()
-        came = None
-        try:
-            came = await self._inbox.receive()
-        except trio.EndOfChannel:
-            pass
-        finally:
-            seconds = time.perf_counter() - began
-            self.statistics.waiting_seconds += seconds
-            waited, self._waited_seconds = seconds + self._waited_seconds, 0.0
-            if came is not None and waited >= _WAIT_SECONDS:
-                self.statistics.waiting.add(waited)
-        return came
-
-    async def _collect_batch(self, first: Item, batch: Batch | None) -> list[Item]:
-        """Return the items of one call: one, or as many as the actor wants and as come in time."""
-        items = [first]
-        if batch is None:
-            return items
-        with trio.move_on_after(batch.seconds):
-            while len(items) < batch.items:
-                item = await self._receive()
-                if item is None:
-                    break
-                if isinstance(item.data, Control):
-                    self._held_back = item  # its turn is after the batch
-                    break
-                items.append(item)
-        wanted = [item for item in items if not self._is_cancelled(item)]
-        self.statistics.items_in += len(items) - len(wanted)
-        self.statistics.cancelled += len(items) - len(wanted)
-        return wanted
-
-    def _is_cancelled(self, item: Item) -> bool:
-        if self._lane.drops(item.timestamp_ms, item.source):
-            return True
-        # The notice of a control message may be slower than the message itself.
-        held = self._held_back
-        return (
-            held is not None
-            and isinstance(held.data, Control)
-            and held.source == item.source
-            and Notice.of(held.data, "").covers(item.timestamp_ms)
-        )
 
     def _process_directly(self, item: Item) -> Awaitable[None] | None:
         """Process one item without a coroutine, as most can be; return what is left to await."""
@@ -297,6 +277,11 @@ class ActorLoop:
         self._begin(items[-1], len(items))
         given = data[0] if self._actor.batch is None else data
         await self._await_cancellable(items, self._call_and_emit(given))
+
+    def _begin_observed(self, item: Item, count: int) -> None:
+        if self._actor.batch is None:  # all items of a batch were noted
+            self._note_taken(item)
+        ActorLoop._begin(self, item, count)
 
     def _begin(self, item: Item, count: int) -> None:
         """Begin the processing of items, of which this is the last."""

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import trio
 
-from actors import Actor, Control, Data, Json
+from actors import Actor, Context, Control, Data, Json, Routed, Timestamped
 
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
 from .hook_calls import END, HookCalls, anext_or_end, describe_unproduced
+from .hop_observer import HopObserver
 from .node_control import InspectedOutput
 from .statistics import NodeStatistics
 
@@ -43,7 +44,7 @@ class Emission:
     def __init__(
         self,
         actor: Actor[Any],
-        node_id: str,
+        context: Context,
         hooks: HookCalls,
         output: Output,
         statistics: NodeStatistics,
@@ -53,18 +54,19 @@ class Emission:
 
         Args:
             actor: declares which kinds it produces.
-            node_id: the source of every output.
+            context: of the actor: the node is the source of every output.
             hooks: calls the iterators that hooks return.
             output: receives the items.
             statistics: counts them.
             announce: notifies the nodes downstream of a control message before it is sent.
         """
-        self.output: Output | InspectedOutput = output
+        self.output: Output | InspectedOutput | HopObserver = output
         self.current = NO_ITEM
         self.scope: trio.CancelScope | None = None
         self._produces = actor.produces
         self._actor_type = type(actor)
-        self._node_id = node_id
+        self._node_id = context.node_id
+        self._readers = context.readers
         self._hooks = hooks
         self._statistics = statistics
         self._announce = announce
@@ -95,6 +97,10 @@ class Emission:
         current = self.current
         return Item(data, current.sequence, self._node_id, current.timestamp_ms, current.entered_ns)
 
+    def item_from(self, data: Data, origin: Item) -> Item:
+        """Return an output as an item, with the sequence and timestamps of another item."""
+        return Item(data, origin.sequence, self._node_id, origin.timestamp_ms, origin.entered_ns)
+
     async def send_timed(self, outgoing: Item) -> None:
         """Send an item that may have to wait for its readers, and measure how long it does."""
         began = time.perf_counter()
@@ -110,7 +116,7 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):
@@ -124,13 +130,13 @@ class Emission:
                 if item is END:
                     return
                 await self._send(hook, item)
-                await self._checkpoint_if_due()
+                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, AsyncGenerator):
                 with trio.CancelScope(shield=True):
                     await self._hooks.call(hook, iterator.aclose)
 
-    async def _checkpoint_if_due(self) -> None:
+    async def checkpoint_if_due(self) -> None:
         """Let other tasks run between two outputs: one may receive the message to stop."""
         now = time.perf_counter()
         if now > self._next_checkpoint:
@@ -138,13 +144,57 @@ class Emission:
             self._next_checkpoint = time.perf_counter() + _CHECKPOINT_SECONDS
 
     async def _send(self, hook: str, data: object) -> None:
-        if not isinstance(data, Data) or data.kind not in self._produces:
-            raise NodeError(
-                self._node_id, describe_unproduced(self._actor_type, self._produces, hook, data)
-            )
-        outgoing = self.item_of(data)
+        if isinstance(data, Data) and data.kind in self._produces:
+            outgoing = self.item_of(data)
+        else:
+            outgoing = self.checked(hook, data)
         if self.scope is not None and self.scope.cancel_called:
             await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
+        await self.pass_on(outgoing)
+
+    def checked(self, hook: str, data: object, origin: Item | None = None) -> Item:
+        """Return an output as an item; it may have a timestamp or a reader of its own.
+
+        Args:
+            hook: that gave it.
+            data: the output.
+            origin: the item that it comes from; None for the current one.
+
+        Raises:
+            NodeError: it is none, of a kind that the actor does not declare, or for a node that
+                does not read it.
+        """
+        to = ""
+        if isinstance(data, Routed):
+            to, data = self._reader(hook, data.to), data.data
+            self._statistics.routed += 1
+        inner = data.data if isinstance(data, Timestamped) else data
+        if not isinstance(inner, Data) or inner.kind not in self._produces:
+            raise NodeError(
+                self._node_id, describe_unproduced(self._actor_type, self._produces, hook, inner)
+            )
+        item = self.item_of(inner) if origin is None else self.item_from(inner, origin)
+        if isinstance(data, Timestamped):
+            item.timestamp_ms = data.timestamp_ms
+        item.to = to
+        return item
+
+    def _reader(self, hook: str, reader: str) -> str:
+        if reader not in self._readers:
+            readers = ", ".join(self._readers) or "none"
+            raise NodeError(
+                self._node_id,
+                f"{hook}() routed an item to {reader!r}, which does not read this node; its "
+                f"readers: {readers}",
+            )
+        return reader
+
+    async def pass_on(self, outgoing: Item) -> None:
+        """Send an item to the readers.
+
+        Raises:
+            PeerError: a reader is gone, or broken.
+        """
         if isinstance(outgoing.data, Control):
             outgoing.data = await self._announce_control(outgoing.data)
         if not self.output.try_send(outgoing):

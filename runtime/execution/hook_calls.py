@@ -3,7 +3,9 @@
 import inspect
 import time
 import types
-from collections.abc import AsyncIterable, Callable, Collection
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -12,12 +14,16 @@ import trio
 from actors import Actor, Data, Kind
 
 from ..errors import HookError, NodeError, sole_error
+from .asyncio_hooks import AsyncioHooks
 from .call_clock import CallTimes
 from .fork_guard import ForkGuard
 from .interrupts import is_from_signal
 from .loop_watch import LoopWatch
+from .steps import in_steps
 from .suspended_stack import suspended_stack
 from .thread_calls import ThreadCalls
+
+_PASSES: Final = "_millrace_passes_hooks"
 
 
 class HookCalls:
@@ -25,8 +31,9 @@ class HookCalls:
 
     Attributes:
         busy_seconds: spent in the actor's code since the caller last set it to 0.
-        in_thread: whether hooks are called in a worker thread, one at a time.
+        calls_directly: whether hooks are called here: in no worker thread, and not on asyncio.
         times: when the last call began and ended.
+        task_times: when the last step of a background task began and ended, if it shares its loop.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class HookCalls:
         times: CallTimes,
         fork_guard: ForkGuard | None,
         key: str,
+        asyncio_hooks: AsyncioHooks | None = None,
     ) -> None:
         """Create the calls.
 
@@ -49,23 +57,33 @@ class HookCalls:
             times: receives when each call begins and ends.
             fork_guard: ends a forked copy of this process that returns from a hook.
             key: of the node, in the report of such a copy.
+            asyncio_hooks: calls hooks on asyncio; None if they run on trio.
         """
         self.busy_seconds = 0.0
         self.times = times
+        self.task_times: CallTimes = [0.0, 0.0]
         self._awaited: object = None
+        self._awaited_on_asyncio: object = None
         self._fork_guard = fork_guard
         self._key = key
-        self.in_thread = threads is not None
+        self.calls_directly = threads is None and asyncio_hooks is None
+        self._asyncio = asyncio_hooks
         self._threads = threads
         self._node_id = node_id
         self._watch = watch
 
     async def call(self, hook: str, function: Callable[..., object], *args: object) -> object:
-        """Call a function of the actor, in the thread if so configured, and await its result.
+        """Call a function of the actor, in the thread or on asyncio if so configured; await it.
 
         Raises:
             HookError: it raised.
         """
+        if self._asyncio is not None:
+            called = self._asyncio.call(self._called_on_asyncio, hook, function, *args)
+            try:
+                return await self.awaited(hook, called)
+            finally:
+                self._awaited_on_asyncio = None
         if self._threads is None or inspect.iscoroutinefunction(function):
             result = self.call_directly(hook, function, *args)
         elif self._threads.is_abandoned:
@@ -128,6 +146,49 @@ class HookCalls:
             ended = times[1] = time.perf_counter()
             self.busy_seconds += ended - began
 
+    def _called_on_asyncio(
+        self, hook: str, function: Callable[..., object], *args: object
+    ) -> object:
+        began = time.perf_counter()
+        try:
+            result = function(*args)
+        finally:
+            if self._watch is not None:
+                self._watch.record(hook, time.perf_counter() - began)
+        self._awaited_on_asyncio = result
+        if self._watch is not None and inspect.iscoroutine(result):
+            return self._watch.watch(hook, result)
+        return result
+
+    async def run_task(
+        self, name: str, function: Callable[..., Awaitable[object]], *args: object
+    ) -> None:
+        """Run a background task of the actor.
+
+        Raises:
+            HookError: it raised.
+        """
+        try:
+            coroutine = function(*args)
+            if self._watch is not None and inspect.iscoroutine(coroutine):
+                await in_steps(coroutine, self.task_times, partial(self._watch.record, name))
+            else:
+                await coroutine
+        except BaseException as error:  # noqa: ASYNC103, BLE001 (every error is the node's)
+            self._raise_error(name, error)
+        finally:
+            if self._fork_guard is not None and self._fork_guard.is_copy:
+                self._fork_guard.end_copy(self._key, name)
+
+    @contextmanager
+    def passing_errors(self) -> Iterator[None]:
+        """Let the errors of the block pass a hook as they are: the actor did not raise them."""
+        try:
+            yield
+        except Exception as error:
+            setattr(error, _PASSES, True)
+            raise
+
     def _guarded(self, hook: str, function: Callable[..., object], *args: object) -> object:
         """Call a function of the actor in the worker thread."""
         try:
@@ -138,6 +199,8 @@ class HookCalls:
 
     def stack(self) -> str:
         """Return where the hook is that waits, or that a thread runs; empty if there is none."""
+        if self._asyncio is not None:
+            return suspended_stack(self._awaited_on_asyncio)
         stack = "" if self._threads is None else self._threads.stack()
         return stack or suspended_stack(self._awaited)
 
@@ -149,9 +212,12 @@ class HookCalls:
         """
         found: list[FrameType] = []
         frame: FrameType | None = innermost
-        codes = (HookCalls.call_directly.__code__, HookCalls.awaited.__code__)
+        calls = HookCalls.call_directly, HookCalls.awaited, HookCalls.run_task
+        codes = [each.__code__ for each in calls]
         while frame is not None:
             if frame.f_code in codes and frame.f_locals.get("self") is self:
+                return found
+            if self._asyncio is not None and self._asyncio.is_calling(frame):
                 return found
             found.append(frame)
             frame = frame.f_back
@@ -159,13 +225,14 @@ class HookCalls:
 
     def _raise_error(self, hook: str, error: BaseException) -> NoReturn:
         """Raise what an exception of the actor means: a HookError, or a cancellation as it is."""
-        if isinstance(error, trio.Cancelled):
+        if isinstance(error, trio.Cancelled) or hasattr(error, _PASSES):
             raise
         if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
             raise  # the user's Ctrl-C, or the SIGTERM of a node process
         if isinstance(error, BaseExceptionGroup) and sole_error(error) is error:
             raise  # nothing but cancellations
-        failure = HookError.of(self._node_id, hook, error)
+        on_asyncio = self._asyncio is not None
+        failure = HookError.of(self._node_id, hook, error, on_asyncio=on_asyncio)
         del error
         try:
             raise failure
@@ -177,10 +244,23 @@ class HookCalls:
 
 
 def is_synchronous(actor: Actor[Any]) -> bool:
-    """Return whether nothing of the actor is async, or waits for a time, as batches do."""
+    """Return whether nothing of the actor is async, or waits for a time, as batches do.
+
+    Hooks on asyncio may have started tasks there.
+    """
     hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
-    return actor.batch is None and not any(
+    if actor.is_source or actor.intervals or actor.batch is not None or actor.loop != "trio":
+        return False
+    return not any(
         inspect.iscoroutinefunction(hook) or inspect.isasyncgenfunction(hook) for hook in hooks
+    )
+
+
+def blocks_in_generate(actor: Actor[Any]) -> bool:
+    """Return whether the actor is a source with a plain `generate`, which may block its thread."""
+    generate = actor.generate
+    return actor.is_source and not (
+        inspect.iscoroutinefunction(generate) or inspect.isasyncgenfunction(generate)
     )
 
 

@@ -1,13 +1,12 @@
 """Find the actor that holds the event loop which all native nodes and all sessions share."""
 
 import logging
-import time
-import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
 from .statistics import NodeStatistics
+from .steps import in_steps
 
 MAX_HOLD_SECONDS: Final = 0.1
 """An actor's code that takes longer without a pause is counted, and named in the log once."""
@@ -35,23 +34,6 @@ class LoopWatch:
                 seconds * 1e3,
             )
 
-    @types.coroutine
-    def watch(
-        self, hook: str, coroutine: Coroutine[Any, Any, object]
-    ) -> Generator[Any, Any, object]:
+    async def watch(self, hook: str, coroutine: Coroutine[Any, Any, object]) -> object:
         """Run `coroutine`, and take note of how long each of its steps takes."""
-        step = partial(coroutine.send, None)
-        while True:
-            began = time.perf_counter()
-            try:
-                waits_for = step()
-            except StopIteration as end:
-                return end.value
-            finally:
-                self.record(hook, time.perf_counter() - began)
-            try:
-                came = yield waits_for
-            except BaseException as error:  # noqa: ASYNC103, BLE001 (the actor handles it)
-                step = partial(coroutine.throw, error)
-            else:
-                step = partial(coroutine.send, came)
+        return await in_steps(coroutine, [0.0, 0.0], partial(self.record, hook))

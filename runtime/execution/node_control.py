@@ -14,6 +14,7 @@ import trio
 from actors import Control, Data, Kind
 
 from ..links import ControlLane, Item, Output
+from .hop_observer import HopObserver, RecordHops
 
 
 class NodeState(Enum):
@@ -74,6 +75,14 @@ class NodeControl(Protocol):
     def set_intercept(self, intercept: Intercept | None) -> None:
         """Let `intercept` decide on every output; None stops that."""
 
+    def set_hops(self, record: RecordHops | None, interval: int = 1) -> None:
+        """Call `record` with the hops of sampled items; None stops that.
+
+        Args:
+            record: receives them. What others of the node's process record comes a moment later.
+            interval: see `runtime.latency.is_sampled`.
+        """
+
     def cancel_call(self) -> None:
         """Cancel the call of the actor that is running, if there is one."""
 
@@ -90,12 +99,13 @@ class InspectedOutput:
     Attributes:
         tap: receives each output first, as the node emitted it.
         intercept: then decides whether it goes on, and as what.
+        output: then receives it.
     """
 
     def __init__(self, output: Output) -> None:
         self.tap: Tap | None = None
         self.intercept: Intercept | None = None
-        self._output = output
+        self.output: Output | HopObserver = output
         self._tapped: Item | None = None  # that has not been sent yet
 
     @property
@@ -114,7 +124,7 @@ class InspectedOutput:
         if self.intercept is not None:
             return False
         self._show(item)
-        if self._output.try_send(item):
+        if self.output.try_send(item):
             self._tapped = None
             return True
         return False
@@ -135,7 +145,7 @@ class InspectedOutput:
         if passed is None:
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
-            await self._output.send(passed)
+            await self.output.send(passed)
 
     def _show(self, item: Item) -> None:
         if self.tap is not None and not isinstance(item.data, Control):
@@ -148,7 +158,7 @@ class InspectedOutput:
         Raises:
             PeerError: a reader is gone, or broken.
         """
-        await self._output.end()
+        await self.output.end()
 
 
 class LoopControl:
@@ -163,14 +173,18 @@ class LoopControl:
         lane: its control lane, which makes the loop look at the state.
         use_output: lets the loop emit to another output.
         cancel_call: cancels the call of the actor that is running.
+        observe: lets the loop note what it takes, for an observer of its hops or for none.
+        new_observer: returns one, for an interval and what takes the hops.
     """
 
     def __init__(
         self,
         output: Output,
         lane: ControlLane,
-        use_output: Callable[[Output | InspectedOutput], None],
+        use_output: Callable[[Output | InspectedOutput | HopObserver], None],
         cancel_call: Callable[[], None],
+        observe: Callable[[HopObserver | None], None],
+        new_observer: Callable[[int, RecordHops], HopObserver],
     ) -> None:
         self.state = NodeState.ENABLED
         self._bypass_kinds: Collection[Kind] = frozenset()
@@ -179,6 +193,8 @@ class LoopControl:
         self._lane = lane
         self._use_output = use_output
         self.cancel_call = cancel_call
+        self._observe = observe
+        self._new_observer = new_observer
         self.report_barrier: Callable[[int], Awaitable[None]] = self._note_barrier
         self._barrier = 0
         self._waiting = trio.lowlevel.ParkingLot()
@@ -201,6 +217,13 @@ class LoopControl:
         self._inspected.intercept = intercept
         self._choose_output()
 
+    def set_hops(self, record: RecordHops | None, interval: int = 1) -> None:
+        """Call `record` with the hops of sampled items; None stops that."""
+        observer = None if record is None else self._new_observer(interval, record)
+        self._observe(observer)
+        self._inspected.output = observer or self._output
+        self._choose_output()
+
     async def wait_applied(self) -> None:
         """Return: in the node's own process, everything takes effect at once."""
         await trio.lowlevel.checkpoint()
@@ -221,4 +244,5 @@ class LoopControl:
         return self.state is NodeState.BYPASS and data.kind in self._bypass_kinds
 
     def _choose_output(self) -> None:
-        self._use_output(self._inspected if self._inspected.is_needed else self._output)
+        inspected = self._inspected
+        self._use_output(inspected if inspected.is_needed else inspected.output)

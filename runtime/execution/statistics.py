@@ -100,6 +100,7 @@ class NodeStatistics(msgspec.Struct):
 
     Attributes:
         items_in, items_out: that it took and gave.
+        routed: items that it gave to one of its readers only.
         cancelled: items that were dropped, or whose processing was cancelled, by a control message.
         processing: per item, the time inside the actor's own code, without waiting for readers.
         waiting: the waits for items, those that lasted at least 50 us. All other items came without
@@ -121,6 +122,7 @@ class NodeStatistics(msgspec.Struct):
 
     items_in: Count = 0
     items_out: Count = 0
+    routed: Count = 0
     cancelled: Count = 0
     processing: Histogram = msgspec.field(default_factory=Histogram)
     waiting: Histogram = msgspec.field(default_factory=Histogram)
@@ -195,6 +197,7 @@ class NodeStatistics(msgspec.Struct):
 
 
 _SUMS: Final = (
+    "routed",
     "items_in",
     "items_out",
     "cancelled",

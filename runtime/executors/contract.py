@@ -13,7 +13,7 @@ from actors import Progress
 from ..config import RuntimeConfig
 from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
-from ..plan import ExecutorDeclaration, NodePlan
+from ..plan import ExecutorDeclaration, Grants, NodePlan
 from ..tracing import NodeSpan, TraceSpec
 
 
@@ -49,6 +49,7 @@ class NodeTask:
         pid: of the node process; None if the node has none.
         last_output: the last lines that the node process has printed or logged.
         trace: of the session; None if it is not traced.
+        grants: the endpoints and tools of the operator that the node gets.
         record: the executor calls it with the node's calls that are traced, when they have ended.
     """
 
@@ -73,6 +74,7 @@ class NodeTask:
     pid: int | None = None
     last_output: Sequence[str] = ()
     trace: TraceSpec | None = None
+    grants: Grants = field(default_factory=Grants)
     record: Callable[[Sequence[NodeSpan]], None] = _ignore
 
     @property

@@ -11,10 +11,15 @@ import trio
 
 # An idle worker of a pool that is no longer referenced ends by itself, within this time.
 _GRACE_SECONDS: Final = 2.0
+# Workers of an asyncio event loop, which it keeps until it is closed: of the application, as in a
+# notebook, since no node closes a loop that it does not run in a thread of its own.
+_OF_EVENT_LOOP: Final = "asyncio_"
 
 
 class LeftThreads:
     """Threads that were started while a native node ran, and that Python will wait for.
+
+    Not the workers of an asyncio event loop, which ends them itself.
 
     Args:
         log: of the node.
@@ -25,7 +30,11 @@ class LeftThreads:
         self, log: "logging.LoggerAdapter[logging.Logger]", started: Iterable[threading.Thread]
     ) -> None:
         self._log = log
-        self._threads = [thread for thread in started if not thread.daemon]
+        self._threads = [
+            thread
+            for thread in started
+            if not thread.daemon and not thread.name.startswith(_OF_EVENT_LOOP)
+        ]
 
     @property
     def running(self) -> list[threading.Thread]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from ..config import RuntimeConfig
+from ..config import RuntimeConfig, secret_variables
 from ..errors import LimitError, PipelineError, SpawnError
 from ..execution.process import Forkserver, ForkserverKeeper, open_forkserver_keeper
 from .contract import NodeTask
@@ -40,12 +40,12 @@ class MultiprocessExecutor:
 
 
 @asynccontextmanager
-async def open_multiprocess_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+async def open_multiprocess_executor(config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
     """Start the forkserver that forks the node processes.
 
     Raises:
         LimitError: the machine has no descriptor, process or memory left.
         PipelineError: it does not start.
     """
-    async with open_forkserver_keeper() as forkserver:
+    async with open_forkserver_keeper(secret_variables(config.models)) as forkserver:
         yield MultiprocessExecutor(forkserver)

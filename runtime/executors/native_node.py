@@ -3,14 +3,14 @@
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from typing import Any, Final
 
 import trio
 
 from actors import Actor, Context, Progress
 
-from ..catalogue import load_actor
+from ..catalogue import ToolFinder, load_actor
 from ..errors import HookError, InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
 from ..execution import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -22,6 +22,7 @@ from ..execution import (
     actor_loop_of,
     is_from_signal,
     load_recorded,
+    open_hook_loop,
     tracer_of,
     wait_overdue,
 )
@@ -65,11 +66,22 @@ class NativeNode:
         Raises:
             NodeError: the actor failed.
         """
+        async with AsyncExitStack() as stack:
+            await self._run(stack)
+        self._task.done.set()
+
+    async def _run(self, stack: AsyncExitStack) -> None:
         task = self._task
         threads_before = set(threading.enumerate())
         ends = task.local_ends()
         context = Context(
-            task.node_id, task.session_id, report=_reporter(task), loan=ends.output.loan
+            task.node_id,
+            task.session_id,
+            report=_reporter(task),
+            loan=ends.output.loan,
+            models=task.grants.models,
+            find_tool=ToolFinder(task.grants.tools),
+            readers=tuple(map(str, task.plan.outputs)),
         )
         record = task.record  # not the task, which would refer to itself
         tracer = tracer_of(task.trace, context, lambda span: record([span]))
@@ -86,6 +98,7 @@ class NativeNode:
             grace_seconds=task.grace_seconds,
             fork_guard=self._fork_guard,
             key=self.key,
+            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
         task.statistics = loop.statistics
 
@@ -117,10 +130,12 @@ class NativeNode:
             refresh()
             task.forget_node()
             loop.release()
-            left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
-            if left.running:
-                self._name_threads(left)
-        task.done.set()
+            # In another thread than the main one, the loop is a part of an application, whose own
+            # threads start and end at any time.
+            if threading.current_thread() is threading.main_thread():
+                left = LeftThreads(context.log, set(threading.enumerate()) - threads_before)
+                if left.running:
+                    self._name_threads(left)
 
     def fail(self, error: NodeError) -> None:
         """End the node with an error that its own code did not raise."""
@@ -165,10 +180,11 @@ class NativeNode:
 
     def _guarded(
         self, loop: ActorLoop, seconds: float, overdue: Callable[[str], NodeError]
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[object]:
         """Interrupt a hook that holds the event loop; the node then fails with `overdue`."""
+        block = ExitStack()
         if self._guard is None:
-            return nullcontext()
+            return block
         node_id = self.node_id
 
         def on_overdue(stack: str) -> None:  # in the guard's thread
@@ -177,7 +193,9 @@ class NativeNode:
             )
             self._failures.append(overdue(stack))
 
-        return self._guard.watching(loop.times, seconds, loop.frames, on_overdue)
+        for times in (loop.times, loop.background.times):
+            block.enter_context(self._guard.watching(times, seconds, loop.frames, on_overdue))
+        return block
 
     async def _run_watched(
         self, run: Callable[[], Awaitable[None]], watch: Callable[[], Awaitable[None]]
@@ -208,7 +226,7 @@ class NativeNode:
     def _make_actor(self, context: Context) -> Actor[Any]:
         task = self._task
         try:
-            actor_type = load_actor(task.plan.node_type.target)
+            actor_type = load_actor(task.plan.node_type)
             params = actor_type.params_type.model_validate_json(task.params_json)
             return actor_type(params, context=context)
         except BaseException as error:

@@ -6,6 +6,7 @@ relays its progress, watches it and ends it.
 
 import logging
 import math
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -35,6 +36,7 @@ from ..execution.process import (
     Exit,
     Failure,
     FromNode,
+    Hops,
     InterceptQuestion,
     MalformedMessageError,
     NodeProcess,
@@ -190,7 +192,8 @@ class NodeProxy:
             node_id=task.node_id,
             target=task.plan.node_type.target,
             params=task.params_json,
-            sys_path=[] if task.python_executable else sys.path,
+            # An empty entry is the current folder, which may not be that of the forkserver.
+            sys_path=[] if task.python_executable else [path or os.getcwd() for path in sys.path],
             grace_seconds=task.grace_seconds,
             domain=ends.domain,
             readers=readers,
@@ -200,6 +203,9 @@ class NodeProxy:
             log_level=self._log.getEffectiveLevel(),
             record_mark=self._process.record_mark.text,
             trace=task.trace,
+            models=dict(task.grants.models),
+            tools=dict(task.grants.tools),
+            code=task.plan.code,
         )
         try:
             await self._process.send_spec(
@@ -280,6 +286,7 @@ class NodeProxy:
                 TappedItem()
                 | OutputsWaiting()
                 | InterceptQuestion()
+                | Hops()
                 | ControlApplied()
                 | BarrierReached()
             ):

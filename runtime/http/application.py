@@ -1,6 +1,6 @@
 """The application behind the HTTP port: its routes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 
@@ -24,7 +24,7 @@ def application(
     is_ready: Callable[[], bool],
     tokens: Tokens,
     routes: Iterable[BaseRoute] = (),
-    console: ASGIApp | None = None,
+    pages: Mapping[str, ASGIApp] | None = None,
 ) -> ASGIApp:
     """Return the application.
 
@@ -33,8 +33,8 @@ def application(
         is_ready: returns whether the server accepts sessions.
         tokens: that everything but health needs one of.
         routes: further ones, such as those of a page. They need a token too.
-        console: answers `/` and everything below `/console/`. It checks the tokens itself, since
-            a browser signs in with a form.
+        pages: each answers everything below a folder, such as "console", and the first one `/`.
+            They check the tokens themselves, since a browser signs in with a form.
     """
     metrics = partial(_metrics, registry, version("millrace-runtime"))
     own = [
@@ -43,21 +43,22 @@ def application(
         Route("/metrics", metrics),
     ]
     checked = TokenCheck(Starlette(routes=[*own, *routes]), tokens)
-    return checked if console is None else _Split(checked, console)
+    return _Split(checked, pages) if pages else checked
 
 
 class _Split:
-    """Passes requests to the console or to the rest, by their paths."""
+    """Passes requests to the pages or to the rest, by the first folder of their paths."""
 
-    def __init__(self, rest: ASGIApp, console: ASGIApp) -> None:
+    def __init__(self, rest: ASGIApp, pages: Mapping[str, ASGIApp]) -> None:
         self._rest = rest
-        self._console = console
+        self._pages = {"": next(iter(pages.values())), **pages}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        path = scope.get("path", "")
-        is_console = path in ("/", "/console") or path.startswith("/console/")
-        await (self._console if is_console else self._rest)(scope, receive, send)
+        _, _, path = scope.get("path", "").partition("/")
+        folder = path.partition("/")[0]
+        is_page = folder in self._pages and (folder or not path)
+        await (self._pages[folder] if is_page else self._rest)(scope, receive, send)
 
 
 async def _live(_request: Request) -> Response:  # noqa: ASYNC124 (in no thread)

@@ -32,7 +32,7 @@ class HttpServer:
         address: with the actual port if any free port was requested.
         answers_metrics: whether there are tokens, without which only health answers.
         uses_tls: whether clients need TLS.
-        has_console: whether the console answers.
+        pages: the folders of the pages that answer, such as "console".
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class HttpServer:
         *,
         answers_metrics: bool,
         uses_tls: bool,
-        has_console: bool = False,
+        pages: Iterable[str] = (),
     ) -> None:
         self.address = address
         self.answers_metrics = answers_metrics
         self.uses_tls = uses_tls
-        self.has_console = has_console
+        self.pages = frozenset(pages)
 
 
 @asynccontextmanager
@@ -57,6 +57,7 @@ async def open_http_server(
     *,
     routes: "Iterable[BaseRoute]" = (),
     console: "Callable[[Tokens], ASGIApp] | None" = None,
+    talk: "Callable[[], ASGIApp] | None" = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[HttpServer | None]:
     """Serve metrics and health over HTTP for as long as the block lasts; None if it is off.
@@ -70,6 +71,8 @@ async def open_http_server(
         routes: further ones. They need a token too.
         console: makes the application for `/` and `/console/`, which checks the tokens itself. It
             is used if `http.console` is on.
+        talk: makes the application for `/talk/`, which checks the tokens of clients. It is used
+            if `http.talk` is on.
         environment: the environment variables; None means those of the process.
 
     Raises:
@@ -86,7 +89,11 @@ async def open_http_server(
 
     tls = server_tls(http, table="http", protocol="http/1.1")
     tokens = Tokens(access.tokens)
-    pages = console(tokens) if http.console and console is not None else None
+    pages: dict[str, ASGIApp] = {}
+    if http.console and console is not None:
+        pages["console"] = console(tokens)
+    if http.talk and talk is not None:
+        pages["talk"] = talk()
     answer = application(registry, is_ready, tokens, routes, pages)
     with listening_socket(access.address) as listening, UnwrappedErrors():
         address = ServerAddress(access.address.host, listening.getsockname()[1])
@@ -102,7 +109,7 @@ async def open_http_server(
                 address,
                 answers_metrics=bool(tokens),
                 uses_tls=tls is not None,
-                has_console=pages is not None,
+                pages=pages,
             )
             nursery.cancel_scope.cancel()
 
@@ -141,10 +148,14 @@ class _Connections:
             del self._open[connection]
 
     def _make_room(self) -> None:
-        """Close the oldest connection at the limit: an honest client makes its request at once."""
-        if len(self._open) >= self._http.max_connections:
-            oldest = next((each for each in self._open if not each.is_websocket), None)
-            (oldest or next(iter(self._open))).close()
+        """Close the oldest connection at the limit: an honest client makes its request at once.
+
+        WebSockets do not count. An application accepts them from those only who may have one, and
+        bounds their number; otherwise any new connection could end a conversation.
+        """
+        requests = [each for each in self._open if not each.is_websocket]
+        if len(requests) >= self._http.max_connections:
+            requests[0].close()
 
 
 def _check_libraries() -> None:

@@ -21,18 +21,27 @@ class Tokens:
 
     def has(self, token: str) -> bool:
         """Return whether this is one of the tokens."""
+        return self.digest(token) is not None
+
+    def digest(self, token: str) -> bytes | None:
+        """Return the SHA-256 digest of a token; None if it is none of these."""
         digest = _digest(token)
-        return sum(hmac.compare_digest(digest, each) for each in self._digests) > 0
+        found = sum(hmac.compare_digest(digest, each) for each in self._digests)
+        return digest if found else None
 
     def signature(self, token: str, text: str) -> str:
         """Return a signature of a text with a token, as hexadecimal digits."""
         return _signature(_digest(token), text)
 
-    def has_signed(self, text: str, signature: str) -> bool:
-        """Return whether one of the tokens has signed this text."""
+    def signer(self, text: str, signature: str) -> bytes | None:
+        """Return the digest of the token that has signed this text; None if none has."""
         given = signature.encode()
-        signatures = (_signature(digest, text).encode() for digest in self._digests)
-        return sum(hmac.compare_digest(given, each) for each in signatures) > 0
+        found = [
+            digest
+            for digest in self._digests
+            if hmac.compare_digest(given, _signature(digest, text).encode())
+        ]
+        return found[0] if found else None
 
 
 def _digest(token: str) -> bytes:

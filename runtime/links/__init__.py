@@ -1,6 +1,6 @@
 """Links: one producer, its readers, and a bounded queue between, inside a process or across."""
 
-from .barriers import barrier, number_of_barrier
+from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
@@ -39,10 +39,12 @@ __all__ = [
     "Wiring",
     "Writer",
     "exhausted_resource",
+    "is_start_signal",
     "mark",
     "name_of",
     "name_of_mark",
     "named",
+    "start_signal",
     "unnamed",
     "weight_bytes",
 ]

@@ -1,10 +1,14 @@
-"""Barriers: items that tell when a node has received all that was put on its inlet before."""
+"""Barriers: items that tell when a node has received all that was put on its inlet before.
+
+The first item on the inlet of a node with `generate` is the start signal.
+"""
 
 from typing import Final
 
 from actors import Control, Data
 
 _KEY: Final = "millrace.barrier"
+_START: Final = "millrace.start"
 
 
 def barrier(number: int) -> Control:
@@ -16,3 +20,13 @@ def number_of_barrier(data: Data) -> int | None:
     """Return the number of a barrier; None for any other item."""
     number = data.metadata.get(_KEY) if isinstance(data, Control) else None
     return None if number is None else int(number)
+
+
+def start_signal() -> Control:
+    """Return the signal at which a source begins to generate. It does not pass it on."""
+    return Control(None, metadata={_START: ""})
+
+
+def is_start_signal(data: Data) -> bool:
+    """Return whether an item is the start signal."""
+    return isinstance(data, Control) and _START in data.metadata

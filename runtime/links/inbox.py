@@ -76,7 +76,13 @@ class Inbox:
         self._slice_end = 0.0
 
     def open_queue(
-        self, *, capacity: int, capacity_bytes: int, drop_oldest: bool, source: str = ""
+        self,
+        *,
+        capacity: int,
+        capacity_bytes: int,
+        drop_oldest: bool,
+        source: str = "",
+        reader: str = "",
     ) -> LocalQueue:
         """Return a new end for a producer of this process, which `source` names."""
         port = LocalQueue(
@@ -85,6 +91,7 @@ class Inbox:
             capacity=capacity,
             capacity_bytes=capacity_bytes,
             drop_oldest=drop_oldest,
+            reader=reader,
         )
         self._queues.append(port)
         return port

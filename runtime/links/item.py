@@ -19,6 +19,7 @@ class Item(msgspec.Struct, eq=False):
         timestamp_ms: the client's, in milliseconds; 0 if it gave none.
         entered_ns: when the chunk entered the session, in nanoseconds of the system-wide monotonic
             clock, so that any process can tell how long it has been under way.
+        to: the only reader that gets it; empty for all.
     """
 
     data: Data
@@ -26,6 +27,7 @@ class Item(msgspec.Struct, eq=False):
     source: str = ""
     timestamp_ms: int = 0
     entered_ns: int = 0
+    to: str = ""
 
 
 def weight_bytes(data: Data) -> int:

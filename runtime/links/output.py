@@ -44,12 +44,18 @@ class Output:
         self._queues = ports
         self._writers = writers
         ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
+        self._ends = ends
         self._sole_end = ends[0] if len(ends) == 1 else None
 
     @property
     def is_lending(self) -> bool:
         """Whether readers may view what this process has received, and holds for them."""
         return any(writer.is_lending for writer in self._writers)
+
+    @property
+    def sent_items(self) -> int:
+        """How many items were sent; each end has all of them, unless one is just being sent."""
+        return self._ends[0].statistics.items if self._ends else 0
 
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return a writable array for a payload, where it will be read if that can be."""
@@ -96,7 +102,7 @@ class Output:
 
         Nothing of it is counted as dropped: each reader counts what it did not get.
         """
-        ends = [end.statistics for end in self._queues] + [end.statistics for end in self._writers]
+        ends = [end.statistics for end in self._ends]
         total = LinkStatistics()
         for end in ends:
             total.add(end)

@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import trio
 
 from ..errors import SharedMemoryError
@@ -176,6 +177,7 @@ class Wiring:
                 capacity=bounds.capacity,
                 capacity_bytes=bounds.capacity_bytes,
                 drop_oldest=bounds.drop_oldest,
+                reader=reader,
             )
             for reader in here
         ]
@@ -204,17 +206,18 @@ class Wiring:
         # Created here, so that the children only ever open it: nobody races for the creation.
         shared.create_channel(writer_spec.channel)
         bells: list[DoorbellEnd] = []
-        for reader in writer_spec.peers:
+        for position, reader in enumerate(writer_spec.peers, 1):
             bell, ear = open_doorbell()
             # Who has an end closes it, and once more does nothing: this is for ends that nobody
             # got, because a later step failed.
             self._exits.callback(bell.close)
             self._exits.callback(ear.close)
             bells.append(bell)
+            spec = msgspec.structs.replace(reader_spec, position=position)
             if reader in self.in_processes:
-                self._in_processes_ends[reader].readers.append((reader_spec, ear))
+                self._in_processes_ends[reader].readers.append((spec, ear))
             else:
-                self._inbox(reader).add_reader(shared.open_reader(reader_spec, ear))
+                self._inbox(reader).add_reader(shared.open_reader(spec, ear))
         if producer in self.in_processes:
             self._in_processes_ends[producer].writer = (writer_spec, bells)
             return Output(ports)

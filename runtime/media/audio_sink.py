@@ -57,8 +57,12 @@ class AudioSink:
                 f"{self.name}: takes the audio of one node, and got it from {self._node_id!r} and "
                 f"{node_id!r}; give each its own file with --output {node_id}=FILE"
             )
-        for chunk in self._converter.convert(data):
-            self._writer.write(chunk)
+        try:
+            for chunk in self._converter.convert(data):
+                self._writer.write(chunk)
+        except MediaError:
+            self._file.discard()
+            raise
 
     def flush(self) -> None:
         """Do nothing: audio is written as it comes."""
@@ -74,6 +78,9 @@ class AudioSink:
                 for chunk in self._converter.finish():
                     self._writer.write(chunk)
             self._writer.finish()
+        except MediaError:
+            self._file.discard()
+            raise
         finally:
             self._file.close()
 

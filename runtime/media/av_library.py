@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from .byte_output import ByteOutput
 from .errors import CodecError, MissingExtraError
 
 # FFmpeg's reasons by the name of PyAV's exception class, in words about the file.
@@ -42,6 +43,23 @@ def load_av(name: str) -> Any:
             f"{name}: needs PyAV, which cannot be imported{detail}: "
             'pip install "millrace-runtime[media]"'
         ) from error
+
+
+class AvOutput:
+    """A file as PyAV writes it: FFmpeg takes every write for complete, so every write is."""
+
+    def __init__(self, file: ByteOutput) -> None:
+        self.name = file.name
+        self._file = file
+        if file.seekable():
+            # PyAV takes a file for one that can seek if it has these.
+            self.seek = file.seek
+            self.tell = file.tell
+
+    def write(self, data: bytes) -> int:
+        """Write all of the bytes."""
+        self._file.write_all(data)
+        return len(data)
 
 
 @contextmanager

@@ -1,18 +1,15 @@
 """Audio and images in the formats that PyAV writes."""
 
-import logging
 from fractions import Fraction
 from typing import Any, Final
 
-from actors import Audio, DataError, Video
+from actors import Audio, Video
 
 from .audio_format import AudioFormat
-from .av_library import av_errors, load_av
+from .av_frames import LAYOUTS, audio_frame, nearest_format, picture_for_av
+from .av_library import AvOutput, av_errors, load_av
 from .byte_output import ByteOutput
-from .errors import CodecError, MediaError
-from .pcm import as_int16
-
-_log = logging.getLogger("millrace.media")
+from .errors import MediaError
 
 # Opus in .ogg too: PyAV's wheels (18.1) come without an encoder for Vorbis.
 _ENCODERS: Final = {
@@ -25,10 +22,6 @@ _ENCODERS: Final = {
     ".aac": ("adts", "aac"),
 }
 AV_AUDIO_SUFFIXES: Final = frozenset(_ENCODERS)
-_HIGHEST_FLAC_HZ: Final = 655_350
-
-# The layouts of up to 8 channels that all encoders but MP3's take.
-_LAYOUTS: Final = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 _IMAGE_ENCODERS: Final = {
     ".png": ("png", "rgb24"),
@@ -57,19 +50,10 @@ class AvAudioWriter:
             MediaError: this PyAV does not have the encoder.
         """
         with av_errors(self._av, self._file.name, "encoded"):
-            chosen = self._nearest(offered)
-            self._container = self._av.open(self._file, "w", format=self._container_name)
+            chosen = nearest_format(self._av, self._encoder, offered, self._file.name)
+            self._container = self._av.open(AvOutput(self._file), "w", format=self._container_name)
             self._stream = self._container.add_stream(self._encoder, rate=chosen.sample_rate)
-            self._stream.layout = _LAYOUTS[chosen.channels - 1]
-        # A higher sample rate loses nothing, so there is no warning.
-        if chosen.sample_rate < offered.sample_rate or chosen.channels < offered.channels:
-            _log.warning(
-                "%s: %s does not take %s; converted to %s",
-                self._file.name,
-                self._encoder,
-                offered,
-                chosen,
-            )
+            self._stream.layout = LAYOUTS[chosen.channels - 1]
         return chosen
 
     def write(self, audio: Audio) -> None:
@@ -77,11 +61,7 @@ class AvAudioWriter:
         if not audio.frames:
             return
         with av_errors(self._av, self._file.name, "encoded"):
-            frame = self._av.AudioFrame.from_ndarray(
-                as_int16(audio).reshape(1, -1), format="s16", layout=self._stream.layout.name
-            )
-            frame.sample_rate = audio.sample_rate
-            frame.pts = self._frames
+            frame = audio_frame(self._av, audio, self._stream.layout.name, self._frames)
             self._frames += audio.frames
             self._container.mux(self._stream.encode(frame))
 
@@ -92,23 +72,6 @@ class AvAudioWriter:
         with av_errors(self._av, self._file.name, "encoded"):
             self._container.mux(self._stream.encode(None))
             self._container.close()
-
-    def _nearest(self, offered: AudioFormat) -> AudioFormat:
-        try:
-            codec = self._av.Codec(self._encoder, "w")
-        except (self._av.error.FFmpegError, ValueError) as error:
-            raise CodecError(
-                f"{self._file.name}: this PyAV has no encoder {self._encoder}; choose another "
-                "suffix, such as .wav"
-            ) from error
-        rates = sorted(codec.audio_rates or ())
-        if rates:
-            higher = [rate for rate in rates if rate >= offered.sample_rate]
-            rate = higher[0] if higher else rates[-1]
-        else:
-            rate = min(offered.sample_rate, _HIGHEST_FLAC_HZ)
-        most = 2 if self._encoder == "libmp3lame" else len(_LAYOUTS)
-        return AudioFormat(rate, offered.channels if offered.channels <= most else 2)
 
 
 def encode_image(video: Video, suffix: str, name: str) -> bytes:
@@ -123,7 +86,7 @@ def encode_image(video: Video, suffix: str, name: str) -> bytes:
     av = load_av(name)
     encoder, pixel_format = _IMAGE_ENCODERS[suffix]
     with av_errors(av, name, "encoded"):
-        frame = av.VideoFrame.from_ndarray(*_for_av(video, name))
+        frame = av.VideoFrame.from_ndarray(*picture_for_av(video, name))
         codec = av.CodecContext.create(encoder, "w")
         codec.width, codec.height = video.width, video.height
         codec.pix_fmt = pixel_format
@@ -137,19 +100,3 @@ def encode_image(video: Video, suffix: str, name: str) -> bytes:
 def can_write_image(suffix: str) -> bool:
     """Return whether `encode_image` knows the suffix."""
     return suffix in _IMAGE_ENCODERS
-
-
-def _for_av(video: Video, name: str) -> tuple[Any, str]:
-    try:
-        image = video.image
-    except DataError as error:
-        if video.format.name in ("YUV420P", "I420") and not (video.width | video.height) & 1:
-            return video.pixels.reshape(video.height * 3 // 2, video.width), "yuv420p"
-        raise MediaError(f"{name}: {error}") from error
-    match image.shape[2]:
-        case 1:
-            return image[:, :, 0], "gray"
-        case 3:
-            return image, "rgb24"
-        case _:
-            return image, "rgba"

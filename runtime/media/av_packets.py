@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,41 +20,51 @@ _SHORTEST_GAP_SECONDS: Final = 0.05
 # A picture with more pixels is refused before FFmpeg allocates its memory.
 _MOST_PIXELS: Final = 16384 * 16384
 
+# Playlists, and descriptions of network streams, name other files and addresses. Whoever has the
+# file did not ask for those, so nothing is opened beside it.
+_NOTHING_ELSE: Final = {"protocol_whitelist": "none"}
+
+# A film one of whose streams begins this much later than the others is taken at its word. What
+# claims to begin later still has a clock of its own, as broadcasts do.
+_LONGEST_DELAY_SECONDS: Final = 60.0
+
 
 @contextmanager
 def open_container(av: Any, file: io.BufferedIOBase, name: str) -> Iterator[Any]:
-    """Open a file for decoding.
+    """Open a file for decoding; whatever it names, no other file and no address is opened.
 
     Raises:
         MediaError: it is in no format that FFmpeg knows, or is damaged at its beginning.
     """
     with av_errors(av, name, "read as sound or pictures"):
-        container = av.open(file)
+        container = av.open(file, container_options=_NOTHING_ELSE)
     with container:
         yield container
 
 
-def decoded_frames(av: Any, container: Any, stream: Any, name: str) -> Iterator[Any]:
-    """Yield the frames of one stream; skip packets that cannot be decoded, and warn at the end.
+def decoded_frames(av: Any, container: Any, streams: Sequence[Any], name: str) -> Iterator[Any]:
+    """Yield the frames of streams; skip packets that cannot be decoded, and warn at the end.
 
     Args:
         av: the module.
         container: the open file.
-        stream: one of its streams.
+        streams: some of its streams, at most one of each kind.
         name: the file, for messages.
 
     Raises:
         MediaError: no packet can be decoded, or FFmpeg has no decoder for the stream.
     """
-    with av_errors(av, name, "decoded"):
-        if stream.codec_context is None:
-            raise MediaError(
-                f"{name}: cannot be decoded: PyAV has no decoder for its codec; convert it first"
-            )
-        if stream.type == "video":
-            stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+    for stream in streams:
+        with av_errors(av, name, "decoded"):
+            if stream.codec_context is None:
+                raise MediaError(
+                    f"{name}: cannot be decoded: PyAV has no decoder for its codec; convert it "
+                    "first"
+                )
+            if stream.type == "video":
+                stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
     damage = _Damage(name)
-    for packet in _packets(av, container, stream, damage):
+    for packet in _packets(av, container, streams, damage):
         try:
             with av_errors(av, name, "decoded"):
                 frames = packet.decode()
@@ -63,10 +73,19 @@ def decoded_frames(av: Any, container: Any, stream: Any, name: str) -> Iterator[
             continue
         damage.decoded += len(frames)
         for frame in frames:
-            if stream.type == "audio":
+            if packet.stream.type == "audio":
                 damage.note_time(frame)
             yield frame
     damage.report()
+
+
+def start_of(container: Any, first_seconds: float) -> float:
+    """Return the time at which a film starts, in seconds of its own clock."""
+    if container.start_time is None:
+        return first_seconds
+    start: float = container.start_time / 1_000_000
+    is_plausible = start <= first_seconds <= start + _LONGEST_DELAY_SECONDS
+    return start if is_plausible else first_seconds
 
 
 class _Damage:
@@ -135,11 +154,11 @@ class _Damage:
         )
 
 
-def _packets(av: Any, container: Any, stream: Any, damage: _Damage) -> Iterator[Any]:
-    """Yield the packets of a stream, and go on behind places where reading fails."""
+def _packets(av: Any, container: Any, streams: Sequence[Any], damage: _Damage) -> Iterator[Any]:
+    """Yield the packets of streams, and go on behind places where reading fails."""
     failures = 0
     while failures < _MOST_READ_ERRORS:
-        packets = container.demux(stream)
+        packets = container.demux(streams)
         while True:
             try:
                 with av_errors(av, damage._name, "read to its end"):

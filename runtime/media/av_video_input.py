@@ -7,13 +7,10 @@ from typing import Any, Final
 from actors import PixelFormat, Video
 
 from .av_library import av_errors, load_av
-from .av_packets import decoded_frames, open_container
+from .av_packets import decoded_frames, open_container, start_of
 from .errors import MediaError
 from .orientation import UPRIGHT, exif_orientation, orientation_of_frame
 
-# A film whose pictures begin this much later than its other streams is taken at its word. What
-# claims to begin later still has a clock of its own, as broadcasts do.
-_LONGEST_DELAY_SECONDS: Final = 60.0
 # Two neighbouring frames further apart than this come from two recordings that were joined.
 _LONGEST_GAP_SECONDS: Final = 600.0
 _MOST_IMAGE_BYTES: Final = 1024 * 1024 * 1024
@@ -35,7 +32,7 @@ def read_image(file: io.BufferedReader, name: str, number: int = 0) -> Iterator[
         raise MediaError(f"{name}: is larger than {_MOST_IMAGE_BYTES} bytes, which no image is")
     upright = exif_orientation(data)
     with open_container(av, io.BytesIO(data), name) as container:
-        for frame in decoded_frames(av, container, _video_stream(container, name), name):
+        for frame in decoded_frames(av, container, [video_stream(container, name)], name):
             # FFmpeg makes a display matrix of the EXIF metadata of some formats only.
             turn = upright if upright != UPRIGHT else orientation_of_frame(frame)
             with av_errors(av, name, "decoded"):
@@ -55,15 +52,31 @@ def read_film(file: io.BufferedReader, name: str) -> Iterator[Video]:
     """
     av = load_av(name)
     with open_container(av, file, name) as container:
-        stream = _video_stream(container, name)
-        clock: _FilmClock | None = None
-        for number, frame in enumerate(decoded_frames(av, container, stream, name)):
-            with av_errors(av, name, "decoded"):
-                image = orientation_of_frame(frame).apply(frame.to_ndarray(format="rgb24"))
-            clock = clock or _FilmClock(_start_of(container, float(frame.time or 0.0)))
-            microseconds = clock.microseconds(frame.time)
-            height, width = image.shape[:2]
-            yield Video(image, width, height, PixelFormat.RGB24, number, microseconds)
+        frames = VideoFrames(av, name, container)
+        for frame in decoded_frames(av, container, [video_stream(container, name)], name):
+            yield frames.next(frame)
+
+
+class VideoFrames:
+    """Makes items of decoded video frames, one after the other."""
+
+    def __init__(self, av: Any, name: str, container: Any) -> None:
+        self._av = av
+        self._name = name
+        self._container = container
+        self._clock: _FilmClock | None = None
+        self._number = 0
+
+    def next(self, frame: Any) -> Video:
+        """Return the next frame as RGB24, upright, with its time from the start of the film."""
+        with av_errors(self._av, self._name, "decoded"):
+            image = orientation_of_frame(frame).apply(frame.to_ndarray(format="rgb24"))
+        if self._clock is None:
+            self._clock = _FilmClock(start_of(self._container, float(frame.time or 0.0)))
+        microseconds = self._clock.microseconds(frame.time)
+        height, width = image.shape[:2]
+        number, self._number = self._number, self._number + 1
+        return Video(image, width, height, PixelFormat.RGB24, number, microseconds)
 
 
 class _FilmClock:
@@ -83,17 +96,13 @@ class _FilmClock:
         return round((seconds - self._start) * 1_000_000)
 
 
-def _video_stream(container: Any, name: str) -> Any:
+def video_stream(container: Any, name: str) -> Any:
+    """Return the first video stream.
+
+    Raises:
+        MediaError: there is none.
+    """
     if not container.streams.video:
         hint = "; --input-kind audio reads its sound" if container.streams.audio else ""
         raise MediaError(f"{name}: has no pictures{hint}")
     return container.streams.video[0]
-
-
-def _start_of(container: Any, first_seconds: float) -> float:
-    """Return the time at which a film starts, in seconds of its own clock."""
-    if container.start_time is None:
-        return first_seconds
-    start: float = container.start_time / 1_000_000
-    is_plausible = start <= first_seconds <= start + _LONGEST_DELAY_SECONDS
-    return start if is_plausible else first_seconds

@@ -1,6 +1,7 @@
 """Writes bytes to a file or a pipe; another thread can interrupt the wait."""
 
 import io
+import logging
 import os
 import select
 import stat
@@ -12,8 +13,13 @@ from .errors import InterruptedReadError, MediaError, ReaderGoneError
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+_log = logging.getLogger("millrace.media")
+
 STDOUT: Final = "-"
 """The path that means standard output."""
+
+INCOMPLETE: Final = ".incomplete"
+"""What is added to the name of a file that could not be completed."""
 
 # A pipe that is ready takes at least this many bytes without making its writer wait.
 _SLICE_BYTES: Final = select.PIPE_BUF
@@ -31,6 +37,7 @@ class ByteOutput(io.RawIOBase):
         self.name = name
         # An interrupt after the close would write into a file that has the number by then.
         self._closing = threading.Lock()
+        self._is_incomplete = False
         self._descriptor = descriptor
         self._is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._wake_out, self._wake_in = os.pipe()
@@ -43,6 +50,11 @@ class ByteOutput(io.RawIOBase):
         with self._closing:
             if not self.closed:
                 os.write(self._wake_in, b"!")
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of a regular file; 0 for a pipe."""
+        return os.fstat(self._descriptor).st_size
 
     def writable(self) -> bool:
         """Return True."""
@@ -89,13 +101,33 @@ class ByteOutput(io.RawIOBase):
         while view:
             view = view[self.write(view) :]
 
+    def discard(self) -> None:
+        """Let `close` rename the file, because it is incomplete; a pipe or a device stays."""
+        self._is_incomplete = self._is_regular
+
     def close(self) -> None:
         """Close the descriptor."""
         with self._closing:
             if not self.closed:
+                if self._is_incomplete:
+                    self._rename()
                 for descriptor in (self._descriptor, self._wake_out, self._wake_in):
                     os.close(descriptor)
             super().close()
+
+    def _rename(self) -> None:
+        """Mark the file as incomplete in its name, unless that is the name of another by now."""
+        try:
+            mine, named = os.fstat(self._descriptor), os.lstat(self.name)
+            if (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
+                os.replace(self.name, self.name + INCOMPLETE)
+                _log.warning("%s: is incomplete, and is now %s%s", *(self.name,) * 2, INCOMPLETE)
+            else:  # a link, or standard output
+                _log.warning("%s: is incomplete", self.name)
+        except FileNotFoundError:
+            return  # its owner calls it something else
+        except OSError as error:
+            _log.warning("%s: is incomplete, and stays: %s", self.name, error.strerror)
 
 
 def create_bytes(path: str) -> ByteOutput:

@@ -12,15 +12,21 @@ from .av_output import AV_AUDIO_SUFFIXES, AvAudioWriter, can_write_image
 from .byte_output import STDOUT, ByteOutput, create_bytes
 from .errors import MediaError
 from .file_kind import SUBTITLE_SUFFIXES, WAVE_SUFFIXES, FileKind
+from .film_formats import FILM_SUFFIXES
+from .film_sink import BOTH, FilmSink
 from .image_sink import ImageSink
 from .line_sink import LineSink
 from .subtitle_sink import SubtitleSink
 from .wave_output import WaveWriter
 
+MEDIA_SUFFIXES: Final = tuple(sorted(WAVE_SUFFIXES | AV_AUDIO_SUFFIXES | FILM_SUFFIXES))
+"""The suffixes of files of audio and video that are written."""
+
 _LINES: Final = frozenset({Kind.TEXT, Kind.JSON})
 _KNOWN: Final = (
-    ".wav, .flac, .mp3, .ogg, .opus, .m4a, .aac for audio; .txt for text; .srt for subtitles; "
-    ".jsonl for everything, as JSON lines; .png, .jpg, .bmp, .webp for images"
+    ".wav, .flac, .mp3, .ogg, .opus, .m4a, .aac for audio; .mp4, .mov, .mkv, .webm, .ts for video "
+    "and audio; .txt for text; .srt for subtitles; .jsonl for everything, as JSON lines; .png, "
+    ".jpg, .bmp, .webp for images"
 )
 
 
@@ -63,6 +69,8 @@ def kinds_written(path: str, kind: FileKind | None = None) -> frozenset[Kind]:
     match _kind_of(path, _suffix(path)) if kind is None else kind:
         case FileKind.AUDIO:
             return AudioSink.accepts
+        case FileKind.VIDEO:
+            return FilmSink.accepts
         case FileKind.IMAGE:
             return ImageSink.accepts
         case FileKind.SUBTITLES:
@@ -73,15 +81,24 @@ def kinds_written(path: str, kind: FileKind | None = None) -> frozenset[Kind]:
             return ANY_KIND
 
 
-def open_sink(path: str, *, kind: FileKind | None = None, stdout: int = 1) -> Sink:
+def open_sink(
+    path: str,
+    *,
+    kind: FileKind | None = None,
+    stdout: int = 1,
+    expects: frozenset[Kind] = ANY_KIND,
+    file: ByteOutput | None = None,
+) -> Sink:
     """Create a file for results; an existing one is overwritten.
 
     Args:
         path: its suffix decides how to write; "-" is standard output, as lines of text and JSON;
             "frame-%04d.png" numbers the images from 1.
-        kind: AUDIO (WAV), LINES (text and JSON), JSON_LINES (everything), SUBTITLES or IMAGE, where
-            the path does not decide.
+        kind: AUDIO (WAV), VIDEO (Matroska, with audio), LINES (text and JSON), JSON_LINES
+            (everything), SUBTITLES or IMAGE, where the path does not decide.
         stdout: the file descriptor that stands for standard output.
+        expects: the kinds that may come: a film waits for its audio only if there may be any.
+        file: what to write to, in place of the file of that path; no image.
 
     Raises:
         MediaError: the file cannot be created, or the suffix is not known.
@@ -92,10 +109,14 @@ def open_sink(path: str, *, kind: FileKind | None = None, stdout: int = 1) -> Si
     if kind is FileKind.IMAGE:
         return ImageSink(path, suffix)
     is_encoded = kind is FileKind.AUDIO and suffix in AV_AUDIO_SUFFIXES
-    if is_encoded:
+    is_film = kind is FileKind.VIDEO or (kind is FileKind.AUDIO and suffix in FILM_SUFFIXES)
+    if is_encoded or is_film:
         load_av(path)  # before an existing file is emptied
-    file = _opened(path, stdout)
+    if file is None:
+        file = _opened(path, stdout)
     match kind:
+        case FileKind.AUDIO | FileKind.VIDEO if is_film:
+            return FilmSink(file, suffix, expects & BOTH)
         case FileKind.AUDIO:
             return AudioSink(file, AvAudioWriter(file, suffix) if is_encoded else WaveWriter(file))
         case FileKind.SUBTITLES:
@@ -119,6 +140,8 @@ def _kind_of(path: str, suffix: str) -> FileKind:
         return FileKind.SUBTITLES
     if suffix in WAVE_SUFFIXES | AV_AUDIO_SUFFIXES:
         return FileKind.AUDIO
+    if suffix in FILM_SUFFIXES:
+        return FileKind.VIDEO
     if can_write_image(suffix):
         return FileKind.IMAGE
     if path.startswith("/dev/"):

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
 from actors import ANY_KIND, Data, Kind
 
@@ -13,21 +15,60 @@ from .av_video_input import read_film, read_image
 from .byte_input import STDIN, ByteInput, buffered, open_bytes
 from .errors import MediaError
 from .file_kind import DATA_KINDS, NUMBERED, FileKind, kind_by_name, media_kind, recognized
+from .live_address import LiveAddress, live_address
+from .live_source import LiveSource
 from .raw_format import RawFormat
 from .text_input import read_json_lines, read_text_lines, read_whole_json, read_whole_text
 from .wave_input import WAVE_MAGIC, read_pcm, read_wave, read_wave_header
 
 
-class Source:
-    """A file, or several numbered ones, as an iterator of items. Close it when done.
+class Source(Protocol):
+    """A file, a network stream or a device as an iterator of items. Close it when done.
 
-    Iterating may block on a pipe: do it in a worker thread. `interrupt`, from any other thread,
-    ends that with InterruptedReadError.
+    Iterating may block: do it in a worker thread. `interrupt`, from any other thread, ends that
+    with InterruptedReadError: at once, or with the next packet of a network stream or a device,
+    which may take up to 10 s.
 
     Attributes:
         name: for messages.
         kind: how it is read.
     """
+
+    name: str
+    kind: FileKind
+
+    @property
+    def gives(self) -> Kind:
+        """The kind of its items."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether more may come later."""
+
+    @property
+    def fraction(self) -> float | None:
+        """How much has been read, 0 to 1; None if the size is not known."""
+
+    def check(self) -> None:
+        """Read the first item ahead, unless that may have to wait for a writer.
+
+        Raises:
+            MediaError: no item can be read.
+            MissingExtraError: it needs PyAV, which is not installed.
+        """
+
+    def __iter__(self) -> Iterator[Data]:
+        """Yield the items; once."""
+
+    def interrupt(self) -> None:
+        """End a read that waits for input, from any thread."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+class FileSource:
+    """A file, or several numbered ones, or a pipe."""
 
     def __init__(self, name: str, kind: FileKind, files: list[ByteInput], reader: "Reader") -> None:
         self.name = name
@@ -93,11 +134,12 @@ def open_source(
     accepts: frozenset[Kind] = ANY_KIND,
     chunk_seconds: float = 0.02,
 ) -> Source:
-    """Open a file as a stream of items.
+    """Open a file, a network stream or a device as a stream of items.
 
     Args:
         path: of the file; "-" is standard input; "frame-%04d.png" is all images of such a name, in
-            the order of their numbers.
+            the order of their numbers; rtsp:// and http:// URLs are network streams; /dev/video0
+            and alsa:NAME are devices.
         kind: how to read it; None decides by its name, or by its first bytes.
         raw: the format of audio without a header; overrides `kind`.
         accepts: the kinds of data that are accepted; decides between the audio and the video of a
@@ -107,12 +149,19 @@ def open_source(
     Raises:
         MediaError: it cannot be read, or its kind is not known.
     """
+    address = live_address(path)
+    if address is not None:
+        if raw is not None:
+            raise MediaError(f"{address.name}: --input-format is for files and pipes")
+        return LiveSource(address, _live_kind(path, address, kind, accepts), chunk_seconds)
     if raw is not None:
-        return Source(path, FileKind.AUDIO, [open_bytes(path)], _raw_reader(raw, chunk_seconds))
+        return FileSource(path, FileKind.AUDIO, [open_bytes(path)], _raw_reader(raw, chunk_seconds))
     if kind in (None, FileKind.IMAGE) and NUMBERED.search(Path(path).name):
         numbered = _numbered_files(path)
         if numbered:
-            return Source(path, FileKind.IMAGE, [open_bytes(each) for each in numbered], read_image)
+            return FileSource(
+                path, FileKind.IMAGE, [open_bytes(each) for each in numbered], read_image
+            )
     file = open_bytes(path)
     try:
         if kind is None and path != STDIN:
@@ -120,10 +169,27 @@ def open_source(
             kind = None if kind is None else media_kind(kind, accepts)
         if kind is None:
             kind = recognized(file, accepts)
-        return Source(file.name, kind, [file], _reader(kind, chunk_seconds))
+        return FileSource(file.name, kind, [file], _reader(kind, chunk_seconds))
     except BaseException:
         file.close()
         raise
+
+
+def _live_kind(
+    path: str, address: LiveAddress, kind: FileKind | None, accepts: frozenset[Kind]
+) -> FileKind:
+    """Return what to read from an address: the audio, if it is accepted, except from a camera."""
+    if kind is None:
+        if address.is_device:
+            return FileKind.AUDIO if path != address.target else FileKind.VIDEO
+        named = kind_by_name(urlsplit(path).path)
+        kind = media_kind(named or FileKind.VIDEO, accepts)
+    if kind not in (FileKind.AUDIO, FileKind.VIDEO):
+        raise MediaError(
+            f"{address.name}: only audio and video are read from there, not {kind.value}; for "
+            "others, download it first"
+        )
+    return kind
 
 
 def _items(files: list[ByteInput], reader: Reader) -> Generator[Data, None, None]:

@@ -19,14 +19,20 @@ from .executor_registry import (
     installed_executors,
     known_executors,
 )
+from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
-from .path_params import PATH_FORMAT, check_client_paths
+from .path_params import PATH_FORMAT, check_client_places
 from .plan import NodePlan, Plan, make_plan, plan_manifest
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
     "FindMachine",
+    "GrantNames",
+    "Grants",
+    "MODEL_FORMAT",
+    "TOOL_FORMAT",
+    "read_grants",
     "Gpu",
     "Machine",
     "find_machine",
@@ -48,7 +54,7 @@ __all__ = [
     "Setting",
     "SettingEntry",
     "Source",
-    "check_client_paths",
+    "check_client_places",
     "check_executors",
     "declaration_of",
     "effective_settings",

@@ -13,6 +13,7 @@ from ..documents import Document, FaultList, Path, dotted
 from ..errors import ConfigError
 from ..manifest import MultiprocessSettings, params_of_nodes, where
 from .effective_settings import refused_settings
+from .grants import GrantNames, grant_names, grant_problems
 from .routing import Assignment, Router, RoutingError
 
 _MULTIPROCESS: Final[Path] = ("metadata", "multiprocess")
@@ -23,11 +24,17 @@ class NodeChecker:
     """Checks nodes, and collects their faults."""
 
     def __init__(
-        self, document: Document, catalogue: Catalogue, describer: Describer, faults: FaultList
+        self,
+        document: Document,
+        catalogue: Catalogue,
+        describer: Describer,
+        config: RuntimeConfig,
+        faults: FaultList,
     ) -> None:
         self._document = document
         self._catalogue = catalogue
         self._describer = describer
+        self._config = config
         self._faults = faults
 
     def find_type(self, index: int, name: str) -> NodeType | None:
@@ -47,13 +54,24 @@ class NodeChecker:
         except ConfigError as error:
             self.fault(("nodes", index, "node_type"), f"cannot be used: {error}")
             return {}
-        for problem in checked.problems:
+        problems = list(checked.problems)
+        if not problems:
+            schema = self._describer.describe(node_type).schema
+            problems += grant_problems(checked.values, schema, self._config)
+        for problem in problems:
             file_and_line = self._document.place((*place, *problem.path))
             param = f"param {dotted(problem.path)}" if problem.path else "params"
             subject = f"node {node_id!r} ({node_type.name})"
             parts = (file_and_line, subject, param)
             self._faults.add(": ".join(part for part in parts if part), problem.message)
         return checked.values
+
+    def grants(self, node_type: NodeType, params: Mapping[str, Any]) -> GrantNames:
+        """Return the operator's names that a node's params choose; none if it has a fault."""
+        try:
+            return grant_names(params, self._describer.describe(node_type).schema)
+        except ConfigError:
+            return GrantNames()
 
     def find_executor(
         self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
@@ -69,7 +87,13 @@ class NodeChecker:
     def check_kinds(self, index: int, source: NodeType, target: NodeType) -> None:
         """Add a fault if a connection's target takes none of the kinds that its source emits."""
         given, taken = self.kinds(source)[1], self.kinds(target)[0].kinds
-        if given and not given & taken:
+        if self.is_source(target):
+            self.fault(
+                ("connections", index),
+                f"{target.name} is a source: it generates its items, and has no inputs; remove the "
+                "connection",
+            )
+        elif given and not given & taken:
             self.fault(
                 ("connections", index),
                 f"{source.name} gives {_names(given)}, and {target.name} takes {_names(taken)}; "
@@ -84,6 +108,13 @@ class NodeChecker:
         except ConfigError:
             return Acceptance(actor, ANY_KIND), ANY_KIND
         return Acceptance(actor, description.takes), description.gives
+
+    def is_source(self, node_type: NodeType) -> bool:
+        """Return whether a type generates items; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).is_source
+        except ConfigError:
+            return False
 
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""

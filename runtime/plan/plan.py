@@ -1,12 +1,13 @@
 """Plans: everything about a session that is checked and decided before it starts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Final
 
 from actors import Kind
 
-from ..catalogue import Acceptance, Catalogue, NodeType
+from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
 from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Problem
@@ -22,9 +23,10 @@ from ..manifest import (
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
 from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
-from .routing import Router
+from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -45,6 +47,9 @@ class NodePlan:
         uses_process: whether it runs in a process of its own, as its executor declares.
         uses_shared_memory: whether its links go through shared memory, as its executor declares.
         gpu: the GPU that its process may use; None for none of its own.
+        grants: the operator's endpoints and tools that its params name.
+        is_source: whether it generates items: no chunk can enter at it.
+        code: of the actor's class, if its process cannot import it.
     """
 
     node_id: NodeId
@@ -60,6 +65,9 @@ class NodePlan:
     uses_shared_memory: bool
     is_output: bool = False
     gpu: Gpu | None = None
+    grants: GrantNames = field(default_factory=GrantNames)
+    is_source: bool = False
+    code: ClassCode | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,26 @@ class Plan:
                 return node
         raise KeyError(node_id)
 
+    def _repr_svg_(self) -> str:
+        """Return the graph as a notebook shows it."""
+        # By its name, since what draws a plan imports this module.
+        svg: str = import_module(f"{__package__}.drawing").to_svg(self)
+        return svg
+
     @property
     def sources(self) -> tuple[NodeId, ...]:
         """The nodes that read no other."""
         return tuple(node.node_id for node in self.nodes if not node.inputs)
+
+    @property
+    def entries(self) -> tuple[NodeId, ...]:
+        """The sources that a client's chunks enter: those that do not generate items."""
+        return tuple(node.node_id for node in self.nodes if not node.inputs and not node.is_source)
+
+    @property
+    def generating(self) -> tuple[NodeId, ...]:
+        """The sources that generate items."""
+        return tuple(node.node_id for node in self.nodes if node.is_source)
 
     @property
     def sinks(self) -> tuple[NodeId, ...]:
@@ -131,7 +155,7 @@ def make_plan(
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
     router = Router(config.routing, executors=executors)
-    checker = NodeChecker(manifest.document, catalogue, describer, faults)
+    checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
     planner = _Planner(manifest, checker, router)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
@@ -170,7 +194,7 @@ def plan_manifest(
         faults.extend(error.faults)
         if isinstance(error.document, Document):
             router = Router(config.routing, executors=executors)
-            checker = NodeChecker(error.document, catalogue, describer, faults)
+            checker = NodeChecker(error.document, catalogue, describer, config, faults)
             check_document(error.document, config, checker, router)
         faults.raise_any()
         raise
@@ -212,6 +236,7 @@ class _Planner:
                 index, node.id, node_type, override, self._router
             )
             if assignment is not None:
+                self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
@@ -228,6 +253,9 @@ class _Planner:
                         uses_process=declared.uses_processes,
                         uses_shared_memory=declared.uses_shared_memory,
                         is_output=node.is_output_node,
+                        grants=self._checker.grants(node_type, params),
+                        is_source=self._checker.is_source(node_type),
+                        code=assignment.code,
                     )
                 )
         for index, connection in enumerate(manifest.connections):
@@ -235,6 +263,16 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _check_interpreter(
+        self, index: int, assignment: Assignment, settings: EffectiveSettings
+    ) -> None:
+        if assignment.code is not None and settings.setting("python_executable").value is not None:
+            message = (
+                "its class is not in a module, and its code is for this interpreter only; move the "
+                "class to a module of its own, or leave python_executable out"
+            )
+            self._checker.fault(("nodes", index, "node_type"), message)
 
     def _type(self, index: int, node: NodeManifest) -> NodeType | None:
         if node.host:

@@ -1,10 +1,10 @@
 """Routing: which executor runs which node. It goes by names; no node module is imported for it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from ..catalogue import NodeType
+from ..catalogue import ClassCode, NodeType
 from ..config import Routing
 from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
@@ -18,10 +18,15 @@ from .executor_registry import (
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The executor of a node, and the rule that decided it."""
+    """The executor of a node, and the rule that decided it.
+
+    Attributes:
+        code: of the actor's class, if its node process cannot import it.
+    """
 
     executor: str
     reason: str
+    code: ClassCode | None = field(default=None, repr=False)
 
 
 class RoutingError(ValueError):
@@ -56,7 +61,7 @@ class Router:
 
         Raises:
             RoutingError: the executor does not exist, the operator does not allow the override, or
-                the executor cannot import the class.
+                its processes can have no copy of the class.
             ConfigError: an installed executor cannot be imported.
         """
         assignment = self._assignment(node_type, override)
@@ -67,14 +72,12 @@ class Router:
             )
         if override is not None:
             self._check_override(node_type, override)
-        # Only a class of a notebook or of standard input is not importable.
-        if not node_type.is_importable and self.declaration(assignment.executor).uses_processes:
-            name = node_type.target.rpartition(":")[2]
-            raise RoutingError(
-                f"{name} is defined in __main__, which has no file that a node process could "
-                "import; move the class to a module of its own, or run it natively "
-                f"({assignment.reason})"
-            )
+        if self.declaration(assignment.executor).uses_processes:
+            try:
+                return replace(assignment, code=node_type.code())
+            except ConfigError as error:
+                reason = "; ".join(fault.message for fault in error.faults)
+                raise RoutingError(f"{reason}, or run it natively ({assignment.reason})") from error
         return assignment
 
     def declaration(self, executor: str) -> ExecutorDeclaration:

@@ -55,6 +55,10 @@ def _of_section(table: str, section: Section, notes: Mapping[str, str]) -> Itera
         if isinstance(value, Section):
             yield from _of_section(f"{key}.", value, notes)
             continue
+        if isinstance(value, Mapping) and any(isinstance(each, Section) for each in value.values()):
+            for inner, table_of_name in value.items():
+                yield from _of_section(f"{key}.{inner}.", table_of_name, notes)
+            continue
         origin = section.origin(name)
         plain = section.model_dump(mode="json", include={name})[name]
         note = notes.get(key) or _origin_note(origin)

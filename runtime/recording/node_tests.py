@@ -120,7 +120,9 @@ def _actor_of(recording: Recording, node: str, folder: Path) -> tuple[str, str, 
         name = "NODE_CLASS"
         load = f"load_actor(str(Path(__file__).parent / {file!a}) + {':' + actor!a})"
         return name, "from runtime.catalogue import load_actor", f"\n{name} = {load}"
-    if not all(part.isidentifier() for part in (*module.split("."), *actor.split("."))):
+    if module == "__main__" or not all(
+        part.isidentifier() for part in (*module.split("."), *actor.split("."))
+    ):
         raise RecordingError(
             f"{recording.path}: the class of node {node!r} cannot be imported by name: {module}"
         )

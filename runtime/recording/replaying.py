@@ -12,6 +12,7 @@ from ..errors import MillraceError, sole_error
 from ..manifest import ManifestSource
 from ..session import Runtime, Session, TappedOutput, TapQueue
 from .differences import EXACT, Difference, Tolerance, differences
+from .errors import RecordingError
 from .items import RecordedItem, Side
 from .recording import Recording
 
@@ -76,7 +77,8 @@ async def replay(
         tolerance: how far numbers may differ.
 
     Raises:
-        RecordingError: the recording is damaged, or lacks what the node received.
+        RecordingError: the recording is damaged, or lacks what the node received; or a source of
+            the pipeline generates items.
         ManifestError: the pipeline is not valid here.
     """
     source: ManifestSource = recording.manifest if manifest is None else manifest
@@ -85,6 +87,12 @@ async def replay(
         source = manifest_of_node(recording, node)
         inputs = recording.received(node)
     plan = runtime.plan(source)
+    if plan.generating:
+        names = ", ".join(plan.generating)
+        raise RecordingError(
+            f"the sources {names} generate items, and would run again; replay one node, with "
+            "--node, of a recording with --record-all"
+        )
     known = [str(each.node_id) for each in plan.nodes]
     recorded: dict[str, list[RecordedItem]] = {}
     for item in recording:

@@ -10,11 +10,14 @@ from ..errors import (
     ErrorType,
     InternalError,
     MillraceError,
-    OperationalError,
+    ServerFullError,
+    ShutdownError,
     sole_error,
 )
 from ..wire import InitProgressUpdate
 from ..wire.grpclib_adapter import STATUS_OF_TYPE
+
+SHUTTING_DOWN: Final = "the server is shutting down; try another one"
 
 # Enough for any session id, and little in a log.
 _MAX_SHOWN_CHARACTERS: Final = 80
@@ -38,10 +41,6 @@ def session_not_found(session_id: str) -> CallError:
 
 class RequestError(CallerError):
     """A message in the wrong order, or without a required field."""
-
-
-class ShutdownError(OperationalError):
-    """The end of a session because the server shuts down."""
 
 
 def status_of(error: MillraceError) -> Status:
@@ -74,6 +73,23 @@ def reportable_error(failure: BaseException) -> MillraceError:
         # A raised error refers to this frame. If the frame referred to it too, only the cyclic
         # collector would free what its other frames refer to: a session's shared memory.
         del failure, error
+
+
+def error_in_band(failure: BaseException) -> MillraceError:
+    """Return the error to send to the client in a message.
+
+    Raises:
+        CallError: the failure must end the call with a status. RESOURCE_EXHAUSTED for a session
+            that another server may have room for: gRPC's own retries look at the status only.
+        BaseException: the failure is a cancellation.
+    """
+    try:
+        error = reportable_error(failure)
+    finally:
+        del failure  # as there
+    if isinstance(error, ServerFullError):
+        raise CallError(Status.RESOURCE_EXHAUSTED, str(error))
+    return error
 
 
 def progress_of_failure(error: MillraceError) -> InitProgressUpdate:

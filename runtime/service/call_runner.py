@@ -10,11 +10,11 @@ import trio
 import trio_asyncio
 from grpclib.const import Status
 
-from ..errors import InternalError, MillraceError, sole_error
+from ..errors import InternalError, MillraceError, ShutdownError, sole_error
 from ..metrics import OTHER, Registry
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import RefusedCallError, ServerStream
-from .call_errors import CallError, ShutdownError, status_of
+from .call_errors import CallError, status_of
 from .server_call import ServerCall
 
 _log = logging.getLogger("millrace.service")
@@ -31,11 +31,15 @@ class Rpc:
         handler: answers its calls.
         request_type: the class of the requests.
         counts: whether a server that shuts down waits for its calls.
+        sends_headers: whether the headers are sent before the handler runs. Otherwise the first
+            message sends them, and a call that is refused before it has trailers only: gRPC's own
+            retries may try another server then.
     """
 
     handler: CallHandler
     request_type: type[Any]
     counts: bool = True
+    sends_headers: bool = True
 
 
 class CallRunner:
@@ -134,7 +138,8 @@ class CallRunner:
             with scope:
                 # A call that was reset at once, or whose time is over, starts nothing.
                 await trio.lowlevel.checkpoint_if_cancelled()
-                call.send_headers()
+                if rpc.sends_headers:
+                    call.send_headers()
                 failure = await _outcome(call, rpc.handler)
             if scope.cancelled_caught and trio.current_time() >= scope.deadline:
                 seconds = stream.request.timeout_seconds
@@ -164,7 +169,9 @@ async def _outcome(call: ServerCall[Any, Any], handler: CallHandler) -> Millrace
     except Exception as error:  # noqa: BLE001 (any error ends this call only)
         real = sole_error(error) if isinstance(error, BaseExceptionGroup) else error
         if isinstance(real, MillraceError):
-            return real
+            # Only its text is needed. Its frames refer to it, and to what the session had.
+            real.__context__ = None
+            return real.with_traceback(None)
         _log.error("call failed", exc_info=real, extra={"peer": call.peer})
         return InternalError("internal error; the server's log has more")
     return None

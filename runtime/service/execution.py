@@ -12,7 +12,7 @@ from typing import Final
 import trio
 from grpclib.const import Status
 
-from ..errors import InputError, LimitError, MillraceError
+from ..errors import InputError, LimitError, MillraceError, ShutdownError
 from ..plan import Plan
 from ..recording import archived
 from ..session import Runtime, Session
@@ -30,7 +30,7 @@ from ..wire import (
 )
 from ..wire.conversion import buffer_of, error_message, items_of, limits_of
 from .authentication import Authentication, token_digest
-from .call_errors import CallError, ShutdownError, reportable_error
+from .call_errors import SHUTTING_DOWN, CallError, error_in_band
 from .inputs import send_inputs
 from .outputs import RunOutputs
 from .planning import plan_of
@@ -56,7 +56,12 @@ class ExecutionService:
         self._build_timestamp = _build_timestamp()
 
     async def execute_pipeline(self, call: ServerCall[ExecuteRequest, ExecuteResponse]) -> None:
-        """Run a pipeline on the inputs of the request."""
+        """Run a pipeline on the inputs of the request.
+
+        Raises:
+            CallError: RESOURCE_EXHAUSTED: there is no room for a session now. UNAVAILABLE: the
+                server shuts down. Or the request is not a message of the contract.
+        """
         try:
             request = await call.receive()
         except LimitError as error:
@@ -68,7 +73,9 @@ class ExecutionService:
         try:
             response = ExecuteResponse(result=await self._execute(request, call))
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
-            response = self._failure(reportable_error(failure))
+            if self._server_state.stopping.is_set():
+                raise CallError(Status.UNAVAILABLE, SHUTTING_DOWN) from None
+            response = self._failure(error_in_band(failure))
         try:
             await call.send(response)
         except MillraceError as error:  # the result is longer than a message may be

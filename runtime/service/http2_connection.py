@@ -32,6 +32,8 @@ _FIRST_READ_BYTES: Final = 4096
 _LEAST_READ_BYTES: Final = 256
 # A closing connection drops what its client has not received after this time.
 _UNSENT_SECONDS: Final = 1.0
+# For a client to close a connection without calls after GOAWAY.
+_CLOSING_SECONDS: Final = 5.0
 # Bytes that wait for the socket. Flow control bounds data far below this, but not ping answers.
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -69,6 +71,14 @@ class Http2Connection(ServerProtocol):
         peer: the client's IP address.
         deadline: by which the client has to make a call that is admitted.
         opening: the scope of the TLS handshake.
+
+    Args:
+        owner: the server.
+        peer: as the attribute.
+        deadline: as the attribute.
+        keepalive_seconds: without a byte from the client before it is sent a ping.
+        keepalive_timeout_seconds: for it to answer.
+        max_age_seconds: after which it is asked to use another connection; 0: never.
     """
 
     def __init__(
@@ -79,6 +89,7 @@ class Http2Connection(ServerProtocol):
         *,
         keepalive_seconds: float,
         keepalive_timeout_seconds: float,
+        max_age_seconds: float = 0,
     ) -> None:
         super().__init__(
             http2_configuration(
@@ -91,7 +102,10 @@ class Http2Connection(ServerProtocol):
         self.deadline = deadline
         self.opening = trio.CancelScope()
         self._owner = owner
+        self._max_age_seconds = max_age_seconds
         self._leaving = False
+        self._is_last_asked = False
+        self._aged: asyncio.TimerHandle | None = None
         self._reading = trio.CancelScope()
         self._giving_up: asyncio.TimerHandle | None = None
 
@@ -99,6 +113,10 @@ class Http2Connection(ServerProtocol):
         """Read from the socket."""
         super().connection_made(transport)
         assert self.transport is not None
+        if self._is_last_asked:  # during the TLS handshake
+            super().announce_goaway()
+        if self._max_age_seconds:
+            self._aged = self._owner.loop.call_later(self._max_age_seconds, self.announce_goaway)
         if transport.get_extra_info("sslcontext") is None:
             # After this method asyncio starts to read. Python 3.11.2, that of Debian 12, does so
             # even if reading is paused here; 3.11.7 does not. Two readers of one descriptor would
@@ -129,6 +147,18 @@ class Http2Connection(ServerProtocol):
             extra={"peer": self.peer, "reason": "too many calls that are reset or refused"},
         )
         self.end(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def on_last_call_ended(self) -> None:
+        """Ask the client to close the connection; after some seconds, close it."""
+        self.send_goaway()
+        if self._giving_up is None:
+            self._giving_up = self._owner.loop.call_later(_CLOSING_SECONDS, self.abort)
+
+    def announce_goaway(self) -> None:
+        """Ask the client to start its next calls on another connection, once this one is open."""
+        self._is_last_asked = True
+        if self.transport is not None:
+            super().announce_goaway()
 
     def send_goaway(self, error_code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Ask the client to close the connection, and read no more.
@@ -180,6 +210,8 @@ class Http2Connection(ServerProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Cancel the calls, and remove the connection from the server."""
         super().connection_lost(exc)
+        if self._aged is not None:
+            self._aged.cancel()
         if self._giving_up is not None:
             self._giving_up.cancel()
         self._reading.cancel()  # the reader leaves the socket, which asyncio closes after this

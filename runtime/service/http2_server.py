@@ -4,6 +4,7 @@ import contextvars
 import errno
 import logging
 import os
+import random
 import resource
 import socket
 import ssl
@@ -18,6 +19,7 @@ from grpclib.const import Status
 from ..config import Server as ServerSettings
 from ..wire.grpclib_adapter import CallRequest, RefusedCallError, ServerStream
 from .authentication import Authentication
+from .call_errors import SHUTTING_DOWN
 from .call_runner import CallRunner
 from .connection_limits import ConnectionLimits
 from .http2_connection import READ_BYTES, Http2Connection
@@ -74,6 +76,9 @@ class Http2Server:
         self._unused_changed = trio.Event()
         self._closed = trio.lowlevel.ParkingLot()
         self._accepting = trio.CancelScope()
+        self._is_draining = False
+        # Connections that were opened together do not all end together.
+        self._random = random.Random()  # noqa: S311 (nothing secret)
 
     def start(self, listening: socket.socket) -> None:
         """Accept connections from now on, until `stop_listening`.
@@ -88,6 +93,16 @@ class Http2Server:
     def stop_listening(self) -> None:
         """Accept no more connections; those that are open stay."""
         self._accepting.cancel()
+
+    def drain(self) -> None:
+        """Accept no more connections, and ask every client to start its next calls elsewhere.
+
+        Calls that are under way are still accepted: a client that has seen the request starts none.
+        """
+        self._is_draining = True
+        self.stop_listening()
+        for each in tuple(self._open):
+            each.announce_goaway()
 
     async def wait_at_most(self, connections: int) -> None:
         """Wait until at most this many clients are connected."""
@@ -114,6 +129,8 @@ class Http2Server:
             RefusedCallError: it may not.
         """
         try:
+            if self._is_draining and not connection.takes_calls:
+                raise RefusedCallError(Status.UNAVAILABLE, SHUTTING_DOWN)
             self._calls.check_path(request.path)
             self._authentication.check(request)
         except RefusedCallError as refused:
@@ -167,7 +184,10 @@ class Http2Server:
             trio.current_time() + self._settings.first_call_timeout_secs,
             keepalive_seconds=self._settings.keepalive_secs,
             keepalive_timeout_seconds=self._settings.keepalive_timeout_secs,
+            max_age_seconds=self._random.uniform(0.9, 1.1) * self._settings.max_connection_age_secs,
         )
+        if self._is_draining:  # accepted in the turn in which listening ended
+            connection.announce_goaway()
         self._open.add(connection)
         self._limits.add(peer)
         self._unused[connection] = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from ..wire import (
     CONTROL_SERVICE,
     EXECUTE_PIPELINE,
     EXECUTION_SERVICE,
+    EXPLAIN_SESSION,
     GET_VERSION,
     HEALTH_CHECK,
     HEALTH_SERVICE,
@@ -41,6 +43,7 @@ from ..wire import (
 )
 from ..wire.codec import Codec
 from ..wire.operations import (
+    ExplainSessionRequest,
     KillSessionRequest,
     ListSessionsRequest,
     RecentEndingsRequest,
@@ -55,6 +58,7 @@ from ..wire.standard import (
 from .authentication import Authentication
 from .call_runner import CallRunner, Rpc
 from .execution import ExecutionService
+from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
 from .listening import listening_socket
@@ -66,12 +70,14 @@ from .streaming import StreamingService
 from .tls import server_tls
 from .watching import WatchingService
 
+# For streams to send their last results, after the drain.
+_END_STREAMS_SECONDS: Final = 2.0
 # For cancelled calls to send their last messages, before the connections close.
 _CANCEL_SECONDS: Final = 2.0
 # For clients to close their connections after GOAWAY.
 _CLOSE_SECONDS: Final = 1.0
 
-END_SECONDS: Final = _CANCEL_SECONDS + _CLOSE_SECONDS
+END_SECONDS: Final = _END_STREAMS_SECONDS + _CANCEL_SECONDS + _CLOSE_SECONDS
 """How long a server takes to end after its drain, at most, without the end of node processes."""
 
 _log = logging.getLogger("millrace.service")
@@ -103,8 +109,8 @@ class GrpcServer:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the server accepts no new calls, because it shuts down."""
-        return self._server_state.draining
+        """Whether the server has begun to shut down."""
+        return self._server_state.draining.is_set()
 
     @property
     def active_calls(self) -> int:
@@ -119,16 +125,35 @@ class GrpcServer:
         """Wait until at most this many clients are connected."""
         await self._listener.wait_at_most(at_most)
 
-    async def drain(self, timeout_seconds: float) -> None:
-        """Accept no new calls, wait for the running ones, and cancel the rest after the timeout.
+    async def drain(
+        self, timeout_seconds: float = math.inf, *, lame_duck_seconds: float = 0
+    ) -> None:
+        """Let running calls end, in steps, so that clients lose nothing.
 
-        The clients of cancelled calls receive an error. Health reports NOT_SERVING meanwhile.
+        1. Health reports NOT_SERVING, and streams receive `draining`. New calls are accepted for
+           `lame_duck_seconds`, while balancers take note.
+        2. The server stops listening, and asks every client by GOAWAY to start its next calls on
+           another connection. Calls that were under way are accepted.
+        3. Running calls have `timeout_seconds` to end.
+        4. Streams take no more input, send the results of what they have taken, and `closed`.
+        5. After 2 s, what still runs is cancelled. Its client receives an error.
+
+        Args:
+            timeout_seconds: of step 3; infinite: until all calls have ended.
+            lame_duck_seconds: of step 1.
         """
-        self._server_state.draining = True
+        state = self._server_state
+        state.drain_deadline = trio.current_time() + lame_duck_seconds + timeout_seconds
+        state.draining.set()
         self._health.stop_serving()
-        with trio.move_on_after(timeout_seconds):
+        await trio.sleep(lame_duck_seconds)
+        self._listener.drain()
+        with trio.move_on_at(state.drain_deadline):
             await self._calls.wait_idle()
-        self._server_state.stopping.set()
+        state.ending.set()
+        with trio.move_on_after(_END_STREAMS_SECONDS):
+            await self._calls.wait_idle()
+        state.stopping.set()
         with trio.move_on_after(_CANCEL_SECONDS):
             await self._calls.wait_idle()
 
@@ -176,6 +201,8 @@ async def open_server(
             )
             address = ServerAddress(access.address.host, listening.getsockname()[1])
             listener.start(listening)
+            if settings.health_when_full == "not_serving":
+                nursery.start_soon(health.follow, runtime.capacity)
             server = GrpcServer(address, access.require_auth, calls, server_state, health, listener)
             _log.info("listening", extra={"address": str(address), "tls": tls is not None})
             try:
@@ -219,8 +246,10 @@ async def _close(
     listener: Http2Server, server_state: ServerState, calls: CallRunner, nursery: trio.Nursery
 ) -> None:
     """Stop accepting, let running calls send their last messages, then close everything."""
-    server_state.draining = True
+    server_state.drain_deadline = min(server_state.drain_deadline, trio.current_time())
+    server_state.draining.set()
     listener.stop_listening()
+    server_state.ending.set()
     server_state.stopping.set()
     with trio.move_on_after(_CANCEL_SECONDS):
         await calls.wait_idle()
@@ -246,20 +275,22 @@ def _rpcs(
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
     watching = WatchingService(runtime, server_state)
+    explaining = ExplainingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)
     )
     reflection_info = Rpc(reflection.server_reflection_info, ServerReflectionRequest, counts=False)
     return {
-        EXECUTE_PIPELINE: Rpc(execution.execute_pipeline, ExecuteRequest),
+        EXECUTE_PIPELINE: Rpc(execution.execute_pipeline, ExecuteRequest, sends_headers=False),
         GET_VERSION: Rpc(execution.get_version, VersionRequest),
-        STREAM_PIPELINE: Rpc(streaming.stream_pipeline, StreamRequest),
+        STREAM_PIPELINE: Rpc(streaming.stream_pipeline, StreamRequest, sends_headers=False),
         ATTACH: Rpc(control.attach, ControlFrame, counts=False),
         LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
         KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),
         WATCH_ITEMS: Rpc(operations.watch_items, WatchItemsRequest, counts=False),
         WATCH_SERVER: Rpc(watching.watch_server, WatchServerRequest, counts=False),
         WATCH_SESSION: Rpc(watching.watch_session, WatchSessionRequest, counts=False),
+        EXPLAIN_SESSION: Rpc(explaining.explain_session, ExplainSessionRequest, counts=False),
         RECENT_ENDINGS: Rpc(operations.recent_endings, RecentEndingsRequest, counts=False),
         HEALTH_CHECK: Rpc(health.check, HealthCheckRequest),
         HEALTH_WATCH: Rpc(health.watch, HealthCheckRequest, counts=False),

@@ -83,7 +83,7 @@ class ServerCall(Generic[Request, Response]):
         return trio.current_time() >= self._deadline
 
     def send_headers(self) -> None:
-        """Send the headers, before any message."""
+        """Send the headers, unless they are sent. The first message sends them, too."""
         self._stream.send_headers()
 
     def send_status(self, failure: MillraceError | None) -> None:
@@ -144,6 +144,7 @@ class ServerCall(Generic[Request, Response]):
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
+            self._stream.send_headers()
             self._writer.add(buffers)
             await self._send_rest()
         finally:

@@ -1,5 +1,6 @@
 """The state of the server that its services share."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ import trio
 from grpclib.const import Status
 
 from ..session import EndReason
-from .call_errors import CallError
+from .call_errors import SHUTTING_DOWN, CallError
 from .server_call import ServerCall
 
 
@@ -19,12 +20,16 @@ class ServerState:
 
     Attributes:
         traces: whether clients receive the tracebacks of nodes.
-        draining: whether the server refuses new calls.
+        draining: set when the server has begun to shut down; it may still accept calls.
+        drain_deadline: then, the time of trio's clock at which sessions end; infinite for never.
+        ending: set when sessions must take no more input, and send their last results.
         stopping: set when running calls must end.
     """
 
     traces: bool = True
-    draining: bool = False
+    draining: trio.Event = field(default_factory=trio.Event)
+    drain_deadline: float = math.inf
+    ending: trio.Event = field(default_factory=trio.Event)
     stopping: trio.Event = field(default_factory=trio.Event)
 
     @asynccontextmanager
@@ -56,10 +61,10 @@ class ServerState:
         return EndReason.CLIENT_RESET if call.is_connected else EndReason.DISCONNECTED
 
     def check_accepting(self) -> None:
-        """Check that the server accepts new calls.
+        """Check that the server still starts sessions.
 
         Raises:
-            CallError: UNAVAILABLE: the server shuts down.
+            CallError: UNAVAILABLE: sessions must end now.
         """
-        if self.draining:
-            raise CallError(Status.UNAVAILABLE, "the server is shutting down; try another one")
+        if self.ending.is_set() or self.stopping.is_set():
+            raise CallError(Status.UNAVAILABLE, SHUTTING_DOWN)

@@ -71,7 +71,7 @@ class StreamRequestReader:
             elif request.init is not None:
                 raise RequestError("init is sent once, as the first message; open another stream")
             # Nothing set: a request of a newer contract, which is ignored.
-        await self._session.close_input()
+        await self._session.close_input(stop_sources=self.closed)
         return False
 
     async def _enter_chunk(self, chunk: DataChunk) -> None:

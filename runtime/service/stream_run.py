@@ -1,15 +1,19 @@
 """One stream's session, from `ready` to `closed`."""
 
+import math
 import time
 from collections import deque
+from functools import partial
 from typing import Final
 
 import trio
 
+from ..errors import ShutdownError
 from ..events import InitProgress, Result
 from ..links import weight_bytes
 from ..session import EndReason, Session
 from ..wire import (
+    DrainNotice,
     StreamClosed,
     StreamControl,
     StreamControlCommand,
@@ -19,7 +23,6 @@ from ..wire import (
     StreamResponse,
 )
 from ..wire.conversion import buffer_of, items_of, progress_message, result_message
-from .call_errors import ShutdownError
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
@@ -62,6 +65,9 @@ class StreamRun:
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
         self._is_complete = False
+        self._is_ended_by_server = False
+        self._receiving = trio.CancelScope()
+        self._ready_sent = trio.Event()
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
         self._reported_drops = 0
@@ -75,7 +81,7 @@ class StreamRun:
         with self._scope:
             self._call.watch_for(_CANCEL, self._cancel)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._stop_with_server)
+                nursery.start_soon(self._end_with_server)
                 nursery.start_soon(self._receive_requests)
                 await self._send_progress()
                 await self._send_ready()
@@ -104,6 +110,8 @@ class StreamRun:
             return EndReason.CLIENT_CANCEL
         if not self._is_complete:
             return None
+        if self._is_ended_by_server:
+            return EndReason.SERVER_STOP
         return EndReason.CLIENT_CLOSE if self._requests.closed else EndReason.HALF_CLOSE
 
     async def send_closed(self) -> None:
@@ -112,6 +120,8 @@ class StreamRun:
             reason = "cancelled by the client"
         elif self._requests.closed:
             reason = "closed by the client"
+        elif self._is_ended_by_server:
+            reason = "the server is shutting down"
         else:
             return  # after a half-close, the status is the end
         metrics = self._metrics.execution_metrics(self._session)
@@ -122,13 +132,39 @@ class StreamRun:
         self._cancelled = True
         self._scope.cancel()
 
-    async def _stop_with_server(self) -> None:
-        await self._server_state.stopping.wait()
-        raise ShutdownError("the server is shutting down; it ended this session")
+    async def _end_with_server(self) -> None:
+        """Tell the client when the server begins to shut down; end the session with the server."""
+        state = self._server_state
+        await state.draining.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._send_notice)
+            await state.ending.wait()
+            # A task that waits to send may hold bytes that others queue behind: it ends by itself.
+            self._receiving.cancel()
+            # Also where the client has ended its side, after which sources go on.
+            nursery.start_soon(partial(self._session.close_input, stop_sources=True))
+            await state.stopping.wait()
+            raise ShutdownError("the server is shutting down; it ended this session")
+
+    async def _send_notice(self) -> None:
+        await self._session.wait_ready()
+        await self._ready_sent.wait()
+        deadline = self._server_state.drain_deadline
+        if math.isinf(deadline):
+            notice = DrainNotice()
+        else:
+            # 0 would mean that there is no deadline.
+            notice = DrainNotice(deadline_ms=max(1, round(1000 * (deadline - trio.current_time()))))
+        await self._call.send(StreamResponse(draining=notice))
 
     async def _receive_requests(self) -> None:
-        if await self._requests.run():
-            self._cancel()
+        """Take requests in until the client ends its side, or the server has to end."""
+        with self._receiving:
+            if await self._requests.run():
+                self._cancel()
+        if self._receiving.cancelled_caught:
+            self._is_ended_by_server = True
+            await self._session.close_input()
 
     async def _send_progress(self) -> None:
         """Send the progress of the nodes until all are ready; repeat it if nothing new arrives."""
@@ -162,6 +198,7 @@ class StreamRun:
     async def _send_ready(self) -> None:
         await self._session.wait_ready()
         await self._call.send(*self.pending_ready())
+        self._ready_sent.set()
 
     async def _send_results(self) -> None:
         """Send results until the session has ended."""

@@ -1,15 +1,30 @@
 """StreamPipeline: one stream is one session."""
 
+from typing import Final
+
+import trio
+from grpclib.const import Status
+
 from ..errors import MillraceError
 from ..recording import archived
 from ..session import EndReason, Runtime
 from ..wire import StreamInit, StreamRequest, StreamResponse
 from ..wire.conversion import error_message, limits_of
 from .authentication import Authentication, token_digest
-from .call_errors import RequestError, progress_of_failure, reportable_error
+from .call_errors import (
+    SHUTTING_DOWN,
+    CallError,
+    RequestError,
+    error_in_band,
+    progress_of_failure,
+)
 from .planning import plan_of
 from .server_state import ServerState
 from .stream_run import StreamCall, StreamRun
+
+# The headers of an answer are sent with its first message, so that gRPC tries a refused session at
+# another server. Some clients, such as tonic's, send nothing before they have the headers.
+_HEADERS_SECONDS: Final = 0.1
 
 
 class StreamingService:
@@ -26,6 +41,10 @@ class StreamingService:
         """Run a session as long as the client's stream is open.
 
         An error is sent in the stream, which then ends with status OK.
+
+        Raises:
+            CallError: RESOURCE_EXHAUSTED: there is no room for a session now. UNAVAILABLE: the
+                server shuts down. Or a request is not a message of the contract.
         """
         self._server_state.check_accepting()
         run: StreamRun | None = None
@@ -59,9 +78,11 @@ class StreamingService:
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
             # The error is kept in no variable: it refers to this frame, which would be a cycle.
             responses = _failure_responses(
-                reportable_error(failure), run, traces=self._server_state.traces
+                error_in_band(failure), run, traces=self._server_state.traces
             )
-            await call.send(*responses)
+            await call.send(*responses)  # noqa: ASYNC120 (a cancelled call has nobody to tell)
+            if self._server_state.stopping.is_set():
+                raise CallError(Status.UNAVAILABLE, SHUTTING_DOWN) from None
 
 
 def _failure_responses(
@@ -81,7 +102,12 @@ def _is_empty(request: StreamRequest) -> bool:
 
 
 async def _receive_init(call: StreamCall) -> StreamInit:
-    request = await call.receive()
+    request: StreamRequest | None = None
+    with trio.move_on_after(_HEADERS_SECONDS) as waiting:
+        request = await call.receive()
+    if waiting.cancelled_caught:
+        call.send_headers()
+        request = await call.receive()
     while request is not None and _is_empty(request):
         request = await call.receive()
     if request is None:

@@ -62,7 +62,7 @@ class WatchingService:
             CallError: the interval is out of bounds, or too many watch.
         """
         request = await call.receive() or WatchServerRequest()
-        ticks = _Ticks(_interval_seconds(request.interval_ms))
+        ticks = _Ticks(interval_seconds(request.interval_ms))
         lag = _RecentLag()
         work = RecentWork()
         with self._counted():
@@ -84,7 +84,7 @@ class WatchingService:
             CallError: no such session is open, the interval is out of bounds, or too many watch.
         """
         request = await call.receive() or WatchSessionRequest()
-        ticks = _Ticks(_interval_seconds(request.interval_ms))
+        ticks = _Ticks(interval_seconds(request.interval_ms))
         session = self._runtime.sessions.get(request.session_id)
         if session is None:
             raise session_not_found(request.session_id)
@@ -224,7 +224,12 @@ async def _wait_ended(session: Session, until: float) -> None:
         await session.ended.wait()
 
 
-def _interval_seconds(milliseconds: int) -> float:
+def interval_seconds(milliseconds: int) -> float:
+    """Return the interval that a request asks for, in seconds.
+
+    Raises:
+        CallError: it is out of bounds.
+    """
     if milliseconds and not _LEAST_MS <= milliseconds <= _MOST_MS:
         raise CallError(
             Status.INVALID_ARGUMENT,

@@ -9,7 +9,7 @@ from typing import Final
 import trio
 
 from ..config import Limits
-from ..errors import LimitError
+from ..errors import LimitError, ServerFullError
 from .demand import Demand
 from .system_resources import SystemResources
 
@@ -48,11 +48,22 @@ class Capacity:
         self._system = SystemResources() if system is None else system
         self._held: list[Reservation] = []
         self._waiting: deque[Reservation] = deque()
+        self._changed = trio.lowlevel.ParkingLot()
 
     @property
     def sessions(self) -> int:
         """How many sessions hold a reservation."""
         return len(self._held)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `limits.max_sessions` sessions run, so that the next one waits or is refused."""
+        return len(self._held) >= self._limits.max_sessions
+
+    async def wait_full(self, is_full: bool = True) -> None:
+        """Wait until `is_full` has this value."""
+        while self.is_full is not is_full:
+            await self._changed.park()
 
     @property
     def processes(self) -> int:
@@ -71,7 +82,8 @@ class Capacity:
         Leave the block when the session's last process is reaped.
 
         Raises:
-            LimitError: there is no room, also after `limits.session_wait_secs`.
+            ServerFullError: there is no room, also after `limits.session_wait_secs`.
+            LimitError: there will never be room.
         """
         reservation = await self._acquire(demand)
         try:
@@ -86,7 +98,9 @@ class Capacity:
             self._take(reservation)
             return reservation
         wait_seconds = self._limits.session_wait_secs
-        if not wait_seconds or not self._can_ever_fit(demand):
+        if not self._can_ever_fit(demand):
+            raise LimitError(f"no room for the session, now or later: {shortage}")
+        if not wait_seconds:
             raise self._refusal(shortage)
         self._waiting.append(reservation)
         try:
@@ -127,10 +141,12 @@ class Capacity:
     def _take(self, reservation: Reservation) -> None:
         self._held.append(reservation)
         reservation.granted.set()
+        self._changed.unpark_all()
 
     def _release(self, reservation: Reservation) -> None:
         self._held.remove(reservation)
         self._admit_waiting()
+        self._changed.unpark_all()
 
     def _withdraw(self, reservation: Reservation) -> None:
         if reservation.granted.is_set():
@@ -143,10 +159,12 @@ class Capacity:
         while self._waiting and not self._shortage(self._waiting[0].demand):
             self._take(self._waiting.popleft())
 
-    def _refusal(self, shortage: str, waited_seconds: float = 0) -> LimitError:
+    def _refusal(self, shortage: str, waited_seconds: float = 0) -> ServerFullError:
         shortage = shortage or "others came first"
         if waited_seconds:
             shortage += f"; it waited {waited_seconds:g} s (limits.session_wait_secs)"
         if self._waiting:
             shortage += f"; {len(self._waiting)} other sessions wait"
-        return LimitError(f"no room for the session: {shortage}; try again when another has ended")
+        return ServerFullError(
+            f"no room for the session: {shortage}; try again when another has ended"
+        )

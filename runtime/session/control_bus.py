@@ -6,8 +6,9 @@ intercept has a deadline.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from ..catalogue import Acceptance
 from ..errors import InputError, MillraceError, UnknownNodeError
 from ..events import InitProgress
 from ..execution import NodeControl, NodeState, OnMissed, Tap
+from ..latency import Hop
 from ..links import Item, barrier
 from ..plan import Plan
 from .taps import TapReceiver
@@ -31,6 +33,9 @@ _BARRIER_SECONDS: Final = 2.0
 
 _log = logging.getLogger("millrace.session")
 
+
+AddHops = Callable[[str, Sequence[Hop]], None]
+"""Receives the id of a node, and hops of it."""
 
 Decide = Callable[[Data], Awaitable[Data | None]]
 """Decides on one output: returns it, another item in its place, or None to drop it."""
@@ -85,6 +90,8 @@ class ControlBus:
         self._correlation_id = 0
         self._barriers = 0
         self._enter_barrier = enter_barrier
+        self._add_hops: AddHops | None = None
+        self._hop_interval = 1
 
     def set_control(self, node_id: str, control: NodeControl | None) -> None:
         """Apply what is wanted of a node that has become ready; None: the node has ended."""
@@ -98,6 +105,8 @@ class ControlBus:
             control.set_tap(_tap_of(node), _delay_of(node), _on_missed_of(node))
         if node.intercept is not None:
             control.set_intercept(self._intercept_of(node))
+        if self._add_hops is not None:
+            control.set_hops(partial(self._add_hops, node_id), self._hop_interval)
 
     async def wait_applied(self) -> None:
         """Wait until everything that was set so far is in effect."""
@@ -208,6 +217,20 @@ class ControlBus:
         for node_id in self._nodes:
             await self.remove_tap(node_id, tap)
         self.remove_receiver(tap)
+
+    async def set_hops(self, add: AddHops | None, interval: int) -> None:
+        """Call `add` with the hops of all nodes, from now on; None stops that.
+
+        Args:
+            add: receives a node's id and its hops.
+            interval: see `runtime.latency.is_sampled`.
+        """
+        self._add_hops, self._hop_interval = add, interval
+        for node in self._nodes.values():
+            if node.control is not None:
+                record = None if add is None else partial(add, node.node_id)
+                node.control.set_hops(record, interval)
+        await self.wait_applied()
 
     async def set_intercept(self, node_id: str, decide: Decide, deadline_seconds: float) -> object:
         """Let `decide` decide on every output of a node; it replaces the intercept before it.

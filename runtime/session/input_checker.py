@@ -27,23 +27,39 @@ class SessionBounds:
 
 
 class InputChecker:
-    """Checks each chunk, and counts what the session's limits bound."""
+    """Checks each chunk, and counts what the session's limits bound.
+
+    Attributes:
+        generating: the sources that generate items, which no chunk enters.
+    """
 
     def __init__(self, plan: Plan, bounds: SessionBounds) -> None:
         self._sources = plan.sources
+        self._entries = plan.entries
+        self.generating = frozenset(map(str, plan.generating))
         self._accepts = {str(node.node_id): node.accepts for node in plan.nodes}
         self._limits = bounds.limits
         self._file_roots = [os.path.realpath(root) for root in bounds.file_roots]
         self._audio_samples = 0
 
-    def targets(self, node: str | None) -> Sequence[str]:
+    def targets(self, node: str | None, data: Data | None = None) -> Sequence[str]:
         """Return the nodes that a chunk enters; None means the source nodes.
+
+        Sources that generate items get control messages only.
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            InputError: every source generates items.
         """
         if node is None:
-            return self._sources
+            if isinstance(data, Control):
+                return self._sources
+            if not self._entries:
+                raise InputError(
+                    "the pipeline takes no input, since its sources generate items: "
+                    f"{', '.join(self._sources)}; name the node that the chunk enters"
+                )
+            return self._entries
         if node not in self._accepts:
             hint = did_you_mean(node, self._accepts, or_else="it has")
             raise UnknownNodeError(f"the pipeline has no node {node!r}; {hint}")

@@ -12,9 +12,9 @@ import trio
 
 from actors import Actor
 
-from ..catalogue import Catalogue, build_catalogue
+from ..catalogue import Catalogue, build_catalogue, check_not_importing
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import ResourceLimits, RuntimeConfig, load_config
+from ..config import ResourceLimits, RuntimeConfig, load_config, secret_variables
 from ..documents import shown
 from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
@@ -24,13 +24,15 @@ from ..metrics import CapacityFigures, Registry
 from ..plan import (
     ExecutorRegistry,
     FindMachine,
+    Grants,
     Plan,
     Source,
-    check_client_paths,
+    check_client_places,
     check_executors,
     find_machine,
     installed_executors,
     plan_manifest,
+    read_grants,
 )
 from ..tracing import SessionTrace, Tracer, open_tracer
 from .capacity import Capacity
@@ -48,6 +50,7 @@ NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any 
 
 
 _UNLIMITED: Final = ResourceLimits()
+_NO_GRANTS: Final = Grants()
 
 
 class Runtime:
@@ -68,8 +71,10 @@ class Runtime:
         describer: Describer,
         machine: FindMachine,
         tracer: Tracer | None = None,
+        grants: Grants = _NO_GRANTS,
     ) -> None:
         self.config = config
+        self._grants = grants
         self._tracer = tracer
         self._machine = machine
         self._describer = describer
@@ -100,6 +105,7 @@ class Runtime:
         of_client: bool = False,
         peer: str = "",
         token_name: str = "",
+        node_types: NodeTypes | None = None,
     ) -> Plan:
         """Check a manifest, given as an object or a file; and return the plan for it.
 
@@ -109,21 +115,23 @@ class Runtime:
                 in the operator's folders only.
             peer: the address of that client, for the log.
             token_name: the operator's label of that client's token, for the log.
+            node_types: of the application, for this plan only; they replace those of the runtime.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
+            ConfigError: a node type is neither a class nor "module:Class", or its name is taken.
         """
         with self._refusals_counted(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
-                catalogue=self.catalogue,
+                catalogue=self.catalogue.with_types(node_types or {}),
                 executors=self._executors.registry,
                 describer=self._describer,
                 machine=self._machine,
             )
             if of_client:
-                check_client_paths(plan, self._describer, self.config.files.roots)
+                check_client_places(plan, self._describer, self.config)
         return plan
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
@@ -142,6 +150,7 @@ class Runtime:
         token_name: str = "",
         why_ended: Callable[[EndReason], EndReason] | None = None,
         traceparent: str | None = None,
+        node_types: NodeTypes | None = None,
     ) -> AsyncIterator[Session]:
         """Run a plan or a manifest for as long as the block lasts.
 
@@ -157,6 +166,7 @@ class Runtime:
                 None: as the session sees it.
             traceparent: of the caller's span, which the session's trace joins, if sessions are
                 traced; one that is not valid is ignored.
+            node_types: of the application, for this session only, as in `plan`.
 
         Raises:
             ManifestError: the manifest is not valid; nothing was started.
@@ -164,7 +174,9 @@ class Runtime:
             LimitError: there is no room for the session, and nothing was started; or the session
                 reached its limit of memory or time, and the block was cancelled.
         """
-        plan = manifest if isinstance(manifest, Plan) else self.plan(manifest)
+        plan = (
+            manifest if isinstance(manifest, Plan) else self.plan(manifest, node_types=node_types)
+        )
         limits = resource_limits.within(self.config.limits.of_a_session)
         bounds = SessionBounds(limits, self.config.files.roots)
         trace = self._begin_trace(plan, peer, traceparent)
@@ -193,6 +205,7 @@ class Runtime:
                     on_process_start=self.metrics.process_starts.add,
                     on_end=self.endings.add,
                     trace=trace,
+                    grants=self._grants,
                 )
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended
@@ -263,9 +276,9 @@ def _check_trio(function: str) -> None:
     # Not `trio.lowlevel.in_trio_task`: with trio-asyncio, asyncio's own code runs in a trio task.
     if library != "trio":
         raise CallerError(
-            f"{function}() runs on trio, and no trio event loop runs here: start the program with "
-            "trio.run(main) instead of asyncio.run(main). Code that needs asyncio can reach a "
-            "server through runtime.client, which supports both"
+            f"{function}() runs on trio, and no trio event loop runs here: on asyncio, call "
+            f"runtime.aio.{function}(), which does the same; otherwise start the program with "
+            "trio.run(main)"
         )
 
 
@@ -292,19 +305,23 @@ async def open_runtime(
 
     Args:
         config: None reads runtime.toml in the current folder, or takes the defaults.
-        node_types: of the application, beside the catalogue.
+        node_types: of the application, beside the catalogue. A class may be defined anywhere: in
+            the script that runs, in a notebook, inside a function.
         executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
 
     Raises:
-        ConfigError: runtime.toml is not valid, or node types that it names cannot be found.
+        CallerError: a node process imports the code that calls this.
+        ConfigError: runtime.toml is not valid, or node types or keys that it names cannot be found.
         PipelineError: the folder for temporary files is not usable.
     """
     _check_trio("open_runtime")
+    check_not_importing("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
     check_executors(config.routing, registry)
-    with open_describer() as describer:
+    grants = read_grants(config, os.environ)
+    with open_describer(without=secret_variables(config.models)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
@@ -315,7 +332,7 @@ async def open_runtime(
                 ):
                     opened = OpenExecutors(registry, config, nursery)
                     runtime = Runtime(
-                        config, catalogue, opened, instance, describer, machine, tracer
+                        config, catalogue, opened, instance, describer, machine, tracer, grants
                     )
                     try:
                         yield runtime

@@ -23,7 +23,7 @@ from ..executors import Executor, NodeTask
 from ..links import Bounds, PeerError, PeerFaultError, Wiring
 from ..links.shared import DomainSpec
 from ..manifest import NodeId
-from ..plan import Plan
+from ..plan import Grants, Plan
 from ..tracing import SessionTrace
 from .control_bus import ControlBus
 from .control_hub import ControlHub
@@ -35,10 +35,11 @@ from .progress_reports import ProgressReports
 from .readers import readers_of_nodes
 from .recent_endings import EndedSession
 from .session_control import SessionControl
+from .session_explaining import SessionExplaining
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
-from .session_statistics import SessionStatistics
+from .session_sources import SessionSources
 from .state import SessionState
 from .totals import missing_items
 from .tracing import trace_nodes
@@ -47,7 +48,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionStatistics):
+class Session(SessionControl, SessionSources, SessionExplaining):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -73,6 +74,7 @@ class Session(SessionControl, SessionStatistics):
         on_process_start: called with the seconds that it took to fork a node process.
         on_end: called with the record of the session, however it ends.
         trace: of this session; None if it is not traced.
+        grants: endpoints and tools of the operator.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Session(SessionControl, SessionStatistics):
         on_process_start: Callable[[float], None] = lambda _: None,
         on_end: Callable[[EndedSession], None] = lambda _: None,
         trace: SessionTrace | None = None,
+        grants: Grants = Grants(),  # noqa: B008 (immutable)
     ) -> None:
         self._on_ready = on_ready
         self._on_end = on_end
@@ -134,6 +137,7 @@ class Session(SessionControl, SessionStatistics):
                 limits.max_memory_bytes,
                 plan.settings.explicit("process_timeout_secs"),
                 started=on_process_start,
+                grants=grants.only(node.grants),
             )
             for node in plan.nodes
         }
@@ -146,6 +150,7 @@ class Session(SessionControl, SessionStatistics):
             self._ready,
             on_begin=self._begin,
             on_peer_gone=self._wait_for_verdict,
+            has_ended=lambda node: self._tasks[NodeId(node)].done.is_set(),
         )
         self._output = SessionOutput(
             self._wiring.outlet,
@@ -189,7 +194,8 @@ class Session(SessionControl, SessionStatistics):
 
         Args:
             data: the item.
-            node: the node that it enters at, any of the pipeline; None means every source node.
+            node: the node that it enters at, any of the pipeline; None means every source that does
+                not generate items itself, and every source for a control message.
             sequence: carried by every result that comes of it; None counts up from the last one.
             timestamp_ms: handed on to the nodes and the results.
 
@@ -197,8 +203,8 @@ class Session(SessionControl, SessionStatistics):
             The chunk's sequence.
 
         Raises:
-            InputError: not a data item, of a kind that the node does not take, or a number out of
-                range.
+            InputError: not a data item, of a kind that the node does not take, a number out of
+                range, or no node is named and all sources generate items.
             UnknownNodeError: the pipeline has no such node.
             LimitError: it has more audio samples than the session may still take; it takes none
                 of them, and goes on. So it does where a chunk does not fit into its shared memory.
@@ -213,15 +219,6 @@ class Session(SessionControl, SessionStatistics):
             UnknownNodeError: the pipeline has no such node.
         """
         self._input.checker.targets(node)
-
-    async def close_input(self) -> None:
-        """End the stream: every node processes what it has, and flushes."""
-        if not self._input.closed:
-            self._input.closed = True
-            self._log.closing()
-            await self._ready.wait()
-            self.state = SessionState.TERMINATING
-            await self._input.close()
 
     async def receive(self) -> Result:
         """Return the next result of any sink.
@@ -363,6 +360,8 @@ class Session(SessionControl, SessionStatistics):
                     for task in self._tasks.values():
                         nursery.start_soon(self._run_node, task)
                     nursery.start_soon(self._become_ready)
+                    if self.plan.generating:
+                        nursery.start_soon(self._follow_sources)
                     if self.limits.max_timeout_ms:
                         nursery.start_soon(self._limit_time)
                     try:

@@ -9,9 +9,12 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import Item, Output, PeerError
+from ..links import Item, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
+
+OnSent = Callable[[str, Item, int], None]
+"""Receives the node that a chunk enters, the chunk, and when the link there had room for it."""
 
 InputTap = Callable[[Item, Collection[str]], None]
 """Receives every item that enters a session, and the nodes that it enters. It must not block."""
@@ -31,6 +34,7 @@ class SessionInput:
         ready: set when every node is ready.
         on_begin: is called before the first item enters.
         on_peer_gone: waits for the error of a node that has closed its links, and raises it.
+        has_ended: returns whether a node has ended.
     """
 
     def __init__(
@@ -42,15 +46,19 @@ class SessionInput:
         *,
         on_begin: Callable[[], None],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
+        has_ended: Callable[[str], bool],
     ) -> None:
+        self._has_ended = has_ended
         self.checker = checker
         self.closed = False
-        self._inlets = inlets
+        self._inlets: Mapping[str, Output | _TimedInlet] = inlets
+        self._own_inlets = inlets
         self._controls = controls
         self._ready = ready
         self._on_begin = on_begin
         self._on_peer_gone = on_peer_gone
         self._has_begun = False
+        self._has_stopped_sources = False
         self._next_sequence = 0
         self._published = 0
         self._taps: list[InputTap] = []
@@ -59,7 +67,7 @@ class SessionInput:
         self, data: Data, *, node: str | None, sequence: int | None, timestamp_ms: int
     ) -> int:
         """Send a chunk of the client: see `Session.send`."""
-        targets = self.checker.targets(node)
+        targets = self.checker.targets(node, data)
         sequence = self._next_sequence if sequence is None else sequence
         data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
@@ -68,7 +76,7 @@ class SessionInput:
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
         """Send an item of somebody else: see `Session.publish`."""
-        targets = self.checker.targets(node)
+        targets = self.checker.targets(node, data)
         sequence = self._published
         data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._published += 1
@@ -80,15 +88,38 @@ class SessionInput:
         if not self.closed:
             await self._inlets[node].send(Item(barrier))
 
-    async def close(self) -> None:
-        """End the stream at every node."""
-        self.closed = True
-        await self._ready.wait()
-        for inlet in self._inlets.values():
+    async def start_sources(self) -> None:
+        """Let every source that generates items begin, unless they were stopped before."""
+        if self._has_stopped_sources:
+            return
+        for node in self.checker.generating:
             try:
-                await inlet.end()
+                await self._inlets[node].send(Item(start_signal()))
             except PeerError as error:
                 await self._on_peer_gone(error)
+
+    async def stop_sources(self) -> None:
+        """Let every source that generates items flush, and end its stream."""
+        if self._has_stopped_sources:
+            return
+        self._has_stopped_sources = True
+        for node in self.checker.generating:
+            if not self._has_ended(node):
+                await self._end(node)
+
+    async def close(self) -> None:
+        """End the stream at every node that does not generate items itself."""
+        self.closed = True
+        await self._ready.wait()
+        for node in self._inlets:
+            if node not in self.checker.generating:
+                await self._end(node)
+
+    async def _end(self, node: str) -> None:
+        try:
+            await self._inlets[node].end()
+        except PeerError as error:
+            await self._on_peer_gone(error)
 
     def add_tap(self, tap: InputTap) -> None:
         """Call `tap` with every item that enters, and the nodes that it enters."""
@@ -98,6 +129,15 @@ class SessionInput:
         """Stop that."""
         self._taps.remove(tap)
 
+    def set_sent(self, on_sent: OnSent | None) -> None:
+        """Call `on_sent` with every chunk that is on its link; None stops that."""
+        if on_sent is None:
+            self._inlets = self._own_inlets
+        else:
+            self._inlets = {
+                node: _TimedInlet(node, inlet, on_sent) for node, inlet in self._own_inlets.items()
+            }
+
     async def _enter(
         self, data: Data, targets: Collection[str], sequence: int, timestamp_ms: int
     ) -> None:
@@ -106,6 +146,7 @@ class SessionInput:
         if not self._ready.is_set():
             await self._ready.wait()
         if isinstance(data, Control):
+            targets = [node for node in targets if not self._has_ended(node)]
             data = self._controls.enter(data, targets)
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
         for tap in self._taps:
@@ -120,3 +161,20 @@ class SessionInput:
                 await self._inlets[target].send(item)
             except PeerError as error:
                 await self._on_peer_gone(error)
+
+
+class _TimedInlet:
+    """The link to a node, on which chunks enter that are followed."""
+
+    def __init__(self, node_id: str, inlet: Output, on_sent: OnSent) -> None:
+        self._node_id = node_id
+        self._inlet = inlet
+        self._on_sent = on_sent
+
+    async def send(self, item: Item) -> None:
+        await self._inlet.send(item)
+        if not isinstance(item.data, Control):
+            self._on_sent(self._node_id, item, time.monotonic_ns())
+
+    async def end(self) -> None:
+        await self._inlet.end()

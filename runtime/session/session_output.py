@@ -1,14 +1,21 @@
 """The end of a session where results come out."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import trio
 
+from actors import Control
+
 from ..events import Result
-from ..links import Inbox, PeerError
+from ..links import Inbox, Item, PeerError
 from .control_hub import ControlHub
 from .results import result_of
+
+OnArrived = Callable[[Item, int, int, int], None]
+"""Receives a result, its number among all of its sink, when the session's owner began to wait for
+it, and when it had it: in nanoseconds of the monotonic clock."""
 
 
 class SessionOutput:
@@ -19,6 +26,9 @@ class SessionOutput:
         controls: knows which items are cancelled.
         on_end: called at the end of the stream.
         on_peer_gone: called when a node is gone; it never returns.
+
+    Attributes:
+        awaited: set when the first result is awaited.
     """
 
     def __init__(
@@ -29,11 +39,15 @@ class SessionOutput:
         on_end: Callable[[], Awaitable[None]],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
     ) -> None:
-        self._outlet = outlet
+        self.awaited = trio.Event()
+        self._outlet: Inbox | _TimedOutlet = outlet
+        self._own_outlet = outlet
+        self._result_of = result_of
         self._controls = controls
         self._on_end = on_end
         self._on_peer_gone = on_peer_gone
         self._receiving = False
+        self._is_awaited = False
 
     async def receive(self) -> Result:
         """Return the next result.
@@ -47,7 +61,7 @@ class SessionOutput:
         try:
             while not self._controls.is_wanted(item := await self._outlet.receive()):
                 pass
-            return result_of(item)
+            return self._result_of(item)
         except trio.EndOfChannel:
             pass
         except PeerError as error:
@@ -68,11 +82,47 @@ class SessionOutput:
         try:
             while (item := self._outlet.take()) is not None:
                 if self._controls.is_wanted(item):
-                    return result_of(item)
+                    return self._result_of(item)
         except PeerError:
             pass  # `receive` finds it again, and can wait for the session's end
         raise trio.WouldBlock
 
+    def set_arrived(self, on_arrived: OnArrived | None) -> None:
+        """Call `on_arrived` with every result; None stops that."""
+        if on_arrived is None:
+            self._outlet, self._result_of = self._own_outlet, result_of
+        else:
+            timed = _TimedOutlet(self._own_outlet, on_arrived)
+            self._outlet, self._result_of = timed, timed.result_of
+
     def _check_idle(self) -> None:
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving from this session")
+        if not self._is_awaited:
+            self._is_awaited = True
+            self.awaited.set()
+
+
+class _TimedOutlet:
+    """Where results arrive that are followed."""
+
+    def __init__(self, outlet: Inbox, on_arrived: OnArrived) -> None:
+        self._outlet = outlet
+        self._on_arrived = on_arrived
+        self._asked_ns = 0
+
+    async def receive(self) -> Item:
+        self._asked_ns = time.monotonic_ns()
+        return await self._outlet.receive()
+
+    def take(self) -> Item | None:
+        self._asked_ns = time.monotonic_ns()
+        return self._outlet.take()
+
+    def result_of(self, item: Item) -> Result:
+        result = result_of(item)
+        if item.entered_ns and not isinstance(item.data, Control):
+            number = self._outlet.taken()[item.source] - 1
+            end_ns = item.entered_ns + round(1e9 * result.latency_seconds)
+            self._on_arrived(item, number, self._asked_ns, end_ns)
+        return result

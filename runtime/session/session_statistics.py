@@ -28,6 +28,12 @@ class SessionStatistics:
     _wiring: Wiring
     _segments: str
 
+    def _repr_html_(self) -> str:
+        """Return the session as a notebook shows it: its graph, and what its nodes have done."""
+        from .display import session_html  # here, as nothing else needs it
+
+        return session_html(self.plan, self.outcome or self.state.value, self.statistics())
+
     def statistics(self) -> dict[str, NodeStatistics]:
         """Return the statistics of each node; of node processes as of the last refresh."""
         return {node_id: task.statistics for node_id, task in self._tasks.items()}
@@ -73,7 +79,7 @@ class SessionStatistics:
 
     def counts(self) -> dict[str, int]:
         """Return what entered and left: see `totals.counts`."""
-        return counts(self._wiring, self.statistics())
+        return counts(self._wiring, self.plan, self.statistics())
 
     def totals(self) -> LinkStatistics:
         """Return the sum of the statistics of all links, as of the last refresh.

@@ -17,7 +17,13 @@ def dropped(wiring: Wiring, nodes: Nodes) -> int:
     return sum(each.dropped for each in received)
 
 
-def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
+def _signals(wiring: Wiring, plan: Plan) -> int:
+    """Return the number of start signals that were sent to sources: the first item of each."""
+    inlets = [wiring.inlets[node] for node in plan.generating if node in wiring.inlets]
+    return sum(inlet.statistics().items > 0 for inlet in inlets)
+
+
+def counts(wiring: Wiring, plan: Plan, nodes: Nodes) -> dict[str, int]:
     """Return the numbers of chunks in, results out, dropped items, and bytes.
 
     The bytes are those of payloads. The memory is the sum of the peaks of the session's processes.
@@ -25,7 +31,7 @@ def counts(wiring: Wiring, nodes: Nodes) -> dict[str, int]:
     inlets = [inlet.statistics() for inlet in wiring.inlets.values()]
     outlet = wiring.outlet.statistics()
     return {
-        "items_in": sum(each.items for each in inlets),
+        "items_in": sum(each.items for each in inlets) - _signals(wiring, plan),
         "items_out": outlet.items - wiring.outlet.waiting(),
         "dropped": dropped(wiring, nodes),
         "bytes_in": sum(each.payload_bytes for each in inlets),
@@ -60,9 +66,12 @@ def missing_items(wiring: Wiring, plan: Plan, nodes: Nodes) -> NodeError | None:
 def waiting(wiring: Wiring, plan: Plan, nodes: Nodes) -> int:
     """Return the number of items that wait on the links."""
     put = sum(inlet.statistics().items for inlet in wiring.inlets.values())
+    put -= _signals(wiring, plan)
     for node in plan.nodes:
         is_result = node.is_output or not node.outputs
-        put += nodes[node.node_id].items_out * (len(node.outputs) + is_result)
+        readers = len(node.outputs) + is_result
+        statistics = nodes[node.node_id]
+        put += statistics.items_out * readers - statistics.routed * (readers - 1)
     taken = wiring.outlet.statistics().items - wiring.outlet.waiting()
     taken += sum(node.items_in for node in nodes.values())
     # A reader finds only with its next item what it has lost meanwhile: that waits no more.

@@ -42,6 +42,7 @@ class AsyncioRun(RecordedRun):
     send = _awaited(ThreadedRun.send)
     feed = _awaited(ThreadedRun.feed)
     end = _awaited(ThreadedRun.end)
+    stop = _awaited(ThreadedRun.stop)
     advance = _awaited(ThreadedRun.advance)
 
     def take(self) -> list[Data]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from actors import Actor
 from actors.testing import ExecutorName
 
-from ..catalogue import Catalogue, target_of
+from ..catalogue import Catalogue
 from ..config import Multiprocess, RuntimeConfig
 from ..execution.process import Forkserver
 from ..executors import ExecutorFactory, Executors, MultiprocessExecutor
@@ -29,13 +29,15 @@ class Pipeline:
 
     Attributes:
         paths: for each sink, the number of paths to it from each node.
+        entries: the sources that do not generate items.
     """
 
     manifest: Manifest
     config: RuntimeConfig
+    types: Mapping[str, type[Actor[Any]]]
     executors: Executors
     paths: Mapping[str, Mapping[str, int]]
-    sources: tuple[str, ...]
+    entries: tuple[str, ...]
 
     @classmethod
     def of(
@@ -48,23 +50,20 @@ class Pipeline:
         """Check a pipeline.
 
         Raises:
-            ConfigError: a class cannot be imported by its name.
-            ManifestError: the pipeline is not valid.
+            ManifestError: the pipeline is not valid, or a node process can have no copy of a class.
         """
         manifest = manifest_from(_document(actors, connections, executor))
-        targets = {_type_name(node): target_of(kind) for node, (kind, _) in actors.items()}
-        config = RuntimeConfig(
-            nodes=targets, multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
-        )
-        types = Catalogue().with_types(targets)
-        plan = plan_manifest(manifest, config=config, catalogue=types)
+        types = {_type_name(node): kind for node, (kind, _) in actors.items()}
+        config = RuntimeConfig(multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS))
+        plan = plan_manifest(manifest, config=config, catalogue=Catalogue().with_types(types))
         successors = {str(node): list(map(str, plan.successors[node])) for node in plan.successors}
         return cls(
             manifest,
             config,
+            types,
             {} if forkserver is None else {"multiprocess": _warm(forkserver)},
             {str(sink): _paths_to(str(sink), successors) for sink in plan.sinks},
-            tuple(map(str, plan.sources)),
+            tuple(map(str, plan.entries)),
         )
 
     def marks(self, entries: Sequence[str]) -> int:
@@ -75,7 +74,7 @@ class Pipeline:
     async def open_session(self) -> AsyncIterator[Session]:
         """Run the pipeline for the duration of the block."""
         async with (
-            open_runtime(self.config, executors=self.executors) as runtime,
+            open_runtime(self.config, node_types=self.types, executors=self.executors) as runtime,
             runtime.open_session(self.manifest) as session,
         ):
             yield session

@@ -41,6 +41,7 @@ class ThreadedRun(RecordedRun):
     send = _blocking(TrioRun.send)
     feed = _blocking(TrioRun.feed)
     end = _blocking(TrioRun.end)
+    stop = _blocking(TrioRun.stop)
     advance = _blocking(TrioRun.advance)
 
     def take(self) -> list[Data]:

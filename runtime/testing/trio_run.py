@@ -113,6 +113,13 @@ class TrioRun:
             await self._ended.wait()
         return self.take()
 
+    async def stop(self) -> list[Data]:
+        """Stop the sources and end the stream, and return the outputs of that."""
+        with self._failure.interrupts():
+            await self._running().close_input(stop_sources=True)
+            await self._ended.wait()
+        return self.take()
+
     async def advance(self, seconds: float) -> list[Data]:
         """Let time pass, and return the outputs."""
         with self._failure.interrupts():
@@ -120,9 +127,7 @@ class TrioRun:
             if clock is None:
                 await trio.sleep(seconds)
             else:
-                await wait_all_tasks_blocked()  # everything that is due at this time is done
-                clock.jump(seconds)
-                await wait_all_tasks_blocked()
+                await _advance(clock, seconds)
         return self.take()
 
     async def _send(
@@ -138,10 +143,11 @@ class TrioRun:
 
     async def _settle(self, node: str | None, sequence: int) -> None:
         """Wait until a mark that follows the last item has arrived on every path to a sink."""
-        entries: Sequence[str] = self._pipeline.sources if node is None else (node,)
+        entries: Sequence[str] = self._pipeline.entries if node is None else (node,)
         name = str(len(self._marks))
         countdown = self._marks[name] = _Countdown(self._pipeline.marks(entries))
-        await self._running().send(mark(name), node=node, sequence=sequence)
+        for entry in entries:
+            await self._running().send(mark(name), node=entry, sequence=sequence)
         await countdown.done.wait()
 
     async def _collect(self, session: Session) -> None:
@@ -208,6 +214,21 @@ class _Failure:
                 self._scopes.discard(scope)
         if scope.cancelled_caught:
             self.raise_any()
+
+
+async def _advance(clock: MockClock, seconds: float) -> None:
+    """Let virtual time pass from one deadline to the next, as real time does."""
+    end = clock.current_time() + seconds
+    while True:
+        await wait_all_tasks_blocked()  # everything that is due at this time is done
+        left = end - clock.current_time()
+        if left <= 0:
+            return
+        until_next = trio.lowlevel.current_statistics().seconds_to_next_deadline
+        if 0 < until_next < left:
+            clock.jump(until_next)
+        else:
+            clock.jump(left)
 
 
 def _received(result: Result) -> Received:

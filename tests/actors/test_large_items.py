@@ -65,6 +65,11 @@ LARGEST: dict[str, list[tuple[dict[str, object], list[Data]]]] = {
     ],
     "VideoFlip": [({"direction": "horizontal"}, [FRAME])],
     "VideoScaler": [({"target_width": 640}, [FRAME])],
+    "TurnNode": [({}, [STEREO]), ({}, [Text("word " * 13_000)])],
+    "TimeJoinNode": [({}, [MONO, Json.from_text(NESTED)])],
+    "RouteNode": [({}, [MONO, Json.from_text(NESTED)])],
+    "ThrottleNode": [({"interval_ms": 1}, [MONO, Json.from_text(NESTED)])],
+    "WindowNode": [({"size": 2}, [MONO, Json.from_text(NESTED)])],
     "TextToJson": [({}, [Text(QUOTES)]), ({"parse": True}, [Text(NESTED)])],
     "JsonToText": [
         ({}, [Json.from_text(NESTED)]),

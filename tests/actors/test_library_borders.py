@@ -20,7 +20,12 @@ BORDERS = {
     "espeakng_loader": {"actors.nodes.espeak"},
     "faster_whisper": {"actors.nodes.whisper"},
     "kokoro_onnx": {"actors.nodes.kokoro_tts"},
-    "msgspec": {"actors.nodes.text_to_json"},
+    "httpx2": {"actors.nodes.llm"},
+    "msgspec": {"actors.nodes._chat_messages", "actors.nodes.text_to_json"},
+    "piper": {"actors.nodes.piper_tts"},
+    "pymicro_wakeword": {"actors.nodes.wake_word"},
+    "pyrnnoise": {"actors.nodes.rnnoise"},
+    "sherpa_onnx": {"actors.nodes.sherpa_asr"},
     "onnxruntime": {"actors.nodes._onnx_runtime"},
     "pocketsphinx": {"actors.nodes._sphinx", "actors.nodes.pocketsphinx"},
     "re2": {"actors.nodes._boundaries"},
@@ -32,11 +37,20 @@ BORDERS = {
 }
 ROOMS = ("actors.", "runtime.media.")
 IMPORTERS = {"import_library", "find_package", "import_module"}
-TRANSLATORS = ("library_errors(", "CodecError(", "DataError(", "raise ValueError(", "_missing(")
+TRANSLATORS = (
+    "library_errors(",
+    "CodecError(",
+    "DataError(",
+    "raise ValueError(",
+    "_missing(",
+    "EndpointError(",
+)
 # They call nothing of the library: what they import is used behind another border, or is a setting.
 WITHOUT_CALLS = {"actors.nodes._onnx_runtime", "actors.nodes._progress_bars"}
 # The pictures of the pipeline's own items, which are checked before.
 WITHOUT_CALLS |= {"actors.nodes._hf_tasks"}
+# It passes the library to its client, which translates all errors.
+WITHOUT_CALLS |= {"actors.nodes.llm"}
 
 
 def run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:

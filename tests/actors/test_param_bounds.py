@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.catalogue import CATALOGUE
+from runtime.catalogue import BUILT_IN
 
 from .test_catalogue_of_nodes import node_class
 
@@ -36,7 +36,7 @@ def unbounded(schema: Schema, place: str, root: Schema) -> Iterator[str]:
         yield from unbounded(schema.get("items", {}), f"{place}.items", root)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+@pytest.mark.parametrize("name", [entry.name for entry in BUILT_IN])
 def test_every_param_has_bounds(name):
     schema = node_class(name).params_type.model_json_schema()
     found = [

@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import Final
 
 NAMES: Final = (
+    "asyncio_calls",
     "child_hop",
     "child_round_trip",
     "codec",
     "forwarding",
     "grpc_echo",
     "grpc_sessions",
+    "llm",
     "metrics",
     "native_hop",
     "neighbours",
@@ -26,7 +28,7 @@ NAMES: Final = (
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots")
+OTHERS: Final = ("peers", "plots", "rolling")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import environment
+from tests.cli.commands import python
 
 OURS_AND_OTHERS = ("actors", "runtime", "types", "queue", "numpy", "trio", "random", "logging")
 NODE = """
@@ -20,31 +20,6 @@ class UpperNode(Actor[Params]):
     def process(self, item: Text) -> Text:
         return Text(item.text.upper())
 """
-SCRIPT = f"""
-import trio
-from actors import Text
-from runtime import open_runtime
-{NODE}
-EXECUTOR = "multiprocess"
-MANIFEST = {{
-    "version": "v1",
-    "metadata": {{"name": "x", "multiprocess": {{"executor_overrides": {{"u": EXECUTOR}}}}}},
-    "nodes": [{{"id": "u", "node_type": "UpperNode"}}],
-    "connections": [],
-}}
-
-async def main():
-    async with open_runtime(node_types={{"UpperNode": UpperNode}}) as runtime:
-        async with runtime.open_session(MANIFEST) as session:
-            await session.send(Text("hi"))
-            await session.close_input()
-            async for result in session:
-                print(result.data.text)
-"""
-GUARD = """
-if __name__ == "__main__":
-    trio.run(main)
-"""
 
 
 def manifest(folder: Path, node_type: str, executor: str = "multiprocess") -> None:
@@ -56,18 +31,6 @@ def manifest(folder: Path, node_type: str, executor: str = "multiprocess") -> No
         "connections": [],
     }
     (folder / "m.json").write_text(json.dumps(value))
-
-
-def python(*arguments: str, folder: Path, given: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment(),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def millrace(*arguments: str, folder: Path, given: str = "") -> "subprocess.CompletedProcess[str]":
@@ -113,30 +76,6 @@ def test_a_node_file_may_have_any_name(tmp_path: Path, name: str, executor: str)
     for nodes in (by_file, by_class):
         done = millrace("run", "m.json", "-q", "--nodes", nodes, folder=tmp_path, given="hi")
         assert done.stdout == "HI\n", done.stderr
-
-
-@pytest.mark.parametrize("executor", ["native", "multiprocess"])
-def test_a_class_of_the_running_script_runs(tmp_path: Path, executor: str) -> None:
-    (tmp_path / "app.py").write_text(SCRIPT.replace('"multiprocess"\n', f'"{executor}"\n') + GUARD)
-    for arguments in (("app.py",), ("-m", "app")):
-        done = python(*arguments, folder=tmp_path)
-        assert done.stdout == "HI\n", done.stderr
-
-
-def test_a_script_that_runs_when_it_is_imported_gets_advice(tmp_path: Path) -> None:
-    (tmp_path / "app.py").write_text(SCRIPT + "\ntrio.run(main)\n")
-    done = python("app.py", folder=tmp_path)
-    assert 'put the code that runs a pipeline under if __name__ == "__main__":' in done.stderr
-
-
-def test_a_class_without_a_file_runs_natively_and_is_refused_elsewhere(tmp_path: Path) -> None:
-    script = SCRIPT + GUARD
-    native = script.replace('"multiprocess"\n', '"native"\n')
-    assert python("-", folder=tmp_path, given=native).stdout == "HI\n"
-    refused = python("-", folder=tmp_path, given=script).stderr.splitlines()[-1]
-    assert "executor_overrides.u" in refused
-    assert "UpperNode is defined in __main__" in refused
-    assert "move the class to a module of its own, or run it natively" in refused
 
 
 @pytest.mark.parametrize(

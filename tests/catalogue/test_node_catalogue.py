@@ -2,13 +2,12 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from actors import Actor, Params
-from actors.catalogue import CATALOGUE
 from actors.nodes.pass_through import PassThrough
-from runtime.catalogue import Catalogue, NodeType, build_catalogue, load_actor
+from runtime.catalogue import BUILT_IN, Catalogue, NodeType, build_catalogue, load_actor
 from runtime.catalogue.lookup import GROUP
 from runtime.config import RuntimeConfig
 from runtime.errors import ConfigError
@@ -27,8 +26,8 @@ def built(*installed: EntryPoint, **nodes: str) -> Catalogue:
 
 def test_the_catalogue_has_what_comes_along():
     catalogue = built()
-    assert len(catalogue) == len(CATALOGUE)
-    assert {each.name for each in catalogue} == {entry.name for entry in CATALOGUE}
+    assert len(catalogue) == len(BUILT_IN)
+    assert {each.name for each in catalogue} == {entry.name for entry in BUILT_IN}
     found = catalogue.find("PassThrough")
     assert found is not None
     assert (found.executor, found.origin) == ("native", "built in")
@@ -51,19 +50,24 @@ def test_an_application_adds_classes_targets_and_types():
             "ByType": NodeType("other", f"{HERE}:TunedNode", executor="native"),
         }
     )
-    assert catalogue.types["ByClass"] == NodeType("ByClass", f"{HERE}:TunedNode")
+    target = f"{HERE}:TunedNode"
+    assert catalogue.types["ByClass"] == NodeType("ByClass", target, actor=TunedNode)
     assert load_actor(catalogue.types["Inner"]) is TunedNode.InnerNode
     assert catalogue.types["ByTarget"].target == f"{HERE}:TunedNode"
     assert catalogue.types["ByType"].executor == "native"
     assert "ByClass" not in built()
 
 
-def test_a_class_that_no_other_process_can_import_is_refused():
-    class LocalNode(Actor[Params]):
-        pass
-
-    with pytest.raises(ConfigError, match="defined inside a function, where no other process can"):
-        built().with_types({"Local": LocalNode})
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("__main__:UpperNode", "is in no module; give the class itself"),
+        (7, 'got 7; expected "module:Class", or a class'),
+    ],
+)
+def test_what_is_neither_a_class_nor_a_target_is_refused(kind: Any, expected: str):
+    with pytest.raises(ConfigError, match=expected):
+        built().with_types({"X": kind})
 
 
 def test_a_target_that_is_none_is_refused():

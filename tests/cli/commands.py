@@ -39,6 +39,21 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": here}
 
 
+def python(
+    *arguments: str | Path, folder: Path, given: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run Python in a folder, from which it finds this checkout."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=environment(),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=2 * _SECONDS,
+    )
+
+
 def answer(process: "subprocess.Popen[bytes]", line: bytes) -> bytes:
     """Give a running command a line; return the next that it prints, while its input stays open."""
     assert process.stdin is not None

@@ -112,3 +112,21 @@ def test_a_manifest_may_run_natively_what_the_command_line_names(tmp_path: Path,
             0,
             "hi" if kind == "OwnNode" else "Echo #1: hi",
         )
+
+
+def test_keys_of_models_are_checked_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runtime.toml").write_text(
+        '[models.hosted]\nurl = "https://example.org/v1"\nmodel = "big"\n'
+        'api_key_variable = "TEST_LLM_KEY"\n'
+    )
+    done = millrace("config", "--check", folder=tmp_path)
+    assert done.returncode == 2
+    assert "models.hosted.api_key_variable TEST_LLM_KEY: is not set" in done.stderr
+    monkeypatch.setenv("TEST_LLM_KEY", "sk-secret")
+    assert millrace("config", "--check", folder=tmp_path).returncode == 0
+    for options in ((), ("--json",)):
+        done = millrace("config", *options, folder=tmp_path)
+        assert "models.hosted.url" in done.stdout
+        assert "sk-secret" not in done.stdout + done.stderr

@@ -13,6 +13,7 @@ from tests.cli.commands import millrace
         (["--input", "missing.wav"], "error: missing.wav: cannot be read: No such file"),
         (["--output", "missing/a.wav"], "error: missing/a.wav: cannot be written: No such file"),
         (["--input", "a.wav", "--microphone", "3"], "give --input or --microphone, not both"),
+        (["--web", "--input", "a.wav"], "give --web alone: the browser records"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_status_2(

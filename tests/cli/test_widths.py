@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.catalogue import CATALOGUE
 from runtime import RuntimeConfig
+from runtime.catalogue import BUILT_IN
 from runtime.config import Section
 
 from .commands import millrace, write_manifest
@@ -61,7 +61,7 @@ def keys(section: type[Section], prefix: str = "") -> list[str]:
 def test_nodes_keeps_every_name_whole(columns: int, tmp_path: Path) -> None:
     screen = run_in_terminal("nodes", folder=tmp_path, columns=columns)
     assert_fits(screen, columns)
-    for entry in CATALOGUE:
+    for entry in BUILT_IN:
         assert entry.name in words(screen)
     assert {"native", "multiprocess"} <= words(screen)
 
@@ -127,5 +127,5 @@ def test_profile_names_the_module_and_line_of_the_busiest_function(
 def test_in_a_pipe_an_entry_is_one_line(tmp_path: Path) -> None:
     lines = millrace("config", folder=tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in lines[2:]] == keys(RuntimeConfig)
-    lines = millrace("nodes", folder=tmp_path).stdout.splitlines()[2 : 2 + len(CATALOGUE)]
-    assert [line.split()[0] for line in lines] == [entry.name for entry in CATALOGUE]
+    lines = millrace("nodes", folder=tmp_path).stdout.splitlines()[2 : 2 + len(BUILT_IN)]
+    assert [line.split()[0] for line in lines] == [entry.name for entry in BUILT_IN]

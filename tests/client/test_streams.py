@@ -254,3 +254,29 @@ async def test_the_first_item_of_a_gated_pipeline_comes_out_when_the_gate_opens(
             assert result.data == Text("x")
 
     await client(server, body)
+
+
+async def test_any_number_of_tasks_may_wait_until_a_stream_is_ready(
+    server: GrpcServer, client: Client
+) -> None:
+    async def body(runtime: RemoteRuntime) -> None:
+        async with runtime.stream(ECHO) as stream:
+            waiting = 6
+
+            async def wait_ready() -> None:
+                nonlocal waiting
+                await stream.wait_ready()
+                waiting -= 1
+                if not waiting:  # a result comes only when all of them have gone on
+                    await stream.send("x")
+                    await stream.close()
+
+            results: list[Result] = []
+
+            async def receive() -> None:
+                results.extend(await results_of(stream))
+
+            await together(*[wait_ready] * 3, receive, *[wait_ready] * 3)
+            assert [result.data for result in results] == [Text("x")]
+
+    await client(server, body)

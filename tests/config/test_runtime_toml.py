@@ -10,6 +10,7 @@ from runtime.config import (
     Files,
     Limits,
     Log,
+    Model,
     Multiprocess,
     Origin,
     Pattern,
@@ -26,7 +27,17 @@ from runtime.config import (
 )
 from runtime.errors import ConfigError
 
-TABLES = ("files", "log", "multiprocess", "limits", "routing", "server", "catalogue", "tracing")
+TABLES = (
+    "catalogue",
+    "files",
+    "limits",
+    "log",
+    "models",
+    "multiprocess",
+    "routing",
+    "server",
+    "tracing",
+)
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -52,6 +63,7 @@ def test_the_file_in_the_repository_shows_every_key_with_a_comment():
         Tracing,
         Log,
         CatalogueSources,
+        Model,
     )
     for section in (*sections, RuntimeConfig):
         for key in section.model_fields:
@@ -98,8 +110,23 @@ registry = {Fast = "native"}
 patterns = [{pattern = "*Model", executor = "gpu"}]
 [nodes]
 Fast = "my.nodes:Fast"
+[models.local]
+url = "http://127.0.0.1:8080/v1"
+model = "tiny"
+max_tokens = 7
+[models.big]
+url = "https://example.org"
+model = "big"
+[tools]
+clock = "my.tools:clock"
 """
     )
+    assert {name: model.model for name, model in config.models.items()} == {
+        "local": "tiny",
+        "big": "big",
+    }
+    assert config.models["local"].max_tokens == 7
+    assert config.tools == {"clock": "my.tools:clock"}
     assert config.multiprocess.python_executable == "/opt/python"
     assert config.multiprocess.allowed_python_executables == ("/usr/bin/python3",)
     assert config.multiprocess.init_timeout_secs == 5.0
@@ -149,6 +176,23 @@ def test_a_wrong_value_is_named_with_line_key_and_accepted_form(line: str, fault
         ("[routing.registry]\nX = 3", "runtime.toml:2: routing.registry.X: got 3; expected text"),
         ("[[routing.patterns]]\npattern = '*'", "routing.patterns[0].executor: is missing"),
         ("[nodes]\nX = 'my.nodes'", 'nodes.X: got "my.nodes"; expected "module:Class" such as'),
+        (
+            "[models.m]\nurl = 'http://x'",
+            "runtime.toml:1: models.m.model: is missing; expected text",
+        ),
+        (
+            "[models.m]\nurl = 'http://me:secret@x/v1'\nmodel = 'x'",
+            "runtime.toml:2: models.m.url: got",
+        ),
+        (
+            "[models.m]\nurl = 'http://x'\nmodel = 'x'\nmax_tokns = 1",
+            'runtime.toml:4: models.m.max_tokns: unknown key; did you mean "max_tokens"?',
+        ),
+        (
+            "[models.'a b']\nurl = 'http://x'\nmodel = 'x'",
+            "a name here has 1 to 64 letters, digits, _ and -",
+        ),
+        ("[models]\nm = 3", "runtime.toml:2: models.m: got 3; expected an object"),
         ("[nodes]\nX = 'my nodes:X'", 'got "my nodes:X"; expected "module:Class"'),
     ],
 )
@@ -207,6 +251,9 @@ def test_a_value_knows_the_file_that_it_comes_from() -> None:
     config = parse_config("[limits]\nmax_sessions = 100\n[nodes]\nX = 'a:B'", "prod.toml")
     assert config.limits.origin("max_sessions") == Origin(Source.RUNTIME_TOML, "prod.toml")
     assert config.origin("nodes") == Origin(Source.RUNTIME_TOML, "prod.toml")
+    config = parse_config("[models.m]\nurl = 'http://x'\nmodel = 'x'", "prod.toml")
+    assert config.models["m"].origin("url") == Origin(Source.RUNTIME_TOML, "prod.toml")
+    assert config.models["m"].origin("max_tokens") == Origin(Source.DEFAULT)
     assert config.limits.origin("max_total_processes") == Origin(Source.DEFAULT)
     assert Limits(max_sessions=3).origin("max_sessions") == Origin(Source.CODE)
     assert config.limits == Limits()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.browser import Browser, BrowserProcess, browser_process, chromium
+from tests.browser.chromium import Browser, BrowserProcess, browser_process, chromium
 
 
 @pytest.fixture(scope="session")

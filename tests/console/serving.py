@@ -9,7 +9,7 @@ from runtime import Runtime
 from runtime.config import Http
 from runtime.console import Console, open_console
 from runtime.http import HttpServer, open_http_server
-from tests.console.browser import Browser, Page
+from tests.browser.chromium import Browser, Page
 
 TOKEN = "the-token"
 

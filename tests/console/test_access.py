@@ -167,7 +167,7 @@ async def test_pages_have_no_script_and_no_style_of_their_own(runtime: Runtime) 
 async def test_the_console_is_off_unless_it_is_turned_on(runtime: Runtime) -> None:
     async with console_port(runtime, console=False) as (server, console):
         assert console is None
-        assert not server.has_console
+        assert not server.pages
         for path in ("/console/", "/console/login", "/"):
             assert (await fetched(server, path)).status == 401
     http = Http(enabled=False, console=True)

@@ -18,7 +18,7 @@ from runtime.console.feeds import Feed
 from runtime.errors import MillraceError
 from runtime.logs import log_written
 from runtime.session import TapQueue
-from tests.console.browser import Browser, Page
+from tests.browser.chromium import Browser, Page
 from tests.console.serving import console_port, session_fragment, sign_in, signed_in
 from tests.console.specimens import HOSTILE, ITEMS, tone
 from tests.session.pipelines import manifest

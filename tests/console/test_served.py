@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.browser.chromium import Browser
 from tests.cli.commands import finish, start
-from tests.console.browser import Browser
 from tests.console.serving import sign_in
 from tests.service.grpcio_client import connected
 from tests.service.messages import pipeline

@@ -65,10 +65,9 @@ def settings_of(name: str) -> RuntimeConfig:
 
 
 def drain_seconds(name: str) -> float:
-    """Return server.drain_timeout_secs of a file, whatever else it has."""
-    found = re.search(r"^drain_timeout_secs = ([\d.]+)$", SETTINGS[name](), re.MULTILINE)
-    assert found is not None, name
-    return float(found[1])
+    """Return how long a server with the settings of a file drains, with its lame duck."""
+    server = settings_of(name).server
+    return server.lame_duck_secs + server.drain_timeout_secs
 
 
 def seconds(text: str) -> float:

@@ -30,17 +30,15 @@ def stop_seconds(settings: str) -> float:
     return drain_seconds(settings) + end
 
 
-def test_a_pod_has_time_for_the_prestop_hook_the_drain_and_the_end() -> None:
-    command, argument = container()["lifecycle"]["preStop"]["exec"]["command"]
-    assert command == "sleep"
-    needed = float(argument) + stop_seconds("kubernetes/configmap.yaml") + MARGIN_SECONDS
+def test_a_pod_has_time_for_the_drain_and_the_end() -> None:
+    needed = stop_seconds("kubernetes/configmap.yaml") + MARGIN_SECONDS
     assert pod()["terminationGracePeriodSeconds"] > needed
 
 
-def test_the_prestop_hook_outlasts_the_readiness_probe() -> None:
+def test_a_pod_that_stops_accepts_calls_until_it_is_found_not_ready() -> None:
     probe = container()["readinessProbe"]
-    (_, wait) = container()["lifecycle"]["preStop"]["exec"]["command"]
-    assert float(wait) >= probe["periodSeconds"] * probe["failureThreshold"]
+    lame_duck = settings_of("kubernetes/configmap.yaml").server.lame_duck_secs
+    assert lame_duck >= probe["periodSeconds"] * probe["failureThreshold"]
 
 
 def test_systemd_waits_for_the_drain_and_the_end() -> None:

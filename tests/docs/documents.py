@@ -13,8 +13,8 @@ import trio
 import yaml
 from typer.main import get_command
 
-from actors.catalogue import CATALOGUE
-from runtime import Manifest, RuntimeConfig, manifest_from, open_runtime
+from runtime import Manifest, manifest_from, open_runtime
+from runtime.catalogue import BUILT_IN
 from runtime.cli.app import app
 from runtime.config import parse_config
 
@@ -28,6 +28,17 @@ _UNIT_KEYS: Final = {
     *("WantedBy", "DynamicUser", "StateDirectory"),
 }
 
+# What manifests of the pages choose by its name.
+_OPERATOR: Final = parse_config(
+    """
+[models.default]
+url = "http://127.0.0.1:8080/v1"
+model = "llama"
+[tools]
+temperature = "house.py:temperature"
+"""
+)
+
 
 def check_document(value: object) -> None:
     """Check a manifest as a server would; other JSON and YAML is not checked further."""
@@ -35,12 +46,12 @@ def check_document(value: object) -> None:
         return
     manifest = manifest_from(value)
     # Node types that the page itself defines are checked when the page runs them.
-    if {node.node_type for node in manifest.nodes} <= {entry.name for entry in CATALOGUE}:
+    if {node.node_type for node in manifest.nodes} <= {entry.name for entry in BUILT_IN}:
         trio.run(_plan, manifest)
 
 
 async def _plan(manifest: Manifest) -> None:
-    async with open_runtime(RuntimeConfig()) as runtime:
+    async with open_runtime(_OPERATOR) as runtime:
         runtime.plan(manifest)
 
 

@@ -18,6 +18,8 @@ from tests.docs.documents import CHECKS
 
 HERE: Final = Path(__file__).parent
 _PORT: Final = "50051"
+# Where the page on conversations has its model.
+_MODEL_PORT: Final = "8080"
 _SECONDS: Final = 120.0
 # The environment of the tests replaces the one that a reader makes.
 _MAKES_ENVIRONMENT: Final = re.compile(
@@ -37,6 +39,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._port = _free_port()
+        self._model_port = _free_port()
         self._printed: str | None = ""
         self._tests: list[str] = []
         self._servers: list[subprocess.Popen[str]] = []
@@ -57,6 +60,7 @@ class Reader:
     def follow(self, block: Block) -> None:
         """Follow one block."""
         text = block.text.replace(_PORT, str(self._port))
+        text = text.replace(_MODEL_PORT, str(self._model_port))
         if block.marker == "elsewhere":
             assert block.detail, "the marker needs the place where the block is run"
         elif block.marker == "output":

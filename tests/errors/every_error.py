@@ -15,6 +15,8 @@ EVERY_ERROR: Final[list[MillraceError]] = [
     errors.InputKindError("text", node_id="n"),
     errors.UnknownNodeError("text"),
     errors.LimitError("text", node_id="n", stack_trace="trace"),
+    errors.ServerFullError("text"),
+    errors.ShutdownError("text"),
     errors.SharedMemoryError("text", node_id="n"),
     errors.MemoryLimitError("n", 1024, "how", "trace"),
     errors.AuthenticationError("text"),

@@ -53,12 +53,21 @@ async def http_port(
         yield server
 
 
-def request(path: str, *lines: str, method: str = "GET", token: str | None = TOKEN) -> bytes:
+def request(
+    path: str,
+    *lines: str,
+    method: str = "GET",
+    token: str | None = TOKEN,
+    host: str = "x",
+    body: str = "",
+) -> bytes:
     """Return the bytes of a request."""
-    headers = [f"{method} {path} HTTP/1.1", "Host: x", *lines]
+    headers = [f"{method} {path} HTTP/1.1", f"Host: {host}", *lines]
     if token is not None:
         headers.append(f"Authorization: Bearer {token}")
-    return "\r\n".join([*headers, "", ""]).encode()
+    if body:
+        headers.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*headers, "", body]).encode()
 
 
 def upgrade(path: str, *lines: str, **options: Any) -> bytes:

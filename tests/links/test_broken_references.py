@@ -19,7 +19,7 @@ from runtime.links.shared.references import References
 from runtime.links.shared.segments import SegmentMaps
 
 _FILE_BYTES: Final = 64 * 1024
-_HEADER: Final = struct.Struct("<BB??IQQQQIIQ")
+_HEADER: Final = struct.Struct("<BBBBIQQQQIIQ")
 _RECORD: Final = struct.Struct("<QQQQQQQB")
 _NUMPY: Final = 8
 
@@ -81,9 +81,9 @@ def _check(maps: SegmentMaps, prefix: bytes, inode: int, example: dict[str, Any]
         shape = [1] * (len(strides) - 2) + ([2] if len(strides) > 1 else [])
         shape.append(count // max(1, math.prod(shape)))
     attributes = msgspec.msgpack.encode([{}, example["dtype"], shape, ""])
-    header = _HEADER.pack(
-        _NUMPY, 0, False, True, len(attributes), 0, 0, 0, len(record), 0, 0, 0
-    ).ljust(64, b"\0")
+    header = _HEADER.pack(_NUMPY, 0, 2, 0, len(attributes), 0, 0, 0, len(record), 0, 0, 0).ljust(
+        64, b"\0"
+    )
     references = References(maps, Borrows(32, 2**20))
     try:
         data, _ = read(memoryview(header + record + attributes), references.resolve)

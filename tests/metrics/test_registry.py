@@ -93,7 +93,7 @@ async def test_refused_sessions_are_counted_by_reason(runtime_with: OpenRuntime)
         with pytest.raises(Exception, match="Nowhere"):
             runtime.plan(chain("Nowhere", ["native"]))
         snapshot = await runtime.metrics.collect()
-    assert snapshot.refused == {"LimitError": 1, "ManifestError": 1}
+    assert snapshot.refused == {"ServerFullError": 1, "ManifestError": 1}
     assert snapshot.capacity.most_sessions == 1
 
 

@@ -27,6 +27,13 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
+    "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
+    "tools": ('{t = "a:b"}', ['{t = "a"}']),
+    "media.output_folders": ('["/srv"]', ['["relative"]']),
+    "media.urls": (
+        '["rtsp://camera.local:8554/live"]',
+        ['["camera.local"]', '["file:///etc"]', '["rtsp://me:secret@camera.local/"]'],
+    ),
     "nodes": ('{X = "a:B"}', ['{X = "a"}']),
 }
 
@@ -92,6 +99,8 @@ def test_runtime_toml_overrides_the_default(key: str) -> None:
         if each.key == key:
             assert each.source == "runtime.toml"
             assert each.value != DEFAULTS[key].value
+        elif each.key.startswith(f"{key}."):  # of a named table
+            assert each.source == ("runtime.toml" if each.key[-3:] in ("url", "del") else "default")
         else:
             assert each == DEFAULTS[each.key]
 

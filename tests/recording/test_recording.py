@@ -169,3 +169,21 @@ async def test_a_recording_that_cannot_be_written_starts_nothing(
         with pytest.raises(RecordingError, match="cannot be written"):
             async with record(session, tmp_path / "missing" / "session.mcap"):
                 pass
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+async def test_a_session_of_sources_is_recorded_and_each_of_its_nodes_replayed(
+    runtime: Runtime, tmp_path: Path, executor: str
+) -> None:
+    path = tmp_path / "session.mcap"
+    nodes = {"source": "AsyncCounter", "next": "PassThrough"}
+    pipeline = manifest(nodes, ["source > next"], places=dict.fromkeys(nodes, executor))
+    async with runtime.open_session(pipeline) as session, record(session, path):
+        async for _ in session:
+            pass
+    recording = open_recording(path)
+    assert [item.data for item in recording.outputs("source")] == [Json(n) for n in range(5)]
+    with pytest.raises(RecordingError, match="the sources source generate items"):
+        await replay(runtime, recording)
+    one = await replay(runtime, recording, node="next")
+    assert not one.differences

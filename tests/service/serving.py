@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from queue import SimpleQueue
 
 import trio
@@ -47,9 +48,10 @@ class ServingThread:
         """Return what its registry has."""
         return trio.from_thread.run(self._runtime.metrics.collect, trio_token=self._token)
 
-    def drain(self, seconds: float) -> None:
+    def drain(self, seconds: float, lame_duck_seconds: float = 0) -> None:
         """Drain, and come back when that is done."""
-        trio.from_thread.run(self._server.drain, seconds, trio_token=self._token)
+        drain = partial(self._server.drain, seconds, lame_duck_seconds=lame_duck_seconds)
+        trio.from_thread.run(drain, trio_token=self._token)
 
     def stop(self) -> None:
         """End without draining; the block goes on."""

@@ -285,7 +285,7 @@ def test_the_end_of_a_session_that_the_server_does_not_wait_for(serve: Serve) ->
         server.drain(0)
         list(stream)
         end = only_end(entries())
-    assert (end["outcome"], end["reason"]) == ("cancelled", "server_stop")
+    assert (end["outcome"], end["reason"]) == ("completed", "server_stop")
 
 
 def test_a_drain_lets_a_session_end_as_its_client_does(serve: Serve) -> None:
@@ -361,13 +361,14 @@ def test_refused_sessions_are_warnings_with_the_limit(serve: Serve) -> None:
     with connected(server.target) as client, client.pipeline(one("PassThrough")) as stream:
         stream.wait_ready()
         with logged() as entries:
-            streams(one("PassThrough"))(client)
+            with pytest.raises(grpc.RpcError, match="RESOURCE_EXHAUSTED"):
+                streams(one("PassThrough"))(client)
             refused = [each for each in entries() if each["event"] == "session refused"]
         stream.send(control("CLOSE"))
         list(stream)
     (entry,) = refused
     assert entry["level"] == "warning"
-    assert entry["error"] == "LimitError"
+    assert entry["error"] == "ServerFullError"
     assert entry["peer"].startswith("127.0.0.1:")
 
 

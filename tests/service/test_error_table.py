@@ -9,7 +9,7 @@ from grpclib.const import Status
 import runtime.errors
 from runtime import wire as protocol
 from runtime.errors import CallerError, ErrorType, MillraceError, NodeError
-from runtime.service.call_errors import CallError, RequestError, ShutdownError, status_of
+from runtime.service.call_errors import CallError, RequestError, status_of
 from runtime.wire.conversion import error_message, error_of
 
 
@@ -32,6 +32,8 @@ TABLE: dict[str, tuple[str, Status]] = {
     "InputKindError": ("TYPE_VALIDATION", Status.INVALID_ARGUMENT),
     "UnknownNodeError": ("VALIDATION", Status.INVALID_ARGUMENT),
     "LimitError": ("RESOURCE_LIMIT", Status.RESOURCE_EXHAUSTED),
+    "ServerFullError": ("RESOURCE_LIMIT", Status.RESOURCE_EXHAUSTED),
+    "ShutdownError": ("INTERNAL", Status.UNAVAILABLE),
     "SharedMemoryError": ("RESOURCE_LIMIT", Status.RESOURCE_EXHAUSTED),
     "MemoryLimitError": ("RESOURCE_LIMIT", Status.RESOURCE_EXHAUSTED),
     "AuthenticationError": ("AUTHENTICATION", Status.UNAUTHENTICATED),
@@ -93,7 +95,7 @@ def test_error_types_are_the_contract_s() -> None:
     assert ours == {str(each.name): each.value for each in protocol.ErrorType}
 
 
-@pytest.mark.parametrize("kind", [RequestError, ShutdownError])
+@pytest.mark.parametrize("kind", [RequestError])
 def test_the_service_s_own_errors_have_theirs(kind: type[MillraceError]) -> None:
     expected = "VALIDATION" if issubclass(kind, CallerError) else "INTERNAL"
     assert protocol.ErrorType(error_message(kind("x")).error_type).name == expected

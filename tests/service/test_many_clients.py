@@ -173,12 +173,10 @@ def test_streams_and_executions_mix(client: Client) -> None:
     assert executed == [2.0 * n for n in range(20)]
 
 
-def test_a_client_that_does_not_know_init_progress_sees_an_empty_response(
-    client: Client,
-) -> None:
-    # Member 6 is ours; a client of the contract as it was skips it.
+def test_a_client_that_does_not_know_our_members_sees_an_empty_response(client: Client) -> None:
+    # Members 6 and 7 are ours; a client of the contract as it was skips them.
     with client.pipeline(pipeline({"a": "PassThrough"})) as stream:
         first = stream.next()
     assert first.HasField("init_progress")
-    (field,) = make("StreamResponse").DESCRIPTOR.oneofs_by_name["response"].fields[5:]
-    assert (field.name, field.number) == ("init_progress", 6)
+    fields = make("StreamResponse").DESCRIPTOR.oneofs_by_name["response"].fields[5:]
+    assert [(each.name, each.number) for each in fields] == [("init_progress", 6), ("draining", 7)]

@@ -1,4 +1,4 @@
-"""millrace.v1.Operations: snapshots of the server, of a session, and of what has ended."""
+"""millrace.v1.Operations: snapshots of the server and of a session, its latency, its ending."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +18,7 @@ from tests.service.test_endings import ENDINGS
 
 PLACES = pytest.mark.parametrize("place", ["native", "multiprocess"])
 QUICK = {"interval_ms": 200}
+PARTS = ("queue_ns", "wire_ns", "hold_ns", "process_ns", "send_ns")
 
 
 @pytest.fixture(scope="module")
@@ -265,3 +266,86 @@ def test_a_client_that_does_not_read_gets_no_old_snapshots(
         first, second = slow.responses(stream, kind)[:2]
     assert first.time_ms < last.time_ms - 500
     assert second.time_ms > last.time_ms - 300
+
+
+def two_nodes(place: str) -> Any:
+    return pipeline(
+        {"a": "PassThrough", "b": ("Burn", {"seconds": 0.01})},
+        ["a > b"],
+        places={"a": "native", "b": place},
+    )
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+def test_a_session_is_explained_from_the_call_on_to_its_end(
+    anna: Client, operator: Client, place: str
+) -> None:
+    with anna.pipeline(two_nodes(place)) as stream:
+        session_id = stream.wait_ready().session_id
+        send_and_receive(stream, 2)
+        responses = watch(
+            operator, "ExplainSession", session_id=session_id, all_chunks=True, **QUICK
+        )
+        assert next(responses).latency.results == 0
+        send_and_receive(stream, 10)
+        latency = until(responses, lambda each: each.latency.results == 10).latency
+        assert (latency.chunk_interval, latency.incomplete) == (1, 0)
+        assert [each.quantile for each in latency.quantiles] == [0.5, 0.99]
+        for each in (*latency.quantiles, *latency.typical, *latency.slowest):
+            assert [stay.node_id for stay in each.stays] == ["", "a", "b", ""]
+            sums = sum(getattr(stay, part) for stay in each.stays for part in PARTS)
+            assert sums == each.total_ns
+            assert each.stays[2].process_ns >= 10_000_000
+        assert latency.quantiles[0].diagnosis
+        stream.send(control("CLOSE"))
+        *_, last = responses
+        assert last.latency.results == 10
+        assert last.ending.outcome == "completed"
+
+
+def test_a_session_that_is_not_followed_by_all_chunks_is_followed_too(
+    anna: Client, operator: Client
+) -> None:
+    with anna.pipeline(two_nodes("native")) as stream:
+        session_id = stream.wait_ready().session_id
+        responses = watch(operator, "ExplainSession", session_id=session_id, **QUICK)
+        assert next(responses).latency.chunk_interval == 1
+        send_and_receive(stream, 3)
+        assert until(responses, lambda each: each.latency.results == 3)
+        responses.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"session_id": "nobody"}, grpc.StatusCode.NOT_FOUND),
+        ({"session_id": "nobody", "interval_ms": 1}, grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+def test_a_wrong_request_is_refused(
+    operator: Client, fields: dict[str, Any], status: grpc.StatusCode
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        next(watch(operator, "ExplainSession", **fields))
+    assert caught.value.code() is status
+
+
+def test_a_clients_token_is_refused(anna: Client) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        next(watch(anna, "ExplainSession", session_id="any"))
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_too_many_calls_are_refused_and_room_comes_back(anna: Client, operator: Client) -> None:
+    with anna.pipeline(two_nodes("native")) as stream:
+        session_id = stream.wait_ready().session_id
+        opened = [watch(operator, "ExplainSession", session_id=session_id) for _ in range(8)]
+        for each in opened:
+            next(each)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(watch(operator, "ExplainSession", session_id=session_id))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        call(operator, "KillSession", session_id=session_id, reason="enough")
+        for each in opened:
+            *_, last = each
+            assert last.ending.reason == "killed"

@@ -46,8 +46,8 @@ def run_plainly(coroutine: Coroutine[Any, Any, None]) -> None:
 
 @pytest.mark.parametrize("run", [asyncio.run, run_plainly])
 @pytest.mark.parametrize("enter", [enter_session, enter_runtime])
-def test_under_asyncio_there_is_one_error_that_names_trio_run(enter: Any, run: Any) -> None:
-    with pytest.raises(CallerError, match=r"runs on trio.*start the program with trio\.run"):
+def test_under_asyncio_there_is_one_error_that_names_what_to_call(enter: Any, run: Any) -> None:
+    with pytest.raises(CallerError, match=r"on asyncio, call runtime\.aio\.open_\w+\(\)"):
         run(enter())
 
 
@@ -56,7 +56,7 @@ def test_under_asyncio_there_is_one_error_that_names_trio_run(enter: Any, run: A
 async def test_a_hook_that_needs_asyncio_is_told_about_trio(habit: str, place: str) -> None:
     pipeline = chain(("AsyncioHabit", {"habit": habit}), [place])
     async with open_runtime(RuntimeConfig(), node_types=TYPES) as runtime:
-        with pytest.raises(HookError, match=r"hooks run on trio: call trio\.sleep\(\)"):
+        with pytest.raises(HookError, match=r'hooks run on trio: .*loop="asyncio"'):
             await run_through(runtime, pipeline, [Text("x")])
 
 
@@ -68,7 +68,7 @@ async def test_a_plain_hook_of_a_node_process_may_run_asyncio() -> None:
 
 async def test_a_plain_hook_that_runs_asyncio_natively_in_a_server_is_told_about_trio() -> None:
     async with served() as address, connect(address) as remote:
-        with pytest.raises(HookError, match=r"hooks run on trio.*node with a process of its own"):
+        with pytest.raises(HookError, match=r'hooks run on trio.*loop="asyncio"'):
             async with remote.stream(chain("RunsAsyncio", ["native"])) as stream:
                 await stream.send(Text("x"))
                 await stream.receive()
@@ -79,7 +79,7 @@ async def test_a_plain_hook_that_runs_asyncio_natively_in_a_server_is_told_about
 async def test_in_a_server_it_is_the_same_error(habit: str, place: str) -> None:
     pipeline = chain(("AsyncioHabit", {"habit": habit}), [place])
     async with served() as address, connect(address) as remote:
-        with pytest.raises(HookError, match=r"hooks run on trio: call trio\.sleep\(\)"):
+        with pytest.raises(HookError, match=r'hooks run on trio: .*loop="asyncio"'):
             async with remote.stream(pipeline) as stream:
                 await stream.send(Text("x"))
                 await stream.receive()

@@ -121,7 +121,7 @@ async def test_a_session_without_room_is_a_warning_with_the_limit(
             with logged() as entries, pytest.raises(LimitError):
                 await run_through(runtime, pipeline, [])
     (refused,) = entries()
-    assert (refused["event"], refused["error"]) == ("session refused", "LimitError")
+    assert (refused["event"], refused["error"]) == ("session refused", "ServerFullError")
     assert "limits.max_sessions is 1" in refused["reason"]
 
 

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
@@ -292,3 +293,79 @@ class Kinds(Actor[Params]):
 
 
 Kinds.accepts = {"text"}  # type: ignore[assignment]
+
+
+class StubbornSource(Actor[Params]):
+    """Take a cancellation for a failed attempt, and try again."""
+
+    produces = TEXT
+
+    async def generate(self) -> AsyncIterator[Text]:
+        while True:
+            try:
+                await trio.sleep(0.01)
+            except trio.Cancelled:
+                self.context.log.warning("never mind")
+            yield Text("a")
+
+
+class SourceWithoutClose(Actor[Params]):
+    """Go on when the generator is closed."""
+
+    produces = TEXT
+
+    def generate(self) -> Iterator[Text]:
+        while True:
+            try:
+                yield Text("a")
+            except GeneratorExit:
+                self.context.log.warning("never mind")
+
+
+class OutlivingTask(Actor[Params]):
+    """Start a task that nobody owns."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def process(self, item: Text) -> Text:
+        trio.lowlevel.spawn_system_task(trio.sleep_forever, name="poller")
+        return item
+
+
+class EmitsAfterEnd(Actor[Params]):
+    """Emit from a task that nobody owns, after the end."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def process(self, item: Text) -> Text:
+        trio.lowlevel.spawn_system_task(self.emit_late, name="late")
+        return item
+
+    async def emit_late(self) -> None:
+        await trio.sleep(0.05)
+        with suppress(RuntimeError):
+            await self.context.emit(Text("late"))
+
+
+class BlockingSource(Actor[Params]):
+    """Hold the event loop."""
+
+    produces = TEXT
+
+    async def generate(self) -> AsyncIterator[Text]:
+        time.sleep(0.3)
+        yield Text("a")
+
+
+class ReusingSource(Actor[Params]):
+    """Fill one array for every item."""
+
+    produces = NUMPY
+
+    async def generate(self) -> AsyncIterator[NumpyArray]:
+        scratch = np.zeros((2, 8))
+        for number in range(5):
+            scratch[0] = number
+            yield NumpyArray(scratch[0])

@@ -17,9 +17,11 @@ from actors import (
     Field,
     Json,
     Kind,
+    NoParams,
     NumpyArray,
     Params,
     Text,
+    on_interval,
 )
 
 
@@ -234,4 +236,48 @@ class StartsInThread(Actor[Params]):
             self.context.progress(step / 4, f"step {step}")
 
     def process(self, item: Data) -> Data:
+        return item
+
+
+class Beats(Actor[NoParams]):
+    """A source without an end."""
+
+    produces = frozenset({Kind.TEXT})
+
+    async def generate(self) -> AsyncIterator[Text]:
+        beat = 0
+        while True:
+            await trio.sleep(1)
+            yield Text(f"beat {beat}")
+            beat += 1
+
+
+class Lines(Actor[NoParams]):
+    """A source with an end, in a thread."""
+
+    produces = frozenset({Kind.TEXT})
+
+    def generate(self) -> Iterator[Text]:
+        for line in range(3):
+            yield Text(f"line {line}")
+
+
+class Heartbeat(Actor[NoParams]):
+    """Emit in a task, at an interval, and for each item."""
+
+    accepts = produces = frozenset({Kind.TEXT})
+
+    def initialize(self) -> None:
+        self.context.start_soon(self.beat)
+
+    async def beat(self) -> None:
+        while True:
+            await trio.sleep(2)
+            await self.context.emit(Text("task"))
+
+    @on_interval(3)
+    def report(self) -> Text:
+        return Text("interval")
+
+    def process(self, item: Text) -> Text:
         return item

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from actors import Audio, Json, Text
-from actors.catalogue import CATALOGUE
 from actors.testing import ContractError
-from runtime import ConfigError
+from runtime.catalogue import BUILT_IN
 from tests.actors import tiny_models, tiny_transformers
+from tests.media.films import frames, save_film
 
 from . import faulty
-from .subjects import GainNode, Pairs, SlowStart
+from .subjects import Beats, GainNode, Heartbeat, Lines, Pairs, SlowStart
 
 pytestmark = pytest.mark.usefixtures("warm_forkserver")
 
@@ -37,6 +37,12 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
         (faulty.IgnoresClose, "closed-generator", "let GeneratorExit through"),
         (faulty.KnowsItsPlace, "executors", "depends on where it runs"),
         (faulty.Dies, "samples", "exited with status 3"),
+        (faulty.StubbornSource, "cancellation", r"generate\(\) went on after it was cancelled"),
+        (faulty.SourceWithoutClose, "samples", "generator ignored GeneratorExit"),
+        (faulty.OutlivingTask, "background", "its task poller still runs"),
+        (faulty.EmitsAfterEnd, "background", "emits after the end of its stream"),
+        (faulty.BlockingSource, "blocking", r"generate\(\) held the loop for 0.3"),
+        (faulty.ReusingSource, "immutable-outputs", "after it had sent it"),
         (faulty.Kinds, "kinds", r"accepts is \{'text'\}; expected a frozenset of Kind"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -57,7 +63,7 @@ def test_an_actor_that_never_comes_back_is_reported(check_actor, actor, check):
     assert caught.value.violations[0].check == check
 
 
-@pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart])
+@pytest.mark.parametrize("actor", [GainNode, Pairs, SlowStart, Beats, Lines, Heartbeat])
 def test_an_honest_actor_passes(check_actor, actor):
     check_actor(actor)
 
@@ -78,11 +84,15 @@ def test_a_check_that_is_none_is_refused(check_actor):
         check_actor(GainNode, skip=["blokking"])
 
 
-def test_a_local_class_cannot_be_checked(check_actor):
-    class Local(GainNode):
-        pass
+def test_a_class_of_a_function_is_checked_as_any_other(check_actor):
+    gain = 2
 
-    with pytest.raises(ConfigError, match="defined inside a function"):
+    class Local(GainNode):
+        def process(self, item: Audio) -> Audio:
+            item.samples[:] = gain
+            return item
+
+    with pytest.raises(ContractError, match="writes into an item"):
         check_actor(Local)
 
 
@@ -98,16 +108,21 @@ SAMPLES = {
     "SrtOutput": [Json([{"start": 0, "end": 1.5, "text": "Hello."}])],
     "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
     "WhisperNode": [SECOND],
+    "MediaSinkNode": list(frames(10)),
     "HFPipelineNode": [Text("the house is warm.")],
 }
 
 
-def save_model(name, folder):
-    """Save a tiny model for a node that has none of its own, and return its params."""
+def params_of(name, folder):
+    """Save the tiny model or the film that a node reads, and return its params."""
     if name == "WhisperNode":
         return {"model": str(tiny_models.save_whisper(folder, "hello"))}
     if name == "KokoroTTSNode":
         return {"model": str(tiny_models.save_kokoro(folder, "af_heart"))}
+    if name == "MediaSourceNode":
+        return {"source": str(save_film(folder / "film.mkv", 10, 25)), "streams": "both"}
+    if name == "MediaSinkNode":
+        return {"path": str(folder / "film.mkv"), "overwrite": True}
     if name == "HFPipelineNode":
         if not tiny_transformers.is_installed():
             pytest.skip('needs pip install "millrace-runtime[models]"')
@@ -116,13 +131,13 @@ def save_model(name, folder):
     return None
 
 
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", BUILT_IN, ids=lambda entry: entry.name)
 def test_every_actor_that_comes_along_passes(check_actor, entry, tmp_path):
     module, _, name = entry.target.partition(":")
     actor = getattr(importlib.import_module(module), name)
     check_actor(
         actor,
-        params=save_model(name, tmp_path),
+        params=params_of(name, tmp_path),
         samples=SAMPLES.get(name, ()),
         executor=entry.executor or "multiprocess",
         seconds=30,

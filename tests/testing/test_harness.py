@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
-from runtime import ConfigError, HookError, InputError, ManifestError
+from runtime import HookError, InputError, ManifestError
 
 from .subjects import (
     BadStart,
@@ -183,12 +184,15 @@ async def test_virtual_time_on_trio_without_a_virtual_clock_says_which_fixture(r
         await run_actor(Later, virtual_time=True).__aenter__()
 
 
-def test_a_class_of_a_function_says_why_it_cannot_run(run_actor):
-    class Local(GainNode):
-        pass
+@pytest.mark.executors("native")
+def test_workers_of_the_applications_event_loop_are_not_the_nodes(run_actor, caplog):
+    async def main():
+        barrier = threading.Barrier(3)
+        async with run_actor(EchoNode):
+            await asyncio.gather(*(asyncio.to_thread(barrier.wait) for _ in range(3)))
 
-    with pytest.raises(ConfigError, match="defined inside a function"):
-        run_actor(Local)
+    asyncio.run(main())
+    assert "still running" not in caplog.text
 
 
 @pytest.mark.executors("native")

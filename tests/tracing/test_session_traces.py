@@ -222,7 +222,7 @@ async def test_a_refused_session_has_a_trace_with_the_reason(
             async with runtime.open_session(chain("PassThrough", ["native"])):
                 pytest.fail("it was opened")
     (refused,) = [span for span in collector.named("session") if span.is_error]
-    assert refused.exceptions[0]["exception.type"] == "LimitError"
+    assert refused.exceptions[0]["exception.type"] == "ServerFullError"
 
 
 @pytest.mark.parametrize("place", PLACES)

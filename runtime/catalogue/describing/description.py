@@ -19,12 +19,14 @@ class Description(msgspec.Struct, frozen=True):
         accepts, produces: kinds of data, by their names.
         doc: the docstring, without indentation.
         schema: the JSON schema of the params.
+        is_source: whether it generates items, and has no inputs.
     """
 
     accepts: list[str]
     produces: list[str]
     doc: str
     schema: dict[str, Any]
+    is_source: bool
 
     @property
     def takes(self) -> frozenset[Kind]:
@@ -63,4 +65,5 @@ def describe_class(actor: type[Actor[Any]]) -> Description:
         [kind.value for kind in Kind if kind in actor.produces],
         inspect.cleandoc(actor.__doc__ or ""),
         dict(schema_of(actor.params_type)),
+        actor.is_source,
     )

@@ -5,7 +5,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,8 +35,9 @@ class ChildDescriber:
     from several threads.
     """
 
-    def __init__(self, cache: DescriptionCache) -> None:
+    def __init__(self, cache: DescriptionCache, without: Collection[str] = ()) -> None:
         self._cache = cache
+        self._without = frozenset(without)
         self._here = ImportingDescriber()
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -142,27 +143,35 @@ class ChildDescriber:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
+            inherited = {
+                name: value for name, value in os.environ.items() if name not in self._without
+            }
             self._process = subprocess.Popen(  # noqa: S603 (this interpreter, and a module of ours)
                 [sys.executable, "-P", "-m", f"{__package__}.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         return self._process
 
 
 def _is_here(node_type: NodeType) -> bool:
+    if node_type.actor is not None:
+        return True
     return node_type.target.startswith(_LIGHT) or is_loaded(node_type.target)
 
 
 @contextmanager
-def open_describer(cache: Path | None = None) -> Iterator[ChildDescriber]:
+def open_describer(
+    cache: Path | None = None, *, without: Collection[str] = ()
+) -> Iterator[ChildDescriber]:
     """Open a describer; its process ends with the block.
 
     Args:
         cache: the folder of the cache; None for the default one of the user.
+        without: variables of the environment that its process does not inherit.
     """
-    describer = ChildDescriber(DescriptionCache(cache))
+    describer = ChildDescriber(DescriptionCache(cache), without)
     try:
         yield describer
     finally:

@@ -39,7 +39,10 @@ def _check_has_process(file: Path) -> None:
             and kind.__module__ == module.__name__
             and not name.startswith("_")
         ):
-            message = f"{name} is no node type: it has no process; add def process(self, item)"
+            message = (
+                f"{name} is no node type: it has no process; add def process(self, item), or "
+                "def generate(self) for a source"
+            )
             raise ConfigError([Fault(str(file), message)])
 
 
@@ -58,6 +61,6 @@ def _actors_of(module: ModuleType) -> list[type]:
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, Actor)
-        and kind.process is not Actor.process
+        and (kind.process is not Actor.process or kind.is_source)
         and not kind.__name__.startswith("_")
     ]

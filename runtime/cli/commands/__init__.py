@@ -7,6 +7,7 @@ quick.
 from .config_command import config
 from .demo_command import demo
 from .doctor_command import doctor
+from .explain_command import explain
 from .health_command import health
 from .inspect_command import inspect
 from .new_command import new
@@ -35,6 +36,7 @@ __all__ = [
     "config",
     "demo",
     "doctor",
+    "explain",
     "health",
     "inspect",
     "new",

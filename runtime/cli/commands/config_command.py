@@ -92,10 +92,13 @@ def _check_environment(config: "RuntimeConfig") -> None:
 
 
 def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
-    """Yield the faults of the files and programs that the settings name."""
+    """Yield the faults of the files, programs and keys that the settings name."""
+    import os
+
     import trio
 
-    from ...errors import Fault
+    from ...config import model_endpoints
+    from ...errors import ConfigError, Fault
     from ...execution.process import Interpreters
 
     settings = config.multiprocess
@@ -108,11 +111,19 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
         fault = trio.run(interpreters.fault, name) if name is not None else ""
         if fault:
             yield Fault(key, f"{name}: {fault}")
-    for index, root in enumerate(config.files.roots):
-        if not Path(root).is_dir():
-            yield Fault(f"files.roots[{index}]", f"{root}: there is no such folder")
+    folders = {"files.roots": config.files.roots} | {
+        "media.output_folders": config.media.output_folders
+    }
+    for key, names in folders.items():
+        for index, name in enumerate(names):
+            if not Path(name).is_dir():
+                yield Fault(f"{key}[{index}]", f"{name}: there is no such folder")
     for table, section in (("server", config.server), ("http", config.http)):
         for key in ("tls_certificate", "tls_key", "tls_client_ca"):
             file = getattr(section, key)
             if file is not None and not Path(file).is_file():
                 yield Fault(f"{table}.{key}", f"{file}: there is no such file")
+    try:
+        model_endpoints(config.models, os.environ)
+    except ConfigError as error:
+        yield from error.faults

@@ -7,6 +7,7 @@ import typer
 
 # A longer recording would only use memory.
 _LONGEST_SECONDS = 3600
+_WEB_PORT = 8765
 
 
 def demo(
@@ -37,6 +38,22 @@ def demo(
         bool,
         typer.Option("--realtime/--no-realtime", help="Send audio no faster than it plays."),
     ] = True,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web", help="Talk to it in a browser, on a page that only this machine reaches."
+        ),
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Port of the page, with --web; 0 takes any free one.",
+        ),
+    ] = _WEB_PORT,
 ) -> None:
     """Run a voice assistant for the home, on real speech.
 
@@ -44,10 +61,11 @@ def demo(
     command or a file is not valid, 130 Ctrl-C.
     """
     import functools
+    import os
 
     import trio
 
-    from ..demo import run_demo
+    from ..demo import run_demo, serve_demo
     from ..errors import FAILED, CommandError
     from ..terminal import error_console, errors_reported, output_console
 
@@ -55,6 +73,14 @@ def demo(
     with errors_reported(console, verbose=False):
         if recording is not None and microphone_seconds is not None:
             raise CommandError("give --input or --microphone, not both")
+        if web:
+            if recording is not None or microphone_seconds is not None:
+                raise CommandError("give --web alone: the browser records")
+            announce = functools.partial(console.print, highlight=False, soft_wrap=True)
+            trio.run(
+                functools.partial(serve_demo, port=port, announce=announce, environment=os.environ)
+            )
+            return
         succeeded = trio.run(
             functools.partial(
                 run_demo,

@@ -27,9 +27,10 @@ def run(
             "--input",
             "-i",
             metavar="[NODE=]FILE",
-            help="Input file: audio, text, JSON, an image or a video; - is stdin. Repeatable: the "
-            "files of one node are read in order, those of different nodes at the same time. "
-            "Default: stdin.",
+            help="Input: a file of audio, text or JSON, an image or a video; - is stdin; an "
+            "rtsp:// or https:// URL, /dev/video0 or alsa:NAME is read live. Repeatable: the files "
+            "of one node are read in order, those of different nodes at the same time. Default: "
+            "stdin, if the pipeline takes input.",
             show_default=False,
         ),
     ] = None,
@@ -39,8 +40,9 @@ def run(
             "--output",
             "-o",
             metavar="[NODE=]FILE",
-            help="Output file, its format by suffix: .wav .flac .mp3 .ogg .m4a .txt .srt .jsonl "
-            ".png .jpg; - is stdout, as lines. Repeatable. Default: stdout.",
+            help="Output file, its format by suffix: .wav .flac .mp3 .opus .m4a .mp4 .webm .mkv "
+            ".txt .srt .jsonl .png .jpg; - is stdout: lines, or WAV or Matroska where the results "
+            "are only audio and video. Repeatable. Default: stdout, as lines.",
             show_default=False,
         ),
     ] = None,
@@ -78,6 +80,14 @@ def run(
     record_all: Annotated[
         bool, typer.Option("--record-all", help="Record the outputs of every node.")
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Print where the latency of the results went, to stderr. On a server, this needs "
+            "an admin token.",
+        ),
+    ] = False,
     settings: ConfigOption = None,
     sources: NodesOption = None,
     quiet: Annotated[
@@ -112,6 +122,7 @@ def run(
             sources=sources or [],
             quiet=quiet,
             debug=debug,
+            explains=explain,
             record=record,
             record_all=record_all,
             server=server_target(server, tls=tls, ca=ca, certificate=certificate),

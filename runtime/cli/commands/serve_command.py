@@ -1,5 +1,6 @@
 """`millrace serve`: the gRPC server."""
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +36,9 @@ def serve(
 ) -> None:
     """Serve pipelines over gRPC, until SIGTERM or Ctrl-C.
 
-    The first signal lets running sessions end, within server.drain_timeout_secs. The second signal
-    cancels them. Bearer tokens come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from
-    the command line.
+    After the first signal, the server takes new calls for server.lame_duck_secs; then running
+    sessions have server.drain_timeout_secs to end. The second signal cancels them. Bearer tokens
+    come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from the command line.
     """
     import sys
     from functools import partial
@@ -60,6 +61,7 @@ def serve(
 async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) -> None:
     import os
     import signal
+    from functools import partial
 
     import trio
 
@@ -69,6 +71,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
     from ...http import open_http_server
     from ...service import open_server, open_service_manager, raise_descriptor_limit
     from ...session import open_runtime
+    from ...talk import open_talk
 
     config = workspace.config
     if bind is not None:
@@ -76,7 +79,6 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
         config = with_value(config, "server.bind_address", bind, origin)
     raise_descriptor_limit()
     is_warm = False
-    drain_seconds = config.server.drain_timeout_secs
     with (
         trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
         nodes_interrupted_by_themselves(),
@@ -86,11 +88,13 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             open_runtime(config) as runtime,
             open_server(runtime) as server,
             open_console(runtime, config.http) as console,
+            open_talk(runtime) as talk,
             open_http_server(
                 config.http,
                 runtime.metrics,
                 lambda: is_warm and not server.is_draining,
                 console=None if console is None else console.application,
+                talk=None if talk is None else talk.application,
             ) as http,
             trio.open_nursery() as nursery,
         ):
@@ -104,10 +108,18 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             await manager.report_ready(f"listening on {server.address}")
             await anext(signals)
             nursery.start_soon(_cancel_at_second_signal, signals, nursery.cancel_scope)
-            status = f"stopping; {server.active_calls} calls have {drain_seconds:g} s to end"
+            drain_seconds = config.server.drain_timeout_secs or math.inf
+            lame_duck_seconds = config.server.lame_duck_secs
+            active = server.active_calls + (0 if talk is None else talk.active)
+            status = _stopping(active, lame_duck_seconds, drain_seconds)
             announce(status)
             await manager.report_stopping(status)
-            await server.drain(drain_seconds)
+            async with trio.open_nursery() as draining:
+                draining.start_soon(
+                    partial(server.drain, drain_seconds, lame_duck_seconds=lame_duck_seconds)
+                )
+                if talk is not None:
+                    draining.start_soon(talk.drain, lame_duck_seconds + drain_seconds)
             nursery.cancel_scope.cancel()
 
 
@@ -116,6 +128,12 @@ async def _cancel_at_second_signal(
 ) -> None:
     await anext(signals)
     scope.cancel()
+
+
+def _stopping(calls: int, lame_duck_seconds: float, drain_seconds: float) -> str:
+    still = f"new calls are taken for {lame_duck_seconds:g} s; " if lame_duck_seconds else ""
+    end = f"have {drain_seconds:g} s to end" if drain_seconds < math.inf else "may run to their end"
+    return f"stopping; {still}{calls} calls {end}"
 
 
 def _announcer(workspace: "Workspace", output: "LogOutput") -> "Callable[[str], None]":
@@ -138,14 +156,20 @@ def _announce_sweep(announce: "Callable[[str], None]", swept: "SweepReport") -> 
 def _announce_http(announce: "Callable[[str], None]", http: "HttpServer") -> None:
     scheme = "https" if http.uses_tls else "http"
     announce(f"metrics and health on {scheme}://{http.address}")
-    if http.has_console:
+    if "console" in http.pages:
         announce(f"console on {scheme}://{http.address}/console/")
+    if "talk" in http.pages:
+        announce(f"talk on {scheme}://{http.address}/talk/")
+    is_in_the_clear = not http.uses_tls and not http.address.is_local
     if not http.answers_metrics:
-        announce("without tokens, it answers health only: set MILLRACE_HTTP_TOKENS")
-    elif not http.uses_tls and not http.address.is_local:
+        more = " and talk" if "talk" in http.pages else ""
+        announce(f"without tokens, it answers health{more} only: set MILLRACE_HTTP_TOKENS")
+    elif is_in_the_clear:
         announce(
             "without TLS, its token crosses the network in the clear: set http.tls_certificate"
         )
+    if is_in_the_clear and "talk" in http.pages:
+        announce("without TLS, browsers give /talk/ no microphone: set http.tls_certificate")
 
 
 def _announce_address(

@@ -2,10 +2,12 @@
 
 from .pipelines import NODE_TYPES, assistant_pipeline, speaking_pipeline
 from .runner import run_demo
+from .web import serve_demo
 
 __all__ = [
     "NODE_TYPES",
     "assistant_pipeline",
     "speaking_pipeline",
     "run_demo",
+    "serve_demo",
 ]

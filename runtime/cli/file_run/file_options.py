@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .pipeline_nodes import PipelineNodes
 
 STANDARD_STREAM: Final = "-"
+_MEDIA: Final = frozenset({Kind.AUDIO, Kind.VIDEO})
+# The name of an ALSA device may have an equals sign: alsa:hw:CARD=PCH.
+_DEVICE: Final = "alsa:"
 _NODE_AND_FILE: Final = re.compile(r"([^/=]+)=(.+)", re.DOTALL)
 
 
@@ -28,10 +31,12 @@ class FileOption:
 
     Attributes:
         node: None for every source, or for every sink without its own file.
+        kind: how an output is written; None leaves it to the name.
     """
 
     path: str
     node: str | None
+    kind: FileKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def file_options(option: str, values: Iterable[str], nodes: Iterable[str]) -> li
     options = []
     for value in values:
         match = _NODE_AND_FILE.fullmatch(value)
-        if match is None:
+        if match is None or value.startswith(_DEVICE):
             options.append(FileOption(value, None))
             continue
         node, path = match.groups()
@@ -91,6 +96,12 @@ def open_inputs(
     """
     if sum(each.path == STANDARD_STREAM for each in inputs) > 1:
         raise CommandError("--input -: stdin can be read only once")
+    for each in inputs:
+        if each.node is None and not nodes.sources:
+            raise CommandError(
+                f"--input {each.path}: the sources of this pipeline generate their items; leave "
+                "--input out, or name the node: --input NODE=FILE"
+            )
     groups: dict[str | None, list[Source]] = {each.node: [] for each in inputs}
     opened: list[Source] = []
     try:
@@ -111,10 +122,7 @@ def open_inputs(
 
 
 def check_outputs(
-    outputs: list[FileOption],
-    inputs: list[FileOption],
-    nodes: "PipelineNodes",
-    kind: FileKind | None,
+    outputs: list[FileOption], inputs: list[FileOption], nodes: "PipelineNodes"
 ) -> None:
     """Check, before any file is overwritten, that the outputs can hold the results.
 
@@ -132,7 +140,7 @@ def check_outputs(
             raise CommandError(f"--output {each.path}: is also an input, and would be overwritten")
         if files.count(path) > 1 or (is_stdout and len(outputs) - len(files) > 1):
             raise CommandError(f"--output {each.path}: is given twice")
-        _check_producers(each, outputs, nodes, kind)
+        _check_producers(each, outputs, nodes)
         if not is_stdout:
             check_writable(Path(each.path))
 
@@ -147,10 +155,49 @@ def nodes_of(
     return frozenset(node for node in nodes.sinks if node not in named)
 
 
-def _check_producers(
-    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes", kind: FileKind | None
-) -> None:
-    writes = kinds_written(output.path, kind)
+def kinds_produced(
+    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
+) -> frozenset[Kind]:
+    """Return the kinds that the sinks of an output may produce."""
+    producers = nodes_of(output, outputs, nodes)
+    return frozenset().union(*(nodes.by_id[node].produces for node in producers))
+
+
+def with_kinds(
+    outputs: list[FileOption],
+    nodes: "PipelineNodes",
+    kind: FileKind | None,
+    *,
+    is_terminal: bool,
+) -> list[FileOption]:
+    """Return the outputs of --output options, each with how it is written.
+
+    Standard output is written as WAV or as Matroska where the results can be nothing but audio and
+    video, and otherwise as lines, which is also what a terminal gets.
+
+    Args:
+        outputs: of the command line.
+        nodes: of the pipeline.
+        kind: of --output-kind, which overrides all else.
+        is_terminal: whether standard output is one.
+    """
+    return [
+        replace(each, kind=kind or (None if is_terminal else _stream_kind(each, outputs, nodes)))
+        for each in outputs
+    ]
+
+
+def _stream_kind(
+    output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes"
+) -> FileKind | None:
+    produced = kinds_produced(output, outputs, nodes)
+    if output.path != STANDARD_STREAM or not produced or not produced <= _MEDIA:
+        return None
+    return FileKind.VIDEO if Kind.VIDEO in produced else FileKind.AUDIO
+
+
+def _check_producers(output: FileOption, outputs: list[FileOption], nodes: "PipelineNodes") -> None:
+    writes = kinds_written(output.path, output.kind)
     producers = {node: nodes.by_id[node].produces for node in nodes_of(output, outputs, nodes)}
     if producers and not any(kinds & writes for kinds in producers.values()):
         results = ", ".join(f"{node!r} {kinds_text(kinds)}" for node, kinds in producers.items())
@@ -162,6 +209,11 @@ def _check_producers(
 def _check_accepted(source: Source, nodes: "PipelineNodes", node: str | None) -> None:
     for target in nodes.sources if node is None else (node,):
         accepts = _accepted(nodes, target)
+        if nodes.by_id[target].is_source:
+            raise CommandError(
+                f"--input {target}={source.name}: node {target!r} "
+                f"({nodes.by_id[target].type_name}) is a source: it generates its items"
+            )
         if source.gives not in accepts:
             name = nodes.by_id[target].type_name
             hint = "" if node else "; --input NODE=FILE sends a file to one node only"

@@ -39,7 +39,7 @@ class Pipeline(Protocol):
 
 
 Recorded = Callable[["Session"], AbstractAsyncContextManager[object]]
-"""Records a session for as long as the context is open."""
+"""Records or follows a session for as long as the context is open."""
 
 
 @asynccontextmanager
@@ -48,6 +48,7 @@ async def open_local(
     plan: "Plan",
     on_end: "Callable[[Session], None]",
     record: "Recorded | None" = None,
+    follow: "Recorded | None" = None,
 ) -> AsyncIterator[Pipeline]:
     """Run a plan in this process and its node processes.
 
@@ -56,6 +57,7 @@ async def open_local(
         plan: made with that workspace.
         on_end: is called with the session at its end, when its statistics are final.
         record: records the session for as long as it runs; None does not.
+        follow: follows its chunks likewise; None does not.
 
     Raises:
         MillraceError: the pipeline failed.
@@ -66,6 +68,7 @@ async def open_local(
         open_runtime(workspace.config) as runtime,
         runtime.open_session(plan) as session,
         nullcontext() if record is None else record(session),
+        nullcontext() if follow is None else follow(session),
     ):
         yield session
         on_end(session)

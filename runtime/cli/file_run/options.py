@@ -13,6 +13,7 @@ class RunOptions:
     Attributes:
         settings: the settings file of --config.
         sources: the node types of --nodes.
+        explains: whether to print where the latency of the results went.
         record: the file of --record.
         record_all: whether the outputs of every node are recorded.
     """
@@ -30,5 +31,6 @@ class RunOptions:
     quiet: bool = False
     debug: str | None = None
     server: ServerTarget | None = None
+    explains: bool = False
     record: Path | None = None
     record_all: bool = False

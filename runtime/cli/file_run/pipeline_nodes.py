@@ -21,11 +21,13 @@ class PipelineNode:
 
     Attributes:
         type_name: its node type, for messages.
+        is_source: whether it generates items.
     """
 
     type_name: str
     accepts: frozenset[Kind]
     produces: frozenset[Kind]
+    is_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class PipelineNodes:
     """All nodes of a pipeline.
 
     Attributes:
-        sources: the ids of nodes without a predecessor.
+        sources: the ids of nodes without a predecessor that do not generate items.
         sinks: the ids of nodes whose outputs are results.
     """
 
@@ -45,10 +47,12 @@ class PipelineNodes:
 def nodes_of_plan(plan: "Plan") -> PipelineNodes:
     """Return the nodes of a plan."""
     nodes: dict[str, PipelineNode] = {
-        node.node_id: PipelineNode(node.node_type.name, node.accepts.kinds, node.produces)
+        node.node_id: PipelineNode(
+            node.node_type.name, node.accepts.kinds, node.produces, node.is_source
+        )
         for node in plan.nodes
     }
-    return PipelineNodes(nodes, plan.sources, plan.sinks)
+    return PipelineNodes(nodes, plan.entries, plan.sinks)
 
 
 def nodes_of_manifest(
@@ -66,7 +70,11 @@ def nodes_of_manifest(
     reading = {each.target for each in manifest.connections}
     return PipelineNodes(
         nodes,
-        tuple(node.id for node in manifest.nodes if node.id not in reading),
+        tuple(
+            node.id
+            for node in manifest.nodes
+            if node.id not in reading and not nodes[node.id].is_source
+        ),
         tuple(node.id for node in manifest.nodes if node.id not in read or node.is_output_node),
     )
 
@@ -79,5 +87,5 @@ def _remote_node(name: str, catalogue: Catalogue, describer: Describer) -> Pipel
         except ConfigError:
             pass
         else:
-            return PipelineNode(name, description.takes, description.gives)
+            return PipelineNode(name, description.takes, description.gives, description.is_source)
     return PipelineNode(name, ANY_KIND, ANY_KIND)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from ...config import LONGEST_INIT_TIMEOUT_SECS
 from ...execution.process import debug_environment, set_breakpoint_hook
+from ...latency import LatencySummary
 from ...manifest import load_manifest
 from ...media import FileKind, RawFormat, open_sink
 from ...plan import Plan
@@ -22,13 +23,16 @@ from ...session import Session
 from ..errors import CommandError
 from ..file_kinds import INPUT_KINDS, OUTPUT_KINDS, kind_names
 from ..workspace import Workspace, open_workspace
+from .explaining import RunExplanation
 from .file_options import (
     STANDARD_STREAM,
     FileOption,
     check_outputs,
     file_options,
+    kinds_produced,
     nodes_of,
     open_inputs,
+    with_kinds,
 )
 from .open_pipeline import Pipeline, Recorded, open_local, open_remote
 from .options import RunOptions
@@ -69,19 +73,25 @@ def run_on_files(
         if options.debug is not None:
             workspace = _with_longest_init_timeout(workspace)
         quiet = options.quiet or options.debug is not None
-        nodes, opening = _pipeline(options, workspace, console, on_end)
-        inputs = file_options("--input", options.inputs or [STANDARD_STREAM], nodes.by_id)
-        outputs = file_options("--output", options.outputs or [STANDARD_STREAM], nodes.sinks)
-        check_outputs(outputs, inputs, nodes, writes)
+        explanation = RunExplanation() if options.explains else None
+        nodes, opening = _pipeline(options, workspace, console, on_end, explanation)
+        # Standard input is for the sources that read it, and not for those that generate items.
+        default = [STANDARD_STREAM] if nodes.sources else []
+        inputs = file_options("--input", options.inputs or default, nodes.by_id)
+        outputs = _outputs(options, nodes, writes, stdout)
+        check_outputs(outputs, inputs, nodes)
         _announce_terminal_input(inputs, console, quiet=quiet)
         opened = open_inputs(
             inputs, nodes, kind=reads, raw=raw, chunk_seconds=options.chunk_ms / 1000
         )
         for source in (source for each in opened for source in each.sources):
             stack.callback(source.close)
-        writers = _open_writers(outputs, nodes, writes, stdout)
+        writers = _open_writers(outputs, nodes, stdout)
         view = stack.enter_context(_view(console, outputs, stdout, quiet=quiet))
-        trio.run(partial(transfer, realtime=options.realtime), opening, opened, writers, view)
+        try:
+            trio.run(partial(transfer, realtime=options.realtime), opening, opened, writers, view)
+        finally:
+            _print_explanation(console, explanation)
         if writers.unwritten():
             console.print(f"not written to any file: {writers.unwritten()}")
 
@@ -100,6 +110,7 @@ def _pipeline(
     workspace: Workspace,
     console: Console,
     on_end: Callable[[Session], None],
+    explanation: RunExplanation | None,
 ) -> tuple[PipelineNodes, AbstractAsyncContextManager[Pipeline]]:
     """Return the nodes of the pipeline, and the context that runs it."""
     server = options.server
@@ -107,7 +118,9 @@ def _pipeline(
         plan = workspace.plan(options.manifest)
         if options.debug is not None:
             _enable_debugger(options.debug, plan)
-        return nodes_of_plan(plan), open_local(workspace, plan, on_end, _recorded(options))
+        followed = None if explanation is None else explanation.following
+        opening = open_local(workspace, plan, on_end, _recorded(options), followed)
+        return nodes_of_plan(plan), opening
     if options.record is not None:
         raise CommandError("--record works on local sessions only: leave --server out")
     if options.debug is not None:
@@ -117,7 +130,18 @@ def _pipeline(
         console.print("the token is sent without encryption: use --tls", style="yellow")
     trio.run(server.check)
     nodes = nodes_of_manifest(manifest, workspace.catalogue, workspace.describer)
+    if explanation is not None:
+        trio.run(explanation.check, server)
+        return nodes, explanation.open_remote(server, manifest)
     return nodes, open_remote(server, manifest)
+
+
+def _print_explanation(console: Console, explanation: RunExplanation | None) -> None:
+    if explanation is not None:
+        from ..latency import print_summary
+
+        summary = explanation.summary or LatencySummary(0, 0, 1)
+        print_summary(console, summary, notes=explanation.notes)
 
 
 def _recorded(options: RunOptions) -> Recorded | None:
@@ -169,25 +193,33 @@ def _raw_format(options: RunOptions, kind: FileKind | None) -> RawFormat | None:
     return RawFormat.parse(options.input_format)
 
 
+def _outputs(
+    options: RunOptions, nodes: PipelineNodes, kind: FileKind | None, stdout: int
+) -> list[FileOption]:
+    if not options.outputs:  # lines, also of audio: nobody has asked for media
+        return [FileOption(STANDARD_STREAM, None, kind)]
+    outputs = file_options("--output", options.outputs, nodes.sinks)
+    return with_kinds(outputs, nodes, kind, is_terminal=os.isatty(stdout))
+
+
 def _announce_terminal_input(inputs: list[FileOption], console: Console, *, quiet: bool) -> None:
     """Print that the keyboard is read; otherwise the command would seem to do nothing."""
     if not quiet and sys.stdin.isatty() and any(each.path == STANDARD_STREAM for each in inputs):
         console.print("reading from the terminal; Ctrl-D ends the input", style="dim")
 
 
-def _open_writers(
-    outputs: list[FileOption], nodes: PipelineNodes, kind: FileKind | None, stdout: int
-) -> ResultWriters:
+def _open_writers(outputs: list[FileOption], nodes: PipelineNodes, stdout: int) -> ResultWriters:
     """Open the output files; if one cannot be opened, remove the new ones again."""
     writers = ResultWriters()
     created: list[str] = []
     try:
         for each in outputs:
             is_new = each.path != STANDARD_STREAM and not os.path.lexists(each.path)
-            sink = open_sink(each.path, kind=kind, stdout=stdout)
+            expects = kinds_produced(each, outputs, nodes)
+            sink = open_sink(each.path, kind=each.kind, stdout=stdout, expects=expects)
             if is_new and os.path.isfile(each.path):
                 created.append(each.path)
-            is_terminal = kind is not FileKind.JSON_LINES and _is_terminal(each.path, stdout)
+            is_terminal = each.kind is not FileKind.JSON_LINES and _is_terminal(each.path, stdout)
             writers.add(ResultWriter(sink, nodes_of(each, outputs, nodes), is_terminal))
     except BaseException:
         writers.close()

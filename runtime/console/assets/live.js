@@ -7,7 +7,7 @@ const SILENCE_MS = 5000;
 
 /** Receives what the page watches. It calls `onMessage(object)` and `onState("live" | "lost" | "connecting")`. */
 export class Live {
-  #view = { session: "", tap: "" };
+  #view = { session: "", tap: "", explain: false };
   #wanted = false;
   #socket = null;
   #waitMs = FIRST_WAIT_MS;
@@ -23,9 +23,9 @@ export class Live {
     });
   }
 
-  /** Watch the list of sessions, or with an id a session and maybe a node's outputs. */
-  watch(session = "", tap = "") {
-    this.#view = { session, tap };
+  /** Watch the list of sessions, or with an id a session, maybe a node's outputs, and its latency. */
+  watch(session = "", tap = "", explain = false) {
+    this.#view = { session, tap, explain };
     this.#wanted = true;
     if (this.#socket?.readyState === WebSocket.OPEN) this.#send();
     else if (!this.#socket) this.#connect();

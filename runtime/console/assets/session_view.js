@@ -4,6 +4,7 @@ import { element, setText } from "./dom.js";
 import * as format from "./format.js";
 import { Graph } from "./graph.js";
 import { History } from "./history.js";
+import { LatencyView } from "./latency_view.js";
 import { LogView } from "./log_view.js";
 import { addressOf, levelOf } from "./sessions_view.js";
 import { TapView } from "./tap_view.js";
@@ -30,6 +31,7 @@ export class SessionView {
     this.pipelineTitle = element("h2", { id: "pipeline" }, "Pipeline");
     this.graph = new Graph((node) => this.#choose(node));
     this.panel = new NodePanel(() => this.#choose(""));
+    this.latency = new LatencyView(() => this.#watch());
     this.timelines = this.#makeTimelines();
     this.timelinesTitle = element("h2", { id: "timelines" }, "Timelines");
     this.log = new LogView();
@@ -40,6 +42,7 @@ export class SessionView {
       element("section", { "aria-labelledby": "pipeline" },
         this.pipelineTitle,
         this.graph.root, this.panel.root),
+      this.latency.root,
       element("section", { "aria-labelledby": "timelines" }, this.timelinesTitle,
         element("div", { class: "timelines" }, ...this.timelines.map((each) => each.root))),
       this.log.root);
@@ -70,9 +73,14 @@ export class SessionView {
     if (node !== this.#node || !node) this.panel.begin(node);
     this.#node = node;
     this.log.filter(node);
-    this.live.quiet = Boolean(this.#ending);
-    this.live.watch(this.id, this.#ending ? "" : node);
+    this.latency.mark(node);
+    this.#watch();
     this.#draw();
+  }
+
+  #watch() {
+    this.live.quiet = Boolean(this.#ending);
+    this.live.watch(this.id, this.#ending ? "" : this.#node, this.latency.isOn && !this.#ending);
   }
 
   #choose(node) {
@@ -90,6 +98,8 @@ export class SessionView {
       this.#end(message.ending);
     } else if (message.type === "log" && message.session_id === this.id) {
       this.log.add(message.lines);
+    } else if (message.type === "latency" && message.session_id === this.id) {
+      this.latency.show(message.latency);
     } else if (message.type.startsWith("tap") && message.session_id === this.id) {
       this.panel.tap.show(message);
     }
@@ -99,6 +109,7 @@ export class SessionView {
     this.live.quiet = true;
     this.#ending = ending ?? { outcome: "unknown", reason: "", node_id: "", detail: "" };
     this.panel.tap.end("The session has ended.");
+    this.latency.end();
     if (!ending) {
       this.#showBanner("unknown", "This session is not open, and it has not ended in the last hour.");
       setText(this.state, "unknown");

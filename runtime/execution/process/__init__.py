@@ -6,6 +6,7 @@ from .control_messages import (
     ControlApplied,
     ControlFromNode,
     ControlToNode,
+    Hops,
     InterceptQuestion,
     OutputsWaiting,
     TappedItem,
@@ -27,8 +28,8 @@ from .messages import (
     StatisticsReport,
     StatisticsRequest,
 )
-from .node_control import ServerEnd
 from .node_process import Exit, MalformedMessageError, NodeProcess
+from .server_end import ServerEnd
 from .watchdog import Watchdog
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Failure",
     "Forkserver",
     "ForkserverKeeper",
+    "Hops",
     "FromNode",
     "MalformedMessageError",
     "Interpreters",

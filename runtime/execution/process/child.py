@@ -1,6 +1,5 @@
 """A node's own process: the same actor loop, with its links and its control socket."""
 
-import ctypes
 import faulthandler
 import logging
 import os
@@ -8,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ import trio
 
 from actors import Actor, Context, Progress
 
-from ...catalogue import load_actor
+from ...catalogue import ToolFinder
 from ...errors import (
     MAX_PROGRESS_CHARACTERS,
     ErrorRecord,
@@ -31,6 +30,7 @@ from ...errors import (
 from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
 from ...links.shared import DoorbellEnd, SharedEnds, no_pages_left, open_shared_ends
 from ..actor_loop import ActorLoop
+from ..asyncio_hooks import open_hook_loop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
@@ -39,7 +39,10 @@ from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
+from .batch_sender import BatchSender
 from .breakpoints import set_breakpoint_hook
+from .closing_links import close_links
+from .control_messages import Hops
 from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
 from .log_records import log_to_server
@@ -50,6 +53,7 @@ from .messages import (
     NodeSpec,
     ProgressReport,
     Ready,
+    Spans,
     Stack,
     StackRequest,
     StatisticsReport,
@@ -58,8 +62,7 @@ from .messages import (
     receive_descriptors,
     receive_spec,
 )
-from .node_control import NodeEnd
-from .span_sender import SpanSender
+from .node_end import NodeEnd
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
@@ -98,18 +101,11 @@ def run_node_process(control: int) -> int:
         with sampling_if_requested() as stacks:
             node = _Node(spec, sock, stacks, Activity(passed[0]))
             os.close(passed[0])
-            status = trio.run(node.run, _doorbells(passed[1:]))
+            status = trio.run(node.run, DoorbellEnd.of_descriptors(passed[1:]))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
-
-
-def _doorbells(descriptors: list[int]) -> list[DoorbellEnd]:
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    pairs = iter(descriptors)
-    return [DoorbellEnd(*pair) for pair in zip(pairs, pairs, strict=True)]
 
 
 class _Node:
@@ -136,8 +132,10 @@ class _Node:
         self._finished = False
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = False
-        self._spans = SpanSender(self._socket.report, self._socket.send)
+        self._cleaning_up = self._is_on_asyncio = False
+        report, send = self._socket.report, self._socket.send
+        self._spans = BatchSender(Spans, report, send)
+        self._hops = BatchSender(Hops, report, send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
@@ -147,7 +145,7 @@ class _Node:
                     self._open_links(shared, doorbells)
                     return await self._run_until_asked()
                 finally:
-                    self._close_links()
+                    close_links(self._inbox, self._output)
         except SharedMemoryError as error:
             await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
             return 1
@@ -162,15 +160,6 @@ class _Node:
             writer = shared.open_writer(self._spec.writer, doorbells[count:], self._waiting)
             self._output = Output(writers=[writer])
 
-    def _close_links(self) -> None:
-        if self._output.is_lending:
-            # Other processes may still view what this one has borrowed, and their producer would
-            # use a slot again that is given back. So leave it as a killed process does.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
-            return
-        self._inbox.close()
-        self._output.close()
-
     async def _run_until_asked(self) -> int:
         failure: NodeError | SharedMemoryError | None = None
         with (
@@ -181,7 +170,8 @@ class _Node:
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._listen, nursery.cancel_scope)
-                    await self._run_actor(nursery)
+                    async with AsyncExitStack() as stack:
+                        await self._run_actor(nursery, stack)
                     await trio.sleep_forever()  # others may still read what this process published
             except BaseExceptionGroup as group:
                 error = sole_error(group)
@@ -208,37 +198,46 @@ class _Node:
 
         return report
 
-    async def _run_actor(self, nursery: trio.Nursery) -> None:
+    async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
         context = Context(
             spec.node_id,
             spec.session_id,
             report=self._report_progress,
             loan=self._output.loan,
+            models=spec.models,
+            find_tool=ToolFinder(spec.tools),
+            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
+        nursery.start_soon(self._hops.run)
         tracer = tracer_of(spec.trace, context, self._spans.record)
         with load_recorded(tracer):
             actor = self._make_actor(context)
         self._waiting.is_sole_task = (
             self._is_sole_task if is_synchronous(actor) else self._note_wait
         )
+        self._is_on_asyncio = actor.loop == "asyncio"
         self._loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
             self._output,
             announce=self._socket.send,
+            grace_seconds=spec.grace_seconds,
             times=self._activity.times,
             fork_guard=self._fork_guard,
+            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
+        self._loop.background.on_use = self._wait_with_trio
         self._control = NodeEnd(
             self._loop,
             spec.node_id,
             self._socket.send,
             self._socket.report,
             self._activity.tap_memory,
+            self._hops.record,
         )
         nursery.start_soon(self._control.send_tapped)
         self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
@@ -268,7 +267,16 @@ class _Node:
                     logging.getLogger(__name__).exception("cleanup() failed after another error")
         await self._control.flush(spec.grace_seconds)
         await self._spans.flush()
+        await self._hops.flush()
         await self._socket.send(Done(self._statistics(), self._control.take_missed()))
+
+    def _is_in_asyncio(self, frame: FrameType | None) -> bool:
+        """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
+        return (
+            self._is_on_asyncio
+            and self._loop is not None
+            and not (frame is not None and self._loop.frames(frame))
+        )
 
     async def _clean_up(self) -> None:
         assert self._loop is not None
@@ -278,7 +286,7 @@ class _Node:
 
     def _make_actor(self, context: Context) -> Actor[Any]:
         try:
-            actor_type = load_actor(self._spec.target)
+            actor_type = self._spec.load_actor()
             params = actor_type.params_type.model_validate_json(self._spec.params)
             return actor_type(params, context=context)
         except BaseException as error:
@@ -327,8 +335,14 @@ class _Node:
             not self._socket.is_answering
             and self._has_sent_tapped()
             and self._spans.is_idle
+            and self._hops.is_idle
             and (self._push is None or not self._push.is_due())
         )
+
+    def _wait_with_trio(self) -> None:
+        """Wait as async actors do from now on: the actor has tasks of its own, or threads."""
+        self._waiting.is_sole_task = self._note_wait
+        self._stop_request.set()  # a thread calls this while the process waits
 
     def _note_wait(self) -> bool:
         """Note that an async actor waits, whose process always has other tasks."""
@@ -369,10 +383,12 @@ class _Node:
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:
         token = trio.lowlevel.current_trio_token()
 
-        def stop(_number: int, _frame: FrameType | None) -> None:
+        def stop(_number: int, frame: FrameType | None) -> None:
             # An actor may be in a long call, and then no cancellation reaches it: break it off.
-            # trio's own code must not be, and cleaning up should not.
-            if not self._cleaning_up and not trio.lowlevel.currently_ki_protected():
+            # trio's own code must not be, and cleaning up should not. Nor must that of an asyncio
+            # loop, whose hooks end with it.
+            protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
+            if not self._cleaning_up and not protected:
                 raise StopNow
             token.run_sync_soon(scope.cancel)
             self._stop_request.set()

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from ...latency import Hop
+
 
 class SetState(msgspec.Struct, tag=True, frozen=True):
     """Set the node's state."""
@@ -26,6 +28,16 @@ class SetIntercept(msgspec.Struct, tag=True, frozen=True):
     """Ask the server about every output, or stop that; outputs that wait for an answer pass."""
 
     active: bool
+
+
+class SetHops(msgspec.Struct, tag=True, frozen=True):
+    """Send the hops of sampled items, or stop that.
+
+    Attributes:
+        interval: see `runtime.latency.is_sampled`; 0 stops it.
+    """
+
+    interval: int
 
 
 class InterceptAnswer(msgspec.Struct, tag=True, frozen=True):
@@ -79,6 +91,12 @@ class InterceptQuestion(msgspec.Struct, tag=True, frozen=True):
     copy: bytes
 
 
+class Hops(msgspec.Struct, tag=True, frozen=True):
+    """Hops of the node, whose outputs were sent."""
+
+    hops: list[Hop]
+
+
 class ControlApplied(msgspec.Struct, tag=True, frozen=True):
     """A message of the server is in effect.
 
@@ -97,5 +115,7 @@ class BarrierReached(msgspec.Struct, tag=True, frozen=True):
     number: int
 
 
-ControlToNode = SetState | SetTap | SetIntercept | InterceptAnswer | CancelCall
-ControlFromNode = TappedItem | OutputsWaiting | InterceptQuestion | ControlApplied | BarrierReached
+ControlToNode = SetState | SetTap | SetIntercept | SetHops | InterceptAnswer | CancelCall
+ControlFromNode = (
+    TappedItem | OutputsWaiting | InterceptQuestion | Hops | ControlApplied | BarrierReached
+)

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Final
 
@@ -192,21 +192,30 @@ def forkserver_command(descriptor: int) -> list[str]:
     return [sys.executable, "-P", "-m", f"{__package__}.forkserver_main", str(descriptor)]
 
 
-def forkserver_environment() -> dict[str, str]:
+def forkserver_environment(without: Collection[str] = ()) -> dict[str, str]:
     """Return the environment in which it finds the same modules as this process.
 
     In it, the libraries of models download nothing, unless the operator has set their variables.
+
+    Args:
+        without: variables that node processes do not inherit: those with secrets.
     """
+    inherited = {name: value for name, value in os.environ.items() if name not in without}
     return {
         **OFFLINE_ENVIRONMENT,
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
 
 
 @asynccontextmanager
-async def open_forkserver() -> AsyncIterator[tuple[Forkserver, trio.Process]]:
+async def open_forkserver(
+    without: Collection[str] = (),
+) -> AsyncIterator[tuple[Forkserver, trio.Process]]:
     """Start a forkserver and wait until it is ready; end it with its node processes.
+
+    Args:
+        without: variables of the environment that it does not inherit.
 
     Raises:
         LimitError: this process has no descriptor left, or the system no process.
@@ -220,7 +229,7 @@ async def open_forkserver() -> AsyncIterator[tuple[Forkserver, trio.Process]]:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=forkserver_environment(),
+                env=forkserver_environment(without),
                 start_new_session=True,
             )
     except OSError as error:

@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -26,7 +26,8 @@ class ForkserverKeeper:
     next one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, without: Collection[str] = ()) -> None:
+        self._without = without
         self._forkserver: Forkserver | None = None
         self._start_error: MillraceError | None = None
         self._changed = trio.lowlevel.ParkingLot()
@@ -86,7 +87,10 @@ class ForkserverKeeper:
     async def _run_one(  # noqa: ASYNC114 (the caller of `run` awaits its start)
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        async with open_forkserver() as (forkserver, process), trio.open_nursery() as nursery:
+        async with (
+            open_forkserver(self._without) as (forkserver, process),
+            trio.open_nursery() as nursery,
+        ):
             self._forkserver, self._start_error = forkserver, None
             self._changed.unpark_all()
             task_status.started()
@@ -129,8 +133,13 @@ class ForkserverKeeper:
 
 
 @asynccontextmanager
-async def open_forkserver_keeper() -> AsyncIterator[ForkserverKeeper]:
+async def open_forkserver_keeper(
+    without: Collection[str] = (),
+) -> AsyncIterator[ForkserverKeeper]:
     """Start a forkserver, and keep one running for as long as the block lasts.
+
+    Args:
+        without: variables of the environment that node processes do not inherit.
 
     Raises:
         LimitError: no resources are left for it.
@@ -138,7 +147,7 @@ async def open_forkserver_keeper() -> AsyncIterator[ForkserverKeeper]:
     """
     with UnwrappedErrors():
         async with trio.open_nursery() as nursery:
-            keeper = ForkserverKeeper()
+            keeper = ForkserverKeeper(without)
             await nursery.start(keeper.run)
             yield keeper
             nursery.cancel_scope.cancel()

@@ -3,10 +3,13 @@
 import logging
 import socket
 import struct
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from actors import Actor, ModelEndpoint
+
+from ...catalogue import ClassCode, checked_actor, load_actor
 from ...errors import ErrorRecord
 from ...links import Notice
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
@@ -31,6 +34,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     Attributes:
         target: "module:Class" of the actor.
         params: the checked parameters, as JSON.
+        code: of its class, if this process cannot import it.
         sys_path: where the server finds modules; empty for another interpreter, which has its own.
         grace_seconds: how long cleaning up may take.
         max_memory_bytes: that the process may allocate for its node; 0 sets no limit.
@@ -38,6 +42,9 @@ class NodeSpec(msgspec.Struct, frozen=True):
         log_level: the lowest level of the records that the server's log takes.
         record_mark: begins the lines of its output that are records.
         trace: of the session; None if it is not traced.
+        models: the endpoints that the node uses, with their keys: here, and never in arguments or
+            in the environment.
+        tools: the targets of the functions that its model may call.
     """
 
     session_id: str
@@ -54,12 +61,21 @@ class NodeSpec(msgspec.Struct, frozen=True):
     log_level: int = logging.INFO
     record_mark: str = ""
     trace: TraceSpec | None = None
+    models: dict[str, ModelEndpoint] = {}
+    tools: dict[str, str] = {}
+    code: ClassCode | None = None
 
     @property
     def descriptors(self) -> int:
         """How many descriptors follow: the activity memory, then two for each doorbell."""
         peers = len(self.writer.peers) if self.writer is not None else 0
         return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+
+    def load_actor(self) -> type[Actor[Any]]:
+        """Import the class of the actor, or load it from its code."""
+        if self.code is None:
+            return load_actor(self.target)
+        return checked_actor(self.code.load(self.target), self.target)
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):

@@ -48,6 +48,14 @@ class DoorbellEnd:
         self.incoming = incoming
         self.outgoing = outgoing
 
+    @classmethod
+    def of_descriptors(cls, descriptors: list[int]) -> "list[DoorbellEnd]":
+        """Return ends of descriptors that came over a socket, two for each; none is inherited."""
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        pairs = iter(descriptors)
+        return [cls(*pair) for pair in zip(pairs, pairs, strict=True)]
+
     def descriptors(self) -> tuple[int, int]:
         """Return both, in the order in which the constructor takes them."""
         return self.incoming, self.outgoing

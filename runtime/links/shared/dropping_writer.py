@@ -11,7 +11,7 @@ from .layout import PackedItem, aligned, write_filler
 from .memory import BLOCK_BYTES, MemoryNode
 from .overflow import Overflow
 from .specs import WriterSpec
-from .writer import SharedWriter, packed_item
+from .writer import SharedWriter
 
 # What the readers have taken is read this often, so that their pipes do not fill.
 _READ_CREDITS_ITEMS = 64
@@ -45,7 +45,7 @@ class DroppingWriter(SharedWriter):
             PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
-        self._drop_and_publish(item, packed_item(item))
+        self._drop_and_publish(item, self._packed(item))
         return True
 
     async def send(self, item: Item) -> None:
@@ -60,7 +60,7 @@ class DroppingWriter(SharedWriter):
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-        self._drop_and_publish(item, packed_item(item))
+        self._drop_and_publish(item, self._packed(item))
 
     def _drop_and_publish(self, item: Item, packed: PackedItem) -> None:
         if not self._can_lend(packed):

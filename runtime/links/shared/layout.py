@@ -25,10 +25,11 @@ from .borrows import SlotKey
 HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
-# kind, subtype, whether in Fortran's order, whether a reference, attributes bytes; sequence,
-# timestamp_ms, entered_ns; payload bytes, and two numbers of the kind's own; the item's number on
-# its link.
-_HEADER: Final = struct.Struct("<BB??IQQQQIIQ")
+# kind, subtype, flags (see `Header`), reader, attributes bytes; sequence, timestamp_ms,
+# entered_ns; payload bytes, and two numbers of the kind's own; the item's number on its link.
+_HEADER: Final = struct.Struct("<BBBBIQQQQIIQ")
+_FORTRAN: Final = 1
+_REFERENCE: Final = 2
 
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
@@ -101,11 +102,12 @@ class Header(msgspec.Struct):
 
     Attributes:
         kind_code: stands for the kind.
-        fortran: whether an array is in Fortran's order.
-        is_reference: whether the payload only refers to an array elsewhere in shared memory.
+        flags: 1 for an array in Fortran's order, 2 for a payload that only refers to an array
+            elsewhere in shared memory.
         attribute_bytes, payload_bytes: what follows.
         first, second: two numbers of the kind's own.
         number: of the item on its link, from 0.
+        reader: the position of the only reader that gets the item; 0 for all.
         strides: of an array that a reference was resolved to, in bytes; empty if its elements are
             one after the other.
         first_byte: where in the memory it spans the first element is.
@@ -113,8 +115,8 @@ class Header(msgspec.Struct):
 
     kind_code: int
     subtype: int
-    fortran: bool
-    is_reference: bool
+    flags: int
+    reader: int
     attribute_bytes: int
     sequence: int
     timestamp_ms: int
@@ -125,6 +127,16 @@ class Header(msgspec.Struct):
     number: int
     strides: tuple[int, ...] = ()
     first_byte: int = 0
+
+    @property
+    def fortran(self) -> bool:
+        """Whether an array is in Fortran's order."""
+        return bool(self.flags & _FORTRAN)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the payload only refers to an array elsewhere in shared memory."""
+        return bool(self.flags & _REFERENCE)
 
     @property
     def total_bytes(self) -> int:
@@ -149,6 +161,7 @@ def write(
     *,
     number: int = 0,
     has_payload: bool = False,
+    reader: int = 0,
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
@@ -158,6 +171,7 @@ def write(
         item: whose marks go into the header; None for a member of a bundle, which has none.
         number: of the item on its link, from 0.
         has_payload: leave the payload out, since it is there already.
+        reader: the position of the only reader that gets the item; 0 for all.
     """
     payload_bytes, attributes = packed.payload_bytes, packed.attributes
     _HEADER.pack_into(
@@ -165,8 +179,8 @@ def write(
         0,
         packed.kind_code,
         packed.subtype,
-        packed.fortran,
-        packed.is_reference,
+        packed.fortran * _FORTRAN | packed.is_reference * _REFERENCE,
+        reader,
         len(attributes),
         0 if item is None else item.sequence,
         0 if item is None else item.timestamp_ms,

@@ -93,7 +93,10 @@ class SharedReader:
                 ticket.number = header.number
                 weight += ticket.referenced_bytes
                 self._count_references(ticket)
-            return self._counted(data, header, weight)
+            item = self._counted(data, header, weight)
+            if header.reader and header.reader != self._spec.position:
+                continue  # for another reader
+            return item
         self._drained = True
         if self._ear.ended and self._ear.promised != self._taken_items:
             # Items are lost with a process that ends before they are read, as one that fails does.

@@ -230,8 +230,8 @@ class References:
         resolved = Header(
             header.kind_code,
             header.subtype,
-            header.fortran,
-            False,
+            header.flags,
+            0,
             0,
             0,
             0,

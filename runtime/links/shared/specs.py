@@ -148,11 +148,13 @@ class ReaderSpec(msgspec.Struct, frozen=True):
         channel: the service.
         source: the id of the producing node; empty for the session's inlet.
         capacity_bytes: how much may wait.
+        position: of the reader among all readers of the channel, from 1.
     """
 
     channel: ChannelSpec
     source: str
     capacity_bytes: int
+    position: int = 1
 
     @property
     def borrowed_bytes(self) -> int:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import trio
 
-from actors import Array
+from actors import Array, Json
 
 from ...errors import SharedMemoryError
 from ..errors import PeerFaultError
@@ -22,6 +22,10 @@ from .memory import MOST_LOANS, MemoryNode, Subscriber
 from .packing import pack
 from .references import LEAST_BYTES, refer
 from .specs import WriterSpec
+
+# Stands for an item that only readers of other links get, so that every link counts it.
+_NO_READER: Final = 255
+_FOR_NONE: Final = pack(Json(None))
 
 
 class SharedWriter:
@@ -42,6 +46,9 @@ class SharedWriter:
     ) -> None:
         self.statistics = LinkStatistics()
         self._spec = spec
+        # Reader -> what stands for it in a header; "" for all. Further ones cannot be addressed.
+        positions = enumerate(spec.peers[: _NO_READER - 1], 1)
+        self._addresses = {"": 0, **{peer: position for position, peer in positions if peer}}
         self._waiting = waiting
         self._memory = memory
         self._own: Subscriber | None = None
@@ -78,7 +85,7 @@ class SharedWriter:
             PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
-        packed = packed_item(item)
+        packed = self._packed(item)
         if self._is_waiting or not self._has_room(packed):
             return False
         self._publish(item, packed)
@@ -91,7 +98,7 @@ class SharedWriter:
             PeerError: a reader is gone, or broken.
             SharedMemoryError: it does not fit into the session's shared memory.
         """
-        packed = packed_item(item)
+        packed = self._packed(item)
         if self._is_waiting or not self._has_room(packed):
             async with self._turn:
                 self._is_waiting = True
@@ -125,10 +132,33 @@ class SharedWriter:
         self._own = None
         del self._publisher
 
+    def _packed(self, item: Item) -> PackedItem:
+        """Return an item taken apart; without its data if no reader of this link gets it.
+
+        Raises:
+            SharedMemoryError: it is for a reader that a header cannot name.
+        """
+        if item.to in self._addresses:
+            packed = pack(item.data)
+            return packed if packed.payload_bytes < LEAST_BYTES else refer(packed)
+        if item.to in self._spec.peers:
+            raise SharedMemoryError(
+                f"an item cannot be routed to {item.to!r}: only the first {_NO_READER - 1} readers "
+                "of a node can be named"
+            )
+        return _FOR_NONE
+
     def _publish(self, item: Item, packed: PackedItem) -> None:
         loan = self._loan_in(packed) if self._loaned else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
-        write(slot.memory, packed, item, number=self._sent_items, has_payload=loan is not None)
+        write(
+            slot.memory,
+            packed,
+            item,
+            number=self._sent_items,
+            has_payload=loan is not None,
+            reader=self._addresses.get(item.to, _NO_READER),
+        )
         bells = self._bells
         count = slot.send()
         for bell in bells:
@@ -240,9 +270,3 @@ class SharedWriter:
             )
         if bell.returned:
             self._lending.collect(self._sent_items)
-
-
-def packed_item(item: Item) -> PackedItem:
-    """Return an item as it is written: with references, where it has received arrays."""
-    packed = pack(item.data)
-    return packed if packed.payload_bytes < LEAST_BYTES else refer(packed)

@@ -1,21 +1,32 @@
 """Checks of how an actor processes items: normal, empty, unusual and huge ones."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 import trio
 
-from actors import Data, DataError
+from actors import Data, DataError, Timestamped
 
 from ...errors import HookError, NodeError
 from .samples import huge_items, odd_items
-from .subject import AnyActor, Subject, call, outputs_of, processed, raised
+from .subject import (
+    SOURCE_SECONDS,
+    AnyActor,
+    Subject,
+    call,
+    items_of_source,
+    outputs_of,
+    processed,
+    raised,
+)
 
 # A huge item may take long; an actor that has not failed by then passes.
 _HUGE_SECONDS: Final = 3.0
+_MOST_GENERATED: Final = 20
 _READ_ONLY: Final = ("read-only", "cannot set WRITEABLE", "cannot assign to field")
 
 
@@ -54,6 +65,8 @@ async def check_outputs(subject: Subject) -> list[str]:
         sent.append((item, _content(item)))
 
     async with subject.started() as actor:
+        if actor.is_source:
+            await _note_generated(actor, note)
         for item in subject.fresh_samples() * 2:
             await processed(actor, item, note)
         await outputs_of(await call(actor.flush), note)
@@ -73,6 +86,18 @@ async def check_odd_items(subject: Subject) -> list[str]:
 async def check_huge_items(subject: Subject) -> list[str]:
     """Check that the actor does not break on huge items."""
     return await _robust(subject, huge_items(subject.samples))
+
+
+async def _note_generated(actor: AnyActor, note: Callable[[Data], None]) -> None:
+    """Note what a source generates in a short time."""
+    left = _MOST_GENERATED
+    with trio.move_on_after(SOURCE_SECONDS):
+        async with aclosing(items_of_source(actor)) as items:
+            async for item in items:
+                note(item.data if isinstance(item, Timestamped) else item)
+                left -= 1
+                if not left:
+                    return
 
 
 async def _robust(subject: Subject, items: Iterable[tuple[str, Data]]) -> list[str]:

@@ -9,11 +9,10 @@ import trio
 from actors import Data, Json
 from actors.testing import ActorCheck, ExecutorName, Violation
 
-from ...catalogue import target_of
 from ...errors import HookError, MillraceError, NodeError
 from ..pipeline import Pipeline, Setups
 from ..threaded_run import ThreadedRun, open_threaded_run
-from .checker import PLAIN_RUN, ContractChecker, check_request, checks_for
+from .checker import PLAIN_RUN, check_request, checker_of, checks_for
 from .samples import samples_of
 
 MakePipeline = Callable[[Setups, Sequence[tuple[str, str]], ExecutorName], Pipeline]
@@ -26,7 +25,7 @@ def find_violations(make_pipeline: MakePipeline, check: ActorCheck) -> tuple[Vio
     """Return every violation that the checks find.
 
     Raises:
-        ConfigError: the actor's class cannot be imported by its name.
+        ConfigError: no process can have a copy of the actor's class.
         ValueError: `check.skip` names an unknown check.
     """
     names = checks_for(check.executor)
@@ -54,8 +53,8 @@ class _CheckRun:
         self._params = dict(check.params)
         self._samples = check.samples or samples_of(check.actor.accepts)
         self._seconds = check.seconds
-        params = {"target": target_of(check.actor), "params": self._params}
-        self._checker = make_pipeline({"node": (ContractChecker, params)}, [], "multiprocess")
+        checker = checker_of(check.actor, self._params)
+        self._checker = make_pipeline({"node": checker}, [], "multiprocess")
 
     def run_checks(self, names: Sequence[str]) -> None:
         """Run the checks; after one that breaks the process, go on in a new process."""

@@ -4,12 +4,24 @@ import copy
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, Final
+
+import trio
 
 from actors import Actor, Data
 
 from ...errors import HookError, NodeError
-from .subject import AnyActor, Subject, call, outputs_of, processed, raised
+from .subject import (
+    SOURCE_SECONDS,
+    AnyActor,
+    Subject,
+    call,
+    items_of_source,
+    outputs_of,
+    processed,
+    raised,
+)
 
 _MUTABLE: Final = (list, dict, set, deque, bytearray)
 
@@ -47,18 +59,19 @@ async def check_flush_twice(subject: Subject) -> list[str]:
 async def check_failing_hooks(subject: Subject) -> list[str]:
     """Check that cleanup() works after any hook has failed, even if initialize() did."""
     violations = []
-    for hook in ("initialize", "process", "flush"):
-        actor = subject.make(_failing(subject.actor_type, hook))
-        try:
-            await _drive(actor, subject.fresh_samples())
-        except _Injected:
-            pass
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
-            violations.append(f"it raised {raised(error)} before the {hook}() that was to fail")
-        try:
-            await call(actor.cleanup)
-        except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
-            violations.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
+    work = "generate" if subject.actor_type.is_source else "process"
+    for hook in ("initialize", work, "flush"):
+        async with subject.opened(_failing(subject.actor_type, hook)) as actor:
+            try:
+                await _drive(actor, subject.fresh_samples())
+            except _Injected:
+                pass
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+                violations.append(f"it raised {raised(error)} before the {hook}() that was to fail")
+            try:
+                await call(actor.cleanup)
+            except Exception as error:  # noqa: BLE001 (whatever it raises is the violation)
+                violations.append(f"cleanup() raised {raised(error)} after a failed {hook}()")
     return violations
 
 
@@ -78,6 +91,11 @@ async def check_session_state(subject: Subject) -> list[str]:
 
 async def _drive(actor: AnyActor, samples: list[Data]) -> None:
     await call(actor.initialize)
+    if actor.is_source:
+        with trio.move_on_after(SOURCE_SECONDS):
+            async with aclosing(items_of_source(actor)) as items:
+                async for _ in items:
+                    break
     for item in samples:
         await processed(actor, item)
     await outputs_of(await call(actor.flush))

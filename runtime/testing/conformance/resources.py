@@ -11,7 +11,7 @@ import trio
 
 from .loop_spans import measured_spans
 from .samples import with_own_arrays
-from .subject import Subject, processed
+from .subject import OnAsyncio, Subject, call, processed
 
 # Far more than a correct call on the loop takes, so that no actor fails on a busy machine.
 _BLOCKING_SECONDS: Final = 0.25
@@ -26,6 +26,24 @@ async def check_leaks(subject: Subject) -> list[str]:
     return [
         f"after cleanup() there are {count} more {what} than before the session: end them in it"
         for what, count in (_held() - before).items()
+    ]
+
+
+async def check_asyncio_tasks(subject: Subject) -> list[str]:
+    """Check that no asyncio task of the actor outlives its clean-up."""
+    async with subject.opened() as actor:
+        if not isinstance(actor, OnAsyncio):
+            return []
+        await call(actor.initialize)
+        for item in subject.fresh_samples():
+            await processed(actor, item)
+        await call(actor.cleanup)
+        left = actor.running_tasks()
+    if not left:
+        return []
+    return [
+        f"after cleanup() there are asyncio tasks that the actor started: {', '.join(left)}; "
+        "cancel and await them in it"
     ]
 
 
@@ -46,6 +64,8 @@ async def check_blocking(subject: Subject) -> list[str]:
     """Check that the actor never holds the event loop, which all native actors share, for long."""
     if subject.actor_type.runs_in_thread:
         return []
+    if subject.actor_type.is_source:
+        return await _check_blocking_source(subject)
     async with subject.started() as actor:
         for item in subject.fresh_samples():
             await processed(actor, item)  # the first call may load something
@@ -60,6 +80,21 @@ async def check_blocking(subject: Subject) -> list[str]:
         f"process() held the loop for {spans.longest:.2f} s, and with it every native actor: set "
         "runs_in_thread = True, await what waits, or run it in a node process and check "
         'it with executor="multiprocess"'
+    ]
+
+
+async def _check_blocking_source(subject: Subject) -> list[str]:
+    await subject.run([])  # the first call may load something
+    with measured_spans() as spans:
+        await trio.lowlevel.checkpoint()
+        await subject.run([])
+        await trio.lowlevel.checkpoint()
+    if spans.longest < _BLOCKING_SECONDS:
+        return []
+    return [
+        f"generate() held the loop for {spans.longest:.2f} s, and with it every native actor: make "
+        "it a plain def, which runs in a thread, await what waits, or run it in a node process and "
+        'check it with executor="multiprocess"'
     ]
 
 

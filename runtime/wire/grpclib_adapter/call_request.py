@@ -14,6 +14,7 @@ _GRPC: Final = {b"application/grpc", b"application/grpc+proto"}
 _TIMEOUT: Final = re.compile(r"(\d{1,8})([HMSmun])")
 _UNIT_SECONDS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _TRACEPARENT: Final = b"traceparent"
+_GRPCLIB: Final = b"grpc-python-grpclib/"
 _SHOWN_CHARACTERS: Final = 40
 
 
@@ -26,12 +27,15 @@ class CallRequest:
         timeout_seconds: after which the client does not wait any longer; None: no limit.
         authorization: the header of that name; None if there is none.
         traceparent: the header of that name, not checked; None if there is none, or several.
+        loses_calls_at_goaway: whether the client says that it is grpclib, which ends the running
+            calls of a connection at any GOAWAY.
     """
 
     path: str
     timeout_seconds: float | None = None
     authorization: str | None = None
     traceparent: str | None = None
+    loses_calls_at_goaway: bool = False
 
 
 class RefusedCallError(Exception):
@@ -81,6 +85,7 @@ def read_call_request(headers: Iterable[tuple[bytes, bytes]]) -> CallRequest:
         # No token is like one that is not ASCII, so it is refused as an unknown one.
         None if authorization is None else authorization.decode("latin-1"),
         traceparents[0].decode("latin-1") if len(traceparents) == 1 else None,
+        found.get(b"user-agent", b"").startswith(_GRPCLIB),
     )
 
 

@@ -51,6 +51,7 @@ PRIVATE_NAMES: Final = (
         processors="accepting calls, and ignoring unknown frames",
         register="accepting calls",
         process_stream_reset="counting the calls that are reset",
+        process_ping_ack_received="sending the last GOAWAY after the answer to a ping",
     ),
     *_names(
         "grpclib.client.Channel",
@@ -68,6 +69,7 @@ PRIVATE_NAMES: Final = (
         max_inbound_frame_size="large frames that follow the acknowledged settings at once",
         outbound_flow_control_window="writing frames past h2",
         _inbound_flow_control_window_manager="reading frames past h2",
+        highest_inbound_stream_id="the last call that a GOAWAY names",
         open_inbound_streams="refusing one call too many, not its connection",
         _receive_headers_frame="resetting a malformed call, not its connection",
         _receive_data_frame="resetting a malformed call, not its connection",

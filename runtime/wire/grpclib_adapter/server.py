@@ -14,6 +14,7 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import (
     AlternativeServiceAvailable,
+    PingAckReceived,
     RequestReceived,
     StreamReset,
     UnknownFrameReceived,
@@ -37,6 +38,11 @@ from .reset_budget import ResetBudget
 
 _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
 _CONTENT_TYPE: Final = "application/grpc+proto"
+# RFC 9113, 6.8: GOAWAY with the highest id announces the end, and refuses no call that was sent.
+_GOAWAY_HEADER: Final = b"\0\0\x08\x07\0\0\0\0\0"
+_NO_ERROR: Final = bytes(4)
+_HIGHEST_STREAM_ID: Final = 2**31 - 1
+_GOAWAY_PING: Final = b"goaway\0\0"
 # Clients accept 8 KiB of headers and trailers by default, each with 32 bytes on top.
 _MAX_MESSAGE_BYTES: Final = 6 * 1024
 
@@ -57,6 +63,9 @@ class ServerProtocol(Http2Protocol):
 
     What it reads goes through a `FrameReader`. A subclass decides when to read, how to close, which
     calls to admit, and how to answer them.
+
+    Attributes:
+        takes_calls: whether its client may start further calls: until it has seen a GOAWAY.
     """
 
     settings: ClassVar[Mapping[SettingCodes, int]] = {
@@ -65,6 +74,9 @@ class ServerProtocol(Http2Protocol):
     }
 
     def __init__(self, configuration: Configuration) -> None:
+        self.takes_calls = True
+        self._goaway_sent = False
+        self._loses_calls_at_goaway = False
         self._cancels: dict[int, Callable[[], None]] = {}
         super().__init__(_Cancelling(self._cancels), configuration, _H2_CONFIGURATION)
 
@@ -88,6 +100,7 @@ class ServerProtocol(Http2Protocol):
         self.processor.processors.update(dict.fromkeys(_IGNORED, _ignore))
         self.processor.processors[RequestReceived] = self._accept
         self.processor.processors[StreamReset] = self._on_reset
+        self.processor.processors[PingAckReceived] = self._on_ping_answer
         self._reader = FrameReader(self, self._feed_h2, most_bytes=MAX_FRAME_BYTES)
         self._resets = ResetBudget(asyncio.get_running_loop().time)
 
@@ -127,9 +140,33 @@ class ServerProtocol(Http2Protocol):
         """Close the connection: its client resets calls, or has them refused, without a limit."""
         raise NotImplementedError
 
+    def on_last_call_ended(self) -> None:
+        """Let the client close the connection: it may start no more calls, and none is left."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close the connection once everything is sent; grpclib calls this too."""
         self._close_gracefully()
+
+    def announce_goaway(self) -> None:
+        """Ask the client to start its next calls on another connection; running calls go on.
+
+        Calls that are under way are still accepted. The answer to a ping tells that the client has
+        seen the first GOAWAY; then a second one has the last accepted call, and the connection
+        closes when its calls have ended (RFC 9113, 6.8). A client that would end its running calls
+        at GOAWAY receives none: its further calls are refused.
+        """
+        if self._goaway_sent or self.connection.is_closing():
+            return
+        self._goaway_sent = True
+        if self._loses_calls_at_goaway:
+            self.takes_calls = False
+            self._close_if_last()
+            return
+        self._write_goaway(_HIGHEST_STREAM_ID)
+        with suppress(ProtocolError):
+            self._h2.ping(_GOAWAY_PING)
+        self.connection.flush()
 
     def send_goaway(self, error_code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
         """Ask the client to close the connection: no more calls are answered."""
@@ -137,6 +174,27 @@ class ServerProtocol(Http2Protocol):
             with suppress(ProtocolError):
                 self._h2.close_connection(error_code)
             self.connection.flush()
+
+    def _write_goaway(self, last_stream_id: int) -> None:
+        # Past h2, which would take its own GOAWAY for the end of the connection.
+        assert self.transport is not None
+        self.transport.write(_GOAWAY_HEADER + last_stream_id.to_bytes(4, "big") + _NO_ERROR)
+
+    def _on_ping_answer(self, event: PingAckReceived) -> None:
+        self.processor.process_ping_ack_received(event)
+        if event.ping_data == _GOAWAY_PING and self._goaway_sent and self.takes_calls:
+            self.takes_calls = False
+            self._write_goaway(self._h2.highest_inbound_stream_id)
+            self._close_if_last()
+
+    def _close_if_last(self) -> None:
+        """Close the connection if its last call has ended."""
+        if self.processor.streams or self.connection.is_closing():
+            return
+        if self._reader.is_last:
+            self.close()
+        elif not self.takes_calls:
+            self.on_last_call_ended()
 
     def _feed_h2(self, data: bytes) -> None:
         if not self.connection.is_closing():  # by a frame before these
@@ -159,6 +217,7 @@ class ServerProtocol(Http2Protocol):
         except RefusedCallError as refused:
             self._refuse(stream_id, refused)
             return
+        self._loses_calls_at_goaway = request.loses_calls_at_goaway
         stream = self.connection.create_stream(stream_id=stream_id)
         self.processor.register(stream)
         stream.buffer = self.make_buffer(partial(self._acknowledge, stream_id))  # type: ignore[assignment]
@@ -197,8 +256,7 @@ class ServerProtocol(Http2Protocol):
         left = self.processor.streams.pop(stream.id, None)
         if left is not None:
             self._acknowledge(stream.id, left.buffer.unacked_size())
-        if self._reader.is_last and not self.processor.streams:
-            self.close()
+        self._close_if_last()
 
 
 class ServerStream:
@@ -229,7 +287,9 @@ class ServerStream:
         self._has_headers = False
 
     def send_headers(self) -> None:
-        """Send the headers, before any message; do nothing if the call is over."""
+        """Send the headers, unless they are sent or the call is over."""
+        if self._has_headers:
+            return
         self._has_headers = True
         self._send([(":status", "200"), ("content-type", _CONTENT_TYPE)])
 

@@ -1,14 +1,20 @@
 """The messages of millrace.v1.Operations, our own service for operators."""
 
 from ..generated.millrace.v1 import (
+    ExplainSessionRequest,
+    ExplainSessionResponse,
     KillSessionRequest,
     KillSessionResponse,
+    LatencyQuantile,
+    LatencyStay,
+    LatencySummary,
     LinkInfo,
     ListSessionsRequest,
     ListSessionsResponse,
     NodeInfo,
     RecentEndingsRequest,
     RecentEndingsResponse,
+    ResultLatency,
     ServerInfo,
     SessionEnding,
     SessionInfo,
@@ -23,14 +29,20 @@ from ..generated.millrace.v1 import (
 )
 
 __all__ = [
+    "ExplainSessionRequest",
+    "ExplainSessionResponse",
     "KillSessionRequest",
     "KillSessionResponse",
+    "LatencyQuantile",
+    "LatencyStay",
+    "LatencySummary",
     "LinkInfo",
     "ListSessionsRequest",
     "ListSessionsResponse",
     "NodeInfo",
     "RecentEndingsRequest",
     "RecentEndingsResponse",
+    "ResultLatency",
     "ServerInfo",
     "SessionEnding",
     "SessionInfo",

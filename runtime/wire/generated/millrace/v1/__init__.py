@@ -4,8 +4,13 @@
 # This file has been @generated
 
 __all__ = (
+    "ExplainSessionRequest",
+    "ExplainSessionResponse",
     "KillSessionRequest",
     "KillSessionResponse",
+    "LatencyQuantile",
+    "LatencyStay",
+    "LatencySummary",
     "LinkInfo",
     "ListSessionsRequest",
     "ListSessionsResponse",
@@ -14,6 +19,7 @@ __all__ = (
     "OperationsStub",
     "RecentEndingsRequest",
     "RecentEndingsResponse",
+    "ResultLatency",
     "ServerInfo",
     "SessionEnding",
     "SessionInfo",
@@ -47,6 +53,47 @@ betterproto2.check_compiler_version(_COMPILER_VERSION)
 
 
 @dataclass(eq=False, repr=False)
+class ExplainSessionRequest(betterproto2.Message):
+    session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+
+    interval_ms: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
+    """
+    As in WatchServerRequest.
+    """
+
+    all_chunks: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Follow every chunk, and explain all results together. Otherwise about 100 chunks a second are
+    followed, and the results of the last minute are explained.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "ExplainSessionRequest", ExplainSessionRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ExplainSessionResponse(betterproto2.Message):
+    time_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    The time of the response in milliseconds since 1970.
+    """
+
+    latency: "LatencySummary | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+
+    ending: "SessionEnding | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    In the last one: how the session ended.
+    """
+
+
+default_message_pool.register_message(
+    "millrace.v1", "ExplainSessionResponse", ExplainSessionResponse
+)
+
+
+@dataclass(eq=False, repr=False)
 class KillSessionRequest(betterproto2.Message):
     session_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
 
@@ -65,6 +112,103 @@ class KillSessionResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("millrace.v1", "KillSessionResponse", KillSessionResponse)
+
+
+@dataclass(eq=False, repr=False)
+class LatencyQuantile(betterproto2.Message):
+    quantile: "float" = betterproto2.field(1, betterproto2.TYPE_DOUBLE)
+    """
+    0.5 or 0.99.
+    """
+
+    results: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    How many results around the quantile were taken, and the mean of their latencies.
+    """
+
+    total_ns: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+
+    stays: "list[LatencyStay]" = betterproto2.field(4, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The means of the parts, which sum up to it.
+    """
+
+    owner: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    The node with the longest part, or empty for the session's client; that part: queue, wire, hold,
+    process or send; and a sentence about it.
+    """
+
+    part: "str" = betterproto2.field(6, betterproto2.TYPE_STRING)
+
+    diagnosis: "str" = betterproto2.field(7, betterproto2.TYPE_STRING)
+
+
+default_message_pool.register_message("millrace.v1", "LatencyQuantile", LatencyQuantile)
+
+
+@dataclass(eq=False, repr=False)
+class LatencyStay(betterproto2.Message):
+    """
+    How long an item was on its way to a node and in it, in nanoseconds.
+    """
+
+    node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Empty for the session's client.
+    """
+
+    queue_ns: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    It waited for the node, which was busy; it was on its way to the node, which was free; the node
+    had it, and the actor's code did not run; the actor's code ran; the output waited for room.
+    """
+
+    wire_ns: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+
+    hold_ns: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    process_ns: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+
+    send_ns: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
+
+
+default_message_pool.register_message("millrace.v1", "LatencyStay", LatencyStay)
+
+
+@dataclass(eq=False, repr=False)
+class LatencySummary(betterproto2.Message):
+    results: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    How many results it is about.
+    """
+
+    incomplete: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    Results whose way through the session is not known, and which are left out.
+    """
+
+    chunk_interval: "int" = betterproto2.field(3, betterproto2.TYPE_UINT32)
+    """
+    Of so many chunks, about one is followed.
+    """
+
+    quantiles: "list[LatencyQuantile]" = betterproto2.field(
+        4, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    The median and the 99th percentile; none without results.
+    """
+
+    typical: "list[ResultLatency]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Results with about the median latency; and the slowest, the slowest first.
+    """
+
+    slowest: "list[ResultLatency]" = betterproto2.field(6, betterproto2.TYPE_MESSAGE, repeated=True)
+
+
+default_message_pool.register_message("millrace.v1", "LatencySummary", LatencySummary)
 
 
 @dataclass(eq=False, repr=False)
@@ -207,6 +351,33 @@ class RecentEndingsResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("millrace.v1", "RecentEndingsResponse", RecentEndingsResponse)
+
+
+@dataclass(eq=False, repr=False)
+class ResultLatency(betterproto2.Message):
+    node_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    The sink, and the sequence of the chunk that the result came from.
+    """
+
+    sequence: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+
+    entered_ns: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
+    """
+    When that chunk entered, in nanoseconds since 1970; and from there until the client had the
+    result.
+    """
+
+    total_ns: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+
+    stays: "list[LatencyStay]" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The client that sends, each node on the way, the client that receives. All parts sum up to
+    total_ns.
+    """
+
+
+default_message_pool.register_message("millrace.v1", "ResultLatency", ResultLatency)
 
 
 @dataclass(eq=False, repr=False)
@@ -740,6 +911,29 @@ class OperationsStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def explain_session(
+        self,
+        message: "ExplainSessionRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AsyncIterator[ExplainSessionResponse]":
+        """
+        Receive where the latency of a session's results comes from, until it or the call ends. Chunks
+        are followed only meanwhile. The first response comes when following has begun.
+        """
+
+        async for response in self._unary_stream(
+            "/millrace.v1.Operations/ExplainSession",
+            message,
+            ExplainSessionResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        ):
+            yield response
+
 
 class OperationsBase(betterproto2_grpclib.ServiceBase):
     """
@@ -796,6 +990,17 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
         """
 
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def explain_session(
+        self, message: "ExplainSessionRequest"
+    ) -> "AsyncIterator[ExplainSessionResponse]":
+        """
+        Receive where the latency of a session's results comes from, until it or the call ends. Chunks
+        are followed only meanwhile. The first response comes when following has begun.
+        """
+
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+        yield ExplainSessionResponse()
 
     async def __rpc_list_sessions(
         self, stream: "grpclib.server.Stream[ListSessionsRequest, ListSessionsResponse]"
@@ -854,6 +1059,17 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
         response = await self.recent_endings(request)
         await stream.send_message(response)
 
+    async def __rpc_explain_session(
+        self, stream: "grpclib.server.Stream[ExplainSessionRequest, ExplainSessionResponse]"
+    ) -> None:
+        request = await stream.recv_message()
+        assert request is not None
+        await self._call_rpc_handler_server_stream(
+            self.explain_session,
+            stream,
+            request,
+        )
+
     def __mapping__(self) -> "dict[str, grpclib.const.Handler]":
         return {
             "/millrace.v1.Operations/ListSessions": grpclib.const.Handler(
@@ -891,5 +1107,11 @@ class OperationsBase(betterproto2_grpclib.ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 RecentEndingsRequest,
                 RecentEndingsResponse,
+            ),
+            "/millrace.v1.Operations/ExplainSession": grpclib.const.Handler(
+                self.__rpc_explain_session,
+                grpclib.const.Cardinality.UNARY_STREAM,
+                ExplainSessionRequest,
+                ExplainSessionResponse,
             ),
         }

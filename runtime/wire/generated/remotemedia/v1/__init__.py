@@ -27,6 +27,7 @@ __all__ = (
     "DataChunk",
     "DataTypeHint",
     "DeadlineWarning",
+    "DrainNotice",
     "Empty",
     "ErrorEvent",
     "ErrorResponse",
@@ -1244,6 +1245,24 @@ default_message_pool.register_message("remotemedia.v1", "DeadlineWarning", Deadl
 
 
 @dataclass(eq=False, repr=False)
+class DrainNotice(betterproto2.Message):
+    """
+    The server will shut down. Until the deadline the session goes on as before. Then the server takes
+    no more chunks, sends the results of those that it has taken, and `closed`. A client that can go
+    on with another session opens it at another server before.
+    """
+
+    deadline_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    Milliseconds until the deadline, from the sending of this message; 0: there is none, the server
+    waits until the session ends.
+    """
+
+
+default_message_pool.register_message("remotemedia.v1", "DrainNotice", DrainNotice)
+
+
+@dataclass(eq=False, repr=False)
 class Empty(betterproto2.Message):
     """
     A member without fields.
@@ -2326,6 +2345,13 @@ class StreamResponse(betterproto2.Message):
     )
     """
     Only before `ready`. A client without this member ignores the response, which is empty to it.
+    """
+
+    draining: "DrainNotice | None" = betterproto2.field(
+        7, betterproto2.TYPE_MESSAGE, optional=True, group="response"
+    )
+    """
+    Only after `ready`, once: the server will shut down. A client without this member ignores it.
     """
 
 

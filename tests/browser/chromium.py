@@ -50,8 +50,13 @@ class BrowserProcess:
 
 
 @contextmanager
-def browser_process(folder: Path) -> Iterator[BrowserProcess]:
-    """Run a browser during the block. It ends with its pipe, even if this process is killed."""
+def browser_process(folder: Path, *more: str) -> Iterator[BrowserProcess]:
+    """Run a browser during the block. It ends with its pipe, even if this process is killed.
+
+    Args:
+        folder: for its files.
+        more: command line options.
+    """
     path = chromium()
     assert path is not None
     from_us, requests = os.pipe()
@@ -59,7 +64,7 @@ def browser_process(folder: Path) -> Iterator[BrowserProcess]:
     command = f'exec "$@" 3<&{from_us} 4>&{to_us} {from_us}<&- {to_us}>&-'
     with (folder / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            ["bash", "-c", command, "bash", path, *OPTIONS, f"--user-data-dir={folder}"],
+            ["bash", "-c", command, "bash", path, *OPTIONS, *more, f"--user-data-dir={folder}"],
             pass_fds=(from_us, to_us),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,20 +1,20 @@
-"""Control of a node process from the server: both ends of it, over the control socket."""
+"""The end in the node process of its control from the server, over the control socket."""
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
 import trio
 
-from actors import DataError, Kind
+from actors import Kind
 
+from ...latency import Hop
 from ...links import Item
 from ...links.shared import item_bytes, item_of_bytes
 from ..actor_loop import ActorLoop
-from ..node_control import Intercept, NodeState, OnMissed, Tap, ignore_missed
+from ..node_control import NodeState
 from .control_messages import (
     BarrierReached,
     CancelCall,
@@ -24,12 +24,13 @@ from .control_messages import (
     InterceptAnswer,
     InterceptQuestion,
     OutputsWaiting,
+    SetHops,
     SetIntercept,
     SetState,
     SetTap,
     TappedItem,
 )
-from .tap_memory import TapReader, TapWriter
+from .tap_memory import TapWriter
 
 # What may wait to be sent to the server for a tap: a few large video frames, or many small items.
 # What does not fit is counted; the node never waits for a tap.
@@ -37,9 +38,6 @@ _MOST_TAPPED_ITEMS: Final = 256
 _MOST_TAPPED_BYTES: Final = 32 * 1024 * 1024
 # Larger copies would soon fill the memory of the tap; what a message costs is little beside them.
 _MOST_SHARED_BYTES: Final = 128 * 1024
-# The server takes what was written within the delay so much later, in case the node process had to
-# wait for a processor just before it wrote.
-_SPARE_SECONDS: Final = 0.05
 
 
 class NodeEnd:
@@ -52,6 +50,7 @@ class NodeEnd:
         send: Callable[[ControlFromNode], Awaitable[None]],
         send_now: Callable[[ControlFromNode], bool],
         tap_memory: memoryview,
+        record_hop: Callable[[Hop], None],
     ) -> None:
         """Create the end.
 
@@ -61,8 +60,10 @@ class NodeEnd:
             send: sends a message to the server, in order.
             send_now: sends a message at once, or returns False.
             tap_memory: shared with the server, see `tap_memory`.
+            record_hop: sends a hop to the server.
         """
         self._loop = loop
+        self._record_hop = record_hop
         self._node_id = node_id
         self._send = send
         self._send_now = send_now
@@ -111,12 +112,18 @@ class NodeEnd:
                 self._loop.control.set_intercept(self._ask if active else None)
                 if not active:
                     self._pass_all()
+            case SetHops(interval):
+                self._loop.control.set_hops(self._record_hops if interval else None, interval)
             case InterceptAnswer(number):
                 if number in self._answered:
                     self._answers[number] = message
                     self._answered[number].set()
             case CancelCall():
                 self._loop.control.cancel_call()
+
+    def _record_hops(self, hops: Sequence[Hop]) -> None:
+        for hop in hops:
+            self._record_hop(hop)
 
     async def flush(self, seconds: float) -> None:
         """Send what the tap has copied so far, as far as that takes no longer than `seconds`."""
@@ -219,167 +226,3 @@ class NodeEnd:
     def _pass_all(self) -> None:
         for answered in self._answered.values():
             answered.set()
-
-
-def _nothing() -> None:
-    """Do nothing: most messages are in effect by themselves."""
-
-
-class ServerEnd:
-    """The end in the server: a `NodeControl` of a node in a process of its own."""
-
-    def __init__(
-        self,
-        node_id: str,
-        send: Callable[[ControlToNode], None],
-        start: Callable[..., None],
-        tap_memory: Callable[[], memoryview],
-        on_malformed: Callable[[DataError], None],
-    ) -> None:
-        """Create the end.
-
-        Args:
-            node_id: the node's id.
-            send: sends a message to the node process, in order.
-            start: starts a task: that decides on an output, or that collects outputs later.
-            tap_memory: returns what is shared with the node process, see `tap_memory`.
-            on_malformed: is called if the node process has written something that is no item.
-        """
-        self._node_id = node_id
-        self._send = send
-        self._start = start
-        # For each message that is not acknowledged yet, what is done then.
-        self._unapplied: deque[Callable[[], None]] = deque()
-        self._memory = TapReader(tap_memory)
-        self._on_malformed = on_malformed
-        self._received = 0  # outputs over the control socket, in all
-        self._delay_seconds = 0.0
-        self._collect_at = 0.0
-        self._is_collecting = False
-        self._barrier = 0
-        self._changed = trio.lowlevel.ParkingLot()
-        self._closed = False
-        self._tap: Tap | None = None
-        self._on_missed: OnMissed = ignore_missed
-        self._intercept: Intercept | None = None
-
-    def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
-        """Set the node's state."""
-        self._set(SetState(state.value, [kind.value for kind in bypass_kinds]))
-
-    def set_tap(
-        self, tap: Tap | None, delay_seconds: float = 0.0, on_missed: OnMissed = ignore_missed
-    ) -> None:
-        """Call `tap` with every output; None stops that. The old tap gets what came before."""
-        message = SetTap(tap is not None, delay_seconds)
-        self._set(message, partial(self._use_tap, tap, delay_seconds, on_missed))
-
-    def set_intercept(self, intercept: Intercept | None) -> None:
-        """Let `intercept` decide on every output; None stops that."""
-        self._intercept = intercept
-        self._set(SetIntercept(intercept is not None))
-
-    def cancel_call(self) -> None:
-        """Cancel the call of the actor that is running, if there is one."""
-        self._set(CancelCall())
-
-    async def wait_applied(self) -> None:
-        """Wait until everything that was set is in effect, or the node has ended."""
-        await trio.lowlevel.checkpoint()
-        while self._unapplied and not self._closed:
-            await self._changed.park()
-
-    async def wait_barrier(self, number: int) -> None:
-        """Wait until the node has received the barrier of this number, or has ended."""
-        await trio.lowlevel.checkpoint()
-        while self._barrier < number and not self._closed:
-            await self._changed.park()
-
-    def close(self) -> None:
-        """Collect the last outputs, and release everything that waits: the node has ended."""
-        self.collect()
-        self._closed = True
-        self._changed.unpark_all()
-
-    def collect(self) -> None:
-        """Pass the outputs in the memory to the tap."""
-        if not self._closed:
-            try:
-                self._collect()
-            except DataError as error:
-                self._on_malformed(error)
-
-    def note_missed(self, missed: int) -> None:
-        """Report outputs to the tap that no copy tells of, since none follows."""
-        if missed:
-            self._on_missed(missed)
-
-    def receive(self, message: ControlFromNode) -> None:
-        """Pass an output of the node to the tap or to the intercept; note an acknowledgement.
-
-        Raises:
-            DataError: the node process sent something that is no item.
-        """
-        if isinstance(message, ControlApplied | BarrierReached):
-            if isinstance(message, BarrierReached):
-                self._barrier = message.number
-            elif self._unapplied:
-                self._collect(message.written)
-                self.note_missed(message.missed)
-                self._unapplied.popleft()()
-            self._changed.unpark_all()
-            return
-        if isinstance(message, OutputsWaiting):
-            if message.is_filling:
-                self._collect()
-            self._collect_later()
-            return
-        if isinstance(message, TappedItem):
-            self._collect(message.written)
-            self._received += 1
-            if not self._memory.is_empty:
-                self._collect_later()
-        item = item_of_bytes(message.copy, self._node_id)
-        if isinstance(message, InterceptQuestion):
-            self._start(self._decide, message.number, item)
-        elif self._tap is not None:
-            self._tap(item, message.missed, message.time_ns)
-
-    def _set(self, message: ControlToNode, on_applied: Callable[[], None] = _nothing) -> None:
-        self._unapplied.append(on_applied)
-        self._send(message)
-
-    def _use_tap(self, tap: Tap | None, delay_seconds: float, on_missed: OnMissed) -> None:
-        self._tap = tap
-        self._on_missed = on_missed
-        self._delay_seconds = delay_seconds
-
-    def _collect(self, until: int | None = None) -> None:
-        for record in self._memory.read(until, self._received):
-            if self._tap is not None:
-                item = item_of_bytes(record.copy, self._node_id)
-                self._tap(item, record.missed, record.time_ns)
-
-    def _collect_later(self) -> None:
-        self._collect_at = trio.current_time() + self._delay_seconds + _SPARE_SECONDS
-        if not self._is_collecting:
-            self._is_collecting = True
-            self._start(self._collect_in_time)
-
-    async def _collect_in_time(self) -> None:
-        due = 0.0
-        while self._collect_at > due:
-            due = self._collect_at
-            await trio.sleep_until(due)
-            self.collect()
-        self._is_collecting = False
-
-    async def _decide(self, number: int, item: Item) -> None:
-        intercept = self._intercept
-        decided = item if intercept is None else await intercept(item)
-        if decided is None:
-            self._send(InterceptAnswer(number, passes=False))
-        elif decided is item:
-            self._send(InterceptAnswer(number, passes=True))
-        else:
-            self._send(InterceptAnswer(number, passes=True, replacement=item_bytes(decided)))
