@@ -92,7 +92,8 @@ class _Pages:
             for each in self._state.pipelines.values()
         ]
         signs_in = self._access.requires_token
-        return JSONResponse({"pipelines": listed, "signed_in": signs_in})
+        webrtc = self._state.settings.talk_webrtc
+        return JSONResponse({"pipelines": listed, "signed_in": signs_in, "webrtc": webrtc})
 
     async def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]
