@@ -272,7 +272,8 @@ class PeerPage:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self.connection.close()
+        async with asyncio.timeout(10):
+            await self.connection.close()
 
     async def wait_heard(self, *, is_loud: bool) -> None:
         """Wait for 20 ms that are loud or silent."""

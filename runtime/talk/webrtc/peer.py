@@ -14,10 +14,12 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCPeerConnection,
+    RTCRtpReceiver,
     RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from av import AudioFrame
 
 from actors import Audio
@@ -50,6 +52,7 @@ class Peer:
         self.answer = ""
         self._place = place
         self._sockets: list[asyncio.DatagramTransport] = []
+        self._is_closing = False
         self._connected = trio.Event()
         self._lost = trio.Event()
         # Without a list of ICE servers, the library would ask one of its choice.
@@ -66,6 +69,7 @@ class Peer:
         """
         connection = self._connection
         transceiver = connection.addTransceiver(self._track)
+        self._guard(transceiver.receiver)
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         transceiver.setCodecPreferences([each for each in codecs if each.mimeType == _OPUS])
         try:
@@ -112,12 +116,27 @@ class Peer:
 
     async def close(self) -> None:
         """Close the connection and its socket. It runs on the asyncio loop."""
+        self._is_closing = True
         self._track.stop()
         try:
             await self._connection.close()
         finally:  # also where the library is stuck
             for each in self._sockets:
                 each.abort()
+
+    def _guard(self, receiver: RTCRtpReceiver) -> None:
+        """Have a receiver start no more once the connection closes.
+
+        The library stops its receivers first. A handshake that completes then would start one
+        again, with a thread that nobody ends.
+        """
+        start = receiver.receive
+
+        async def receive(parameters: RTCRtpReceiveParameters) -> None:
+            if not self._is_closing:
+                await start(parameters)
+
+        receiver.receive = receive  # type: ignore[method-assign]
 
     def _follow(self) -> None:
         state = self._connection.connectionState
