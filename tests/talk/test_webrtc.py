@@ -261,7 +261,8 @@ class PeerPage:
     async def offer(self, loop: asyncio.AbstractEventLoop) -> str:
         """Return a session description."""
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.connection.addTransceiver(AudioStreamTrack())
+        self._track = AudioStreamTrack()
+        self.connection.addTransceiver(self._track)
         udp.UdpPlace("127.0.0.1").restrict(self.connection, loop)
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return str(self.connection.localDescription.sdp)
@@ -271,7 +272,8 @@ class PeerPage:
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the end of the track ends the sender."""
+        self._track.stop()
         async with asyncio.timeout(10):
             await self.connection.close()
 

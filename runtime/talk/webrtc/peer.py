@@ -117,6 +117,8 @@ class Peer:
     async def close(self) -> None:
         """Close the connection and its socket. It runs on the asyncio loop."""
         self._is_closing = True
+        # The library cancels its sender and waits for it. trio-asyncio loses a cancellation that
+        # comes while a thread encodes; the end of the track then ends the sender.
         self._track.stop()
         try:
             await self._connection.close()
