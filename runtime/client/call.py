@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import betterproto2
+from grpclib.const import Status
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
 from ..wire import (
@@ -24,6 +25,9 @@ from .statuses import status_error
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
+# Before any message, they ask for another server: it shuts down, or is full.
+_REFUSED: Final = {str(status.value) for status in (Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED)}
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -40,6 +44,21 @@ class Endpoint:
     codec: Codec
     most_bytes: int
     metadata: Mapping[str, str]
+
+    def encode(self, message: betterproto2.Message) -> bytes:
+        """Return a message's bytes, with the length prefix.
+
+        Raises:
+            LimitError: the message is longer than allowed.
+        """
+        encoded = self.codec.encode_prefixed(message)
+        size = len(encoded) - MESSAGE_PREFIX_BYTES
+        if size > self.most_bytes:
+            raise LimitError(
+                f"a message of {size} bytes; this client sends at most "
+                f"{self.most_bytes} (max_message_bytes): send smaller chunks"
+            )
+        return encoded
 
 
 class CallEndedError(ServerError):
@@ -71,12 +90,24 @@ class ClientCall(Generic[Response]):
         )
         self._sending = asyncio.Lock()
         self._is_reset = False
+        self._has_message = False
         self._end_reason: str | None = None
 
     @property
     def has_ended(self) -> bool:
         """Whether the server has ended the call, and all of its messages have arrived."""
         return self._buffer.ended
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has refused the call, and another one may accept it."""
+        last = self._last_headers()
+        return not self._has_message and last is not None and last.get("grpc-status") in _REFUSED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the connection was lost before the server's first message."""
+        return not self._has_message and self._stream.is_connection_lost
 
     def cancel(self, error: Exception) -> None:
         """Note that the call has ended without a status. grpclib calls this."""
@@ -103,14 +134,7 @@ class ClientCall(Generic[Response]):
         Raises:
             LimitError: the message is longer than allowed.
         """
-        encoded = self._endpoint.codec.encode_prefixed(message)
-        size = len(encoded) - MESSAGE_PREFIX_BYTES
-        if size > self._endpoint.most_bytes:
-            raise LimitError(
-                f"a message of {size} bytes; this client sends at most "
-                f"{self._endpoint.most_bytes} (max_message_bytes): send smaller chunks"
-            )
-        return encoded
+        return self._endpoint.encode(message)
 
     def try_send(self, message: bytes, *, end: bool = False) -> bool:
         """Send a message if that is possible without waiting; return whether it was sent.
@@ -232,6 +256,7 @@ class ClientCall(Generic[Response]):
                 return ServerError("the server's stream ends in the middle of a message")
 
     def _decoded(self, body: MessageBytes) -> Response:
+        self._has_message = True
         try:
             return self._endpoint.codec.decode(body, self._response_type)
         except DecodeError as error:

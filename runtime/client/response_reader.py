@@ -43,8 +43,17 @@ class ResponseReader:
         self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
         self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
         self._reading = asyncio.Lock()
+        self._has_begun = False
         self._ended = False
         self._failure: Callable[[], MillraceError] | None = None
+
+    async def wait_accepted(self) -> None:
+        """Wait for the first message, or the end.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        await self._wait_for(lambda: self._has_begun or None)
 
     async def wait_ready(self) -> StreamReady | None:
         """Return the message `ready`; None if the stream ends before it.
@@ -132,6 +141,7 @@ class ResponseReader:
             self._fail(error)
 
     def _take(self, response: StreamResponse) -> None:
+        self._has_begun = True
         if response.result is not None:
             self._take_result(response.result)
         elif response.metrics is not None:

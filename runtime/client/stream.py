@@ -12,14 +12,14 @@ from ..wire import (
     StreamControlCommand,
     StreamMetrics,
     StreamRequest,
-    StreamResponse,
 )
 from ..wire.conversion import chunk_message
 from .bridge import Bridge
-from .call import CallEndedError, ClientCall
+from .call import CallEndedError
 from .items import Sendable, check_node, item_of, source_nodes
 from .request_sender import RequestSender
 from .response_reader import ResponseReader
+from .servers import StreamCall
 
 _MOST: Final = 2**64 - 1
 _CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
@@ -40,23 +40,22 @@ class RemoteStream:
         manifest: the manifest of the pipeline.
     """
 
-    def __init__(
-        self,
-        call: ClientCall[StreamResponse],
-        requests: RequestSender,
-        responses: ResponseReader,
-        manifest: Manifest,
-        bridge: Bridge,
-    ) -> None:
+    def __init__(self, opened: StreamCall, manifest: Manifest, bridge: Bridge) -> None:
         self.manifest = manifest
-        self._call = call
-        self._requests = requests
+        self._opened = opened
+        self._call = opened.call
+        self._responses = opened.responses
+        self._requests = RequestSender(opened.call, opened.responses, bridge)
         self._bridge = bridge
-        self._responses = responses
         self._nodes = [node.id for node in manifest.nodes]
         self._sources = source_nodes(manifest)
         self._next_sequence = 0
         self._closed_by = ""
+
+    @property
+    def address(self) -> str:
+        """The address of the server that runs the session."""
+        return self._opened.address
 
     @property
     def session_id(self) -> str:
