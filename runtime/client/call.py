@@ -1,7 +1,7 @@
 """One call at the client: its messages, under HTTP/2 flow control. Runs on asyncio."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -70,7 +70,12 @@ class ClientCall(Generic[Response]):
 
     A cancellation loses nothing: `receive` can be called again, and the next `send` completes a
     message of which a part was sent.
+
+    Attributes:
+        on_sent: is called with each message that is sent, or of which a part is; None: nothing.
     """
+
+    on_sent: Callable[[bytes], None] | None = None
 
     def __init__(
         self, endpoint: Endpoint, protocol: ClientProtocol, response_type: type[Response]
@@ -149,6 +154,7 @@ class ClientCall(Generic[Response]):
                 return False
             self._writer.add([message])
             self._writer.write(len(message))
+            self._note_sent(message)
             if end:
                 self._stream.end()
         return True
@@ -172,7 +178,10 @@ class ClientCall(Generic[Response]):
                 except asyncio.CancelledError:
                     if self._writer.left == len(message):
                         self._writer.clear()
+                    else:
+                        self._note_sent(message)  # the next send completes it
                     raise
+                self._note_sent(message)
                 if end:
                     self._stream.end()
 
@@ -237,6 +246,10 @@ class ClientCall(Generic[Response]):
         """Release the call, and reset it if it has not ended."""
         self.reset()
         self._stream.release()
+
+    def _note_sent(self, message: bytes) -> None:
+        if self.on_sent is not None:
+            self.on_sent(message)
 
     def _connection_lost(self) -> UnreachableError:
         return UnreachableError(f"{self._endpoint.address}: the connection was lost")

@@ -41,9 +41,10 @@ from .attach import RemoteAttach
 from .bridge import Bridge, open_bridge
 from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
+from .mover import Mover
 from .operations import RemoteOperations
 from .servers import Servers
-from .stream import RemoteStream
+from .stream import CLOSE, RemoteStream
 from .tls import client_tls
 
 _MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -112,12 +113,23 @@ class RemoteRuntime(RemoteOperations):
             first = self._servers.encode(StreamRequest(init=init))
         except EncodeError as error:
             raise InputError(f"this cannot be sent: {error}") from error
-        call = await self._bridge.run(self._servers.open_stream, first)
+        opened = await self._bridge.run(self._servers.open_stream, first)
+        if not self._servers.are_several:
+            try:
+                stream = RemoteStream(opened, checked, self._bridge)
+                yield stream
+                stream.raise_failure()
+            finally:
+                opened.call.close()
+            return
+        mover = Mover(self._servers, opened, first, self._servers.encode(CLOSE))
         try:
-            yield RemoteStream(call, checked, self._bridge)
-            call.responses.raise_failure()
+            await self._bridge.run(mover.start)
+            stream = RemoteStream(opened, checked, self._bridge, mover)
+            yield stream
+            stream.raise_failure()
         finally:
-            call.call.close()
+            await self._bridge.finish(mover.close)  # noqa: ASYNC102 (it shields itself)
 
     async def execute(
         self,

@@ -32,8 +32,12 @@ class ResponseReader:
     Attributes:
         ready: set once all nodes are initialized.
         metrics: the latest metrics.
-        closed: the last message of a stream that was closed or cancelled.
+        closed: the last message of a stream that was closed or cancelled, or whose server shuts
+            down.
+        on_notice: is called when the server tells that it will shut down.
     """
+
+    on_notice: Callable[[], None] | None = None
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
         self.ready: StreamReady | None = None
@@ -46,6 +50,16 @@ class ResponseReader:
         self._has_begun = False
         self._ended = False
         self._failure: Callable[[], MillraceError] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether everything was read, or the stream has failed."""
+        return self._ended or self._failure is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the stream has failed."""
+        return self._failure is not None
 
     async def wait_accepted(self) -> None:
         """Wait for the first message, or the end.
@@ -71,6 +85,13 @@ class ResponseReader:
         """
         found = await self._wait_for(self._report)
         return found if isinstance(found, InitProgress) else None
+
+    async def read_to_end(self) -> None:
+        """Read everything; the results wait in memory. An error is for the next reader."""
+        while not self.has_ended:
+            async with self._reading:
+                if not self.has_ended:
+                    await self._read()
 
     async def next_result(self) -> Result | None:
         """Return the next result; None at the end.
@@ -154,6 +175,8 @@ class ResponseReader:
             self.ready = response.ready
         elif response.closed is not None:
             self.closed = response.closed
+        elif response.draining is not None and self.on_notice is not None:
+            self.on_notice()
         # Other members are additions of a newer contract.
 
     def _take_result(self, message: ChunkResult) -> None:

@@ -289,6 +289,7 @@ class StreamCall:
         call: the call.
         responses: what the server sends.
         successor: the call at the next server; None if there is none yet.
+        is_input_ended: whether this end sends no more chunks on it.
     """
 
     def __init__(
@@ -298,6 +299,7 @@ class StreamCall:
         self.call = call
         self.responses = responses
         self.successor: StreamCall | None = None
+        self.is_input_ended = False
 
     @property
     def address(self) -> str:

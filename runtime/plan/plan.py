@@ -48,6 +48,7 @@ class NodePlan:
         gpu: the GPU that its process may use; None for none of its own.
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
+        stateless: whether its outputs for an item depend on this item only.
     """
 
     node_id: NodeId
@@ -65,6 +66,7 @@ class NodePlan:
     gpu: Gpu | None = None
     grants: GrantNames = field(default_factory=GrantNames)
     is_source: bool = False
+    stateless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ class Plan:
             if node.node_id == node_id:
                 return node
         raise KeyError(node_id)
+
+    @property
+    def may_move(self) -> bool:
+        """Whether a session can be continued by another one: every node is stateless."""
+        return all(node.stateless for node in self.nodes)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -245,6 +252,7 @@ class _Planner:
                         is_output=node.is_output_node,
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
+                        stateless=self._checker.is_stateless(node_type),
                     )
                 )
         for index, connection in enumerate(manifest.connections):

@@ -1,62 +1,23 @@
 """A client with the addresses of several servers."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import trio
 
-from runtime import CallerError, LimitError, RuntimeConfig, UnreachableError
+from runtime import CallerError, LimitError, UnreachableError
 from runtime.client import RemoteRuntime, ServingStatus, connect
-from runtime.service import GrpcServer, open_server
-from tests.conftest import OpenRuntime
 from tests.session.pipelines import chain
 
-from .conftest import ANY_PORT, Client
+from .conftest import Addresses, Client, ServeSeveral, together_at
 
 ECHO = chain("PassThrough", ["native"])
 SECONDS = 30
-
-ServeSeveral = Callable[..., AbstractAsyncContextManager[list[GrpcServer]]]
-
-
-@dataclass
-class Addresses:
-    """What the client fixture connects to."""
-
-    address: str
-
-
-def together_at(servers: list[GrpcServer]) -> Addresses:
-    return Addresses(",".join(str(each.address) for each in servers))
-
-
-@pytest.fixture
-def serve_several(runtime_with: OpenRuntime) -> ServeSeveral:
-    """How to open servers, each with its own runtime and limits."""
-
-    @asynccontextmanager
-    async def open_them(*configs: dict[str, Any]) -> AsyncIterator[list[GrpcServer]]:
-        async with AsyncExitStack() as stack:
-            servers = []
-            for config in configs:
-                runtime = await stack.enter_async_context(
-                    runtime_with(RuntimeConfig.model_validate(config))
-                )
-                servers.append(
-                    await stack.enter_async_context(open_server(runtime, environment=ANY_PORT))
-                )
-            yield servers
-
-    return open_them
 
 
 @contextmanager
