@@ -204,6 +204,12 @@ class Slow(Actor[SlowParams]):
         return item
 
 
+class SlowAndStateless(Slow):
+    """Take some time for each item, and remember nothing of it."""
+
+    stateless = True
+
+
 class Burst(Actor[Params]):
     """Return each item 1000 times."""
 
