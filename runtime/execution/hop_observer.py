@@ -42,16 +42,25 @@ class HopObserver:
         hooks: call its actor.
         interval: see `is_sampled`.
         record: takes the hops.
+        is_source: whether the node generates items, whose ways begin here.
     """
 
     def __init__(
-        self, inbox: Inbox, output: Output, hooks: HookCalls, interval: int, record: RecordHops
+        self,
+        inbox: Inbox,
+        output: Output,
+        hooks: HookCalls,
+        interval: int,
+        record: RecordHops,
+        *,
+        is_source: bool = False,
     ) -> None:
         self._inbox = inbox
         self._output = output
         self._hooks = hooks
         self._interval = interval
         self._record = record
+        self._is_source = is_source
         self._taken: OrderedDict[tuple[int, int], _Taken] = OrderedDict()
         self._unblocked_ns = 0
 
@@ -109,6 +118,8 @@ class HopObserver:
     def _emitted(self, item: Item, number: int, began_ns: int) -> None:
         now = time.monotonic_ns()
         taken = self._taken.get((item.sequence, item.entered_ns))
+        if taken is None and self._is_source:
+            taken = _Taken("", 0, item.entered_ns, item.entered_ns)
         if taken is None:  # before the session was explained
             return
         self._record(

@@ -214,3 +214,23 @@ async def test_of_a_fast_session_a_part_is_followed_unless_all_is_asked_for(
     assert everything.interval == 1
     assert everything.results >= part.results + count / 2  # of very many, some are kept
     assert everything.incomplete == 0
+
+
+@PLACES
+async def test_the_way_of_what_a_source_generates_begins_with_the_source(
+    runtime: Runtime, place: str
+) -> None:
+    pipeline = manifest(
+        {"count": ("AsyncCounter", {"count": -1}), "next": "PassThrough"},
+        ["count > next"],
+        places={"count": place, "next": "native"},
+    )
+    async with opened(runtime, pipeline) as session, session.explained(all_chunks=True) as latency:
+        results = [await session.receive() for _ in range(3)]
+        explained = (await found(latency, 3))[:3]
+        facts = (await latency.summary()).quantiles
+    assert [each.sequence for each in explained] == [each.sequence for each in results]
+    for each in explained:
+        assert [stay.node_id for stay in each.stays] == ["", "count", "next", ""]
+        assert sum(stay.total_ns for stay in each.stays) == each.total_ns > 0
+    assert facts
