@@ -52,7 +52,7 @@ class Snapshots:
             sessions.append(_plain(message))
         return encoded(
             type="sessions",
-            **_times(),
+            **self._times(),
             sessions=sessions,
             omitted=len(found) - len(shown),
             server={
@@ -90,9 +90,18 @@ class Snapshots:
                 nodes.append(_plain(node_info))
             links = [_plain(link_message(session, link)) for link in figures.links]
             plain = {**_plain(message), "nodes": nodes, "links": links}
-            return encoded(type="session", **_times(), session=plain)
+            return encoded(type="session", **self._times(), session=plain)
 
         return make
+
+    def _times(self) -> dict[str, float | None]:
+        """Return when a snapshot is made, and how the server shuts down, if it does."""
+        drain = self._runtime.metrics.drain
+        return {
+            "time_ms": round(1000 * time.time()),
+            "clock_seconds": time.monotonic(),
+            "drain_deadline_ms": None if drain is None else drain.deadline_ms,
+        }
 
     def ending(self, session_id: str) -> str:
         """Return how a session has ended; `ending` is null if that is not known any more."""
@@ -117,7 +126,3 @@ def encoded(**members: Any) -> str:
 
 def _plain(message: Any) -> dict[str, Any]:
     return {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-
-
-def _times() -> dict[str, float]:
-    return {"time_ms": round(1000 * time.time()), "clock_seconds": time.monotonic()}

@@ -9,7 +9,7 @@ from functools import partial
 import trio
 
 from ..execution import Histogram, NodeStatistics
-from .figures import CapacityFigures, SessionFigures, SessionSource
+from .figures import CapacityFigures, Drain, SessionFigures, SessionSource
 from .labels import LabelBounds, LinkLabels, NodeLabels
 from .machine_usage import MachineUsage, ProcessUsage, read_usage
 from .snapshot import LinkTotals, SessionCounts, Snapshot
@@ -23,6 +23,7 @@ class Registry:
     Attributes:
         process_starts: how long it took to fork each node process.
         loop_lag: see `measure_loop_lag`.
+        drain: how the server shuts down; None as long as it does not.
 
     Args:
         capacity: returns what sessions hold of the limits.
@@ -31,6 +32,7 @@ class Registry:
     def __init__(self, capacity: Callable[[], CapacityFigures]) -> None:
         self.process_starts = Histogram()
         self.loop_lag = Histogram()
+        self.drain: Drain | None = None
         self._capacity = capacity
         self._labels = LabelBounds()
         self._open: dict[SessionSource, None] = {}
@@ -125,6 +127,7 @@ class Registry:
             process_starts=_copy(self.process_starts),
             loop_lag=_copy(self.loop_lag),
             usage=MachineUsage(),
+            is_draining=self.drain is not None,
         )
         return snapshot, sums.processes, [session.segments for session in sessions]
 

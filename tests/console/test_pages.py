@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -17,6 +18,7 @@ from runtime.config import Log
 from runtime.console.feeds import Feed
 from runtime.errors import MillraceError
 from runtime.logs import log_written
+from runtime.metrics import Drain
 from runtime.session import TapQueue
 from tests.browser.chromium import Browser, Page
 from tests.console.serving import console_port, session_fragment, sign_in, signed_in
@@ -420,6 +422,24 @@ async def test_the_list_follows_sessions_that_begin_and_end(
             await page.wait("document.querySelectorAll('.sessions tbody tr').length === 1")
         await page.wait("document.querySelectorAll('.endings tbody tr').length === 1")
         await page.wait("document.querySelectorAll('.sessions tbody tr').length === 0")
+        assert "10.0.0.17:51234" in await page.text(".endings tbody")
+
+
+async def test_every_page_states_that_the_server_shuts_down(
+    runtime: Runtime, browser: Browser
+) -> None:
+    shown = "!document.querySelector('#draining').hidden"
+    async with console_port(runtime) as (server, _), running(runtime, pair(), tone) as session:
+        page = await signed_in(browser, server)
+        await page.wait("document.querySelectorAll('.sessions tbody tr').length === 1")
+        assert not await page.value(shown)
+        runtime.metrics.drain = Drain(time.time() + 60)
+        await page.wait(shown)
+        assert "it ends those that still run at" in await page.text("#draining")
+        runtime.metrics.drain = Drain(None)
+        other = await signed_in(browser, server, session_fragment(session.id))
+        waits = "it waits until all sessions have ended"
+        await other.wait(f"document.querySelector('#draining').textContent.includes({waits!r})")
 
 
 async def fill(page: Page, selector: str, text: str) -> None:
