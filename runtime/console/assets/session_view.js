@@ -94,6 +94,9 @@ export class SessionView {
       this.#message = message;
       if (isFirst) document.title = `${this.title} - Millrace`;
       this.#draw();
+    } else if (message.type === "history" && message.session_id === this.id) {
+      this.#history.load(message);
+      this.#draw();
     } else if (message.type === "ended" && message.session_id === this.id) {
       this.#end(message.ending);
     } else if (message.type === "log" && message.session_id === this.id) {
