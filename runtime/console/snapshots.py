@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
+from ..metrics import SessionFigures
 from ..service import (
     RecentQuantiles,
     RecentWork,
@@ -39,17 +40,19 @@ class Snapshots:
         """Return the open sessions, the oldest first, and the server."""
         found = list(self._runtime.sessions.values())
         shown = sorted(found, key=lambda each: each.opened_at)[:_MOST_SESSIONS]
-        usage = await self._runtime.metrics.usage([])
         counts = self._runtime.metrics.session_counts()
         self._work.begin(time.monotonic())
+        read: list[SessionFigures] = []
         sessions: list[dict[str, Any]] = []
         for number, session in enumerate(shown):
             if number % _SLICE == _SLICE - 1:
                 await trio.lowlevel.checkpoint()
             figures = session.figures()
+            read.append(figures)
             message = session_message(session, figures)
             self._work.add(figures, message)
             sessions.append(_plain(message))
+        usage = await self._runtime.metrics.usage(read, with_processes=False)
         return encoded(
             type="sessions",
             **self._times(),

@@ -84,9 +84,16 @@ class Registry:
         """Return what became of the sessions so far, and what they hold now."""
         return SessionCounts(self._ended.copy(), self._refused.copy(), self._capacity())
 
-    async def usage(self, sessions: Sequence[SessionFigures]) -> MachineUsage:
-        """Read, in a thread, what the server, the machine and the sessions' processes use."""
-        nodes = [node for session in sessions for node in session.nodes]
+    async def usage(
+        self, sessions: Sequence[SessionFigures], *, with_processes: bool = True
+    ) -> MachineUsage:
+        """Read, in a thread, what the server, the machine and the sessions use.
+
+        Args:
+            sessions: whose files in /dev/shm are counted.
+            with_processes: read the memory of their processes too, which takes 1 ms for each.
+        """
+        nodes = [node for session in sessions if with_processes for node in session.nodes]
         processes = [node.process_id for node in nodes if node.process_id is not None]
         segments = [session.segments for session in sessions]
         async with self._reading:

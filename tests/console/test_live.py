@@ -245,3 +245,18 @@ async def _send(session: Any) -> None:
     while True:
         await session.send(Text("x"))
         await session.receive()
+
+
+async def test_the_list_has_the_shared_memory_of_all_sessions(runtime: Runtime) -> None:
+    pipeline = manifest({"a": "PassThrough"}, places={"a": "multiprocess"})
+    async with (
+        console_port(runtime) as (server, _),
+        runtime.open_session(pipeline) as session,
+        watcher(server) as page,
+    ):
+        await session.send(Text("x" * 100_000))
+        await session.receive()
+        await page.watch()
+        shown = (await page.next("sessions"))["server"]
+        snapshot = await runtime.metrics.collect()
+        assert shown["shared_memory_bytes"] == snapshot.usage.shared_memory_bytes > 0

@@ -474,7 +474,7 @@ async def test_every_page_states_that_the_server_shuts_down(
         assert not await page.value(shown)
         runtime.metrics.drain = Drain(time.time() + 60)
         await page.wait(shown)
-        assert "it ends those that still run at" in await page.text("#draining")
+        assert "it ends the sessions that still run at" in await page.text("#draining")
         runtime.metrics.drain = Drain(None)
         other = await signed_in(browser, server, session_fragment(session.id))
         waits = "it waits until all sessions have ended"

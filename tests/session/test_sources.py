@@ -271,6 +271,7 @@ async def test_counts_of_a_session_have_no_signals(runtime: Runtime) -> None:
         async for _ in session:
             pass
     assert (session.counts()["items_in"], session.counts()["items_out"]) == (0, 5)
+    assert session.counts()["bytes_in"] == 0
     assert session.waiting() == 0
     assert session.statistics()["source"].items_out == 5
 

@@ -35,7 +35,7 @@ function showState(state) {
 /** State when a server that shuts down ends its sessions: 0 means never, null that it does not shut down. */
 function showDrain(deadline) {
   draining.hidden = deadline === null;
-  const end = deadline ? `it ends those that still run at ${format.time(deadline)}` : "it waits until all sessions have ended";
+  const end = deadline ? `it ends the sessions that still run at ${format.time(deadline)}` : "it waits until all sessions have ended";
   setText(draining, deadline === null ? "" : `The server shuts down: ${end}.`);
 }
 
