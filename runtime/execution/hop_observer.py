@@ -40,9 +40,9 @@ class HopObserver:
         inbox: of the node.
         output: of the node.
         hooks: call its actor.
+        is_source: whether its items come from no other node.
         interval: see `is_sampled`.
         record: takes the hops.
-        is_source: whether the node generates items, whose ways begin here.
     """
 
     def __init__(
@@ -50,17 +50,16 @@ class HopObserver:
         inbox: Inbox,
         output: Output,
         hooks: HookCalls,
+        is_source: bool,
         interval: int,
         record: RecordHops,
-        *,
-        is_source: bool = False,
     ) -> None:
         self._inbox = inbox
         self._output = output
         self._hooks = hooks
+        self._is_source = is_source
         self._interval = interval
         self._record = record
-        self._is_source = is_source
         self._taken: OrderedDict[tuple[int, int], _Taken] = OrderedDict()
         self._unblocked_ns = 0
 
@@ -118,9 +117,9 @@ class HopObserver:
     def _emitted(self, item: Item, number: int, began_ns: int) -> None:
         now = time.monotonic_ns()
         taken = self._taken.get((item.sequence, item.entered_ns))
-        if taken is None and self._is_source:
+        if taken is None and self._is_source:  # the item begins here
             taken = _Taken("", 0, item.entered_ns, item.entered_ns)
-        if taken is None:  # before the session was explained
+        elif taken is None:  # before the session was explained
             return
         self._record(
             [

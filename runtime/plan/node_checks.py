@@ -116,6 +116,13 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def is_stateless(self, node_type: NodeType) -> bool:
+        """Return whether a type is stateless; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).stateless
+        except ConfigError:
+            return False
+
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""
         self._faults.add(where(self._document, path), message)

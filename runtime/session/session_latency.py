@@ -72,7 +72,7 @@ class SessionLatency:
     def _reset(self) -> None:
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         producers = {str(node.node_id): node.inputs for node in self._plan.nodes}
-        self._paths = PathAssembly(producers, self._generating, epoch_ns=self._epoch_ns)
+        self._paths = PathAssembly(producers, self._epoch_ns, sources=self._generating)
         self._results: deque[ResultLatency] = deque()
         self._every = 1  # of the results that come, one of so many is kept
         self._came = 0

@@ -20,6 +20,7 @@ class Description(msgspec.Struct, frozen=True):
         doc: the docstring, without indentation.
         schema: the JSON schema of the params.
         is_source: whether it generates items, and has no inputs.
+        stateless: whether the outputs of an item depend on this item only.
     """
 
     accepts: list[str]
@@ -27,6 +28,7 @@ class Description(msgspec.Struct, frozen=True):
     doc: str
     schema: dict[str, Any]
     is_source: bool
+    stateless: bool
 
     @property
     def takes(self) -> frozenset[Kind]:
@@ -66,4 +68,5 @@ def describe_class(actor: type[Actor[Any]]) -> Description:
         inspect.cleandoc(actor.__doc__ or ""),
         dict(schema_of(actor.params_type)),
         actor.is_source,
+        actor.stateless,
     )
