@@ -8,7 +8,18 @@ from starlette.websockets import WebSocket
 
 from actors import Audio, CancelSpeculation, Control, Json, Text
 
-from ..errors import CallerError, InputError, InternalError, MillraceError, shortened, sole_error
+from ..errors import (
+    CallerError,
+    Fault,
+    InputError,
+    InternalError,
+    ManifestError,
+    MillraceError,
+    ServerFullError,
+    ShutdownError,
+    shortened,
+    sole_error,
+)
 from ..events import Result
 from ..recording import archived
 from ..session import EndReason, Session
@@ -34,6 +45,14 @@ _INTERNAL_ERROR: Final = 1011
 _TRY_LATER: Final = 1013
 _STOPPING: Final = "the server is shutting down; it ended this conversation"
 
+# The first class that an error is an instance of decides.
+_CODES: Final = (
+    (ShutdownError, _GOING_AWAY),
+    (ServerFullError, _TRY_LATER),
+    (CallerError, _POLICY_VIOLATION),
+    (MillraceError, _INTERNAL_ERROR),
+)
+
 _log: Final = logging.getLogger("millrace.talk")
 
 
@@ -50,7 +69,10 @@ class Conversation:
         self._state = state
         self._socket = socket
         self._visitor = visitor
-        self._pipeline = state.pipelines.get(socket.query_params.get("pipeline", ""))
+        self._peer = f"{socket.client.host}:{socket.client.port}" if socket.client else ""
+        asked = socket.query_params.get("pipeline", "")
+        self._pipeline = state.pipelines.get(asked)
+        self._name = self._pipeline.plan.manifest.metadata.name if self._pipeline else asked
         self._spoken, self._to_send = trio.open_memory_channel[Chunk](_WAITING_CHUNKS)
         self._playback = Playback()
         self._to_cancel = trio.Event()
@@ -66,16 +88,11 @@ class Conversation:
         """Run until the person leaves, or the session has ended."""
         subprotocols = self._socket.scope.get("subprotocols", ())
         await self._socket.accept(PROTOCOL if PROTOCOL in subprotocols else None)
-        if self._state.draining:
-            await self._end(_GOING_AWAY, _STOPPING)
-            return
-        if self._pipeline is None:
-            await self._end(_POLICY_VIOLATION, "the operator offers no such pipeline")
-            return
-        if self._state.is_full:
-            await self._end(_TRY_LATER, "too many conversations are open, or wait; try again later")
-            return
         try:
+            with self._state.runtime.refusals_counted(
+                self._name, self._peer, self._visitor.token_name
+            ):
+                self._check_accepted()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, nursery.cancel_scope)
                 nursery.start_soon(self._stop_with_server, nursery.cancel_scope)
@@ -91,13 +108,27 @@ class Conversation:
         elif not self._has_left:
             await self._end(_NORMAL, "")
 
+    def _check_accepted(self) -> None:
+        """Check that the conversation may begin.
+
+        Raises:
+            ShutdownError: the server drains.
+            ManifestError: the operator offers no such pipeline.
+            ServerFullError: too many conversations run.
+        """
+        if self._state.draining:
+            raise ShutdownError(_STOPPING)
+        if self._pipeline is None:
+            raise ManifestError([Fault("pipeline", "the operator offers no such pipeline")])
+        if self._state.is_full:
+            raise ServerFullError("too many conversations are open, or wait; try again later")
+
     async def _hold_session(self) -> None:
         assert self._pipeline is not None
-        client = self._socket.client
         async with (
             self._state.runtime.open_session(
                 self._pipeline.plan,
-                peer=f"{client.host}:{client.port}" if client else "",
+                peer=self._peer,
                 owner=self._visitor.owner,
                 token_name=self._visitor.token_name,
                 why_ended=self._why_ended,
@@ -290,8 +321,8 @@ def _ending_of(failure: BaseException) -> tuple[int, str, str]:
         if not isinstance(error, MillraceError):
             _log.error("conversation failed", exc_info=error)
             error = InternalError("internal error; the server's log has more")
-        is_callers = isinstance(error, CallerError)
-        return _POLICY_VIOLATION if is_callers else _INTERNAL_ERROR, str(error), error.node_id
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        return code, str(error), error.node_id
     finally:
         # A raised error refers to this frame. If the frame referred to it too, only the cyclic
         # collector would free what its other frames refer to: a session's shared memory.
