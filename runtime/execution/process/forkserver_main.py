@@ -98,8 +98,9 @@ def become_node(executable: str, control: int, output: int, limits: tuple[int, i
             command = [executable, "-P", "-m", main, str(control)]
             os.execve(executable, command, environment)  # noqa: S606 (of the allow-list)
         from runtime.execution.process.child import run_node_process
+        from runtime.execution.process.preloaded import Preloaded
 
-        os._exit(run_node_process(control))
+        os._exit(run_node_process(control, Preloaded()))
     except BaseException:  # noqa: ASYNC103, BLE001 (only the child comes here)
         _print_traceback()
     finally:
