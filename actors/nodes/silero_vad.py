@@ -1,6 +1,6 @@
 """SileroVADNode."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Self
 
@@ -105,6 +105,11 @@ class SileroVADNode(Actor[SileroVADParams]):
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON, Kind.AUDIO})
+
+    @classmethod
+    def preload(cls, params: SileroVADParams) -> dict[Hashable, object]:
+        """Load the weights."""
+        return {"silero": load_silero()}
 
     def initialize(self) -> Awaitable[None] | None:
         """Load the model, or share the one of another session in this process.

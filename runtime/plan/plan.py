@@ -50,6 +50,7 @@ class NodePlan:
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
+        preload_params: the params that a template of the type depends on; None if it has none.
     """
 
     node_id: NodeId
@@ -68,6 +69,7 @@ class NodePlan:
     grants: GrantNames = field(default_factory=GrantNames)
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
+    preload_params: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,7 @@ class _Planner:
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
+                        preload_params=self._checker.preload_params(node_type),
                     )
                 )
         for index, connection in enumerate(manifest.connections):

@@ -11,6 +11,7 @@ import trio
 
 from actors import Audio
 from runtime import Manifest, Runtime, RuntimeConfig, Session, open_runtime
+from runtime.config import Multiprocess
 from tests.session.pipelines import manifest
 
 from .report import Report, median
@@ -50,11 +51,13 @@ async def measure() -> None:
 def pipelines() -> Sequence[tuple[str, Manifest, int, RuntimeConfig]]:
     """Return the pipelines, the results of a chunk, and the settings."""
     plain = RuntimeConfig()
+    preload = RuntimeConfig(multiprocess=Multiprocess(preload=("SileroVADNode",)))
     return [
         ("PassThrough, native", one("PassThrough", "native"), 1, plain),
         ("SileroVADNode, native", one("SileroVADNode", "native"), 2, plain),
         ("PassThrough, process", one("PassThrough", "multiprocess"), 1, plain),
         ("SileroVADNode, process", one("SileroVADNode", "multiprocess"), 2, plain),
+        ("SileroVADNode, template", one("SileroVADNode", "multiprocess"), 2, preload),
         ("PocketSphinxNode, process", one("PocketSphinxNode", "multiprocess"), 0, plain),
     ]
 
