@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
@@ -29,18 +29,15 @@ class MultiprocessExecutor:
         self,
         forkserver: Forkserver | ForkserverKeeper,
         templates: Templates | None = None,
-        preload: Collection[str] = (),
     ) -> None:
         """Create it.
 
         Args:
             forkserver: forks the node processes.
-            templates: fork those of the types in `preload`.
-            preload: names of node types.
+            templates: fork those of which the plan has `preload_params`.
         """
         self._forkserver = forkserver
         self._templates = templates
-        self._preload = frozenset(preload)
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -63,7 +60,7 @@ class MultiprocessExecutor:
     def _template_of(self, task: NodeTask) -> TemplateSpec | None:
         """Return what the template of a node preloads; None if it must start without one."""
         plan = task.plan
-        if plan.preload_params is None or str(plan.node_type.name) not in self._preload:
+        if plan.preload_params is None:
             return None
         # Another interpreter, a GPU of its own, or a class that no other process can import.
         if task.python_executable or plan.gpu is not None or plan.code is not None:
@@ -105,5 +102,5 @@ async def open_multiprocess_executor(config: RuntimeConfig) -> AsyncIterator[Mul
                 max_bytes=settings.preload_max_bytes,
                 idle_seconds=settings.preload_idle_secs,
             )
-            yield MultiprocessExecutor(forkserver, templates, settings.preload)
+            yield MultiprocessExecutor(forkserver, templates)
             nursery.cancel_scope.cancel()

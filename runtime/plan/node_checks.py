@@ -117,7 +117,12 @@ class NodeChecker:
             return False
 
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
-        """Return the params that a template of the type depends on; None if it has no template."""
+        """Return the params that a template of the type depends on; None if it has no template.
+
+        The operator decides which types may have one.
+        """
+        if node_type.name not in self._config.multiprocess.preload:
+            return None
         try:
             names = self._describer.describe(node_type).preload_params
         except ConfigError:

@@ -243,6 +243,11 @@ class _Planner:
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
+                preload_params = None
+                if declared.uses_processes:
+                    preload_params = self._checker.preload_params(node_type)
+                if preload_params is not None:
+                    reason += "; forked from a template (multiprocess.preload)"
                 planned.append(
                     NodePlan(
                         node.id,
@@ -258,7 +263,7 @@ class _Planner:
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
-                        preload_params=self._checker.preload_params(node_type),
+                        preload_params=preload_params,
                     )
                 )
         for index, connection in enumerate(manifest.connections):

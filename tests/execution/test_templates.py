@@ -82,6 +82,8 @@ async def test_the_next_nodes_of_a_type_are_forked_from_its_template_each_in_its
         loaded_by, node, _ = await answer(runtime)
         assert loaded_by == node
         await events.wait("template_ready")
+        (planned,) = runtime.plan(pipeline()).nodes
+        assert planned.reason.endswith("; forked from a template (multiprocess.preload)")
         answers = [await answer(runtime), await answer(runtime, other=1)]
         (template,) = {loaded_by for loaded_by, _, _ in answers}
         assert {parent for _, _, parent in answers} == {template}
