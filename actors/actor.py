@@ -55,6 +55,9 @@ class Actor(Generic[P]):
             the runtime's default, 300 s. The operator and the manifest override it.
         batch: set it if `process` works better on several items at once. It then gets a list of
             items, and its outputs have sequence and timestamp of the last item of the list.
+        stateless: set it if the outputs of an item depend on this item and the params only, so that
+            `flush` emits nothing. A stream whose nodes all say so may move to another server when
+            its own shuts down. A subclass declares it itself.
         is_source: whether the class defines `generate`. It is set when the class is defined.
         intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         preload_params: the names of the params that `preload` reads.
@@ -69,6 +72,7 @@ class Actor(Generic[P]):
     runs_in_thread: ClassVar[bool] = False
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
+    stateless: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, float | str]] = {}
     preload_params: ClassVar[frozenset[str]] = frozenset()
@@ -91,6 +95,8 @@ class Actor(Generic[P]):
             params_type = params_type_of(cls, base)
             if params_type is not None:
                 cls.params_type = params_type
+        if "stateless" not in vars(cls):
+            cls.stateless = False  # a subclass may have added state
         cls.is_source = cls.generate is not Actor.generate
         cls.intervals = intervals_of(cls)
         check_actor_class(cls)

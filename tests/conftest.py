@@ -23,6 +23,7 @@ from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.latency import specimens as latency_specimens
+from tests.links import specimens as link_specimens
 from tests.service import specimens as service_specimens
 from tests.session import background_actors, culprit, liar, source_actors, specimens
 from tests.talk import specimens as talk_specimens
@@ -38,6 +39,7 @@ SPECIMENS = {
         background_actors,
         service_specimens,
         execution_specimens,
+        link_specimens,
         talk_specimens,
         latency_specimens,
         tracing_specimens,

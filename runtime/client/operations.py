@@ -35,15 +35,20 @@ from ..wire.operations import (
 )
 from .bridge import Bridge
 from .http2_connection import Http2Connection
+from .servers import Servers
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
 
 class RemoteOperations:
-    """The calls of millrace.v1.Operations. All need an admin token."""
+    """The calls of millrace.v1.Operations. All need an admin token, and one server."""
 
-    _connection: Http2Connection
+    _servers: Servers
     _bridge: Bridge
+
+    @property
+    def _connection(self) -> Http2Connection:
+        return self._servers.sole()
 
     async def sessions(self) -> Sequence[SessionInfo]:
         """Return the sessions that are open on the server. This needs an admin token.

@@ -189,6 +189,8 @@ class NodeStatistics(msgspec.Struct):
             "copies": self.received.copies + self.sent.copies,
             "copied_bytes": self.received.copied_bytes + self.sent.copied_bytes,
             "shared_bytes": self.received.shared_bytes + self.sent.shared_bytes,
+            "references": self.sent.references,
+            "referenced_bytes": self.sent.referenced_bytes,
             "dropped": self.received.dropped,
             "loop_holds": self.loop_holds,
         }

@@ -17,6 +17,10 @@ class Writer(Protocol):
 
     statistics: LinkStatistics
 
+    @property
+    def is_lending(self) -> bool:
+        """Whether readers may view what this process has received, and holds for them."""
+
     def loan(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return memory of the link's own for a payload; None if it has none to give."""
 
@@ -42,6 +46,11 @@ class Output:
         ends: tuple[LocalQueue | Writer, ...] = (*ports, *writers)
         self._ends = ends
         self._sole_end = ends[0] if len(ends) == 1 else None
+
+    @property
+    def is_lending(self) -> bool:
+        """Whether readers may view what this process has received, and holds for them."""
+        return any(writer.is_lending for writer in self._writers)
 
     @property
     def sent_items(self) -> int:

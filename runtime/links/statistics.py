@@ -19,6 +19,10 @@ class LinkStatistics:
         shared_bytes: written to, or read from, shared memory.
         copies: of payloads, that a boundary forced.
         copied_bytes: in those copies.
+        references: payloads that were handed on by reference, where they lie in shared memory.
+        referenced_bytes: of those payloads.
+        lending_waits: times that the readers had as much by reference as they may, and the next
+            item waited until they took what they had not taken yet.
         dropped: items that the link dropped before this reader took them. A producer counts none: a
             drop belongs to one reader.
     """
@@ -28,6 +32,9 @@ class LinkStatistics:
     shared_bytes: Count = 0
     copies: Count = 0
     copied_bytes: Count = 0
+    references: Count = 0
+    referenced_bytes: Count = 0
+    lending_waits: Count = 0
     dropped: Count = 0
 
     def add(self, other: "LinkStatistics") -> None:
@@ -37,4 +44,7 @@ class LinkStatistics:
         self.shared_bytes += other.shared_bytes
         self.copies += other.copies
         self.copied_bytes += other.copied_bytes
+        self.references += other.references
+        self.referenced_bytes += other.referenced_bytes
+        self.lending_waits += other.lending_waits
         self.dropped += other.dropped

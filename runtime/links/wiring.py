@@ -27,9 +27,6 @@ from .shared import (
 )
 from .waiting import TrioWaiting
 
-# Received items that a node in another place may hold as views of shared memory; more are copied.
-_BORROWS: Final = 32
-
 INLET: Final = ""
 """The name of the session's own end, as a source and as a reader. No node id is empty."""
 
@@ -111,6 +108,7 @@ class Wiring:
         self._in_processes_ends = {node: ProcessEnds(domain) for node in self.in_processes}
         self._successors = successors
         self._shared_bytes = 0
+        self._steps = _steps(successors)
 
     async def connect(self) -> None:
         """Open every link; others have a turn between two of them, since each takes half a ms.
@@ -244,7 +242,8 @@ class Wiring:
 
     def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
         bounds = self._bounds
-        return ChannelSpec(service, len(readers), bounds.capacity, _BORROWS, bounds.drop_oldest)
+        steps = max(self._steps.get(reader, 0) for reader in readers)
+        return ChannelSpec(service, len(readers), bounds.capacity, steps, bounds.drop_oldest)
 
     def _shared_ends(self) -> SharedEnds:
         # Only a session with a node elsewhere pays for iceoryx2.
@@ -265,3 +264,18 @@ class Wiring:
 
     def _inbox(self, reader: str) -> Inbox:
         return self.outlet if reader == INLET else self._inboxes[reader]
+
+
+def _steps(successors: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return for each node how many links lie between it and the session's outlet, at most."""
+    steps: dict[str, int] = {INLET: 0}
+    unfinished = list(successors)
+    while unfinished:
+        node = unfinished[-1]
+        missing = [reader for reader in successors[node] if reader not in steps]
+        if missing:
+            unfinished += missing
+        else:
+            steps[node] = 1 + max((steps[reader] for reader in successors[node]), default=0)
+            unfinished.pop()
+    return steps

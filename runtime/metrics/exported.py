@@ -199,6 +199,21 @@ EXPORTED: Final = (
         lambda s: s.received.copied_bytes + s.sent.copied_bytes,
     ),
     _node(
+        "references",
+        "Payloads that nodes handed on by reference, without a copy.",
+        lambda s: s.sent.references,
+    ),
+    _node(
+        "referenced_bytes",
+        "Bytes of those payloads.",
+        lambda s: s.sent.referenced_bytes,
+    ),
+    _node(
+        "lending_waits",
+        "Times that a node waited because its readers had not taken what they had by reference.",
+        lambda s: s.sent.lending_waits,
+    ),
+    _node(
         "loop_holds",
         "Times that a native actor held the server's event loop for more than 100 ms.",
         lambda s: s.loop_holds,

@@ -116,6 +116,13 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def is_stateless(self, node_type: NodeType) -> bool:
+        """Return whether a type is stateless; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).stateless
+        except ConfigError:
+            return False
+
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
         """Return the params that a template of the type depends on; None if it has no template.
 

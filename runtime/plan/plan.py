@@ -50,6 +50,7 @@ class NodePlan:
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
+        stateless: whether its outputs for an item depend on this item only.
         preload_params: the params that a template of the type depends on; None if it has none.
     """
 
@@ -69,6 +70,7 @@ class NodePlan:
     grants: GrantNames = field(default_factory=GrantNames)
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
+    stateless: bool = False
     preload_params: tuple[str, ...] | None = None
 
 
@@ -101,6 +103,11 @@ class Plan:
         # By its name, since what draws a plan imports this module.
         svg: str = import_module(f"{__package__}.drawing").to_svg(self)
         return svg
+
+    @property
+    def may_move(self) -> bool:
+        """Whether a session can be continued by another one: every node is stateless."""
+        return all(node.stateless for node in self.nodes)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -263,6 +270,7 @@ class _Planner:
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
+                        stateless=self._checker.is_stateless(node_type),
                         preload_params=preload_params,
                     )
                 )

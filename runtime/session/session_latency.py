@@ -70,7 +70,8 @@ class SessionLatency:
     def _reset(self) -> None:
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         producers = {str(node.node_id): node.inputs for node in self._plan.nodes}
-        self._paths = PathAssembly(producers, self._epoch_ns)
+        sources = {str(node.node_id) for node in self._plan.nodes if node.is_source}
+        self._paths = PathAssembly(producers, self._epoch_ns, sources=sources)
         self._results: deque[ResultLatency] = deque()
         self._every = 1  # of the results that come, one of so many is kept
         self._came = 0

@@ -11,6 +11,7 @@ NAMES: Final = (
     "child_hop",
     "child_round_trip",
     "codec",
+    "forwarding",
     "grpc_echo",
     "grpc_sessions",
     "llm",

@@ -26,6 +26,7 @@ LARGE = 10 * 1024 * 1024
 CASES: dict[str, dict[str, int]] = {
     "640 B": {"size": 640},
     "1 KB": {"size": 1024},
+    "64 KB": {"size": 65536},
     "1 KB, loaned": {"size": 1024, "loan": True},
     "1 MB": {"size": 2**20},
     "10 MB": {"size": LARGE},

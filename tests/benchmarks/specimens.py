@@ -1,11 +1,13 @@
 """Actors for the measurements."""
 
+import ctypes
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from actors import Actor, Binary, Data, Field, Json, Kind, Params
+from actors import Actor, Binary, Data, Field, Json, Kind, Params, Video
 
 
 class StampParams(Params):
@@ -54,8 +56,20 @@ class AsyncPassThrough(Actor[Params]):
         return item
 
 
+class PassCopy(Actor[Params]):
+    """Return each frame in an array that does not tell where its memory comes from."""
+
+    def process(self, item: Video) -> Video:
+        pixels = item.pixels
+        self._last = item  # keeps the memory until it is copied
+        address = pixels.__array_interface__["data"][0]
+        unknown = (ctypes.c_ubyte * pixels.nbytes).from_address(address)
+        return replace(item, pixels=np.frombuffer(memoryview(unknown).cast("B"), np.uint8))
+
+
 SPECIMENS: dict[str, type[Actor[Any]]] = {
     "Stamp": Stamp,
     "Age": Age,
     "AsyncPassThrough": AsyncPassThrough,
+    "PassCopy": PassCopy,
 }

@@ -57,7 +57,7 @@ class _Link:
     """One link with both ends in this process, and spare descriptors of both pipes."""
 
     def __init__(self, ends: SharedEnds, service: str) -> None:
-        channel = ChannelSpec(service, readers=1, capacity=_CAPACITY, borrows=4)
+        channel = ChannelSpec(service, readers=1, capacity=_CAPACITY)
         bell, ear = open_doorbell()
         self._bells = os.dup(bell.outgoing)
         self._credits = os.dup(ear.outgoing)

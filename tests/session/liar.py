@@ -150,6 +150,65 @@ def _half_credits() -> None:
     _replace(doorbell.ReaderDoorbell, "send_credits", lying)
 
 
+def _reference(change: Callable[[list[int], bytes], tuple[list[int], bytes]]) -> Callable[[], None]:
+    """Refer to something else.
+
+    Args:
+        change: given a reference's numbers and the name of the file, returns others.
+    """
+
+    def lie() -> None:
+        references = import_module("runtime.links.shared.references")
+
+        refer, form = references.refer, references._RECORD
+
+        def lying(packed: Any) -> Any:
+            packed = refer(packed)
+            numbers, name = form.unpack_from(packed.payload), packed.payload[form.size :]
+            changed, name = change(list(numbers), name)
+            packed.payload = form.pack(*changed) + name
+            packed.payload_bytes = len(packed.payload)
+            return packed
+
+        _replace(import_module("runtime.links.shared.writer"), "refer", lying)
+
+    return lie
+
+
+def _with(**changes: int) -> Callable[[list[int], bytes], tuple[list[int], bytes]]:
+    """Return a change of some numbers, named by their place as in `n6`."""
+
+    def change(numbers: list[int], name: bytes) -> tuple[list[int], bytes]:
+        for place, number in changes.items():
+            numbers[int(place[1:])] = number
+        return numbers, name
+
+    return change
+
+
+def _strided(numbers: list[int], name: bytes) -> tuple[list[int], bytes]:
+    return [*numbers[:-1], 1], struct.pack("<q", 2**62) + name
+
+
+def _reference_of_a_bundle() -> None:
+    def change(memory: memoryview) -> None:
+        memory[0] = 10  # a bundle
+
+    _after_write(change)
+
+
+def _returned() -> None:
+    """Return more than there was."""
+    doorbell = import_module("runtime.links.shared.doorbell")
+
+    send = doorbell.ReaderDoorbell.send_returned
+
+    def lying(self: Any, _ranges: Any) -> Any:
+        return send(self, [(2, 2**40)])
+
+    _replace(doorbell.ReaderDoorbell, "send_returned", lying)
+
+
 def _statistics(**changes: Any) -> Callable[[], None]:
     def lie() -> None:
         child = import_module("runtime.execution.process.child")
@@ -209,5 +268,13 @@ _LIES: Final[dict[str, Callable[[], None]]] = {
     "text_for_a_count": _statistics(items_out="many"),
     "endless_bucket": _statistics(processing={"buckets": {10**9: 1}, "count": 1}),
     "sent_more": _sent_more,
+    "reference_elsewhere": _reference(lambda numbers, _: (numbers, b"../../etc/passwd")),
+    "reference_to_another_file": _reference(_with(n6=1)),
+    "reference_to_nothing": _reference(lambda numbers, name: (numbers, name + b"x")),
+    "reference_behind_the_end": _reference(_with(n0=2**50)),
+    "reference_across_slots": _reference(_with(n1=64)),
+    "reference_strides": _reference(_strided),
+    "reference_of_a_bundle": _reference_of_a_bundle,
+    "returned": _returned,
     "accusation": _accusation,
 }

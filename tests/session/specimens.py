@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import trio
 
-from actors import ANY_KIND, Actor, Audio, Data, Field, Json, Kind, NumpyArray, Params, Text
+from actors import ANY_KIND, Actor, Audio, Binary, Data, Field, Json, Kind, NumpyArray, Params, Text
 
 
 class HookParams(Params):
@@ -204,6 +204,12 @@ class Slow(Actor[SlowParams]):
         return item
 
 
+class SlowAndStateless(Slow):
+    """Take some time for each item, and remember nothing of it."""
+
+    stateless = True
+
+
 class Burst(Actor[Params]):
     """Return each item 1000 times."""
 
@@ -216,6 +222,7 @@ class GateParams(Params):
     """Where the gate is."""
 
     path: str = Field("", description="a named pipe that is opened for reading")
+    most_bytes: int = Field(0, ge=0, description="of each result, the first ones; 0 for all")
 
 
 class Gated(Actor[GateParams]):
@@ -229,6 +236,8 @@ class Gated(Actor[GateParams]):
             self._open = True
             path = trio.Path(self.params.path)
             await path.read_text()
+        if self.params.most_bytes and isinstance(item, Binary):
+            return Binary(item.data[: self.params.most_bytes].copy())
         return item
 
 

@@ -7,7 +7,7 @@ import pytest
 from actors import Audio, Json, Text
 from actors.testing import ContractError
 from runtime.catalogue import BUILT_IN
-from tests.actors import tiny_models, tiny_transformers
+from tests.actors import tiny_models, tiny_speech, tiny_transformers
 from tests.media.films import frames, save_film
 
 from . import faulty
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
         (faulty.RepeatsFlush, "flush-twice", "gave the same again"),
         (faulty.UncleanStart, "failing-hooks", "AttributeError.* after a failed initialize"),
         (faulty.SharesState, "session-state", "SharesState.seen changed while a stream ran"),
+        (faulty.CountsThoughStateless, "stateless", "declares stateless = True: leave that out"),
         (faulty.TakesAnyParams, "params", "an unknown param is not refused"),
         (faulty.IgnoresClose, "closed-generator", "let GeneratorExit through"),
         (faulty.KnowsItsPlace, "executors", "depends on where it runs"),
@@ -105,6 +106,11 @@ SAMPLES = {
         Json({"has_speech": True, "is_speech_start": True, "is_speech_end": False}),
         Audio(np.ones(1600, np.float32), 16000),
     ],
+    "TurnNode": [
+        Json({"has_speech": True, "is_speech_start": True, "is_speech_end": False}),
+        Text("hello"),
+    ],
+    "SherpaASRNode": [Audio(np.zeros(2400, np.float32), 8000)] * 4,
     "SrtOutput": [Json([{"start": 0, "end": 1.5, "text": "Hello."}])],
     "PocketSphinxNode": [Audio(np.zeros(1600, np.int16), 16000)] * 4,
     "WhisperNode": [SECOND],
@@ -119,6 +125,15 @@ def params_of(name, folder):
         return {"model": str(tiny_models.save_whisper(folder, "hello"))}
     if name == "KokoroTTSNode":
         return {"model": str(tiny_models.save_kokoro(folder, "af_heart"))}
+    if name == "PiperTTSNode":
+        return {"model": str(tiny_speech.save_piper(folder))}
+    if name == "SherpaASRNode":
+        model = tiny_speech.save_t_one(folder, "hello")
+        return {"model": str(model), "architecture": "t_one_ctc", "sample_rate": 8000}
+    if name == "RNNoiseNode":
+        pytest.importorskip("pyrnnoise")
+    if name == "LLMNode":
+        pytest.skip("an operator's endpoint is needed: tests/actors/test_llm.py has one")
     if name == "MediaSourceNode":
         return {"source": str(save_film(folder / "film.mkv", 10, 25)), "streams": "both"}
     if name == "MediaSinkNode":

@@ -20,6 +20,7 @@ class Description(msgspec.Struct, frozen=True):
         doc: the docstring, without indentation.
         schema: the JSON schema of the params.
         is_source: whether it generates items, and has no inputs.
+        stateless: whether the outputs of an item depend on this item only.
         preload_params: that its `preload` reads; None if it has none.
     """
 
@@ -28,6 +29,7 @@ class Description(msgspec.Struct, frozen=True):
     doc: str
     schema: dict[str, Any]
     is_source: bool
+    stateless: bool
     preload_params: list[str] | None = None
 
     @property
@@ -69,5 +71,6 @@ def describe_class(actor: type[Actor[Any]]) -> Description:
         inspect.cleandoc(actor.__doc__ or ""),
         dict(schema_of(actor.params_type)),
         actor.is_source,
+        actor.stateless,
         sorted(actor.preload_params) if has_preload else None,
     )

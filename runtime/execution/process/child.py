@@ -41,6 +41,7 @@ from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
 from .batch_sender import BatchSender
 from .breakpoints import set_breakpoint_hook
+from .closing_links import close_links
 from .control_messages import Hops
 from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
@@ -145,8 +146,7 @@ class _Node:
                     self._open_links(shared, doorbells)
                     return await self._run_until_asked()
                 finally:
-                    self._inbox.close()
-                    self._output.close()
+                    close_links(self._inbox, self._output)
         except SharedMemoryError as error:
             await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
             return 1

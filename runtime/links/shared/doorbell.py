@@ -3,8 +3,9 @@
 Two pipes per reader. Towards the reader: a byte per published item, of which any number may be read
 at once (one unread byte is enough to wake), one that asks how much was taken, and a mark that ends
 the stream and tells how many items it had. Towards the producer: how many items and bytes were
-taken in all, so that a lost or late record costs nothing. The end of file, without the mark before
-it, tells either side that the other is gone.
+taken in all, so that a lost or late record costs nothing; and which of the items that it lent by
+reference are returned, or were dropped before the reader took them. The end of file, without the
+mark before it, tells either side that the other is gone.
 
 A pipe, because writing and reading a byte takes a third of what it takes on a socket, and the other
 side wakes in 3 us rather than 4 (25 November 2026).
@@ -13,6 +14,7 @@ side wakes in 3 us rather than 4 (25 November 2026).
 import fcntl
 import os
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -25,6 +27,9 @@ _END: Final = b"E"  # then the number of items in digits, then `_END_OF_END`
 _END_OF_END: Final = b"\n"
 _MOST_DIGITS: Final = 20
 _TAKEN: Final = struct.Struct("<QQ")
+_RETURNED: Final = 1 << 63
+"""Marks a record of items that are returned: the first one's number, and that after the last."""
+_MOST_RECORDS: Final = 128  # in one write: a pipe takes that many at once, or none
 _READ_BYTES: Final = 512
 _PIPE_BYTES: Final = 4096  # the least there is; thousands of pipes are within a user's allowance
 
@@ -83,11 +88,17 @@ def open_doorbell() -> tuple[DoorbellEnd, DoorbellEnd]:
 
 
 class ProducerDoorbell:
-    """The producer's side of one doorbell."""
+    """The producer's side of one doorbell.
+
+    Attributes:
+        taken_items, taken_bytes: that the reader has taken in all.
+        returned: ranges of items that it does not view, or no longer.
+    """
 
     def __init__(self, end: DoorbellEnd, peer: str) -> None:
         self.taken_items = 0
         self.taken_bytes = 0
+        self.returned: list[tuple[int, int]] = []
         self._end = end
         self.peer = peer
 
@@ -119,24 +130,33 @@ class ProducerDoorbell:
             await self.wait_credits(waiting)
 
     def read_credits(self) -> None:
-        """Take note of what the reader has taken since.
+        """Take note of what the reader has taken and returned since.
 
         Raises:
             PeerGoneError: the reader is gone.
             PeerFaultError: it writes something else, or takes back what it said.
         """
-        try:
-            data = os.read(self._end.incoming, _READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            raise PeerGoneError(self.peer) from error
-        if not data:
-            raise PeerGoneError(self.peer)
-        # A pipe takes and gives whole records, as long as they are short.
-        if len(data) % _TAKEN.size:
-            raise PeerFaultError(self.peer, f"wrote credits of {len(data)} bytes")
-        items, payload_bytes = _TAKEN.unpack_from(data, len(data) - _TAKEN.size)
+        while True:
+            try:
+                data = os.read(self._end.incoming, _READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise PeerGoneError(self.peer) from error
+            if not data:
+                raise PeerGoneError(self.peer)
+            # A pipe takes and gives whole records, as long as they are short.
+            if len(data) % _TAKEN.size:
+                raise PeerFaultError(self.peer, f"wrote credits of {len(data)} bytes")
+            for first, second in _TAKEN.iter_unpack(data):
+                if first & _RETURNED:
+                    self.returned.append((first ^ _RETURNED, second))
+                else:
+                    self._note_taken(first, second)
+            if len(data) < _READ_BYTES:
+                return
+
+    def _note_taken(self, items: int, payload_bytes: int) -> None:
         if items < self.taken_items or payload_bytes < self.taken_bytes:
             raise PeerFaultError(
                 self.peer,
@@ -229,6 +249,24 @@ class ReaderDoorbell:
             pass  # nobody is there to be told; the read side finds out
         self.credits_requested = False
         return True
+
+    def send_returned(self, ranges: Sequence[tuple[int, int]]) -> int:
+        """Tell the producer which items are returned; return how many ranges it could be told.
+
+        Args:
+            ranges: of items, by their numbers: the first, and the one after the last.
+        """
+        told = ranges[:_MOST_RECORDS]
+        try:
+            os.write(
+                self._end.outgoing,
+                b"".join(_TAKEN.pack(_RETURNED | first, end) for first, end in told),
+            )
+        except BlockingIOError:
+            return 0
+        except OSError:
+            pass  # nobody is there to be told; the read side finds out
+        return len(told)
 
     def close(self) -> None:
         """Close the descriptors."""

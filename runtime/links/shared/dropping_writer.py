@@ -6,7 +6,7 @@ import trio
 
 from ..item import Item
 from ..waiting import Waiting
-from .doorbell import DoorbellEnd, ProducerDoorbell
+from .doorbell import DoorbellEnd
 from .layout import PackedItem, aligned, write_filler
 from .memory import BLOCK_BYTES, MemoryNode
 from .overflow import Overflow
@@ -63,7 +63,9 @@ class DroppingWriter(SharedWriter):
         self._drop_and_publish(item, self._packed(item))
 
     def _drop_and_publish(self, item: Item, packed: PackedItem) -> None:
-        size = aligned(packed.total_bytes)
+        if not self._can_lend(packed):
+            packed = packed.copied or packed
+        size = aligned(packed.total_bytes) + packed.referenced_bytes
         if self._overflow.is_short_of(size):
             self._read_all_credits()
             self._overflow.forget(min(bell.taken_items for bell in self._bells))
@@ -83,11 +85,4 @@ class DroppingWriter(SharedWriter):
 
     def _read_all_credits(self) -> None:
         for bell in self._bells:
-            _read_all(bell)
-            self._check_credits(bell)
-
-
-def _read_all(bell: ProducerDoorbell) -> None:
-    before = None
-    while before != (before := bell.taken_items):
-        bell.read_credits()
+            self._read_credits(bell)

@@ -20,6 +20,8 @@ _REMOVE: Final = 9  # MADV_REMOVE
 
 # The budget is looked at once per so many new bytes, not for every new slot.
 _LEASE_BYTES: Final = 1024 * 1024
+# To tell what is in use of a channel for every byte that may wait.
+_SAMPLE_BYTES: Final = 1024
 # Left alone for what cannot be asked for beforehand: queues and lists of iceoryx2's own.
 _MARGIN_BYTES: Final = 512 * 1024
 
@@ -27,12 +29,17 @@ _MARGIN_BYTES: Final = 512 * 1024
 _SERVICE_BYTES: Final = 24 * 1024
 _READER_BYTES: Final = 64 * 1024
 _QUEUED_ITEM_BYTES: Final = 1100
+# Of a reader, beyond the borrows that _READER_BYTES has room for (27 November 2026).
+_BORROW_BYTES: Final = 1100
+_BORROWS_IN_READER: Final = 32
 
 
 def needed_bytes(channel: ChannelSpec) -> int:
     """Return what a channel takes in shared memory before it has any item."""
     return _SERVICE_BYTES + channel.readers * (
-        _READER_BYTES + _QUEUED_ITEM_BYTES * channel.capacity
+        _READER_BYTES
+        + _QUEUED_ITEM_BYTES * channel.capacity
+        + _BORROW_BYTES * max(0, channel.borrows - _BORROWS_IN_READER)
     )
 
 
@@ -216,7 +223,7 @@ class Pages:
 def share_bytes(domain: DomainSpec, channels: list[ChannelSpec], most: int) -> int:
     """Return the bytes that may wait on each channel, so that all together stay in the budget.
 
-    As many as wait may also be in the hands of each reader; see `ChannelSpec.shares`.
+    Others are in the hands of readers meanwhile; see `ChannelSpec.used_bytes`.
 
     Args:
         domain: the session's.
@@ -229,5 +236,5 @@ def share_bytes(domain: DomainSpec, channels: list[ChannelSpec], most: int) -> i
     overhead = sum(needed_bytes(channel) for channel in channels)
     Headroom(domain).require(overhead + _MARGIN_BYTES, f"a session of {len(channels)} links")
     left = min(domain.budget_bytes, free_bytes()) - overhead - _MARGIN_BYTES
-    shares = sum(channel.shares for channel in channels)
-    return max(1, min(most, left // max(shares, 1)))
+    in_use = sum(channel.used_bytes(_SAMPLE_BYTES) for channel in channels)
+    return max(1, min(most, left * _SAMPLE_BYTES // max(in_use, 1)))

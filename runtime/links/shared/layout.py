@@ -6,7 +6,8 @@
 
 Everything on the audio path is in the header, so a plain chunk costs one `pack_into` and one copy.
 A bundle's payload is its members, one after the other: each has a header of its own, and begins on
-a multiple of 64 bytes.
+a multiple of 64 bytes. A payload that lies in the memory of an earlier producer is a reference to
+it, see `references`.
 """
 
 import struct
@@ -19,16 +20,34 @@ import numpy as np
 from actors import Array, DataError, Kind
 
 from ..item import Item
+from .borrows import SlotKey
 
 HEADER_BYTES: Final = 64
 """Of a header; also what every payload is aligned to."""
 
-# kind, subtype, whether in Fortran's order, reader, attributes bytes; sequence, timestamp_ms,
+# kind, subtype, flags (see `Header`), reader, attributes bytes; sequence, timestamp_ms,
 # entered_ns; payload bytes, and two numbers of the kind's own; the item's number on its link.
-_HEADER: Final = struct.Struct("<BB?BIQQQQIIQ")
+_HEADER: Final = struct.Struct("<BBBBIQQQQIIQ")
+_FORTRAN: Final = 1
+_REFERENCE: Final = 2
 
 # Up to here, two copies of the bytes cost less than making an array of the target.
 _SMALL_BYTES: Final = 16 * 1024
+
+
+class Lent(msgspec.Struct, eq=False):
+    """An array that an item refers to.
+
+    Attributes:
+        array: keeps its slot.
+        slot: what tells the slot from every other: its file's inode, and its position there.
+        slot_bytes: what the array keeps in use: the whole slot.
+    """
+
+    array: Array
+    slot: SlotKey
+    slot_bytes: int
+
 
 _FILLER: Final = bytes(HEADER_BYTES)  # no kind has code 0
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
@@ -44,6 +63,10 @@ class PackedItem(msgspec.Struct, eq=False):
         attributes: what goes behind the payload; empty where there is nothing.
         subtype, first, second: numbers of the kind's own.
         fortran: whether an array is in Fortran's order.
+        is_reference: whether the payload only refers to an array elsewhere in shared memory.
+        referenced_bytes: of shared memory that it refers to, or its members do.
+        lent: the arrays that it refers to, or its members do.
+        copied: what is written instead if they cannot be lent; None if there are none.
     """
 
     kind_code: int
@@ -54,6 +77,10 @@ class PackedItem(msgspec.Struct, eq=False):
     first: int = 0
     second: int = 0
     fortran: bool = False
+    is_reference: bool = False
+    referenced_bytes: int = 0
+    lent: "Sequence[Lent]" = ()
+    copied: "PackedItem | None" = None
 
     @property
     def total_bytes(self) -> int:
@@ -75,16 +102,20 @@ class Header(msgspec.Struct):
 
     Attributes:
         kind_code: stands for the kind.
-        fortran: whether an array is in Fortran's order.
+        flags: 1 for an array in Fortran's order, 2 for a payload that only refers to an array
+            elsewhere in shared memory.
         attribute_bytes, payload_bytes: what follows.
         first, second: two numbers of the kind's own.
         number: of the item on its link, from 0.
         reader: the position of the only reader that gets the item; 0 for all.
+        strides: of an array that a reference was resolved to, in bytes; empty if its elements are
+            one after the other.
+        first_byte: where in the memory it spans the first element is.
     """
 
     kind_code: int
     subtype: int
-    fortran: bool
+    flags: int
     reader: int
     attribute_bytes: int
     sequence: int
@@ -94,6 +125,18 @@ class Header(msgspec.Struct):
     first: int
     second: int
     number: int
+    strides: tuple[int, ...] = ()
+    first_byte: int = 0
+
+    @property
+    def fortran(self) -> bool:
+        """Whether an array is in Fortran's order."""
+        return bool(self.flags & _FORTRAN)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the payload only refers to an array elsewhere in shared memory."""
+        return bool(self.flags & _REFERENCE)
 
     @property
     def total_bytes(self) -> int:
@@ -136,7 +179,7 @@ def write(
         0,
         packed.kind_code,
         packed.subtype,
-        packed.fortran,
+        packed.fortran * _FORTRAN | packed.is_reference * _REFERENCE,
         reader,
         len(attributes),
         0 if item is None else item.sequence,

@@ -12,11 +12,15 @@ class Mapping(NamedTuple):
         start: its first address.
         end: the address after its last.
         path: of the file that is mapped; empty for memory without one.
+        offset: of the first address in that file, in bytes.
+        inode: of that file; 0 for memory without one.
     """
 
     start: int
     end: int
     path: bytes
+    offset: int = 0
+    inode: int = 0
 
 
 def mapping_at(address: int) -> Mapping | None:
@@ -27,7 +31,8 @@ def mapping_at(address: int) -> Mapping | None:
             start, end = (int(bound, 16) for bound in bounds.split(b"-"))
             if start <= address < end:
                 fields = rest.split(None, 4)  # permissions, offset, device, inode, path
-                return Mapping(start, end, fields[4].strip() if len(fields) > 4 else b"")
+                path = fields[4].strip() if len(fields) > 4 else b""
+                return Mapping(start, end, path, int(fields[1], 16), int(fields[3]))
     return None
 
 

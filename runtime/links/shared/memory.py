@@ -13,6 +13,7 @@ from ...errors import SharedMemoryError
 from .bus_errors import bus_errors
 from .headroom import Headroom, Pages, needed_bytes
 from .refusals import no_pages_left, refusals_explained
+from .segments import Segment, SegmentMaps
 from .specs import ChannelSpec, DomainSpec, WriterSpec
 
 # Slots are counted in blocks of one cache line, and begin on one. Bytes with a payload alignment
@@ -34,9 +35,13 @@ class MemoryNode:
         node: iceoryx2's.
         headroom: what is left of the session's budget.
         faults: whether pages were missing, see `PageFaults`.
+        segments: what this process maps because items refer to it.
     """
 
-    def __init__(self, node: Any, headroom: Headroom, faults: "PageFaults") -> None:
+    def __init__(
+        self, node: Any, headroom: Headroom, faults: "PageFaults", segments: SegmentMaps
+    ) -> None:
+        self.segments = segments
         self._node = node
         self._headroom = headroom
         self._faults = faults
@@ -52,8 +57,9 @@ class MemoryNode:
             self._services.append(self._service(spec))
 
     def leave(self) -> None:
-        """Let go of the services and of the membership."""
+        """Let go of the services, of the membership, and of what items referred to."""
         self._services.clear()
+        self.segments.clear()
         self._node = None
 
     def open_publisher(self, link: WriterSpec) -> "Publisher":
@@ -206,17 +212,31 @@ class Borrowed(ctypes.c_ubyte * 2**46):  # type: ignore[misc]  # it is a class
     is writable besides. The length is only that of the class, so that one class serves all slots.
     """
 
-    held: tuple[Any, "deque[int]", int]
+    held: tuple[Any, "deque[int]", int, Segment | None]
 
     def __del__(self) -> None:
         # The last view may be dropped in any thread, so nothing here but two atomic steps: first
         # give the slot back, then say so.
-        _, returned, weight = self.held
+        _, returned, weight, _ = self.held
         del _, self.held
         returned.append(weight)
 
+    def slot(self) -> tuple[Segment | None, int, int]:
+        """Return where in this process the slot lies: address and length; and the segment.
 
-def borrowed_view(sample: Any, address: int, weight: int, returned: "deque[int]") -> memoryview:
+        The segment comes first. It is None if other processes cannot refer to the slot.
+        """
+        _, _, weight, segment = self.held
+        return segment, ctypes.addressof(self), weight
+
+
+def borrowed_view(
+    sample: Any,
+    address: int,
+    weight: int,
+    returned: "deque[int]",
+    segment: Segment | None = None,
+) -> memoryview:
     """Return a read-only view of a sample; the slot stays borrowed as long as anything views it.
 
     Args:
@@ -224,9 +244,10 @@ def borrowed_view(sample: Any, address: int, weight: int, returned: "deque[int]"
         address: where it begins.
         weight: its length, in bytes.
         returned: gets the weight when the slot is given back.
+        segment: that it is in; None if it is not to be referred to.
     """
     owner = Borrowed.from_address(address)
-    owner.held = sample, returned, weight
+    owner.held = sample, returned, weight, segment
     return memoryview(owner)[:weight].toreadonly()
 
 
@@ -306,7 +327,7 @@ def open_memory(domain: DomainSpec, on_fault: Callable[[], None]) -> Iterator[Me
             for path in domain.segments():
                 with suppress(FileNotFoundError):
                     path.chmod(0o600)
-        memory = MemoryNode(node, Headroom(domain), faults)
+        memory = MemoryNode(node, Headroom(domain), faults, SegmentMaps(domain))
         del node
         try:
             yield memory

@@ -1,7 +1,5 @@
 """Taking items of every kind apart for shared memory, and putting them together again."""
 
-import math
-import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -33,8 +31,8 @@ from actors import (
 )
 from actors.data import NO_METADATA, restorer
 
+from .array_views import dtype_named, elements, shaped, strided
 from .layout import (
-    HEADER_BYTES,
     Header,
     PackedItem,
     aligned,
@@ -55,15 +53,20 @@ _restore_binary: Final = restorer(Binary)
 _restore_text: Final = restorer(Text)
 _restore_json: Final = restorer(Json)
 
+_BUNDLE: Final = kind_code(Kind.BUNDLE)
+_ARRAYS: Final = frozenset(
+    map(kind_code, (Kind.AUDIO, Kind.VIDEO, Kind.TENSOR, Kind.NUMPY, Kind.BINARY))
+)
+"""Of these kinds, the payload is an array."""
+
 _BYTE: Final = np.dtype(np.uint8)
 _AUDIO_DTYPES: Final = tuple(np.dtype(scalar) for scalar in (np.float32, np.int16, np.int32))
 
 
 Metadata = Mapping[str, str]
 Attributes = Sequence[Any]
-
-# As numpy writes one type. Of other texts it would parse a whole grammar.
-_DTYPE: Final = re.compile(r"[<>|=][A-Za-z][0-9]{1,9}(\[[0-9]{0,9}[A-Za-z]{1,2}\])?")
+Resolve = Callable[[Header, memoryview], tuple[Header, memoryview]]
+"""Returns header and memory of an item as if its payload were in the place of its reference."""
 
 _Own = dict[str, str]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -91,21 +94,23 @@ def pack(data: Data) -> PackedItem:
     return _PACKERS[data.kind](data)
 
 
-def read(memory: memoryview) -> tuple[Data, Header]:
+def read(memory: memoryview, resolve: Resolve | None = None) -> tuple[Data, Header]:
     """Return the item in `memory`, its arrays views of it; and its header.
 
     Args:
         memory: read-only, beginning with a header; may be longer. It must keep what it views.
+        resolve: replaces references by what they refer to; None if there can be none.
 
     Raises:
         DataError: this is no item.
+        SharedMemoryError: `resolve` raises it.
     """
     try:
         header = read_header(memory)
-        if not header.attribute_bytes:  # most have none
+        if not header.attribute_bytes and not header.is_reference:  # as most
             unpack = _UNPACKERS[header.kind_code]
             return unpack(header, memory, NO_METADATA, ()), header
-        return _unpack(header, memory), header
+        return _unpack(header, memory, resolve), header
     except (
         KeyError,
         ValueError,
@@ -113,11 +118,12 @@ def read(memory: memoryview) -> tuple[Data, Header]:
         IndexError,
         struct.error,
         msgspec.MsgspecError,
+        RecursionError,
     ) as error:
         raise DataError(f"what came over the link is no item: {error}") from error
 
 
-def _unpack(header: Header, memory: memoryview) -> Data:
+def _unpack(header: Header, memory: memoryview, resolve: Resolve | None) -> Data:
     metadata: Metadata = NO_METADATA
     rest: Attributes = ()
     if header.attribute_bytes:
@@ -125,6 +131,12 @@ def _unpack(header: Header, memory: memoryview) -> Data:
         decoder = _ATTRIBUTES[header.kind_code]
         metadata, *rest = decoder.decode(memory[end - header.attribute_bytes : end])
         metadata = MappingProxyType(metadata) if metadata else NO_METADATA
+    if header.is_reference:
+        if resolve is None or header.kind_code not in _ARRAYS:
+            raise DataError("it is a reference where none can be")
+        header, memory = resolve(header, memory)
+    if header.kind_code == _BUNDLE:
+        return _unpack_bundle(header, memory, metadata, rest, resolve)
     return _UNPACKERS[header.kind_code](header, memory, metadata, rest)
 
 
@@ -132,14 +144,6 @@ def _attributes(data: Data, *rest: object) -> bytes:
     if not data.metadata and not any(rest):
         return b""
     return msgspec.msgpack.encode([dict(data.metadata), *rest])
-
-
-def _elements(header: Header, memory: memoryview, dtype: np.dtype[Any]) -> Array:
-    """Return the payload's elements, shape (count,): a view, and read-only for good.
-
-    An array made by `np.ndarray` of the same memory could be opened to writing.
-    """
-    return np.frombuffer(memory, dtype, header.payload_bytes // dtype.itemsize, HEADER_BYTES)
 
 
 def _is_fortran(array: Array) -> bool:
@@ -165,7 +169,13 @@ def _pack_audio(data: Audio) -> PackedItem:
 def _unpack_audio(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Audio:
-    samples = _elements(header, memory, _AUDIO_DTYPES[header.subtype]).reshape(-1, header.second)
+    dtype = _AUDIO_DTYPES[header.subtype]
+    if header.strides and header.second:
+        count = header.payload_bytes // dtype.itemsize
+        shape = (count // header.second, header.second)
+        samples = strided(header, memory, dtype, shape)
+    else:
+        samples = elements(header, memory, dtype).reshape(-1, header.second)
     if not header.first:
         raise DataError("audio of 0 Hz")
     (metadata_json,) = rest or (None,)
@@ -192,7 +202,7 @@ def _unpack_video(
 ) -> Video:
     number, timestamp_us, codec, is_keyframe = rest or (0, 0, 0, False)
     return Video(
-        _elements(header, memory, _BYTE),
+        elements(header, memory, _BYTE),
         header.first,
         header.second,
         PixelFormat(header.subtype),
@@ -220,7 +230,7 @@ def _unpack_tensor(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Tensor:
     dtype_name, shape, layout = rest
-    array = _shaped(header, memory, _dtype(dtype_name), shape)
+    array = shaped(header, memory, dtype_named(dtype_name), shape)
     return Tensor(array, layout, metadata=metadata)
 
 
@@ -228,25 +238,7 @@ def _unpack_numpy(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> NumpyArray:
     dtype_name, shape, _ = rest
-    return NumpyArray(_shaped(header, memory, _dtype(dtype_name), shape), metadata=metadata)
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    if not _DTYPE.fullmatch(name):
-        raise DataError(f"an array of type {name[:40]!r}")
-    return np.dtype(name)
-
-
-def _shaped(
-    header: Header, memory: memoryview, dtype: np.dtype[Any], shape: Sequence[int]
-) -> Array:
-    if dtype.hasobject:
-        raise DataError("an array of Python objects")
-    if math.prod(shape) * dtype.itemsize != header.payload_bytes:
-        raise DataError(f"an array of {shape} {dtype} in {header.payload_bytes} bytes")
-    if not header.payload_bytes:
-        return np.empty(shape, dtype)
-    return _elements(header, memory, dtype).reshape(shape, order="F" if header.fortran else "C")
+    return NumpyArray(shaped(header, memory, dtype_named(dtype_name), shape), metadata=metadata)
 
 
 def _pack_binary(data: Binary) -> PackedItem:
@@ -260,7 +252,7 @@ def _unpack_binary(
     header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
 ) -> Binary:
     (mime_type,) = rest or ("",)
-    return _restore_binary(metadata, _elements(header, memory, _BYTE), mime_type)
+    return _restore_binary(metadata, elements(header, memory, _BYTE), mime_type)
 
 
 def _pack_text(data: Text) -> PackedItem:
@@ -337,13 +329,17 @@ def _pack_bundle(data: Bundle) -> PackedItem:
 
 
 def _unpack_bundle(
-    header: Header, memory: memoryview, metadata: Metadata, rest: Attributes
+    header: Header,
+    memory: memoryview,
+    metadata: Metadata,
+    rest: Attributes,
+    resolve: Resolve | None = None,
 ) -> Bundle:
     memory, members = payload_of(header, memory), dict[str, Data]()
     (ports,) = rest
     for port in ports:
         member = read_header(memory)
-        members[port] = _unpack(member, memory)
+        members[port] = _unpack(member, memory, resolve)
         memory = memory[aligned(member.total_bytes) :]
     return Bundle(members, metadata=metadata)
 

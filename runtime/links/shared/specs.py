@@ -84,31 +84,61 @@ def _raise_if_exhausted(_function: object, _path: str, failure: Any) -> None:
         raise error
 
 
+_BORROWS: Final = 32
+"""Received items that a reader may hold as views of shared memory; it copies more."""
+_BORROWS_PER_STEP: Final = 8
+_MOST_STEPS: Final = 8
+_PARTS: Final = 2
+"""Of what may wait in bytes, for each step."""
+
+
 class ChannelSpec(msgspec.Struct, frozen=True):
     """One producer's publish-subscribe service.
+
+    An item that a reader hands on by reference stays in the memory of its first producer, and is
+    borrowed by its first reader, as long as any later one views it. So a reader may hold more, the
+    more nodes come after it.
 
     Attributes:
         service: its name.
         readers: how many subscribe.
         capacity: items that may wait for each of them.
-        borrows: received items that each may hold at once.
+        steps: links that an item may take after this one, at most.
         drop_oldest: a reader's oldest waiting item is dropped rather than slow the producer down.
     """
 
     service: str
     readers: int
     capacity: int
-    borrows: int
+    steps: int = 0
     drop_oldest: bool = False
 
     @property
-    def shares(self) -> int:
-        """How often what may wait in bytes may be in use.
+    def borrows(self) -> int:
+        """How many received items each reader may hold at once."""
+        return _BORROWS + _BORROWS_PER_STEP * min(self.steps, _MOST_STEPS)
 
-        As much as waits may also be in the hands of each reader; and where a link drops, an item is
-        written before the one goes that it replaces.
+    def borrowed_bytes(self, capacity_bytes: int) -> int:
+        """Return how much each reader may hold.
+
+        Args:
+            capacity_bytes: how much may wait.
         """
-        return 1 + self.readers + self.drop_oldest
+        return capacity_bytes * (_PARTS + min(self.steps, _MOST_STEPS)) // _PARTS
+
+    def used_bytes(self, capacity_bytes: int) -> int:
+        """Return how much may be in use in all, in bytes.
+
+        That is what waits, and what is in the hands of each reader; and where a link drops, an item
+        is written before the one goes that it replaces.
+
+        Args:
+            capacity_bytes: how much may wait.
+        """
+        return (
+            capacity_bytes * (1 + self.drop_oldest)
+            + self.borrowed_bytes(capacity_bytes) * self.readers
+        )
 
 
 class ReaderSpec(msgspec.Struct, frozen=True):
@@ -117,7 +147,7 @@ class ReaderSpec(msgspec.Struct, frozen=True):
     Attributes:
         channel: the service.
         source: the id of the producing node; empty for the session's inlet.
-        capacity_bytes: how much may wait; also how much the reader may keep borrowed.
+        capacity_bytes: how much may wait.
         position: of the reader among all readers of the channel, from 1.
     """
 
@@ -125,6 +155,11 @@ class ReaderSpec(msgspec.Struct, frozen=True):
     source: str
     capacity_bytes: int
     position: int = 1
+
+    @property
+    def borrowed_bytes(self) -> int:
+        """How much the reader may keep borrowed."""
+        return self.channel.borrowed_bytes(self.capacity_bytes)
 
 
 class WriterSpec(msgspec.Struct, frozen=True):
@@ -143,4 +178,23 @@ class WriterSpec(msgspec.Struct, frozen=True):
     @property
     def most_bytes(self) -> int:
         """What may be in use in all."""
-        return self.capacity_bytes * self.channel.shares
+        return self.channel.used_bytes(self.capacity_bytes)
+
+    @property
+    def lent_items(self) -> int:
+        """How many items that the node received its readers may hold by reference.
+
+        Fewer than the node may borrow, so that it can receive meanwhile; and more than a reader
+        may borrow, so that one which holds that many does not stop it.
+        """
+        return self._incoming.borrows - _BORROWS_PER_STEP // 2
+
+    @property
+    def lent_bytes(self) -> int:
+        """How many bytes of them."""
+        capacity = self.capacity_bytes
+        return self._incoming.borrowed_bytes(capacity) - capacity // (2 * _PARTS)
+
+    @property
+    def _incoming(self) -> ChannelSpec:
+        return msgspec.structs.replace(self.channel, steps=self.channel.steps + 1)

@@ -16,9 +16,11 @@ from ..statistics import LinkStatistics
 from ..waiting import Waiting
 from .doorbell import DoorbellEnd, ProducerDoorbell
 from .layout import HEADER_BYTES, PackedItem, aligned, write
+from .lending import Lending
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
 from .memory import MOST_LOANS, MemoryNode, Subscriber
 from .packing import pack
+from .references import LEAST_BYTES, refer
 from .specs import WriterSpec
 
 # Stands for an item that only readers of other links get, so that every link counts it.
@@ -27,7 +29,13 @@ _FOR_NONE: Final = pack(Json(None))
 
 
 class SharedWriter:
-    """Publishes each item once, for all readers, when the slowest of them has room for it."""
+    """Publishes each item once, for all readers, when the slowest of them has room for it.
+
+    What the node received through shared memory is not written again: the item refers to it (see
+    `references`). If the readers have too much of that already, they must take what waits for them
+    first; if they have taken all, and keep it, the next item is copied, so that nobody waits for
+    what a reader keeps.
+    """
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class SharedWriter:
         self._bells = [
             ProducerDoorbell(end, peer) for end, peer in zip(bells, spec.peers, strict=True)
         ]
+        self._lending = Lending(self._bells, spec.lent_items, spec.lent_bytes)
         self._sent_items = 0
         self._sent_bytes = 0
         self._turn = trio.StrictFIFOLock()
@@ -94,8 +103,7 @@ class SharedWriter:
             async with self._turn:
                 self._is_waiting = True
                 try:
-                    await self._wait_for_room(packed, self._waiting)
-                    self._publish(item, packed)
+                    self._publish(item, await self._wait_for_room(packed, self._waiting))
                 finally:
                     self._is_waiting = bool(self._turn.statistics().tasks_waiting)
         else:
@@ -110,6 +118,11 @@ class SharedWriter:
         """
         for bell in self._bells:
             await bell.ring_end(self._sent_items, self._waiting)
+
+    @property
+    def is_lending(self) -> bool:
+        """Whether readers may view what this process holds for them."""
+        return bool(self._lending)
 
     def close(self) -> None:
         """Let go of doorbells and memory."""
@@ -126,7 +139,8 @@ class SharedWriter:
             SharedMemoryError: it is for a reader that a header cannot name.
         """
         if item.to in self._addresses:
-            return pack(item.data)
+            packed = pack(item.data)
+            return packed if packed.payload_bytes < LEAST_BYTES else refer(packed)
         if item.to in self._spec.peers:
             raise SharedMemoryError(
                 f"an item cannot be routed to {item.to!r}: only the first {_NO_READER - 1} readers "
@@ -153,6 +167,8 @@ class SharedWriter:
             # None is gone, so its buffer was full.
             raise PeerFaultError(self._spec.peers[0], "reports items taken that it has not taken")
         # Now that the readers are on their way.
+        if packed.lent:
+            self._lending.add(self._sent_items, packed.lent)
         if self._own is not None:
             sample = self._own.receive()
             if loan is not None:
@@ -160,15 +176,23 @@ class SharedWriter:
                 self._loaned -= 1
                 self._kept += 1
         self._sent_items += 1
-        self._sent_bytes += aligned(slot.size)
+        self._sent_bytes += aligned(slot.size) + packed.referenced_bytes
         counters = self.statistics
         counters.items += 1
-        counters.payload_bytes += packed.payload_bytes
         counters.shared_bytes += packed.payload_bytes
+        if packed.copied is None:
+            counters.payload_bytes += packed.payload_bytes
+        else:
+            counters.payload_bytes += packed.copied.payload_bytes
+            counters.references += len(packed.lent)
+            counters.referenced_bytes += sum(each.array.nbytes for each in packed.lent)
         if loan is None:
             for array in packed.arrays:
                 counters.copies += 1
                 counters.copied_bytes += array.nbytes
+        if self._lending:
+            for bell in bells:
+                self._read_credits(bell)
 
     def _loan_in(self, packed: PackedItem) -> Loan | None:
         """Return the loan that the payload is, if it can be sent as it is."""
@@ -190,21 +214,32 @@ class SharedWriter:
         else:
             self._loaned -= 1
 
-    async def _wait_for_room(self, packed: PackedItem, waiting: Waiting) -> None:
+    async def _wait_for_room(self, packed: PackedItem, waiting: Waiting) -> PackedItem:
+        """Return what there is room for: the item, or a copy of it."""
         await trio.lowlevel.checkpoint_if_cancelled()
         for bell in self._bells:
             while not self._has_room_at(bell, packed):
-                await bell.wait_credits(waiting)
-                self._check_credits(bell)
+                await self._wait_credits(bell, waiting)
+        if self._can_lend(packed):
+            return packed
+        self.statistics.lending_waits += 1
+        for bell in self._bells:
+            while not self._can_lend(packed):
+                await self._wait_credits(bell, waiting)
+                if not self._lending.has_untaken(bell):
+                    break
+        return packed if self._can_lend(packed) else packed.copied or packed
 
     def _has_room(self, packed: PackedItem) -> bool:
         for bell in self._bells:
             if not self._has_room_at(bell, packed):
-                bell.read_credits()
-                self._check_credits(bell)
+                self._read_credits(bell)
                 if not self._has_room_at(bell, packed):
                     return False
-        return True
+        return self._can_lend(packed)
+
+    def _can_lend(self, packed: PackedItem) -> bool:
+        return packed.copied is None or self._lending.has_room(packed.lent)
 
     def _has_room_at(self, bell: ProducerDoorbell, packed: PackedItem) -> bool:
         items = self._sent_items - bell.taken_items
@@ -213,13 +248,25 @@ class SharedWriter:
         waiting_bytes = self._sent_bytes - bell.taken_bytes
         return (
             items < self._spec.channel.capacity
-            and waiting_bytes + packed.total_bytes <= self._spec.capacity_bytes
+            and waiting_bytes + packed.total_bytes + packed.referenced_bytes
+            <= self._spec.capacity_bytes
         )
 
-    def _check_credits(self, bell: ProducerDoorbell) -> None:
+    async def _wait_credits(self, bell: ProducerDoorbell, waiting: Waiting) -> None:
+        await bell.wait_credits(waiting)
+        self._note_credits(bell)
+
+    def _read_credits(self, bell: ProducerDoorbell) -> None:
+        bell.read_credits()
+        self._note_credits(bell)
+
+    def _note_credits(self, bell: ProducerDoorbell) -> None:
+        """Check what a reader has reported, and let go of what it has returned."""
         if bell.taken_items > self._sent_items or bell.taken_bytes > self._sent_bytes:
             raise PeerFaultError(
                 bell.peer,
                 f"reports {bell.taken_items} items of {bell.taken_bytes} bytes taken, "
                 f"of {self._sent_items} of {self._sent_bytes}",
             )
+        if bell.returned:
+            self._lending.collect(self._sent_items)

@@ -26,7 +26,7 @@ class ServerH2Connection(H2Connection):
     proxy sends the calls of many clients over one connection.
 
     Attributes:
-        open_calls: streams that the client has opened, and that are not closed.
+        open_calls: streams that the client has opened, and that are not closed, with the last one.
     """
 
     open_calls = 0
@@ -34,7 +34,8 @@ class ServerH2Connection(H2Connection):
     @property
     def open_inbound_streams(self) -> int:
         """Return 0, so that h2 accepts another stream: it is refused alone, see `open_calls`."""
-        self.open_calls = super().open_inbound_streams  # which removes closed streams
+        # h2 asks before it adds a stream; asking removes closed ones.
+        self.open_calls = super().open_inbound_streams + 1
         return 0
 
     def has_place_for(self, stream_id: int, most: int) -> bool:

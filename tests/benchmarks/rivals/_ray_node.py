@@ -27,11 +27,11 @@ class HandOn:
 
 
 @contextmanager
-def actors() -> Iterator[list[Any]]:
-    """Start Ray and the actors; yield these, and leave nothing behind."""
+def actors(count: int = ACTORS) -> Iterator[list[Any]]:
+    """Start Ray and so many actors; yield these, and leave nothing behind."""
     with TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         ray.init(
-            num_cpus=ACTORS,
+            num_cpus=count,
             include_dashboard=False,
             logging_level="ERROR",
             log_to_driver=False,
@@ -40,7 +40,7 @@ def actors() -> Iterator[list[Any]]:
         store = next(each.pid for each in psutil.Process().children() if each.name() == "raylet")
         try:
             remote_class: Any = HandOn  # the decorator has added `remote`
-            yield [remote_class.remote() for _ in range(ACTORS)]
+            yield [remote_class.remote() for _ in range(count)]
         finally:
             ray.shutdown()
             remove_semaphores(store)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-NODES = ("first", "second", "third")
+NODES = ("first", "second", "third", "fourth", "fifth", "sixth")
 POOL = "128MB"
 TIMES = "times.json"
 SCRIPT = Path(__file__).with_name("_dora_node.py")
@@ -33,19 +33,19 @@ def node(name: str, source: str, arguments: str) -> dict[str, object]:
     }
 
 
-def dataflow(size: int, rounds: int) -> dict[str, object]:
+def dataflow(size: int, rounds: int, count: int) -> dict[str, object]:
     """Return a ring of nodes, of which the first sends and measures."""
-    ring = ("sender", *NODES)
+    ring = ("sender", *NODES[:count])
     arguments = dict.fromkeys(NODES, "hand_on") | {"sender": f"measure {size} {rounds} {TIMES}"}
     return {"nodes": [node(ring[n], ring[n - 1], arguments[ring[n]]) for n in range(len(ring))]}
 
 
-def main(size: int, rounds: int) -> None:
-    """Measure. The nodes end with `dora run`, however that ends."""
+def main(size: int, rounds: int, count: int = 3) -> None:
+    """Measure with so many nodes in between. The nodes end with `dora run`, however that ends."""
     program = Path(sys.executable).with_name("dora")
     with TemporaryDirectory(prefix="dora", ignore_cleanup_errors=True) as folder:
         file = Path(folder, "dataflow.yml")
-        file.write_text(yaml.safe_dump(dataflow(size, rounds)))
+        file.write_text(yaml.safe_dump(dataflow(size, rounds, count)))
         done = subprocess.run(
             [program, "run", "--log-level", "error", file],
             cwd=folder,

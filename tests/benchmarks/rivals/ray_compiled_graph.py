@@ -13,7 +13,7 @@ import ray
 from ray.dag import InputNode
 from ray.dag.context import DAGContext
 
-from ._ray_node import actors
+from ._ray_node import ACTORS, actors
 
 # Enough to write every slot once.
 WARM_ROUNDS = 20
@@ -23,12 +23,12 @@ HEADROOM_BYTES = 64 * 1024
 TEARDOWN_SECONDS = 1
 
 
-def main(size: int, rounds: int) -> None:
-    """Measure."""
+def main(size: int, rounds: int, count: int = ACTORS) -> None:
+    """Measure with so many actors."""
     DAGContext.get_current().teardown_timeout = TEARDOWN_SECONDS
     payload = np.zeros(size, np.uint8)
     times = []
-    with actors() as chain:
+    with actors(count) as chain:
         with InputNode() as entry:
             exit_ = entry
             for actor in chain:
