@@ -51,6 +51,7 @@ class NodePlan:
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
+        preload_params: the params that a template of the type depends on; None if it has none.
     """
 
     node_id: NodeId
@@ -70,6 +71,7 @@ class NodePlan:
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
+    preload_params: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,11 @@ class _Planner:
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
+                preload_params = None
+                if declared.uses_processes:
+                    preload_params = self._checker.preload_params(node_type)
+                if preload_params is not None:
+                    reason += "; forked from a template (multiprocess.preload)"
                 planned.append(
                     NodePlan(
                         node.id,
@@ -264,6 +271,7 @@ class _Planner:
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
                         stateless=self._checker.is_stateless(node_type),
+                        preload_params=preload_params,
                     )
                 )
         for index, connection in enumerate(manifest.connections):

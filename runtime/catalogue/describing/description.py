@@ -21,6 +21,7 @@ class Description(msgspec.Struct, frozen=True):
         schema: the JSON schema of the params.
         is_source: whether it generates items, and has no inputs.
         stateless: whether the outputs of an item depend on this item only.
+        preload_params: that its `preload` reads; None if it has none.
     """
 
     accepts: list[str]
@@ -29,6 +30,7 @@ class Description(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
     is_source: bool
     stateless: bool
+    preload_params: list[str] | None = None
 
     @property
     def takes(self) -> frozenset[Kind]:
@@ -62,6 +64,7 @@ class StoredCheck(msgspec.Struct, frozen=True):
 
 def describe_class(actor: type[Actor[Any]]) -> Description:
     """Return the description of an actor class."""
+    has_preload = actor.preload.__func__ is not Actor.preload.__func__  # type: ignore[attr-defined]
     return Description(
         [kind.value for kind in Kind if kind in actor.accepts],
         [kind.value for kind in Kind if kind in actor.produces],
@@ -69,4 +72,5 @@ def describe_class(actor: type[Actor[Any]]) -> Description:
         dict(schema_of(actor.params_type)),
         actor.is_source,
         actor.stateless,
+        sorted(actor.preload_params) if has_preload else None,
     )
