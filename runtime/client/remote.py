@@ -211,7 +211,7 @@ class RemoteRuntime(RemoteOperations):
             CallerError: the client has several servers; connect to the `address` of the stream.
             MillraceError: the call failed.
         """
-        call = await self._bridge.run(self._sole_server.open_call, ATTACH, ControlEvent)
+        call = await self._bridge.run(self._servers.sole().open_call, ATTACH, ControlEvent)
         try:
             attach = RemoteAttach(call, self._bridge)
             hello = Hello(session_id=session_id, attach_id=attach_id)
