@@ -71,9 +71,7 @@ def _check_source(actor: Any) -> None:
                 "process() in place of generate()",
             )
     if actor.stateless:
-        raise _wrong(
-            actor, "stateless", "a source has a state: what comes next; leave it out"
-        )
+        raise _wrong(actor, "stateless", "a source has a state: what comes next; leave it out")
     actor.accepts = frozenset()
 
 
