@@ -39,7 +39,7 @@ ARROWS = {
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
-    "console": {"config", "http", "latency", "service", "session"},
+    "console": {"config", "execution", "http", "latency", "metrics", "service", "session"},
     "documents": set(),
     "execution": {"catalogue", "latency", "links", "tracing"},
     "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},

@@ -115,7 +115,7 @@ class ActorLoop(ItemIntake):
             asyncio_hooks=asyncio_hooks,
         )
         self._observer: HopObserver | None = None
-        observer = partial(HopObserver, inbox, output, self._hooks)
+        observer = partial(HopObserver, inbox, output, self._hooks, actor.is_source)
         self.control = LoopControl(
             output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )

@@ -40,16 +40,24 @@ class HopObserver:
         inbox: of the node.
         output: of the node.
         hooks: call its actor.
+        is_source: whether its items come from no other node.
         interval: see `is_sampled`.
         record: takes the hops.
     """
 
     def __init__(
-        self, inbox: Inbox, output: Output, hooks: HookCalls, interval: int, record: RecordHops
+        self,
+        inbox: Inbox,
+        output: Output,
+        hooks: HookCalls,
+        is_source: bool,
+        interval: int,
+        record: RecordHops,
     ) -> None:
         self._inbox = inbox
         self._output = output
         self._hooks = hooks
+        self._is_source = is_source
         self._interval = interval
         self._record = record
         self._taken: OrderedDict[tuple[int, int], _Taken] = OrderedDict()
@@ -109,7 +117,9 @@ class HopObserver:
     def _emitted(self, item: Item, number: int, began_ns: int) -> None:
         now = time.monotonic_ns()
         taken = self._taken.get((item.sequence, item.entered_ns))
-        if taken is None:  # before the session was explained
+        if taken is None and self._is_source:  # the item begins here
+            taken = _Taken("", 0, item.entered_ns, item.entered_ns)
+        elif taken is None:  # before the session was explained
             return
         self._record(
             [

@@ -38,13 +38,21 @@ class PathAssembly:
 
     Args:
         producers: for each node, the nodes that it reads from.
+        sources: nodes that generate items.
         epoch_ns: when the monotonic clock was 0, in nanoseconds since 1970.
     """
 
-    def __init__(self, producers: Mapping[str, Collection[str]], epoch_ns: int = 0) -> None:
+    def __init__(
+        self,
+        producers: Mapping[str, Collection[str]],
+        epoch_ns: int = 0,
+        *,
+        sources: Collection[str] = (),
+    ) -> None:
         self.incomplete = 0
         self._epoch_ns = epoch_ns
         self._producers = producers
+        self._sources = sources
         self._hops: dict[str, OrderedDict[int, Hop]] = {node: OrderedDict() for node in producers}
         self._entries: OrderedDict[tuple[str, _Key], int] = OrderedDict()
         self._arrivals: deque[_Arrival] = deque()
@@ -123,7 +131,8 @@ class PathAssembly:
                 return None
             way.appendleft((source, hop))
             reader, source, number = source, hop.source, hop.source_number
-        sent_ns = self._entries.get((reader, arrival.key))
+        is_generated = reader in self._sources
+        sent_ns = entered_ns if is_generated else self._entries.get((reader, arrival.key))
         if sent_ns is None:
             return None
         stays = tuple(_stays(entered_ns, sent_ns, way, arrival))

@@ -1,7 +1,9 @@
 """The application of the page: its files, who gets them, and the WebSockets of conversations."""
 
+import logging
 from typing import Final
 
+import trio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -16,11 +18,16 @@ from .state import TalkState
 
 # What the page for signing in needs; it is the same for everybody.
 _OPEN_FILES: Final = frozenset({"talk.css", "icon.svg"})
+# Anybody can open a WebSocket: a flood of them must not be a flood of log lines.
+_LOG_SECONDS: Final = 1.0
+_NOT_ADMITTED: Final = "no token that is known here, or a page of another site"
 _ELSEWHERE: Final = "this request comes from a page of another site\n"
 _OTHER_NAME: Final = (
     "without tokens, this page is served as localhost, 127.0.0.1 and [::1] only: open it by one of "
     "these names, or set GRPC_AUTH_TOKENS\n"
 )
+
+_log: Final = logging.getLogger("millrace.talk")
 
 
 def application(state: TalkState, access: Access) -> ASGIApp:
@@ -38,6 +45,8 @@ class _Pages:
         self._state = state
         self._access = access
         self._assets = Assets("runtime.talk")
+        self._quiet_until = -1.0
+        self._unlogged = 0
 
     def application(self) -> ASGIApp:
         """Return the routes."""
@@ -104,10 +113,21 @@ class _Pages:
     async def _talk(self, socket: WebSocket) -> None:
         visitor = self._access.speaker(socket)
         if visitor is None:
+            self._log_refused(socket.client.host if socket.client else "")
             await socket.close(code=1008)
             return
         with self._state.counted():
             await Conversation(self._state, socket, visitor).run()
+
+    def _log_refused(self, peer: str) -> None:
+        now = trio.current_time()
+        if now < self._quiet_until:
+            self._unlogged += 1
+            return
+        self._quiet_until = now + _LOG_SECONDS
+        more = {"unlogged": self._unlogged} if self._unlogged else {}
+        self._unlogged = 0
+        _log.warning("conversation refused", extra={"peer": peer, "reason": _NOT_ADMITTED, **more})
 
 
 def _redirect(path: str) -> Response:

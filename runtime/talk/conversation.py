@@ -10,9 +10,13 @@ from actors import Audio, CancelSpeculation, Control, Json, Text
 
 from ..errors import (
     CallerError,
+    Fault,
     InputError,
     InternalError,
+    ManifestError,
     MillraceError,
+    ServerFullError,
+    ShutdownError,
     shortened,
     sole_error,
 )
@@ -53,6 +57,14 @@ _INTERNAL_ERROR: Final = 1011
 _TRY_LATER: Final = 1013
 _STOPPING: Final = "the server is shutting down; it ended this conversation"
 
+# The first class that an error is an instance of decides.
+_CODES: Final = (
+    (ShutdownError, _GOING_AWAY),
+    (ServerFullError, _TRY_LATER),
+    (CallerError, _POLICY_VIOLATION),
+    (MillraceError, _INTERNAL_ERROR),
+)
+
 _log: Final = logging.getLogger("millrace.talk")
 
 
@@ -69,11 +81,14 @@ class Conversation:
         self._state = state
         self._socket = socket
         self._visitor = visitor
-        self._pipeline = state.pipelines.get(socket.query_params.get("pipeline", ""))
+        self._peer = f"{socket.client.host}:{socket.client.port}" if socket.client else ""
+        asked = socket.query_params.get("pipeline", "")
+        self._pipeline = state.pipelines.get(asked)
+        self._name = self._pipeline.plan.manifest.metadata.name if self._pipeline else asked
         self._spoken, self._to_send = trio.open_memory_channel[Chunk](_WAITING_CHUNKS)
         self._playback = Playback()
         host = socket.scope["server"][0]
-        self._peer = PeerAudio(state.settings, host, self._send, self._hear)
+        self._peer_audio = PeerAudio(state.settings, host, self._send, self._hear)
         self._to_cancel = trio.Event()
         self._is_cancelling = False
         self._latest_ms = 0
@@ -89,16 +104,11 @@ class Conversation:
         """Run until the person leaves, or the session has ended."""
         subprotocols = self._socket.scope.get("subprotocols", ())
         await self._socket.accept(PROTOCOL if PROTOCOL in subprotocols else None)
-        if self._state.draining:
-            await self._end(_GOING_AWAY, _STOPPING)
-            return
-        if self._pipeline is None:
-            await self._end(_POLICY_VIOLATION, "the operator offers no such pipeline")
-            return
-        if self._state.is_full:
-            await self._end(_TRY_LATER, "too many conversations are open, or wait; try again later")
-            return
         try:
+            with self._state.runtime.refusals_counted(
+                self._name, self._peer, self._visitor.token_name
+            ):
+                self._check_accepted()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read, nursery)
                 nursery.start_soon(self._stop_with_server, nursery.cancel_scope)
@@ -114,13 +124,27 @@ class Conversation:
         elif not self._has_left:
             await self._end(_NORMAL, "")
 
+    def _check_accepted(self) -> None:
+        """Check that the conversation may begin.
+
+        Raises:
+            ShutdownError: the server drains.
+            ManifestError: the operator offers no such pipeline.
+            ServerFullError: too many conversations run.
+        """
+        if self._state.draining:
+            raise ShutdownError(_STOPPING)
+        if self._pipeline is None:
+            raise ManifestError([Fault("pipeline", "the operator offers no such pipeline")])
+        if self._state.is_full:
+            raise ServerFullError("too many conversations are open, or wait; try again later")
+
     async def _hold_session(self) -> None:
         assert self._pipeline is not None
-        client = self._socket.client
         async with (
             self._state.runtime.open_session(
                 self._pipeline.plan,
-                peer=f"{client.host}:{client.port}" if client else "",
+                peer=self._peer,
                 owner=self._visitor.owner,
                 token_name=self._visitor.token_name,
                 why_ended=self._why_ended,
@@ -141,7 +165,7 @@ class Conversation:
                 nursery.start_soon(self._watch_speech, session, detector)
             async for result in session:
                 await self._deliver(result)
-            await self._peer.wait_said()
+            await self._peer_audio.wait_said()
             nursery.cancel_scope.cancel()
 
     def _why_ended(self, reason: EndReason) -> EndReason:
@@ -178,7 +202,7 @@ class Conversation:
     async def _take(self, chunk: Chunk) -> None:
         if self._has_ended:
             raise InputError("audio was sent after the end")
-        if self._peer.voice is not None:
+        if self._peer_audio.voice is not None:
             raise InputError("audio was sent in a message, after an offer of WebRTC")
         if not self._keep(chunk) and _is_power_of_two(self._dropped):
             await self._send("dropped", chunks=self._dropped)
@@ -197,7 +221,7 @@ class Conversation:
         if request.type == "interrupt":
             await self._interrupt(self._latest_ms)
         elif request.type == "offer":
-            await nursery.start(self._peer.hold, request.sdp)
+            await nursery.start(self._peer_audio.hold, request.sdp)
         elif request.type == "end":
             self._has_ended = True
             self._spoken.close()
@@ -209,7 +233,7 @@ class Conversation:
             timestamp_ms = round(1000 * self._heard_seconds)
             self._heard_seconds += audio.duration_seconds
             if not self._keep(Chunk(audio, timestamp_ms)) and _is_power_of_two(self._dropped):
-                self._peer.note_dropped(self._dropped)
+                self._peer_audio.note_dropped(self._dropped)
 
     async def _feed(self, session: Session) -> None:
         """Send what the person says into the session, to its end."""
@@ -260,7 +284,7 @@ class Conversation:
     async def _silence(self, until_ms: int) -> None:
         self._cancelled_ms = max(until_ms, self._cancelled_ms)
         self._playback.stop()
-        self._peer.stop()
+        self._peer_audio.stop()
         await self._send("interrupt", until_ms=until_ms)
 
     async def _deliver(self, result: Result) -> None:
@@ -286,8 +310,8 @@ class Conversation:
                 pass  # nothing that a conversation shows
 
     async def _play(self, result: Result, audio: Audio) -> None:
-        if self._peer.voice is not None:
-            await self._say(self._peer.voice, result, audio)
+        if self._peer_audio.voice is not None:
+            await self._say(self._peer_audio.voice, result, audio)
             return
         messages = audio_messages(audio, sequence=result.sequence, timestamp_ms=result.timestamp_ms)
         stops = self._playback.stops
@@ -351,8 +375,8 @@ def _ending_of(failure: BaseException) -> tuple[int, str, str]:
         if not isinstance(error, MillraceError):
             _log.error("conversation failed", exc_info=error)
             error = InternalError("internal error; the server's log has more")
-        is_callers = isinstance(error, CallerError)
-        return _POLICY_VIOLATION if is_callers else _INTERNAL_ERROR, str(error), error.node_id
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        return code, str(error), error.node_id
     finally:
         # A raised error refers to this frame. If the frame referred to it too, only the cyclic
         # collector would free what its other frames refer to: a session's shared memory.

@@ -214,3 +214,26 @@ async def test_of_a_fast_session_a_part_is_followed_unless_all_is_asked_for(
     assert everything.interval == 1
     assert everything.results >= part.results + count / 2  # of very many, some are kept
     assert everything.incomplete == 0
+
+
+@PLACES
+async def test_what_a_source_generates_is_explained_from_its_emission_on(
+    runtime: Runtime, place: str
+) -> None:
+    pipeline = manifest(
+        {"beats": ("AsyncCounter", {"count": 5}), "after": "PassThrough"},
+        ["beats > after"],
+        places={"beats": place, "after": place},
+    )
+    async with (
+        opened(runtime, pipeline) as session,
+        session.explained(all_chunks=True) as latency,
+    ):
+        results = [result async for result in session]
+        summary = await latency.summary(is_last=True)
+    assert summary.incomplete == 0
+    assert len(latency.results) == len(results)
+    for explained, result in zip(latency.results, results, strict=True):
+        assert sum(stay.total_ns for stay in explained.stays) == explained.total_ns
+        assert explained.total_ns == pytest.approx(1e9 * result.latency_seconds, abs=1e3)
+        assert [stay.node_id for stay in explained.stays] == ["", "beats", "after", ""]

@@ -25,6 +25,10 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     ),
     "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "http.talk_origins": (
+        '["https://app.example"]',
+        ['["app.example"]', '["https://app.example/page"]', '["*"]'],
+    ),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
@@ -35,6 +39,7 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         ['["camera.local"]', '["file:///etc"]', '["rtsp://me:secret@camera.local/"]'],
     ),
     "nodes": ('{X = "a:B"}', ['{X = "a"}']),
+    "pipelines": ('{a = "a.yaml"}', ["{a = 3}", '{"a b" = "a.yaml"}']),
 }
 
 
