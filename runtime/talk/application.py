@@ -11,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from ..http.pages import Assets, PageHeaders, form_value, is_same_origin
+from ..http.pages import Assets, PageHeaders, SignInPage, form_value, is_same_origin
 from .access import Access
 from .conversation import Conversation
 from .state import TalkState
@@ -45,6 +45,12 @@ class _Pages:
         self._state = state
         self._access = access
         self._assets = Assets("runtime.talk")
+        self._sign_in_page = SignInPage(
+            path="/talk/",
+            stylesheet="talk.css",
+            label="Token",
+            hint="The one that you use over gRPC, or the one of the operator.",
+        )
         self._quiet_until = -1.0
         self._unlogged = 0
 
@@ -74,14 +80,14 @@ class _Pages:
     async def _login_page(self, request: Request) -> Response:
         if not self._access.requires_token or self._access.reader(request) is not None:
             return _redirect("/talk/")
-        return self._assets.response("login.html")
+        return self._sign_in_page.response()
 
     async def _sign_in(self, request: Request) -> Response:
         if not is_same_origin(request):
             return _refusal(_ELSEWHERE)
         token = await form_value(request, "token")
         if not self._access.tokens.has(token):
-            return self._assets.response("login-failed.html", status=401)
+            return self._sign_in_page.failure()
         response = _redirect("/talk/")
         self._access.sign_in.sign_in(request, response, token)
         return response
