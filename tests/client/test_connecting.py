@@ -188,20 +188,23 @@ async def test_a_lost_connection_is_made_anew_by_the_next_call(
 
 
 async def test_in_trio_any_task_may_use_any_of_several_connections(server: GrpcServer) -> None:
-    async def talk(runtime: RemoteRuntime) -> None:
+    async def talk(runtime: RemoteRuntime, done: trio.Event) -> None:
         async with runtime.stream(ECHO) as stream:
             await stream.send("x")
             assert await stream.receive() is not None
+        done.set()
 
     address = str(server.address)
     async with trio.open_nursery() as outside, connect(address) as one, connect(address) as two:
+        ends = {runtime: trio.Event() for runtime in (one, two)}
         async with trio.open_nursery() as inside:
-            for runtime in (one, two):
-                await talk(runtime)
-                inside.start_soon(talk, runtime)
-                outside.start_soon(talk, runtime)
+            for runtime, end in ends.items():
+                await talk(runtime, trio.Event())
+                inside.start_soon(talk, runtime, trio.Event())
+                outside.start_soon(talk, runtime, end)
         await ask(one)
-        await trio.testing.wait_all_tasks_blocked()
+        for end in ends.values():  # the connections close at the end of the block
+            await end.wait()
 
 
 async def test_in_trio_a_cancelled_block_leaves_nothing(server: GrpcServer) -> None:
