@@ -180,7 +180,7 @@ class Conversation:
                     chunk.audio, node=entry, sequence=sequence, timestamp_ms=chunk.timestamp_ms
                 )
             sequence += 1
-        await session.close_input()
+        await session.close_input(stop_sources=True)
 
     async def _watch_speech(self, session: Session, detector: str) -> None:
         """Tell the page when the person speaks; a start interrupts the answer."""
