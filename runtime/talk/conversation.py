@@ -19,7 +19,7 @@ from .speech_events import SpeechChange, speech_change
 from .state import TalkState
 
 # Chunks that wait for the pipeline: 2 s of 20 ms each. More are dropped, and the page is told. The
-# socket is read all the same, so that an interruption or the end of the page is noticed at once.
+# socket is read all the same, so that a barge-in or the end of the page is noticed at once.
 _WAITING_CHUNKS: Final = 100
 _MOST_CHARACTERS: Final = 64_000
 _MOST_ERROR_CHARACTERS: Final = 4000
@@ -204,7 +204,7 @@ class Conversation:
         await self._silence(until_ms)
 
     async def _cancel_answers(self, session: Session) -> None:
-        """Send interruptions into the session: a node that is stuck may not take one at once."""
+        """Send barge-ins into the session: a node that is stuck may not take one at once."""
         assert self._pipeline is not None
         while True:
             await self._to_cancel.wait()
@@ -247,7 +247,7 @@ class Conversation:
         stops = self._playback.stops
         for message, seconds in messages:
             await self._playback.wait_for_room(seconds)
-            # From then on the session itself drops what an interruption has cancelled.
+            # From then on the session itself drops what a barge-in has cancelled.
             is_stopped = self._is_cancelling or self._playback.stops != stops
             if is_stopped and result.timestamp_ms <= self._cancelled_ms:
                 return
