@@ -1,6 +1,6 @@
 """The contract between an actor and its executor."""
 
-from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from .batch import Batch
@@ -55,8 +55,12 @@ class Actor(Generic[P]):
             the runtime's default, 300 s. The operator and the manifest override it.
         batch: set it if `process` works better on several items at once. It then gets a list of
             items, and its outputs have sequence and timestamp of the last item of the list.
+        stateless: set it if the outputs of an item depend on this item and the params only, so that
+            `flush` emits nothing. A stream whose nodes all say so may move to another server when
+            its own shuts down. A subclass declares it itself.
         is_source: whether the class defines `generate`. It is set when the class is defined.
         intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
+        preload_params: the names of the params that `preload` reads.
         params: the checked params.
         context: the node's id, progress reports, loans, background tasks, and a logger.
     """
@@ -68,8 +72,10 @@ class Actor(Generic[P]):
     runs_in_thread: ClassVar[bool] = False
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
+    stateless: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, float | str]] = {}
+    preload_params: ClassVar[frozenset[str]] = frozenset()
 
     params: P
     context: Context
@@ -89,6 +95,8 @@ class Actor(Generic[P]):
             params_type = params_type_of(cls, base)
             if params_type is not None:
                 cls.params_type = params_type
+        if "stateless" not in vars(cls):
+            cls.stateless = False  # a subclass may have added state
         cls.is_source = cls.generate is not Actor.generate
         cls.intervals = intervals_of(cls)
         check_actor_class(cls)
@@ -108,6 +116,23 @@ class Actor(Generic[P]):
         """
         self.params = cast(P, self.params_type()) if params is None else params
         self.context = Context() if context is None else context
+
+    @classmethod
+    def preload(cls, params: Any) -> Mapping[Hashable, object] | None:
+        """Load in a template process what node processes of this type start with.
+
+        Where the operator allows it (`multiprocess.preload`), a template is kept for each set of
+        the params in `preload_params`, and node processes are forked from it: they have the modules
+        that it has imported, and the resources that it returns. It must start no thread, use no GPU
+        and keep no file open; a template that does is not used.
+
+        Args:
+            params: those of `preload_params`; the others have their defaults.
+
+        Returns:
+            resources by their keys, which `self.context.shared` returns.
+        """
+        return None
 
     def initialize(self) -> Awaitable[None] | None:
         """Load models and open devices. Report progress with `self.context.progress`."""

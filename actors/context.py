@@ -1,9 +1,9 @@
 """The services of the runtime for an actor."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,6 +12,8 @@ from .data import Array, Data
 from .endpoint import ModelEndpoint
 from .routed import Routed
 from .timestamped import Timestamped
+
+T = TypeVar("T")
 
 Output = Data | Timestamped | Routed
 """One item that a hook returns, yields or emits."""
@@ -61,6 +63,11 @@ def _no_tool(name: str) -> Callable[..., Any]:
     raise LookupError(f"there is no tool {name!r}: [tools] of runtime.toml defines them")
 
 
+async def _load_alone(_key: Hashable, load: Callable[[], object]) -> object:
+    """Load a resource for this actor: there is no runtime, as in a unit test."""
+    return load()
+
+
 class _NodeLog(logging.LoggerAdapter[logging.Logger]):
     """Adds session and node to the fields of each record."""
 
@@ -92,6 +99,7 @@ class Context:
         "_find_tool",
         "_loan",
         "_report",
+        "_share",
         "_tasks",
         "log",
         "models",
@@ -114,6 +122,7 @@ class Context:
         models: Mapping[str, ModelEndpoint] | None = None,
         find_tool: Callable[[str], Callable[..., Any]] = _no_tool,
         readers: tuple[str, ...] = (),
+        share: Callable[[Hashable, Callable[[], object]], Awaitable[object]] = _load_alone,
     ) -> None:
         self.node_id = node_id
         self.session_id = session_id
@@ -130,6 +139,7 @@ class Context:
         self._report = report
         self._loan = loan
         self._find_tool = find_tool
+        self._share = share
         self._tasks: NodeTasks | None = None
 
     def progress(
@@ -162,6 +172,28 @@ class Context:
         written; building the item makes the array read-only.
         """
         return self._loan((shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype))
+
+    async def shared(self, key: Hashable, load: Callable[[], T]) -> T:
+        """Return a resource that the nodes of this class in one process share, such as weights.
+
+        Await it in `initialize`. The first node to ask for a key loads the resource, in a worker
+        thread; the others get the same object. Each node has it until its `cleanup` has returned,
+        and the last one frees it. Drop your own references in `cleanup`. The server runs all
+        native nodes in one process; a node with a process of its own shares with nobody.
+
+        Nodes of several sessions use the object, at the same time if the class sets
+        `runs_in_thread`: it must not keep what belongs to a stream.
+
+        Args:
+            key: what the resource depends on, such as the path of a model. It is hashable.
+            load: takes no argument, and returns the resource. It must not use this actor, which may
+                be gone before the resource is.
+
+        Raises:
+            Exception: what `load` raised, in every node that waited for it.
+            RuntimeError: the node has ended.
+        """
+        return cast(T, await self._share(key, load))
 
     async def emit(
         self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None

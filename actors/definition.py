@@ -46,8 +46,9 @@ def check_actor_class(actor: type) -> None:
             "process_timeout_secs",
             f"got {timeout!r}; expected seconds, more than 0 and at most 86400, or None",
         )
-    if not isinstance(declared.get("runs_in_thread", False), bool):
-        raise _wrong(actor, "runs_in_thread", "expected True or False")
+    for name in ("runs_in_thread", "stateless"):
+        if not isinstance(declared.get(name, False), bool):
+            raise _wrong(actor, name, "expected True or False")
     loop = getattr(actor, "loop", "trio")
     if loop not in ("trio", "asyncio"):
         raise _wrong(actor, "loop", f'got {loop!r}; expected "trio" or "asyncio"')
@@ -82,6 +83,8 @@ def _check_source(actor: Any) -> None:
                 "a source, which defines generate(), has no inputs: leave it out, or define "
                 "process() in place of generate()",
             )
+    if actor.stateless:
+        raise _wrong(actor, "stateless", "a source has a state: what comes next; leave it out")
     actor.accepts = frozenset()
 
 

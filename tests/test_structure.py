@@ -39,7 +39,7 @@ ARROWS = {
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
-    "console": {"config", "http", "latency", "service", "session"},
+    "console": {"config", "execution", "http", "latency", "metrics", "service", "session"},
     "documents": set(),
     "execution": {"catalogue", "latency", "links", "tracing"},
     "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
@@ -257,6 +257,11 @@ def test_one_room_alone_imports_the_libraries_of_the_http_port() -> None:
         assert all(name.startswith(rooms) for name in importers(library)), library
 
 
+def test_one_folder_alone_imports_aiortc() -> None:
+    assert importers("aiortc")
+    assert all(name.startswith("runtime.talk.webrtc.") for name in importers("aiortc"))
+
+
 def test_one_module_alone_imports_opentelemetry() -> None:
     assert importers("opentelemetry") == {"runtime.tracing.otlp"}
 
@@ -264,7 +269,10 @@ def test_one_module_alone_imports_opentelemetry() -> None:
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:
     places = "runtime.service", "runtime.client", "runtime.wire.grpclib_adapter"
     # Applications, nodes and tests may run on asyncio.
-    others = "runtime.aio", "runtime.execution.asyncio_hooks", "runtime.testing.asyncio_run"
+    others = (
+        *("runtime.aio", "runtime.execution.asyncio_hooks", "runtime.testing.asyncio_run"),
+        "runtime.talk.webrtc.",
+    )
     assert all(name.startswith((*places, *others)) for name in importers("asyncio"))
     assert all(name.startswith(places) for name in importers("grpclib") | importers("h2"))
 

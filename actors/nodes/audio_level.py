@@ -57,6 +57,7 @@ class AudioLevelNode(Actor[AudioLevelParams]):
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; an empty chunk is silent."""

@@ -35,6 +35,7 @@ class CalculatorNode(Actor[NoParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Json:
         """Return the result of one calculation.

@@ -65,6 +65,7 @@ class ChannelBalanceNode(Actor[ChannelBalanceParams]):
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; the channels of an empty chunk are silent."""

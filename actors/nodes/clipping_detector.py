@@ -63,6 +63,7 @@ class ClippingDetectorNode(Actor[ClippingDetectorParams]):
 
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk; an empty chunk is silent."""

@@ -23,6 +23,7 @@ class ErrorProneNode(Actor[ErrorProneParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Json:
         """Return the value with its status.

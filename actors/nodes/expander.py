@@ -27,6 +27,7 @@ class ExpanderNode(Actor[ExpanderParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Iterator[Json]:
         """Yield the items one by one.

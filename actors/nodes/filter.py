@@ -23,6 +23,7 @@ class FilterNode(Actor[FilterParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Json | None:
         """Return the item itself if it passes.

@@ -33,6 +33,7 @@ class JsonToText(Actor[JsonToTextParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.TEXT})
+    stateless = True
 
     def process(self, item: Json) -> Text | Awaitable[Text]:
         """Return the text."""

@@ -27,6 +27,7 @@ class MultiplyNode(Actor[MultiplyParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Json:
         """Return the product.

@@ -8,6 +8,8 @@ from ..params import NoParams
 class PassThrough(Actor[NoParams]):
     """Return every item unchanged: the same buffer, bit for bit."""
 
+    stateless = True
+
     def process(self, item: Data) -> Data:
         """Return the item itself."""
         return item

@@ -28,6 +28,7 @@ class RangeGeneratorNode(Actor[NoParams]):
 
     accepts = frozenset({Kind.JSON})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Json) -> Iterator[Json]:
         """Yield the numbers one by one.

@@ -1,8 +1,8 @@
 """SileroVADNode."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -12,12 +12,14 @@ from ..data import Array, Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
-from ._event_loop import load_beside_loop
+from ._event_loop import has_event_loop
 from ._levels import Levels, finite_or_silent
-from ._onnx_runtime import import_onnxruntime
-from ._silero_model import SileroModel
+from ._silero_model import SileroModel, load_silero
 from ._slices import PAUSE, Steps, audio_slices, outputs_of
 from ._speech_gate import GateChange, SpeechGate
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 # A window takes the model 0.1 ms. A chunk of more windows than this, half a second, is large.
 _SMALL_CHUNK_WINDOWS: Final = 16
@@ -104,16 +106,24 @@ class SileroVADNode(Actor[SileroVADParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON, Kind.AUDIO})
 
+    @classmethod
+    def preload(cls, params: SileroVADParams) -> dict[Hashable, object]:
+        """Load the weights."""
+        return {"silero": load_silero()}
+
     def initialize(self) -> Awaitable[None] | None:
-        """Load the model, beside the event loop: that takes longer than others may wait.
+        """Load the model, or share the one of another session in this process.
 
         Raises:
             ImportError: onnxruntime or the model's package is not installed.
             ModelError: the model cannot be loaded.
         """
         self._model: SileroModel | None = None
-        self.context.progress(0.1, "loading onnxruntime")
-        return load_beside_loop(self._load)
+        self.context.progress(0.1, "loading the Silero model")
+        if has_event_loop():
+            return self._load()
+        self._begin(load_silero())
+        return None
 
     def process(self, item: Audio) -> Iterable[Data] | AsyncIterator[Data]:
         """Yield the event of a chunk, then the chunk.
@@ -135,10 +145,12 @@ class SileroVADNode(Actor[SileroVADParams]):
         """Release the model."""
         self._model = None
 
-    def _load(self) -> None:
-        import_onnxruntime(extra="speech", node_type="SileroVADNode")
-        self.context.progress(0.6, "loading the Silero model")
-        model = self._model = SileroModel(self.params.sampling_rate)
+    async def _load(self) -> None:
+        self._begin(await self.context.shared("silero", load_silero))
+
+    def _begin(self, session: "InferenceSession") -> None:
+        self.context.progress(0.9, "the Silero model is loaded")
+        model = self._model = SileroModel(session, self.params.sampling_rate)
         # What the next windows are cut from, the context of the first of them in front.
         self._pending: Array = np.zeros(model.context_length, np.float32)
         self._position = 0

@@ -39,6 +39,7 @@ class TextToJson(Actor[TextToJsonParams]):
 
     accepts = frozenset({Kind.TEXT})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Text) -> Json | Awaitable[Json]:
         """Return the JSON."""

@@ -42,6 +42,7 @@ class TransformAndExpandNode(Actor[TransformAndExpandParams]):
 
     accepts = frozenset({Kind.TEXT})
     produces = frozenset({Kind.JSON})
+    stateless = True
 
     def process(self, item: Text) -> Iterator[Json]:
         """Yield the forms one by one."""

@@ -39,6 +39,7 @@ class VideoFlip(Actor[VideoFlipParams]):
 
     accepts = frozenset({Kind.VIDEO})
     produces = frozenset({Kind.VIDEO})
+    stateless = True
     runs_in_thread = True
 
     def process(self, item: Video) -> Video:

@@ -111,6 +111,7 @@ class VideoScaler(Actor[VideoScalerParams]):
 
     accepts = frozenset({Kind.VIDEO})
     produces = frozenset({Kind.VIDEO})
+    stateless = True
     runs_in_thread = True
 
     def initialize(self) -> None:

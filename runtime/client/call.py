@@ -1,12 +1,13 @@
 """One call at the client: its messages, under HTTP/2 flow control. Runs on asyncio."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import betterproto2
+from grpclib.const import Status
 
 from ..errors import LimitError, MillraceError, ServerError, UnreachableError
 from ..wire import (
@@ -23,6 +24,9 @@ from .asyncio_waiter import AsyncioWaiter
 from .statuses import status_error
 
 Response = TypeVar("Response", bound=betterproto2.Message)
+
+# Before any message, they ask for another server: it shuts down, or is full.
+_REFUSED: Final = {str(status.value) for status in (Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,21 @@ class Endpoint:
     most_bytes: int
     metadata: Mapping[str, str]
 
+    def encode(self, message: betterproto2.Message) -> bytes:
+        """Return a message's bytes, with the length prefix.
+
+        Raises:
+            LimitError: the message is longer than allowed.
+        """
+        encoded = self.codec.encode_prefixed(message)
+        size = len(encoded) - MESSAGE_PREFIX_BYTES
+        if size > self.most_bytes:
+            raise LimitError(
+                f"a message of {size} bytes; this client sends at most "
+                f"{self.most_bytes} (max_message_bytes): send smaller chunks"
+            )
+        return encoded
+
 
 class CallEndedError(ServerError):
     """The server has ended a call that still had messages to send."""
@@ -51,7 +70,12 @@ class ClientCall(Generic[Response]):
 
     A cancellation loses nothing: `receive` can be called again, and the next `send` completes a
     message of which a part was sent.
+
+    Attributes:
+        on_sent: is called with each message that is sent, or of which a part is; None: nothing.
     """
+
+    on_sent: Callable[[bytes], None] | None = None
 
     def __init__(
         self, endpoint: Endpoint, protocol: ClientProtocol, response_type: type[Response]
@@ -71,12 +95,24 @@ class ClientCall(Generic[Response]):
         )
         self._sending = asyncio.Lock()
         self._is_reset = False
+        self._has_message = False
         self._end_reason: str | None = None
 
     @property
     def has_ended(self) -> bool:
         """Whether the server has ended the call, and all of its messages have arrived."""
         return self._buffer.ended
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server has refused the call, and another one may accept it."""
+        last = self._last_headers()
+        return not self._has_message and last is not None and last.get("grpc-status") in _REFUSED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the connection was lost before the server's first message."""
+        return not self._has_message and self._stream.is_connection_lost
 
     def cancel(self, error: Exception) -> None:
         """Note that the call has ended without a status. grpclib calls this."""
@@ -103,14 +139,7 @@ class ClientCall(Generic[Response]):
         Raises:
             LimitError: the message is longer than allowed.
         """
-        encoded = self._endpoint.codec.encode_prefixed(message)
-        size = len(encoded) - MESSAGE_PREFIX_BYTES
-        if size > self._endpoint.most_bytes:
-            raise LimitError(
-                f"a message of {size} bytes; this client sends at most "
-                f"{self._endpoint.most_bytes} (max_message_bytes): send smaller chunks"
-            )
-        return encoded
+        return self._endpoint.encode(message)
 
     def try_send(self, message: bytes, *, end: bool = False) -> bool:
         """Send a message if that is possible without waiting; return whether it was sent.
@@ -125,6 +154,7 @@ class ClientCall(Generic[Response]):
                 return False
             self._writer.add([message])
             self._writer.write(len(message))
+            self._note_sent(message)
             if end:
                 self._stream.end()
         return True
@@ -148,7 +178,10 @@ class ClientCall(Generic[Response]):
                 except asyncio.CancelledError:
                     if self._writer.left == len(message):
                         self._writer.clear()
+                    else:
+                        self._note_sent(message)  # the next send completes it
                     raise
+                self._note_sent(message)
                 if end:
                     self._stream.end()
 
@@ -214,6 +247,10 @@ class ClientCall(Generic[Response]):
         self.reset()
         self._stream.release()
 
+    def _note_sent(self, message: bytes) -> None:
+        if self.on_sent is not None:
+            self.on_sent(message)
+
     def _connection_lost(self) -> UnreachableError:
         return UnreachableError(f"{self._endpoint.address}: the connection was lost")
 
@@ -232,6 +269,7 @@ class ClientCall(Generic[Response]):
                 return ServerError("the server's stream ends in the middle of a message")
 
     def _decoded(self, body: MessageBytes) -> Response:
+        self._has_message = True
         try:
             return self._endpoint.codec.decode(body, self._response_type)
         except DecodeError as error:

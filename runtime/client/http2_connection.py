@@ -61,6 +61,28 @@ class Http2Connection:
             address.host, address.port, codec, tls, configuration, _Protocol
         )
 
+    @property
+    def address(self) -> str:
+        """The server's address."""
+        return self._endpoint.address
+
+    @property
+    def current(self) -> ClientProtocol | None:
+        """The HTTP/2 connection that the next call uses; None: it opens one."""
+        return self._channel.current
+
+    def retire(self) -> None:
+        """Open another HTTP/2 connection for the next call; running calls keep theirs."""
+        self._channel.retire()
+
+    def encode(self, message: betterproto2.Message) -> bytes:
+        """Return a message's bytes, with the length prefix, for `ClientCall.send`.
+
+        Raises:
+            LimitError: the message is longer than allowed.
+        """
+        return self._endpoint.encode(message)
+
     async def connect(self) -> ClientProtocol:
         """Return the open connection, or open one.
 
@@ -94,18 +116,26 @@ class Http2Connection:
         """
         call = await self.open_call(path, response_type)
         try:
-            with suppress(CallEndedError):  # the status has the reason
-                await call.send(call.encode(request), end=True)
-            response = await call.receive()
-            if response is None or await call.receive() is not None:
-                raise ServerError(f"{self._endpoint.address}: expected one response to {path}")
-            return response
+            return await self.exchange(call, request)
         finally:
             call.close()
 
+    async def exchange(self, call: ClientCall[Response], request: betterproto2.Message) -> Response:
+        """Send the request of a unary call, and return its response.
+
+        Raises:
+            MillraceError: the error of the call's status.
+        """
+        with suppress(CallEndedError):  # the status has the reason
+            await call.send(call.encode(request), end=True)
+        response = await call.receive()
+        if response is None or await call.receive() is not None:
+            raise ServerError(f"{self._endpoint.address}: expected one response")
+        return response
+
     async def close(self) -> None:
         """Close the connection, and wait until its socket is closed."""
-        self._channel.close()
+        self._channel.close_all()
         protocols = self._channel.protocols
         try:
             with suppress(TimeoutError):

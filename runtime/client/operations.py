@@ -35,15 +35,20 @@ from ..wire.operations import (
 )
 from .bridge import Bridge
 from .http2_connection import Http2Connection
+from .servers import Servers
 
 Response = TypeVar("Response", bound=betterproto2.Message)
 
 
 class RemoteOperations:
-    """The calls of millrace.v1.Operations. All need an admin token."""
+    """The calls of millrace.v1.Operations. All need an admin token, and one server."""
 
-    _connection: Http2Connection
+    _servers: Servers
     _bridge: Bridge
+
+    @property
+    def _sole_server(self) -> Http2Connection:
+        return self._servers.sole()
 
     async def sessions(self) -> Sequence[SessionInfo]:
         """Return the sessions that are open on the server. This needs an admin token.
@@ -52,7 +57,7 @@ class RemoteOperations:
             MillraceError: the call failed.
         """
         response = await self._bridge.run(
-            self._connection.call_unary, LIST_SESSIONS, ListSessionsRequest(), ListSessionsResponse
+            self._sole_server.call_unary, LIST_SESSIONS, ListSessionsRequest(), ListSessionsResponse
         )
         return response.sessions
 
@@ -64,7 +69,7 @@ class RemoteOperations:
         """
         request = KillSessionRequest(session_id=session_id, reason=reason)
         await self._bridge.run(
-            self._connection.call_unary, KILL_SESSION, request, KillSessionResponse
+            self._sole_server.call_unary, KILL_SESSION, request, KillSessionResponse
         )
 
     def watch_items(
@@ -155,14 +160,14 @@ class RemoteOperations:
         """
         request = RecentEndingsRequest(after=after)
         response = await self._bridge.run(
-            self._connection.call_unary, RECENT_ENDINGS, request, RecentEndingsResponse
+            self._sole_server.call_unary, RECENT_ENDINGS, request, RecentEndingsResponse
         )
         return response.endings
 
     async def _watch(
         self, path: str, request: betterproto2.Message, response_type: type[Response]
     ) -> AsyncGenerator[Response, None]:
-        call = await self._bridge.run(self._connection.open_call, path, response_type)
+        call = await self._bridge.run(self._sole_server.open_call, path, response_type)
         try:
             await self._bridge.run(partial(call.send, end=True), call.encode(request))
             while (response := await self._bridge.run(call.receive)) is not None:

@@ -1,7 +1,7 @@
 """The runtime of a server, as long as a block is open."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -9,8 +9,8 @@ from typing import Final
 
 from actors import Data
 
-from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, ServerAddress, is_token
-from ..errors import CallerError, ConfigError, InputError, ServerError
+from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, is_token
+from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
     ATTACH,
@@ -19,7 +19,6 @@ from ..wire import (
     GET_VERSION,
     HEALTH_CHECK,
     PROTOCOL_VERSION,
-    STREAM_PIPELINE,
     ControlEvent,
     ControlFrame,
     ExecuteRequest,
@@ -30,21 +29,22 @@ from ..wire import (
     NodeResult,
     StreamInit,
     StreamRequest,
-    StreamResponse,
     VersionRequest,
     VersionResponse,
     authorization_value,
 )
+from ..wire.codec import EncodeError
 from ..wire.conversion import data_of, error_of, limits_message, manifest_message
 from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
+from .addresses import parsed_addresses
 from .attach import RemoteAttach
 from .bridge import Bridge, open_bridge
 from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
+from .mover import Mover
 from .operations import RemoteOperations
-from .request_sender import RequestSender
-from .response_reader import ResponseReader
-from .stream import RemoteStream
+from .servers import Servers
+from .stream import CLOSE, RemoteStream
 from .tls import client_tls
 
 _MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -70,10 +70,10 @@ class Execution:
 
 
 class RemoteRuntime(RemoteOperations):
-    """The runtime of a server. Calls and streams can run at the same time."""
+    """The runtime of a server, or of several. Calls and streams can run at the same time."""
 
-    def __init__(self, connection: Http2Connection, bridge: Bridge) -> None:
-        self._connection = connection
+    def __init__(self, servers: Servers, bridge: Bridge) -> None:
+        self._servers = servers
         self._bridge = bridge
 
     @asynccontextmanager
@@ -86,7 +86,8 @@ class RemoteRuntime(RemoteOperations):
     ) -> AsyncIterator[RemoteStream]:
         """Run a pipeline as long as the block is open.
 
-        Leaving the block before the end of the stream cancels the pipeline.
+        Leaving the block before the end of the stream cancels the pipeline. With several servers,
+        the block begins when one has accepted the stream.
 
         Args:
             manifest: a Manifest, a dict with the keys of one, or the path of a JSON or YAML file.
@@ -97,7 +98,9 @@ class RemoteRuntime(RemoteOperations):
             ManifestError: the manifest is not valid, here or at the server.
             MillraceError: the pipeline failed. The error has the class and the details of the
                 server's error.
-            UnreachableError: the connection is lost.
+            LimitError: the server has no room for a session; of several, none has.
+            UnreachableError: the connection is lost, or the server shuts down; of several, none
+                accepts the stream.
         """
         checked = read_manifest(manifest)
         init = StreamInit(
@@ -106,15 +109,27 @@ class RemoteRuntime(RemoteOperations):
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
         )
-        call = await self._bridge.run(self._connection.open_call, STREAM_PIPELINE, StreamResponse)
         try:
-            responses = ResponseReader(call)
-            requests = RequestSender(call, responses, self._bridge)
-            await requests.send(StreamRequest(init=init))
-            yield RemoteStream(call, requests, responses, checked, self._bridge)
-            responses.raise_failure()
+            first = self._servers.encode(StreamRequest(init=init))
+        except EncodeError as error:
+            raise InputError(f"this cannot be sent: {error}") from error
+        opened = await self._bridge.run(self._servers.open_stream, first)
+        if not self._servers.are_several:
+            try:
+                stream = RemoteStream(opened, checked, self._bridge)
+                yield stream
+                stream.raise_failure()
+            finally:
+                opened.call.close()
+            return
+        mover = Mover(self._servers, opened, first, self._servers.encode(CLOSE))
+        try:
+            await self._bridge.run(mover.start)
+            stream = RemoteStream(opened, checked, self._bridge, mover)
+            yield stream
+            stream.raise_failure()
         finally:
-            call.close()
+            await self._bridge.finish(mover.close)  # noqa: ASYNC102 (it shields itself)
 
     async def execute(
         self,
@@ -141,7 +156,7 @@ class RemoteRuntime(RemoteOperations):
             client_version=PROTOCOL_VERSION,
         )
         response = await self._bridge.run(
-            self._connection.call_unary, EXECUTE_PIPELINE, request, ExecuteResponse
+            self._servers.call_unary, EXECUTE_PIPELINE, request, ExecuteResponse
         )
         if response.error is not None:
             raise error_of(response.error)
@@ -167,7 +182,7 @@ class RemoteRuntime(RemoteOperations):
         """
         request = VersionRequest(client_version=PROTOCOL_VERSION)
         return await self._bridge.run(
-            self._connection.call_unary, GET_VERSION, request, VersionResponse
+            self._servers.call_unary, GET_VERSION, request, VersionResponse
         )
 
     async def health(self, service: str = "") -> ServingStatus:
@@ -182,7 +197,7 @@ class RemoteRuntime(RemoteOperations):
         """
         request = HealthCheckRequest(service=service)
         response = await self._bridge.run(
-            self._connection.call_unary, HEALTH_CHECK, request, HealthCheckResponse
+            self._servers.call_unary, HEALTH_CHECK, request, HealthCheckResponse
         )
         return ServingStatus(response.status)
 
@@ -193,9 +208,10 @@ class RemoteRuntime(RemoteOperations):
         The first event is `attached`.
 
         Raises:
+            CallerError: the client has several servers; connect to the `address` of the stream.
             MillraceError: the call failed.
         """
-        call = await self._bridge.run(self._connection.open_call, ATTACH, ControlEvent)
+        call = await self._bridge.run(self._servers.sole().open_call, ATTACH, ControlEvent)
         try:
             attach = RemoteAttach(call, self._bridge)
             hello = Hello(session_id=session_id, attach_id=attach_id)
@@ -207,50 +223,57 @@ class RemoteRuntime(RemoteOperations):
 
 @asynccontextmanager
 async def connect(
-    address: str = DEFAULT_ADDRESS,
+    address: str | Sequence[str] = DEFAULT_ADDRESS,
     *,
     token: str | None = None,
     tls: ssl.SSLContext | bool = False,
     max_message_bytes: int = _MOST_MESSAGE_BYTES,
     timeout_seconds: float = 10,
 ) -> AsyncIterator[RemoteRuntime]:
-    """Connect to a server as long as the block is open, under asyncio or trio.
+    """Connect to a server, or several, as long as the block is open, under asyncio or trio.
+
+    Of several servers, calls go by turns to those that answer and report that they are serving. A
+    call that a server refuses before its first message, with UNAVAILABLE or RESOURCE_EXHAUSTED,
+    goes to another one: five attempts, or as many as there are servers.
 
     Args:
-        address: "host:port"; an IPv6 host is in brackets.
+        address: "host:port"; an IPv6 host is in brackets. Of several servers with the same node
+            types: a sequence of addresses, or one text with commas between them.
         token: the bearer token, for a server that requires one. Without TLS, anybody on the network
             path can read it.
         tls: True trusts the certificate authorities of this machine; `client_tls` makes other
             contexts.
         max_message_bytes: the most bytes of a message, in both directions.
-        timeout_seconds: the time that the server has to accept the connection.
+        timeout_seconds: the time that a server has to accept the connection.
 
     Raises:
-        CallerError: the form of the address or the token is not valid.
-        UnreachableError: no server answers at the address.
+        CallerError: the form of an address or the token is not valid.
+        UnreachableError: no server answers at any address.
     """
-    try:
-        where = ServerAddress.parse(address)
-    except ConfigError as error:  # here the address is the caller's, not the operator's
-        raise CallerError(f"the address: {error}") from error
+    addresses = parsed_addresses(address)
     context = client_tls() if tls is True else tls or None
     if token is not None and not is_token(token):
         raise CallerError(TOKEN_RULE)
     metadata = {} if token is None else {AUTHORIZATION: authorization_value(token)}
     async with open_bridge() as bridge:
 
-        async def make() -> Http2Connection:  # noqa: ASYNC124 (it needs asyncio)
-            return Http2Connection(
-                where,
-                context,
-                metadata,
-                most_bytes=max_message_bytes,
-                timeout_seconds=timeout_seconds,
+        async def make() -> Servers:  # noqa: ASYNC124 (it needs asyncio)
+            return Servers(
+                [
+                    Http2Connection(
+                        each,
+                        context,
+                        metadata,
+                        most_bytes=max_message_bytes,
+                        timeout_seconds=timeout_seconds,
+                    )
+                    for each in addresses
+                ]
             )
 
-        connection = await bridge.run(make)
+        servers = await bridge.run(make)
         try:
-            await bridge.run(connection.connect)
-            yield RemoteRuntime(connection, bridge)
+            await bridge.run(servers.connect)
+            yield RemoteRuntime(servers, bridge)
         finally:
-            await bridge.finish(connection.close)  # noqa: ASYNC102 (it shields itself)
+            await bridge.finish(servers.close)  # noqa: ASYNC102 (it shields itself)

@@ -32,8 +32,12 @@ class ResponseReader:
     Attributes:
         ready: set once all nodes are initialized.
         metrics: the latest metrics.
-        closed: the last message of a stream that was closed or cancelled.
+        closed: the last message of a stream that was closed or cancelled, or whose server shuts
+            down.
+        on_notice: is called when the server tells that it will shut down.
     """
+
+    on_notice: Callable[[], None] | None = None
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
         self.ready: StreamReady | None = None
@@ -44,8 +48,27 @@ class ResponseReader:
         self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
         self._is_reading = False
         self._waiting: list[asyncio.Future[None]] = []  # for the task that reads
+        self._has_begun = False
         self._ended = False
         self._failure: Callable[[], MillraceError] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether everything was read, or the stream has failed."""
+        return self._ended or self._failure is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the stream has failed."""
+        return self._failure is not None
+
+    async def wait_accepted(self) -> None:
+        """Wait for the first message, or the end.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        await self._wait_for(lambda: self._has_begun or None)
 
     async def wait_ready(self) -> StreamReady | None:
         """Return the message `ready`; None if the stream ends before it.
@@ -63,6 +86,11 @@ class ResponseReader:
         """
         found = await self._wait_for(self._report)
         return found if isinstance(found, InitProgress) else None
+
+    async def read_to_end(self) -> None:
+        """Read everything; the results wait in memory. An error is for the next reader."""
+        while not self.has_ended:
+            await self._read_next()
 
     async def next_result(self) -> Result | None:
         """Return the next result; None at the end.
@@ -101,11 +129,14 @@ class ResponseReader:
 
     async def _wait_for(self, find: Callable[[], T | None]) -> T | None:
         while (found := find()) is None and self._continues():
-            if self._is_reading:
-                await self._wait_read()
-            else:
-                await self._read_alone()
+            await self._read_next()
         return found
+
+    async def _read_next(self) -> None:
+        if self._is_reading:
+            await self._wait_read()
+        else:
+            await self._read_alone()
 
     async def _wait_read(self) -> None:
         """Wait until the task that reads has read a message, or was cancelled."""
@@ -150,6 +181,7 @@ class ResponseReader:
             self._fail(error)
 
     def _take(self, response: StreamResponse) -> None:
+        self._has_begun = True
         if response.result is not None:
             self._take_result(response.result)
         elif response.metrics is not None:
@@ -162,6 +194,8 @@ class ResponseReader:
             self.ready = response.ready
         elif response.closed is not None:
             self.closed = response.closed
+        elif response.draining is not None and self.on_notice is not None:
+            self.on_notice()
         # Other members are additions of a newer contract.
 
     def _take_result(self, message: ChunkResult) -> None:

@@ -12,17 +12,20 @@ from ..wire import (
     StreamControlCommand,
     StreamMetrics,
     StreamRequest,
-    StreamResponse,
 )
 from ..wire.conversion import chunk_message
 from .bridge import Bridge
-from .call import CallEndedError, ClientCall
+from .call import CallEndedError
 from .items import Sendable, check_node, item_of, source_nodes
-from .request_sender import RequestSender
+from .mover import Mover
+from .request_sender import MovingSender, RequestSender, SenderToOne
 from .response_reader import ResponseReader
+from .servers import StreamCall
 
 _MOST: Final = 2**64 - 1
-_CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
+CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
+"""The request that ends the input."""
+
 _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))
 
 
@@ -33,6 +36,10 @@ class RemoteStream:
     server whose results are not read soon accepts no more chunks. When a node fails, every waiting
     method raises the stream's error, and so does the end of the block.
 
+    A stream that can move changes its server when that one shuts down: the session has a new id
+    then, its counts begin again, and `send` waits until the old session has ended. No chunk is
+    processed twice or lost, and results keep their order.
+
     A cancellation loses nothing: a chunk whose `send` was cancelled is either not sent at all, or
     completed before the next one.
 
@@ -41,44 +48,48 @@ class RemoteStream:
     """
 
     def __init__(
-        self,
-        call: ClientCall[StreamResponse],
-        requests: RequestSender,
-        responses: ResponseReader,
-        manifest: Manifest,
-        bridge: Bridge,
+        self, opened: StreamCall, manifest: Manifest, bridge: Bridge, mover: Mover | None = None
     ) -> None:
         self.manifest = manifest
-        self._call = call
-        self._requests = requests
+        self._reading = opened  # its results are not all received yet
+        self._mover = mover
+        self._requests: RequestSender = (
+            SenderToOne(opened, bridge) if mover is None else MovingSender(mover, bridge)
+        )
         self._bridge = bridge
-        self._responses = responses
         self._nodes = [node.id for node in manifest.nodes]
         self._sources = source_nodes(manifest)
         self._next_sequence = 0
         self._closed_by = ""
 
     @property
+    def address(self) -> str:
+        """The address of the server that runs the session."""
+        return self._current.address
+
+    @property
     def session_id(self) -> str:
         """The id of the session at the server; empty until it is ready."""
-        ready = self._responses.ready
+        ready = self._current.responses.ready
         return "" if ready is None else ready.session_id
 
     @property
     def recommended_chunk_size(self) -> int:
         """The chunk size that the server recommends, in samples; 0 until it is ready."""
-        ready = self._responses.ready
+        ready = self._current.responses.ready
         return 0 if ready is None else ready.recommended_chunk_size
 
     @property
     def metrics(self) -> StreamMetrics | None:
         """The latest metrics; servers send them after every tenth chunk."""
-        return self._responses.metrics
+        return self._reading.responses.metrics
 
     @property
     def closed(self) -> StreamClosed | None:
         """The last message of the server, with the final metrics, after `close` or `cancel`."""
-        return self._responses.closed
+        if self._mover is not None and self._mover.is_moving:
+            return None
+        return self._current.responses.closed
 
     def progress(self) -> AsyncIterator[InitProgress]:
         """Iterate over the progress of the nodes' initialization, until all are ready.
@@ -86,7 +97,7 @@ class RemoteStream:
         Raises:
             MillraceError: the stream failed.
         """
-        return _Progress(self._bridge, self._responses)
+        return _Progress(self._bridge, self._reading.responses)
 
     async def wait_ready(self) -> None:
         """Wait until every node is initialized. Chunks can be sent before.
@@ -94,7 +105,8 @@ class RemoteStream:
         Raises:
             MillraceError: the stream failed.
         """
-        if await self._bridge.run(self._responses.wait_ready) is None and not self._closed_by:
+        responses = self._current.responses
+        if await self._bridge.run(responses.wait_ready) is None and not self._closed_by:
             raise ServerError("the server ended the stream before it was ready")
 
     async def send(
@@ -147,10 +159,7 @@ class RemoteStream:
         if self._closed_by:
             return
         self._closed_by = "close_input"
-        try:
-            await self._bridge.run(self._call.end)
-        except CallEndedError:
-            self._responses.raise_failure()
+        await self._requests.half_close()
 
     async def close(self) -> None:
         """End the input: the pipeline processes all chunks, flushes, and sends its final metrics.
@@ -158,7 +167,7 @@ class RemoteStream:
         Results can still be received; after the last one, `closed` has the metrics.
         """
         if not self._closed_by:
-            await self._send(_CLOSE, end=True)
+            await self._requests.end(CLOSE)
             self._closed_by = "close"
 
     async def cancel(self) -> None:
@@ -167,12 +176,15 @@ class RemoteStream:
         Results that have arrived can still be received.
         """
         self._closed_by = "cancel"
+        if self._mover is not None:
+            self._mover.stop()
+        call = self._current.call
         try:
             # Behind a chunk that waits for the server, the message would wait too.
-            if not self._call.try_send(self._call.encode(_CANCEL), end=True):
-                self._call.reset()
+            if not call.try_send(call.encode(_CANCEL), end=True):
+                call.reset()
         except CallEndedError:
-            self._call.reset()
+            call.reset()
         await self._bridge.checkpoint()
 
     async def receive(self) -> Result | None:
@@ -184,10 +196,18 @@ class RemoteStream:
             MillraceError: the stream failed.
         """
         await self._bridge.checkpoint()  # first: a cancellation here loses no result
-        result = self._responses.try_result()
-        if result is None:
-            result = await self._bridge.run(self._responses.next_result)
-        return result
+        while True:
+            at = self._reading
+            result = at.responses.try_result()
+            if result is None:
+                result = await self._bridge.run(at.responses.next_result)
+            if result is not None or self._mover is None:
+                return result
+            successor = await self._bridge.run(self._mover.follow, at)
+            if successor is None:
+                return None
+            if self._reading is at:  # another task may have followed before
+                self._reading = successor
 
     def __aiter__(self) -> Self:
         """Iterate over the results, to the end of the stream."""
@@ -200,12 +220,26 @@ class RemoteStream:
             raise StopAsyncIteration
         return result
 
-    async def _send(self, request: StreamRequest, *, end: bool = False) -> None:
+    def raise_failure(self) -> None:
+        """Raise the error of a stream that has failed.
+
+        Raises:
+            MillraceError: the stream failed.
+        """
+        self._current.responses.raise_failure()
+        if self._mover is not None:
+            self._mover.raise_failure()
+
+    @property
+    def _current(self) -> StreamCall:
+        return self._reading if self._mover is None else self._mover.current
+
+    async def _send(self, request: StreamRequest) -> None:
         if self._closed_by:
             raise SessionClosedError(
                 f"the stream accepts no more chunks: {self._closed_by}() was called"
             )
-        await self._requests.send(request, end=end)
+        await self._requests.send(request)
 
 
 class _Progress:

@@ -1,10 +1,12 @@
 """The settings of [http], and the tokens for it."""
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
@@ -20,6 +22,30 @@ Origin = Annotated[
         pattern=r"^https?://[^\s/?#@]+$",
         json_schema_extra={ACCEPTED: 'an origin such as "https://app.example"'},
     ),
+]
+
+
+_PORTS_FORM = 'two UDP ports from 1024 to 65535 such as "40000-40099"'
+_IP_FORM = "an IPv4 or IPv6 address"
+
+
+def _ports(text: str) -> str:
+    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+    if found is None or not 1024 <= int(found[1]) <= int(found[2]) < 2**16:
+        raise ValueError(f"must be {_PORTS_FORM}")
+    return text
+
+
+def _ip_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"must be {_IP_FORM}") from None
+
+
+Ports = Annotated[str, Field(json_schema_extra={ACCEPTED: _PORTS_FORM}), AfterValidator(_ports)]
+IpAddress = Annotated[
+    str, Field(json_schema_extra={ACCEPTED: _IP_FORM}), AfterValidator(_ip_address)
 ]
 
 
@@ -75,6 +101,26 @@ class Http(Section):
         (),
         "other sites whose pages may open the WebSocket of /talk/, with a token",
     )
+    talk_webrtc: bool = setting(
+        False,
+        "let pages of /talk/ send and receive audio over WebRTC (extra `webrtc`)",
+        variable="MILLRACE_HTTP_TALK_WEBRTC",
+        detail="Each such conversation opens a UDP socket. A page chooses between it and the "
+        "WebSocket.",
+    )
+    talk_webrtc_ports: Ports | None = setting(
+        None,
+        "UDP ports for WebRTC, one per conversation; not set: any free port",
+        example="40000-40099",
+    )
+    talk_webrtc_address: IpAddress | None = setting(
+        None,
+        "IP address at which browsers reach those ports; not set: the one that they have opened "
+        "the WebSocket at",
+        detail="Set it behind a proxy, or behind a NAT that forwards the ports. The sockets are "
+        "then bound to all addresses of this machine.",
+        example="203.0.113.7",
+    )
     max_connections: int = setting(
         100,
         "connections at once, without WebSockets; beyond it the oldest is closed",
@@ -94,6 +140,14 @@ class Http(Section):
     keepalive_secs: float = setting(
         75, "seconds that a connection may stay open between two requests", ge=0.1, le=3600
     )
+
+    @property
+    def webrtc_ports(self) -> range | None:
+        """The UDP ports for WebRTC; None for any."""
+        if self.talk_webrtc_ports is None:
+            return None
+        first, _, last = self.talk_webrtc_ports.partition("-")
+        return range(int(first), int(last) + 1)
 
 
 @dataclass(frozen=True, slots=True)

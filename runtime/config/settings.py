@@ -94,6 +94,18 @@ class Multiprocess(Section):
         le=_MOST_BYTES,
         detail="As many bytes may wait on all its links inside the server together.",
     )
+    preload: tuple[Text, ...] = setting(
+        (),
+        "node types whose processes are forked from a template, which has loaded their model",
+        detail="Each session still has processes of its own. [] keeps no template.",
+    )
+    preload_max_templates: int = setting(8, "templates at once", ge=1, le=1000)
+    preload_max_bytes: int = setting(
+        4096 * MIB, "resident bytes of one template; 0: no limit", ge=0, le=_MOST_BYTES
+    )
+    preload_idle_secs: float = setting(
+        600, "seconds after which a template without node processes ends", gt=0, le=10**7
+    )
 
 
 class Limits(Section):

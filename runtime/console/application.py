@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from ..http import Tokens
-from ..http.pages import Assets, PageHeaders, SignIn, form_value, is_same_origin
+from ..http.pages import Assets, PageHeaders, SignIn, SignInPage, form_value, is_same_origin
 from .live_connection import LiveConnections
 from .recordings import recordings_of
 from .state import ConsoleState
@@ -43,6 +43,12 @@ class _Pages:
         self._access = access
         self._live = LiveConnections(console)
         self._assets = Assets(__package__)
+        self._sign_in_page = SignInPage(
+            path="/console/",
+            stylesheet="console.css",
+            label="Token of the HTTP port",
+            hint="One of <code>http.tokens_file</code> or <code>MILLRACE_HTTP_TOKENS</code>.",
+        )
 
     def application(self) -> ASGIApp:
         """Return the routes."""
@@ -73,14 +79,14 @@ class _Pages:
             return PlainTextResponse(_OFF, status_code=403)
         if self._access.is_signed_in(request):
             return _redirect("/console/")
-        return self._assets.response("login.html")
+        return self._sign_in_page.response()
 
     async def _sign_in(self, request: Request) -> Response:
         if not is_same_origin(request):
             return PlainTextResponse(_ELSEWHERE, status_code=403)
         token = await form_value(request, "token")
         if not self._access.tokens.has(token):
-            return self._assets.response("login-failed.html", status=401)
+            return self._sign_in_page.failure()
         response = _redirect("/console/")
         self._access.sign_in(request, response, token)
         return response

@@ -72,6 +72,7 @@ class _LiveConnection:
         self._socket = socket
         self._view: _View | None = None
         self._view_changed = trio.Event()
+        self._shown_session = ""
         # None waits: what is shown next is made when the message before has been sent.
         self._outgoing, self._to_send = trio.open_memory_channel[str](0)
 
@@ -137,6 +138,7 @@ class _LiveConnection:
             await self._send_snapshots(feed, view.session)
 
     async def _send_snapshots(self, feed: Feed, session_id: str) -> None:
+        await self._send_history(session_id)
         number = last_line = last_ending = 0
         while not (number and feed.has_ended and number == feed.number):
             await feed.wait_after(number)
@@ -147,6 +149,15 @@ class _LiveConnection:
                 last_line = await self._send_log(session_id, last_line)
             else:
                 last_ending = await self._send_endings(last_ending)
+
+    async def _send_history(self, session_id: str) -> None:
+        """Send what was before a page of a session was opened, once."""
+        if session_id == self._shown_session:
+            return
+        text = await self._console.histories.text(session_id)
+        if text:
+            await self._outgoing.send(text)
+        self._shown_session = session_id
 
     async def _send_log(self, session_id: str, last_line: int) -> int:
         lines = self._console.log_lines.after(session_id, last_line)

@@ -12,6 +12,7 @@ from ..errors import UnwrappedErrors
 from ..http import Tokens
 from ..session import Runtime
 from .feeds import Feeds
+from .history import Histories
 from .session_log_lines import log_lines_kept
 from .state import ConsoleState
 
@@ -46,7 +47,7 @@ async def open_console(
 ) -> AsyncIterator[Console | None]:
     """Collect what the console shows for as long as the block lasts; None if it is off.
 
-    Without watchers it only keeps the last log lines of each session.
+    Without watchers it only keeps the last log lines of each session, and a sample a second.
 
     Args:
         runtime: whose sessions it shows.
@@ -62,5 +63,7 @@ async def open_console(
         return
     with log_lines_kept() as log_lines, UnwrappedErrors():
         async with trio.open_nursery() as nursery:
-            yield Console(ConsoleState(runtime, Feeds(runtime, nursery), log_lines))
+            histories = Histories(runtime)
+            nursery.start_soon(histories.run)
+            yield Console(ConsoleState(runtime, Feeds(runtime, nursery), log_lines, histories))
             nursery.cancel_scope.cancel()

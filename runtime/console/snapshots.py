@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import trio
 
+from ..metrics import SessionFigures
 from ..service import (
     RecentQuantiles,
     RecentWork,
@@ -39,20 +40,22 @@ class Snapshots:
         """Return the open sessions, the oldest first, and the server."""
         found = list(self._runtime.sessions.values())
         shown = sorted(found, key=lambda each: each.opened_at)[:_MOST_SESSIONS]
-        usage = await self._runtime.metrics.usage([])
         counts = self._runtime.metrics.session_counts()
         self._work.begin(time.monotonic())
+        read: list[SessionFigures] = []
         sessions: list[dict[str, Any]] = []
         for number, session in enumerate(shown):
             if number % _SLICE == _SLICE - 1:
                 await trio.lowlevel.checkpoint()
             figures = session.figures()
+            read.append(figures)
             message = session_message(session, figures)
             self._work.add(figures, message)
             sessions.append(_plain(message))
+        usage = await self._runtime.metrics.usage(read, with_processes=False)
         return encoded(
             type="sessions",
-            **_times(),
+            **self._times(),
             sessions=sessions,
             omitted=len(found) - len(shown),
             server={
@@ -90,9 +93,18 @@ class Snapshots:
                 nodes.append(_plain(node_info))
             links = [_plain(link_message(session, link)) for link in figures.links]
             plain = {**_plain(message), "nodes": nodes, "links": links}
-            return encoded(type="session", **_times(), session=plain)
+            return encoded(type="session", **self._times(), session=plain)
 
         return make
+
+    def _times(self) -> dict[str, float | None]:
+        """Return when a snapshot is made, and how the server shuts down, if it does."""
+        drain = self._runtime.metrics.drain
+        return {
+            "time_ms": round(1000 * time.time()),
+            "clock_seconds": time.monotonic(),
+            "drain_deadline_ms": None if drain is None else drain.deadline_ms,
+        }
 
     def ending(self, session_id: str) -> str:
         """Return how a session has ended; `ending` is null if that is not known any more."""
@@ -117,7 +129,3 @@ def encoded(**members: Any) -> str:
 
 def _plain(message: Any) -> dict[str, Any]:
     return {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}
-
-
-def _times() -> dict[str, float]:
-    return {"time_ms": round(1000 * time.time()), "clock_seconds": time.monotonic()}

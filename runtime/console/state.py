@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..session import Runtime
 from .feeds import Feeds
+from .history import Histories
 from .session_log_lines import LogLines
 
 
@@ -14,12 +15,16 @@ class ConsoleState:
         runtime: whose sessions are shown.
         feeds: the snapshots that watchers share.
         log_lines: the last lines of each session.
+        histories: the samples of each open session.
         recordings: the folder of recordings; None for none.
     """
 
-    def __init__(self, runtime: Runtime, feeds: Feeds, log_lines: LogLines) -> None:
+    def __init__(
+        self, runtime: Runtime, feeds: Feeds, log_lines: LogLines, histories: Histories
+    ) -> None:
         folder = runtime.config.recording.folder
         self.runtime = runtime
         self.feeds = feeds
         self.log_lines = log_lines
+        self.histories = histories
         self.recordings = None if folder is None else Path(folder)

@@ -10,6 +10,7 @@ from .hook_calls import END, anext_or_end
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import Intercept, NodeControl, NodeState, OnMissed, Tap
 from .node_tracer import tracer_of
+from .shared_resources import SharedHold, SharedResources, open_shared_resources
 from .statistics import Histogram, NodeStatistics
 from .traced_loop import actor_loop_of, load_recorded
 
@@ -32,6 +33,8 @@ __all__ = [
     "NodeState",
     "NodeStatistics",
     "OnMissed",
+    "SharedHold",
+    "SharedResources",
     "Tap",
     "actor_loop_of",
     "anext_or_end",
@@ -39,6 +42,7 @@ __all__ = [
     "load_recorded",
     "open_held_loop_guard",
     "open_hook_loop",
+    "open_shared_resources",
     "running_seconds",
     "tasks_on",
     "tracer_of",

@@ -9,7 +9,14 @@ import trio
 
 from ..config import RuntimeConfig
 from ..errors import NodeError, printable
-from ..execution import ForkGuard, HeldLoopGuard, describe_fork, open_held_loop_guard
+from ..execution import (
+    ForkGuard,
+    HeldLoopGuard,
+    SharedResources,
+    describe_fork,
+    open_held_loop_guard,
+    open_shared_resources,
+)
 from ..logs import output_of_node
 from .contract import NodeTask
 from .fork_reports import open_fork_reports
@@ -31,6 +38,7 @@ class NativeExecutor:
         report_fork: Callable[[str, str], None] = _ignore,
         name_threads: Callable[[LeftThreads], None] = LeftThreads.log,
         guard: HeldLoopGuard | None = None,
+        resources: SharedResources | None = None,
     ) -> None:
         """Create the executor.
 
@@ -39,10 +47,12 @@ class NativeExecutor:
                 key of the node and the hook, before the copy ends.
             name_threads: called with the threads that a node has left running.
             guard: ends hooks that hold the event loop.
+            resources: that nodes share; None: each node loads its own.
         """
         self._fork_guard = ForkGuard(report_fork)
         self._name_threads = name_threads
         self._guard = guard
+        self._resources = resources
         self._nodes: set[NativeNode] = set()
 
     async def run(self, task: NodeTask) -> None:
@@ -51,7 +61,7 @@ class NativeExecutor:
         Raises:
             NodeError: the actor failed.
         """
-        node = NativeNode(task, self._fork_guard, self._name_threads, self._guard)
+        node = NativeNode(task, self._fork_guard, self._name_threads, self._guard, self._resources)
         self._nodes.add(node)
         try:
             with output_of_node(task.session_id, task.node_id):
@@ -79,12 +89,12 @@ class NativeExecutor:
 async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
     """Open the native executor."""
     with open_fork_reports() as reports, open_held_loop_guard() as guard:
-        async with trio.open_nursery() as nursery:
+        async with open_shared_resources() as resources, trio.open_nursery() as nursery:
 
             def name_threads(left: LeftThreads) -> None:
                 nursery.start_soon(left.log_after_grace)
 
-            executor = NativeExecutor(reports.send, name_threads, guard)
+            executor = NativeExecutor(reports.send, name_threads, guard, resources)
             nursery.start_soon(reports.receive, executor.end_forking_node)
             yield executor
             nursery.cancel_scope.cancel()

@@ -19,6 +19,8 @@ from ..execution import (
     ForkGuard,
     HeldLoopGuard,
     HookInterrupted,
+    SharedHold,
+    SharedResources,
     actor_loop_of,
     is_from_signal,
     load_recorded,
@@ -46,12 +48,14 @@ class NativeNode:
         fork_guard: ForkGuard,
         name_threads: Callable[[LeftThreads], None],
         guard: HeldLoopGuard | None,
+        resources: SharedResources | None,
     ) -> None:
         self.key = f"{task.session_id}/{task.node_id}"
         self._task = task
         self._fork_guard = fork_guard
         self._name_threads = name_threads
         self._guard = guard
+        self._hold = None if resources is None else SharedHold(resources)
         self._scope = trio.CancelScope()
         self._failures: list[NodeError] = []
 
@@ -66,8 +70,12 @@ class NativeNode:
         Raises:
             NodeError: the actor failed.
         """
-        async with AsyncExitStack() as stack:
-            await self._run(stack)
+        try:
+            async with AsyncExitStack() as stack:
+                await self._run(stack)
+        finally:
+            if self._hold is not None:
+                self._hold.release()
         self._task.done.set()
 
     async def _run(self, stack: AsyncExitStack) -> None:
@@ -82,11 +90,15 @@ class NativeNode:
             models=task.grants.models,
             find_tool=ToolFinder(task.grants.tools),
             readers=tuple(map(str, task.plan.outputs)),
+            **({} if self._hold is None else {"share": self._hold.share}),
         )
         record = task.record  # not the task, which would refer to itself
         tracer = tracer_of(task.trace, context, lambda span: record([span]))
         with load_recorded(tracer):
             actor = self._make_actor(context)
+        hooks = await stack.enter_async_context(open_hook_loop(actor))
+        if self._hold is not None:
+            self._hold.attach(type(actor), hooks)
         loop = actor_loop_of(tracer)(
             actor,
             context,
@@ -98,7 +110,7 @@ class NativeNode:
             grace_seconds=task.grace_seconds,
             fork_guard=self._fork_guard,
             key=self.key,
-            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
+            asyncio_hooks=hooks,
         )
         task.statistics = loop.statistics
 

@@ -8,6 +8,7 @@ since the start of the server.
 from .exported import BOUND_EXPONENTS, EXPORTED, Distribution, ExportedMetric, MetricKind
 from .figures import (
     CapacityFigures,
+    Drain,
     LinkFigures,
     NodeFigures,
     SessionFigures,
@@ -27,6 +28,7 @@ __all__ = [
     "OTHER",
     "CapacityFigures",
     "Distribution",
+    "Drain",
     "ExportedMetric",
     "LinkFigures",
     "LinkLabels",

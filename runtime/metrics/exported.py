@@ -281,6 +281,12 @@ EXPORTED: Final = (
         "Sessions that wait for room (limits.session_wait_secs).",
         lambda s: s.capacity.waiting,
     ),
+    _single(
+        "draining",
+        _GAUGE,
+        "1 while the server shuts down, and 0 before.",
+        lambda s: int(s.is_draining),
+    ),
     _single("sessions_limit", _GAUGE, "limits.max_sessions.", lambda s: s.capacity.most_sessions),
     _single(
         "processes", _GAUGE, "Node processes of open sessions.", lambda s: s.capacity.processes

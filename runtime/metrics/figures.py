@@ -84,3 +84,20 @@ class CapacityFigures:
     waiting: int
     most_sessions: int
     most_processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """A server that shuts down.
+
+    Attributes:
+        ends_at: when it ends the sessions that still run, in seconds since 1970; None: they may run
+            to their end.
+    """
+
+    ends_at: float | None
+
+    @property
+    def deadline_ms(self) -> int:
+        """That, in milliseconds, or 0."""
+        return 0 if self.ends_at is None else max(1, round(1000 * self.ends_at))

@@ -9,7 +9,7 @@ from functools import partial
 import trio
 
 from ..execution import Histogram, NodeStatistics
-from .figures import CapacityFigures, SessionFigures, SessionSource
+from .figures import CapacityFigures, Drain, SessionFigures, SessionSource
 from .labels import LabelBounds, LinkLabels, NodeLabels
 from .machine_usage import MachineUsage, ProcessUsage, read_usage
 from .snapshot import LinkTotals, SessionCounts, Snapshot
@@ -23,6 +23,7 @@ class Registry:
     Attributes:
         process_starts: how long it took to fork each node process.
         loop_lag: see `measure_loop_lag`.
+        drain: how the server shuts down; None as long as it does not.
 
     Args:
         capacity: returns what sessions hold of the limits.
@@ -31,6 +32,7 @@ class Registry:
     def __init__(self, capacity: Callable[[], CapacityFigures]) -> None:
         self.process_starts = Histogram()
         self.loop_lag = Histogram()
+        self.drain: Drain | None = None
         self._capacity = capacity
         self._labels = LabelBounds()
         self._open: dict[SessionSource, None] = {}
@@ -82,9 +84,16 @@ class Registry:
         """Return what became of the sessions so far, and what they hold now."""
         return SessionCounts(self._ended.copy(), self._refused.copy(), self._capacity())
 
-    async def usage(self, sessions: Sequence[SessionFigures]) -> MachineUsage:
-        """Read, in a thread, what the server, the machine and the sessions' processes use."""
-        nodes = [node for session in sessions for node in session.nodes]
+    async def usage(
+        self, sessions: Sequence[SessionFigures], *, with_processes: bool = True
+    ) -> MachineUsage:
+        """Read, in a thread, what the server, the machine and the sessions use.
+
+        Args:
+            sessions: whose files in /dev/shm are counted.
+            with_processes: read the memory of their processes too, which takes 1 ms for each.
+        """
+        nodes = [node for session in sessions if with_processes for node in session.nodes]
         processes = [node.process_id for node in nodes if node.process_id is not None]
         segments = [session.segments for session in sessions]
         async with self._reading:
@@ -125,6 +134,7 @@ class Registry:
             process_starts=_copy(self.process_starts),
             loop_lag=_copy(self.loop_lag),
             usage=MachineUsage(),
+            is_draining=self.drain is not None,
         )
         return snapshot, sums.processes, [session.segments for session in sessions]
 

@@ -50,6 +50,7 @@ class Snapshot:
         process_starts: how long it took to fork a node process.
         loop_lag: how late the event loop ran a task, sampled; without any where it is off.
         usage: of the server's process and the machine.
+        is_draining: whether the server shuts down.
     """
 
     nodes: Mapping[NodeLabels, NodeStatistics]
@@ -66,3 +67,4 @@ class Snapshot:
     process_starts: Histogram
     loop_lag: Histogram
     usage: MachineUsage
+    is_draining: bool

@@ -116,6 +116,26 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def is_stateless(self, node_type: NodeType) -> bool:
+        """Return whether a type is stateless; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).stateless
+        except ConfigError:
+            return False
+
+    def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
+        """Return the params that a template of the type depends on; None if it has no template.
+
+        The operator decides which types may have one.
+        """
+        if node_type.name not in self._config.multiprocess.preload:
+            return None
+        try:
+            names = self._describer.describe(node_type).preload_params
+        except ConfigError:
+            return None
+        return None if names is None else tuple(names)
+
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""
         self._faults.add(where(self._document, path), message)

@@ -50,6 +50,8 @@ class NodePlan:
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
+        stateless: whether its outputs for an item depend on this item only.
+        preload_params: the params that a template of the type depends on; None if it has none.
     """
 
     node_id: NodeId
@@ -68,6 +70,8 @@ class NodePlan:
     grants: GrantNames = field(default_factory=GrantNames)
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
+    stateless: bool = False
+    preload_params: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,11 @@ class Plan:
         # By its name, since what draws a plan imports this module.
         svg: str = import_module(f"{__package__}.drawing").to_svg(self)
         return svg
+
+    @property
+    def may_move(self) -> bool:
+        """Whether a session can be continued by another one: every node is stateless."""
+        return all(node.stateless for node in self.nodes)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -241,6 +250,11 @@ class _Planner:
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
+                preload_params = None
+                if declared.uses_processes:
+                    preload_params = self._checker.preload_params(node_type)
+                if preload_params is not None:
+                    reason += "; forked from a template (multiprocess.preload)"
                 planned.append(
                     NodePlan(
                         node.id,
@@ -256,6 +270,8 @@ class _Planner:
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
+                        stateless=self._checker.is_stateless(node_type),
+                        preload_params=preload_params,
                     )
                 )
         for index, connection in enumerate(manifest.connections):

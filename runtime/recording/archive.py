@@ -4,6 +4,7 @@ import fcntl
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,14 +37,15 @@ async def archived(session: Session, settings: RecordingSettings) -> AsyncIterat
     limits = RecordingLimits(settings.max_bytes, settings.max_seconds)
     nodes = None if settings.all_nodes else ()
     path = folder / f"{session.id}{_SUFFIX}"
-    recording = record(session, path, nodes=nodes, limits=limits, on_error=_report)
+    report = partial(_report, session_id=session.id)
+    recording = record(session, path, nodes=nodes, limits=limits, on_error=report)
     is_open = False
     try:
         await trio.to_thread.run_sync(remove_oldest, folder, settings.keep_bytes)
         await recording.__aenter__()
         is_open = True
     except (RecordingError, OSError) as error:
-        _report(error)
+        report(error)
     if not is_open:
         yield
         return
@@ -105,5 +107,6 @@ def _tidy(folder: Path, keep_bytes: int) -> None:
         _report(error)
 
 
-def _report(error: Exception) -> None:
-    _log.warning("session not recorded", extra={"reason": str(error)})
+def _report(error: Exception, session_id: str = "") -> None:
+    session = {"session": session_id} if session_id else {}
+    _log.warning("session not recorded", extra={"reason": str(error), **session})

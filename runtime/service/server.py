@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,6 +14,7 @@ import trio_asyncio
 
 from ..config import ServerAddress, server_access
 from ..errors import sole_error
+from ..metrics import Drain, Registry
 from ..session import Runtime
 from ..wire import (
     ATTACH,
@@ -99,6 +101,7 @@ class GrpcServer:
         server_state: ServerState,
         health: HealthService,
         listener: Http2Server,
+        metrics: Registry,
     ) -> None:
         self.address = address
         self.requires_token = requires_token
@@ -106,6 +109,7 @@ class GrpcServer:
         self._server_state = server_state
         self._health = health
         self._listener = listener
+        self._metrics = metrics
 
     @property
     def is_draining(self) -> bool:
@@ -143,7 +147,9 @@ class GrpcServer:
             lame_duck_seconds: of step 1.
         """
         state = self._server_state
-        state.drain_deadline = trio.current_time() + lame_duck_seconds + timeout_seconds
+        seconds = lame_duck_seconds + timeout_seconds
+        state.drain_deadline = trio.current_time() + seconds
+        self._metrics.drain = Drain(time.time() + seconds if math.isfinite(seconds) else None)
         state.draining.set()
         self._health.stop_serving()
         await trio.sleep(lame_duck_seconds)
@@ -203,7 +209,15 @@ async def open_server(
             listener.start(listening)
             if settings.health_when_full == "not_serving":
                 nursery.start_soon(health.follow, runtime.capacity)
-            server = GrpcServer(address, access.require_auth, calls, server_state, health, listener)
+            server = GrpcServer(
+                address,
+                access.require_auth,
+                calls,
+                server_state,
+                health,
+                listener,
+                runtime.metrics,
+            )
             _log.info("listening", extra={"address": str(address), "tls": tls is not None})
             try:
                 yield server

@@ -101,6 +101,7 @@ class StreamRun:
             session_id=self._session.id,
             recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
             max_buffer_latency_ms=0,
+            may_move=self._session.plan.may_move,
         )
         return [StreamResponse(ready=ready)]
 
@@ -125,7 +126,12 @@ class StreamRun:
         else:
             return  # after a half-close, the status is the end
         metrics = self._metrics.execution_metrics(self._session)
-        closed = StreamClosed(session_id=self._session.id, final_metrics=metrics, reason=reason)
+        closed = StreamClosed(
+            session_id=self._session.id,
+            final_metrics=metrics,
+            reason=reason,
+            chunks_taken=self._metrics.chunks,
+        )
         await self._call.send(StreamResponse(closed=closed))
 
     def _cancel(self) -> None:

@@ -132,6 +132,7 @@ class WatchingService:
     ) -> ServerInfo:
         counts = self._runtime.metrics.session_counts()
         capacity = counts.capacity
+        drain = self._runtime.metrics.drain
         return ServerInfo(
             version=self._version,
             started_ms=round(1000 * self._started_at),
@@ -150,6 +151,8 @@ class WatchingService:
             shared_memory_free_bytes=usage.shared_memory_free_bytes,
             loop_lag_ms=1000 * lag_seconds,
             last_ending=self._runtime.endings.last_number,
+            draining=drain is not None,
+            drain_deadline_ms=0 if drain is None else drain.deadline_ms,
         )
 
     async def _session(

@@ -28,7 +28,10 @@ def node_figures(plan: Plan, nodes: Nodes, processes: Mapping[str, int]) -> tupl
 def link_figures(wiring: Wiring, plan: Plan, nodes: Nodes) -> Iterator[LinkFigures]:
     """Yield the figures of each link, from what both ends have counted."""
     capacity = plan.settings.values.channel_capacity
+    generating = frozenset(plan.generating)
     for node, inlet in wiring.inlets.items():
+        if node in generating:  # it takes no items, only signals and control messages
+            continue
         sent = inlet.statistics().items
         yield _link(INLET, node, sent - nodes[node].taken.get(INLET, 0), capacity)
     results = wiring.outlet.taken()

@@ -121,7 +121,7 @@ class Runtime:
             ManifestError: it is not valid; every fault is listed.
             ConfigError: a node type is neither a class nor "module:Class", or its name is taken.
         """
-        with self._refusals_counted(_name_of(manifest), peer, token_name):
+        with self.refusals_counted(_name_of(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
@@ -183,7 +183,7 @@ class Runtime:
         async with AsyncExitStack() as stack:
             if trace is not None:
                 stack.enter_context(trace)
-            with self._refusals_counted(plan.manifest.metadata.name, peer, token_name):
+            with self.refusals_counted(plan.manifest.metadata.name, peer, token_name):
                 await self._check_interpreter(plan)
                 reserved = self.capacity.reserve(demand_of(plan))
                 reservation = await stack.enter_async_context(reserved)
@@ -218,7 +218,7 @@ class Runtime:
                 self._instance.remove(domain)
 
     @contextmanager
-    def _refusals_counted(
+    def refusals_counted(
         self, manifest: str, peer: str = "", token_name: str = ""
     ) -> Iterator[None]:
         """Log and count an error of the block as the reason why a session was not opened."""

@@ -32,7 +32,7 @@ class SessionInput:
         inlets: for each node, the link on which items enter there.
         controls: delivers control messages.
         ready: set when every node is ready.
-        on_begin: is called before the first item enters.
+        on_begin: is called before the first item enters, or a source begins.
         on_peer_gone: waits for the error of a node that has closed its links, and raises it.
         has_ended: returns whether a node has ended.
     """
@@ -92,6 +92,9 @@ class SessionInput:
         """Let every source that generates items begin, unless they were stopped before."""
         if self._has_stopped_sources:
             return
+        if not self._has_begun:
+            self._has_begun = True
+            self._on_begin()
         for node in self.checker.generating:
             try:
                 await self._inlets[node].send(Item(start_signal()))

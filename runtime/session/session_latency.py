@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -11,6 +11,7 @@ import trio
 
 from ..execution import NodeStatistics
 from ..latency import (
+    Hop,
     LatencySummary,
     NodeFacts,
     PathAssembly,
@@ -57,6 +58,7 @@ class SessionLatency:
         statistics: _Statistics,
     ) -> None:
         self._plan = plan
+        self._generating = frozenset(plan.generating)
         self._input = session_input
         self._output = session_output
         self._bus = bus
@@ -70,8 +72,7 @@ class SessionLatency:
     def _reset(self) -> None:
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
         producers = {str(node.node_id): node.inputs for node in self._plan.nodes}
-        sources = {str(node.node_id) for node in self._plan.nodes if node.is_source}
-        self._paths = PathAssembly(producers, self._epoch_ns, sources=sources)
+        self._paths = PathAssembly(producers, self._epoch_ns, sources=self._generating)
         self._results: deque[ResultLatency] = deque()
         self._every = 1  # of the results that come, one of so many is kept
         self._came = 0
@@ -134,7 +135,7 @@ class SessionLatency:
     async def _set_interval(self, interval: int) -> None:
         self._interval = interval
         # Nodes first: of a chunk that enters later, every hop is recorded.
-        await self._bus.set_hops(self._paths.add, interval)
+        await self._bus.set_hops(self._on_hops, interval)
         self._input.set_sent(self._on_sent)
         self._output.set_arrived(self._on_result)
 
@@ -162,10 +163,18 @@ class SessionLatency:
 
     def _on_sent(self, node_id: str, item: Item, sent_ns: int) -> None:
         if is_sampled(item.entered_ns, self._interval):
-            self._entered += 1
             self._paths.enter(node_id, item.sequence, item.entered_ns, sent_ns)
-            if not self._work:
-                self._note_work(item.entered_ns)
+            self._count_entered(1, item.entered_ns)
+
+    def _on_hops(self, node_id: str, hops: Collection[Hop]) -> None:
+        self._paths.add(node_id, hops)
+        if hops and node_id in self._generating:
+            self._count_entered(len(hops), time.monotonic_ns())
+
+    def _count_entered(self, count: int, now_ns: int) -> None:
+        self._entered += count
+        if not self._work:
+            self._note_work(now_ns)
 
     def _on_result(self, item: Item, number: int, free_ns: int, end_ns: int) -> None:
         self._last_ns = end_ns

@@ -28,10 +28,11 @@ def counts(wiring: Wiring, plan: Plan, nodes: Nodes) -> dict[str, int]:
 
     The bytes are those of payloads. The memory is the sum of the peaks of the session's processes.
     """
-    inlets = [inlet.statistics() for inlet in wiring.inlets.values()]
+    generating = frozenset(plan.generating)  # only signals and control messages enter there
+    inlets = [inlet.statistics() for node, inlet in wiring.inlets.items() if node not in generating]
     outlet = wiring.outlet.statistics()
     return {
-        "items_in": sum(each.items for each in inlets) - _signals(wiring, plan),
+        "items_in": sum(each.items for each in inlets),
         "items_out": outlet.items - wiring.outlet.waiting(),
         "dropped": dropped(wiring, nodes),
         "bytes_in": sum(each.payload_bytes for each in inlets),

@@ -1,7 +1,9 @@
 """The application of the page: its files, who gets them, and the WebSockets of conversations."""
 
+import logging
 from typing import Final
 
+import trio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -9,18 +11,23 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from ..http.pages import Assets, PageHeaders, form_value, is_same_origin
+from ..http.pages import Assets, PageHeaders, SignInPage, form_value, is_same_origin
 from .access import Access
 from .conversation import Conversation
 from .state import TalkState
 
 # What the page for signing in needs; it is the same for everybody.
 _OPEN_FILES: Final = frozenset({"talk.css", "icon.svg"})
+# Anybody can open a WebSocket: a flood of them must not be a flood of log lines.
+_LOG_SECONDS: Final = 1.0
+_NOT_ADMITTED: Final = "no token that is known here, or a page of another site"
 _ELSEWHERE: Final = "this request comes from a page of another site\n"
 _OTHER_NAME: Final = (
     "without tokens, this page is served as localhost, 127.0.0.1 and [::1] only: open it by one of "
     "these names, or set GRPC_AUTH_TOKENS\n"
 )
+
+_log: Final = logging.getLogger("millrace.talk")
 
 
 def application(state: TalkState, access: Access) -> ASGIApp:
@@ -38,6 +45,14 @@ class _Pages:
         self._state = state
         self._access = access
         self._assets = Assets("runtime.talk")
+        self._sign_in_page = SignInPage(
+            path="/talk/",
+            stylesheet="talk.css",
+            label="Token",
+            hint="The one that you use over gRPC, or the one of the operator.",
+        )
+        self._quiet_until = -1.0
+        self._unlogged = 0
 
     def application(self) -> ASGIApp:
         """Return the routes."""
@@ -65,14 +80,14 @@ class _Pages:
     async def _login_page(self, request: Request) -> Response:
         if not self._access.requires_token or self._access.reader(request) is not None:
             return _redirect("/talk/")
-        return self._assets.response("login.html")
+        return self._sign_in_page.response()
 
     async def _sign_in(self, request: Request) -> Response:
         if not is_same_origin(request):
             return _refusal(_ELSEWHERE)
         token = await form_value(request, "token")
         if not self._access.tokens.has(token):
-            return self._assets.response("login-failed.html", status=401)
+            return self._sign_in_page.failure()
         response = _redirect("/talk/")
         self._access.sign_in.sign_in(request, response, token)
         return response
@@ -92,7 +107,8 @@ class _Pages:
             for each in self._state.pipelines.values()
         ]
         signs_in = self._access.requires_token
-        return JSONResponse({"pipelines": listed, "signed_in": signs_in})
+        webrtc = self._state.settings.talk_webrtc
+        return JSONResponse({"pipelines": listed, "signed_in": signs_in, "webrtc": webrtc})
 
     async def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -103,10 +119,21 @@ class _Pages:
     async def _talk(self, socket: WebSocket) -> None:
         visitor = self._access.speaker(socket)
         if visitor is None:
+            self._log_refused(socket.client.host if socket.client else "")
             await socket.close(code=1008)
             return
         with self._state.counted():
             await Conversation(self._state, socket, visitor).run()
+
+    def _log_refused(self, peer: str) -> None:
+        now = trio.current_time()
+        if now < self._quiet_until:
+            self._unlogged += 1
+            return
+        self._quiet_until = now + _LOG_SECONDS
+        more = {"unlogged": self._unlogged} if self._unlogged else {}
+        self._unlogged = 0
+        _log.warning("conversation refused", extra={"peer": peer, "reason": _NOT_ADMITTED, **more})
 
 
 def _redirect(path: str) -> Response:

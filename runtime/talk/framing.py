@@ -72,7 +72,6 @@ def audio_messages(
     audio: Audio, *, sequence: int, timestamp_ms: int
 ) -> Iterator[tuple[bytes, float]]:
     """Yield an audio result as binary messages of int16, each with its seconds, at most 0.1."""
-    step = max(1, int(audio.sample_rate * _PIECE_SECONDS))
     header = _HEADER.pack(
         _AUDIO,
         _INT16,
@@ -82,19 +81,24 @@ def audio_messages(
         sequence & _U32,
         timestamp_ms & _U32,
     )
+    for piece in audio_pieces(audio):
+        yield header + piece.astype("<i2").tobytes(), len(piece) / audio.sample_rate
+
+
+def audio_pieces(audio: Audio) -> Iterator[Array]:
+    """Yield an audio result as int16, shape (frames, channels), at most 0.1 s and 255 channels."""
+    step = max(1, int(audio.sample_rate * _PIECE_SECONDS))
     for start in range(0, audio.frames, step):
-        end = min(start + step, audio.frames)
-        yield header + _as_int16(audio, start, end), (end - start) / audio.sample_rate
+        yield _as_int16(audio.samples[start : start + step, :255])
 
 
-def _as_int16(audio: Audio, start: int, end: int) -> bytes:
-    samples = audio.samples[start:end, :255]
+def _as_int16(samples: Array) -> Array:
     if samples.dtype == np.int16:
-        return samples.astype("<i2").tobytes()
+        return samples
     if samples.dtype == np.int32:
-        return (samples >> 16).astype("<i2").tobytes()
+        return (samples >> 16).astype(np.int16)
     finite = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
-    return (finite.clip(-1.0, 1.0) * 32767).astype("<i2").tobytes()
+    return (finite.clip(-1.0, 1.0) * 32767).astype(np.int16)
 
 
 def text_message(kind: str, **members: Any) -> str:
@@ -110,9 +114,14 @@ def text_message(kind: str, **members: Any) -> str:
 
 
 class Request(msgspec.Struct):
-    """A JSON message of a client."""
+    """A JSON message of a client.
+
+    Attributes:
+        sdp: the session description of an offer.
+    """
 
     type: str
+    sdp: str = ""
 
 
 def read_request(text: str) -> Request:

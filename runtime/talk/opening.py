@@ -1,6 +1,7 @@
 """Talking during a block: the pipelines are planned, and conversations end with it."""
 
 import hashlib
+import importlib
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -80,8 +81,8 @@ async def open_talk(
         environment: the environment variables; None means those of the process.
 
     Raises:
-        ConfigError: a setting is not valid, a pipeline cannot be used, or anybody on the network
-            could talk.
+        ConfigError: a setting is not valid, a pipeline cannot be used, the extra `webrtc` is not
+            installed but turned on, or anybody on the network could talk.
     """
     config = runtime.config
     environment = os.environ if environment is None else environment
@@ -89,6 +90,8 @@ async def open_talk(
     if not (access.settings.enabled and access.settings.talk):
         yield None
         return
+    if access.settings.talk_webrtc:
+        _check_webrtc()
     server = server_access(config.server, environment)
     if not server.require_auth and not access.address.is_local:
         message = (
@@ -98,7 +101,15 @@ async def open_talk(
         raise ConfigError([Fault("http.talk", message)])
     sources = {**config.pipelines, **(pipelines or {})}
     planned = await trio.to_thread.run_sync(partial(plan_pipelines, runtime, sources))
-    yield Talk(TalkState(runtime, planned), server, access.settings)
+    yield Talk(TalkState(runtime, planned, access.settings), server, access.settings)
+
+
+def _check_webrtc() -> None:
+    try:
+        importlib.import_module(".webrtc", __package__)
+    except ImportError as error:
+        message = f"needs the extra `webrtc`: pip install 'millrace-runtime[webrtc]' ({error})"
+        raise ConfigError([Fault("http.talk_webrtc", message)]) from error
 
 
 def _digest(token: str) -> bytes:

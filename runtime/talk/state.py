@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import trio
 
+from ..config import Http
 from ..session import Runtime
 from .pipelines import TalkPipeline
 
@@ -15,13 +16,17 @@ class TalkState:
     Attributes:
         runtime: runs the sessions.
         pipelines: by name.
+        settings: of the HTTP port.
         draining: whether new conversations are refused.
         stopping: set when the running ones must end.
     """
 
-    def __init__(self, runtime: Runtime, pipelines: Mapping[str, TalkPipeline]) -> None:
+    def __init__(
+        self, runtime: Runtime, pipelines: Mapping[str, TalkPipeline], settings: Http
+    ) -> None:
         self.runtime = runtime
         self.pipelines = pipelines
+        self.settings = settings
         self.draining = False
         self.stopping = trio.Event()
         self._active = 0

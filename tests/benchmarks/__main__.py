@@ -21,6 +21,7 @@ NAMES: Final = (
     "parallel_branches",
     "recording",
     "round_trip",
+    "session_cost",
     "session_end",
     "session_start",
     "time_to_error",

@@ -1,6 +1,7 @@
 """Three replicas behind a balancer, each rolled by SIGTERM while clients stream: what is lost."""
 
 import argparse
+import asyncio
 import json
 import random
 import shutil
@@ -19,6 +20,9 @@ from typing import Any, Final
 
 import grpc
 
+from actors import Json
+from runtime import MillraceError
+from runtime.client import connect
 from tests.cli.commands import command, environment
 from tests.service.grpcio_client import Stream
 from tests.service.messages import chunk, control, init, json_buffer, pipeline
@@ -32,6 +36,10 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 8.0
 CHUNK_SECONDS: Final = 0.05
 LAME_DUCK_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 15.0
+# Of the sessions that are longer than the drain, which move.
+MOVING_SESSIONS: Final = 20
+MOVING_SECONDS: Final = (10.0, 20.0)
+SHORT_DRAIN_SECONDS: Final = 3.0
 _SECONDS: Final = 60.0
 _DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 
@@ -57,13 +65,13 @@ HEALTH_CHECKS: Final = {"healthCheckConfig": {"serviceName": ""}}
 class Replica:
     """A server that can be rolled: ended by SIGTERM, and started again at the same ports."""
 
-    def __init__(self, folder: Path, port: int, http_port: int) -> None:
+    def __init__(self, folder: Path, port: int, http_port: int, drain_seconds: float) -> None:
         self.port = port
         self.http_port = http_port
         self.folder = folder
         (folder / "runtime.toml").write_text(
             f'[server]\nbind_address = "127.0.0.1:{port}"\nlame_duck_secs = {LAME_DUCK_SECONDS}\n'
-            f"drain_timeout_secs = {DRAIN_SECONDS}\n"
+            f"drain_timeout_secs = {drain_seconds}\n"
             f'[http]\nenabled = true\nbind_address = "127.0.0.1:{http_port}"\n'
         )
         self._process: subprocess.Popen[str] | None = None
@@ -174,6 +182,8 @@ class Outcome:
     errors: list[str] = field(default_factory=list)
     openings: list[float] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
+    twice: int = 0
+    moves: int = 0
 
 
 def stream(target: str, seconds: float, outcome: Outcome, lock: threading.Lock) -> None:
@@ -224,7 +234,69 @@ def _read(running: Stream, received: set[int]) -> None:
         pass  # its code is read afterwards
 
 
-def roll(balancer: Any) -> Outcome:
+def moving_stream(target: str, seconds: float, outcome: Outcome, lock: threading.Lock) -> None:
+    """Run one session with the client of this project, which moves it; count as `stream` does."""
+    sequences: list[int] = []
+    addresses: list[str] = []
+    sent, error, opening = 0, "", 0.0
+
+    async def run() -> None:
+        nonlocal sent, opening
+        began = time.monotonic()
+        async with (
+            connect(target.removeprefix("ipv4:")) as servers,
+            servers.stream(_moving_manifest()) as running,
+        ):
+            await running.wait_ready()
+            opened = time.monotonic()
+            opening = opened - began
+
+            async def receive() -> None:
+                async for result in running:
+                    sequences.append(result.sequence)
+                    if running.address not in addresses[-1:]:
+                        addresses.append(running.address)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(receive())
+                while time.monotonic() < opened + seconds:
+                    await running.send(Json(sent), sequence=sent)
+                    sent += 1
+                    await asyncio.sleep(CHUNK_SECONDS)  # the pace of the speaker
+                await running.close()
+
+    try:
+        asyncio.run(run())
+    except* MillraceError as failures:
+        error = str(failures.exceptions[0])
+    with lock:
+        outcome.openings.append(opening)
+        outcome.lost += sent - len(set(sequences))
+        outcome.twice += len(sequences) - len(set(sequences))
+        outcome.moves += len(addresses) - 1
+        if sequences != sorted(sequences):
+            outcome.errors.append("results in another order")
+        if error:
+            outcome.errors.append(error)
+
+
+def _moving_manifest() -> dict[str, Any]:
+    return {
+        "version": "v1",
+        "metadata": {"name": "moving"},
+        "nodes": [{"id": "a", "node_type": "PassThrough"}],
+        "connections": [],
+    }
+
+
+def roll(
+    balancer: Any,
+    *,
+    client: Any = stream,
+    sessions: int = SESSIONS,
+    lasting: tuple[float, float] = (SHORTEST_SECONDS, LONGEST_SECONDS),
+    drain_seconds: float = DRAIN_SECONDS,
+) -> Outcome:
     """Roll each replica once, while sessions start all the time."""
     outcome, lock = Outcome(), threading.Lock()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
@@ -234,7 +306,7 @@ def roll(balancer: Any) -> Outcome:
         for number in range(REPLICAS):
             own = folder / str(number)
             own.mkdir()
-            replica = Replica(own, ports[2 * number], ports[2 * number + 1])
+            replica = Replica(own, ports[2 * number], ports[2 * number + 1], drain_seconds)
             stack.callback(replica.close)
             replicas.append(replica)
         target = stack.enter_context(balancer(folder, replicas))
@@ -242,9 +314,9 @@ def roll(balancer: Any) -> Outcome:
         threads = []
 
         def start_sessions() -> None:
-            for _ in range(SESSIONS):
-                seconds = rng.uniform(SHORTEST_SECONDS, LONGEST_SECONDS)
-                thread = threading.Thread(target=stream, args=[target, seconds, outcome, lock])
+            for _ in range(sessions):
+                seconds = rng.uniform(*lasting)
+                thread = threading.Thread(target=client, args=[target, seconds, outcome, lock])
                 thread.start()
                 threads.append(thread)
                 time.sleep(0.5)  # the rate of arrivals
@@ -288,6 +360,30 @@ def main() -> None:
         for error in sorted(set(outcome.errors)):
             print(f"{name}: {error}", file=sys.stderr)
     report.show()
+    moving = Report(
+        "rolling_moving",
+        f"{MOVING_SESSIONS} sessions of 10 to 20 s of runtime.client, which move, with a drain of "
+        f"{SHORT_DRAIN_SECONDS:g} s, while {REPLICAS} replicas are rolled as above",
+        ("", "results lost", "results twice", "errors", "moves", "longest stop, s"),
+    )
+    outcome = roll(
+        no_balancer,
+        client=moving_stream,
+        sessions=MOVING_SESSIONS,
+        lasting=MOVING_SECONDS,
+        drain_seconds=SHORT_DRAIN_SECONDS,
+    )
+    moving.add(
+        "runtime.client with three addresses",
+        lost=outcome.lost,
+        twice=outcome.twice,
+        errors=len(outcome.errors),
+        moves=outcome.moves,
+        stop=max(outcome.stops),
+    )
+    for error in sorted(set(outcome.errors)):
+        print(f"moving: {error}", file=sys.stderr)
+    moving.show()
 
 
 if __name__ == "__main__":

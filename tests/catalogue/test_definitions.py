@@ -177,6 +177,9 @@ def wrong_classes() -> Iterator[tuple[str, str, str]]:
     yield "accepts = TEXT", "WrongNode.produces is missing", "frozenset({Kind.TEXT})"
     yield f"{head}; batch = 8", "WrongNode.batch: got 8", "Batch(items=8"
     yield f"{head}; runs_in_thread = 'yes'", "WrongNode.runs_in_thread", "True or False"
+    yield f"{head}; stateless = 'yes'", "WrongNode.stateless", "True or False"
+    source = "produces = TEXT; stateless = True\n    def generate(self): ..."
+    yield source, "WrongNode.stateless: a source has a state", "leave it out"
     for hook, form in (
         ("def process(self)", "def process(self, item)"),
         ("def process(self, item, sample_rate)", "def process(self, item)"),

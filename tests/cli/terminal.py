@@ -9,6 +9,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -129,11 +130,17 @@ class Terminal:
         """Type."""
         os.write(self._ours, keys.encode())
 
-    def wait_for(self, *texts: str) -> str:
-        """Wait until the screen has these texts, and return it."""
+    def wait_for(self, *texts: str, meanwhile: Callable[[], object] = lambda: None) -> str:
+        """Wait until the screen has these texts, and return it.
+
+        Args:
+            texts: to wait for.
+            meanwhile: is called before each change of the screen.
+        """
         end = time.monotonic() + _SECONDS
         while not all(text in self.screen for text in texts):
             assert time.monotonic() < end, f"{texts} not in\n{self.screen}"
+            meanwhile()
             self._read()
         return self.screen
 

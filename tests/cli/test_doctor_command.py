@@ -227,11 +227,22 @@ def test_an_extra_that_is_installed_in_part_is_a_warning(machine: Machine) -> No
     assert found.advice == 'pip install "millrace-runtime[speech]"'
 
 
-def test_an_extra_that_the_settings_need_is_an_error(machine: Machine) -> None:
-    config = parse_config('[recording]\nfolder = "/recordings"\n')
+@pytest.mark.parametrize(
+    ("extra", "settings"),
+    [
+        ("record", '[recording]\nfolder = "/recordings"\n'),
+        ("http", "[http]\nenabled = true\n"),
+        ("otel", '[tracing]\nendpoint = "http://127.0.0.1:4318/v1/traces"\n'),
+        ("llm", '[models.house]\nurl = "http://127.0.0.1:8080/v1"\nmodel = "small"\n'),
+    ],
+)
+def test_an_extra_that_the_settings_need_is_an_error(
+    machine: Machine, extra: str, settings: str
+) -> None:
+    config = parse_config(settings)
     found = machine.examine(config=config, is_installed=lambda _: False)["extras"]
     assert found.state is State.ERROR
-    assert 'pip install "millrace-runtime[record]"' in found.advice
+    assert f'pip install "millrace-runtime[{extra}]"' in found.advice
 
 
 def test_leftovers_that_the_next_start_removes_need_nothing(machine: Machine) -> None:

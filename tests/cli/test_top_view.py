@@ -64,6 +64,23 @@ def test_rates_are_of_two_snapshots(view: View) -> None:
     assert "cpu -" in shown(view)
 
 
+@pytest.mark.parametrize(("deadline_ms", "left"), [(0, "until all have ended"), (63_000, "1:02")])
+def test_the_header_shows_that_the_server_drains(view: View, deadline_ms: int, left: str) -> None:
+    assert "draining" not in shown(view)
+    page = server_page([], 1)
+    assert page.server is not None
+    page.server.draining, page.server.drain_deadline_ms = True, deadline_ms
+    view.show_server(ServerPage.of(page, None))
+    assert f"draining {left}" in shown(view)
+
+
+def test_an_ending_has_the_name_of_the_token(view: View) -> None:
+    ended = SessionEnding(number=1, session_id="s", peer="10.0.0.7:5", token_name="anna")
+    view.show_endings([ended])
+    view.press("e")
+    assert "10.0.0.7:5 (anna)" in shown(view, 140)
+
+
 def test_sessions_are_sorted_by_every_column(view: View) -> None:
     for name in SORT_NAMES:
         while f"sorted by {name}" not in shown(view):

@@ -3,7 +3,8 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,6 +21,18 @@ ANY_PORT = {"GRPC_BIND_ADDRESS": "127.0.0.1:0"}
 Body = Callable[[RemoteRuntime], Awaitable[Any]]
 Client = Callable[..., Awaitable[Any]]
 Serve = Callable[..., AbstractAsyncContextManager[GrpcServer]]
+ServeSeveral = Callable[..., AbstractAsyncContextManager[list[GrpcServer]]]
+
+
+@dataclass
+class Addresses:
+    """What the client fixture connects to."""
+
+    address: str
+
+
+def together_at(servers: list[GrpcServer]) -> Addresses:
+    return Addresses(",".join(str(each.address) for each in servers))
 
 
 @pytest.fixture
@@ -43,6 +56,26 @@ def serve(runtime_with: OpenRuntime) -> Serve:
             yield opened
 
     return open_it
+
+
+@pytest.fixture
+def serve_several(runtime_with: OpenRuntime) -> ServeSeveral:
+    """How to open servers, each with its own runtime and limits."""
+
+    @asynccontextmanager
+    async def open_them(*configs: dict[str, Any]) -> AsyncIterator[list[GrpcServer]]:
+        async with AsyncExitStack() as stack:
+            servers = []
+            for config in configs:
+                runtime = await stack.enter_async_context(
+                    runtime_with(RuntimeConfig.model_validate(config))
+                )
+                servers.append(
+                    await stack.enter_async_context(open_server(runtime, environment=ANY_PORT))
+                )
+            yield servers
+
+    return open_them
 
 
 def run_in_asyncio(coroutine: Coroutine[Any, Any, Any]) -> Any:

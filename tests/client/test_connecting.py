@@ -177,7 +177,7 @@ async def test_a_lost_connection_is_made_anew_by_the_next_call(
     async def body(runtime: RemoteRuntime) -> None:
         async with runtime.stream(ECHO) as stream:
             await stream.wait_ready()
-            runtime._connection._channel.protocols[-1].transport.abort()  # type: ignore[union-attr]
+            runtime._servers.sole()._channel.protocols[-1].transport.abort()  # type: ignore[union-attr]
             with pytest.raises(UnreachableError, match="the connection was lost"):
                 await stream.receive()
             await ask(runtime)

@@ -11,6 +11,7 @@ import trio
 
 from actors import Text
 from runtime import Runtime
+from runtime.console.history import Histories
 from runtime.http import HttpServer
 from tests.console.serving import console_port
 from tests.console.test_access import cookie_of, opened, text_frame
@@ -36,6 +37,11 @@ class Watcher:
                 message = json.loads(await self._text())
                 if message["type"] == kind:
                     return message
+
+    async def next_of_any(self) -> Any:
+        """Return the next message."""
+        with trio.fail_after(20):
+            return json.loads(await self._text())
 
     async def _text(self) -> bytes:
         while True:
@@ -112,6 +118,74 @@ async def test_lines_and_sessions_are_kept_within_bounds(runtime: Runtime) -> No
         assert lines.after("long 19", 0)
 
 
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+async def test_a_page_receives_what_was_before_it_was_opened_once(
+    runtime: Runtime, place: str
+) -> None:
+    async with (
+        console_port(runtime) as (server, console),
+        runtime.open_session(manifest({"a": "PassThrough"}, places={"a": place})) as session,
+        watcher(server) as page,
+    ):
+        assert console is not None
+        histories = console.state.histories
+        await session.wait_ready()
+        await histories.sample()
+        for number in range(50):
+            await session.send(Text(f"{number}"))
+            await session.receive()
+        session.refresh_statistics()
+        while session.statistics()["a"].items_in < 50:
+            await trio.lowlevel.checkpoint()
+        await histories.sample()
+        await page.watch(session.id)
+        history = await page.next("history")
+        clocks, rows = history["clocks"], history["rows"]
+        assert set(rows) == {"", "a"}
+        assert len(clocks) >= 2
+        assert clocks == sorted(clocks)
+        for row in rows.values():
+            spans = zip(row["in_rate"][1:], clocks, clocks[1:], strict=False)
+            assert sum(rate * (end - begin) for rate, begin, end in spans) == pytest.approx(
+                50, 0.01
+            )
+            assert row["in_rate"][0] is None
+            assert row["p99_ms"][-1] > 0
+        await page.next("session")
+        await page.watch(session.id, tap="a")
+        seen = [await page.next_of_any() for _ in range(3)]
+        assert "history" not in [message["type"] for message in seen]
+        await page.watch()
+        await page.next("sessions")
+        await page.watch(session.id)
+        await page.next("history")
+
+
+async def test_the_history_of_sessions_is_bounded(runtime: Runtime) -> None:
+    histories = Histories(runtime)
+    async with runtime.open_session(manifest({"a": "PassThrough"})) as session:
+        for _ in range(310):
+            await histories.sample()
+        history = json.loads(await histories.text(session.id))
+        assert len(history["clocks"]) == 300
+        assert history["clocks"] == sorted(history["clocks"])
+        assert {len(row[field]) for row in history["rows"].values() for field in row} == {300}
+    await histories.sample()
+    assert await histories.text(session.id) == ""
+
+
+async def test_sessions_beyond_the_bound_have_no_history(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.console.history._MOST_ROWS", 3)
+    histories = Histories(runtime)
+    pipeline = manifest({"a": "PassThrough"})
+    async with runtime.open_session(pipeline) as one, runtime.open_session(pipeline) as two:
+        await histories.sample()
+        assert await histories.text(one.id)
+        assert await histories.text(two.id) == ""
+
+
 async def test_pages_that_show_the_same_share_its_snapshots(runtime: Runtime) -> None:
     async with (
         console_port(runtime) as (server, console),
@@ -171,3 +245,18 @@ async def _send(session: Any) -> None:
     while True:
         await session.send(Text("x"))
         await session.receive()
+
+
+async def test_the_list_has_the_shared_memory_of_all_sessions(runtime: Runtime) -> None:
+    pipeline = manifest({"a": "PassThrough"}, places={"a": "multiprocess"})
+    async with (
+        console_port(runtime) as (server, _),
+        runtime.open_session(pipeline) as session,
+        watcher(server) as page,
+    ):
+        await session.send(Text("x" * 100_000))
+        await session.receive()
+        await page.watch()
+        shown = (await page.next("sessions"))["server"]
+        snapshot = await runtime.metrics.collect()
+        assert shown["shared_memory_bytes"] == snapshot.usage.shared_memory_bytes > 0

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -14,9 +15,11 @@ import trio
 from actors import Data, Text
 from runtime import Manifest, Runtime, Session, manifest_from
 from runtime.config import Log
+from runtime.console import Console
 from runtime.console.feeds import Feed
 from runtime.errors import MillraceError
 from runtime.logs import log_written
+from runtime.metrics import Drain
 from runtime.session import TapQueue
 from tests.browser.chromium import Browser, Page
 from tests.console.serving import console_port, session_fragment, sign_in, signed_in
@@ -420,6 +423,62 @@ async def test_the_list_follows_sessions_that_begin_and_end(
             await page.wait("document.querySelectorAll('.sessions tbody tr').length === 1")
         await page.wait("document.querySelectorAll('.endings tbody tr').length === 1")
         await page.wait("document.querySelectorAll('.sessions tbody tr').length === 0")
+        assert "10.0.0.17:51234" in await page.text(".endings tbody")
+
+
+async def test_the_timelines_begin_before_the_page_was_opened(
+    runtime: Runtime, browser: Browser
+) -> None:
+    async with (
+        console_port(runtime) as (server, console),
+        running(runtime, pair(), tone) as session,
+    ):
+        assert console is not None
+        for _ in range(20):
+            await console.state.histories.sample()
+        page = await signed_in(browser, server, session_fragment(session.id))
+        await page.wait("document.querySelectorAll('.timeline canvas').length === 4")
+        history = json.loads(await console.state.histories.text(session.id))
+        live = json.loads(await anext_text(console, session))
+        first, second, third, fourth = await page.value(
+            "(async () => {"
+            "const { History } = await import('/console/assets/history.js');"
+            f"const history = new History(); history.load({json.dumps(history)});"
+            "const before = history.points.length;"
+            f"history.add({json.dumps(live)});"
+            "const [last] = history.points.slice(-1);"
+            "return [before, history.points.length, last.session.in_rate,"
+            " history.points[1].nodes.get(history.points[1].nodes.keys().next().value).in_rate];"
+            "})()"
+        )
+        assert first == len(history["clocks"]) >= 20
+        assert second == first + 1
+        # The first snapshot has no rate of its own: it goes on with the last of the history.
+        assert third == history["rows"][""]["in_rate"][-1]
+        assert fourth is not None
+
+
+async def anext_text(console: Console, session: Session) -> str:
+    with console.state.feeds.watched(session.id) as feed:
+        await feed.wait_after(feed.number)
+        return feed.text
+
+
+async def test_every_page_states_that_the_server_shuts_down(
+    runtime: Runtime, browser: Browser
+) -> None:
+    shown = "!document.querySelector('#draining').hidden"
+    async with console_port(runtime) as (server, _), running(runtime, pair(), tone) as session:
+        page = await signed_in(browser, server)
+        await page.wait("document.querySelectorAll('.sessions tbody tr').length === 1")
+        assert not await page.value(shown)
+        runtime.metrics.drain = Drain(time.time() + 60)
+        await page.wait(shown)
+        assert "it ends the sessions that still run at" in await page.text("#draining")
+        runtime.metrics.drain = Drain(None)
+        other = await signed_in(browser, server, session_fragment(session.id))
+        waits = "it waits until all sessions have ended"
+        await other.wait(f"document.querySelector('#draining').textContent.includes({waits!r})")
 
 
 async def fill(page: Page, selector: str, text: str) -> None:

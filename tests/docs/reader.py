@@ -18,6 +18,7 @@ from tests.docs.documents import CHECKS
 
 HERE: Final = Path(__file__).parent
 _PORT: Final = "50051"
+_SECOND_PORT: Final = "50052"
 # Where the page on conversations has its model.
 _MODEL_PORT: Final = "8080"
 _SECONDS: Final = 120.0
@@ -39,6 +40,7 @@ class Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._port = _free_port()
+        self._second_port = _free_port()
         self._model_port = _free_port()
         self._printed: str | None = ""
         self._tests: list[str] = []
@@ -60,6 +62,7 @@ class Reader:
     def follow(self, block: Block) -> None:
         """Follow one block."""
         text = block.text.replace(_PORT, str(self._port))
+        text = text.replace(_SECOND_PORT, str(self._second_port))
         text = text.replace(_MODEL_PORT, str(self._model_port))
         if block.marker == "elsewhere":
             assert block.detail, "the marker needs the place where the block is run"

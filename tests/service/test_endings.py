@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -286,6 +288,29 @@ def test_the_end_of_a_session_that_the_server_does_not_wait_for(serve: Serve) ->
         list(stream)
         end = only_end(entries())
     assert (end["outcome"], end["reason"]) == ("completed", "server_stop")
+
+
+@pytest.mark.parametrize("by", ["StreamPipeline", "ExecutePipeline"])
+def test_the_end_of_a_session_that_a_drain_cuts_off(serve: Serve, tmp_path: Path, by: str) -> None:
+    server = serve(environment=TOKENS)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    stuck = one(("Stuck", {"path": str(pipe), "blocking": False}))
+    with (
+        logged() as entries,
+        connected(server.target, token="s3cret-a") as client,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        if by == "StreamPipeline":
+            running = threads.submit(streams(stuck, X), client)
+        else:
+            running = threads.submit(client.execute, stuck, {"a": json_buffer(1)})
+        assert pipe.read_text() == "stuck"
+        server.drain(0.1)
+        with pytest.raises(grpc.RpcError, match="shutting down"):
+            running.result()
+        end = only_end(entries())
+    assert (end["outcome"], end["reason"], end["token"]) == ("cancelled", "server_stop", "anna")
 
 
 def test_a_drain_lets_a_session_end_as_its_client_does(serve: Serve) -> None:

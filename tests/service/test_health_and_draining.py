@@ -11,6 +11,7 @@ import pytest
 from h2.exceptions import ProtocolError
 
 from runtime import RuntimeConfig
+from tests.service import operating
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import SECONDS, Client, connected
 from tests.service.messages import (
@@ -22,6 +23,7 @@ from tests.service.messages import (
     message_class,
     pipeline,
 )
+from tests.service.operating import TOKENS as OPERATOR
 from tests.service.raw_client import raw_client
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
@@ -239,3 +241,22 @@ def test_a_server_that_goes_down_stops_sources_and_sends_what_they_flush(serve: 
         rest = running.rest()
         draining.wait()
     assert rest.values("a") == [{"cancelled": True}]
+
+
+def test_an_operator_sees_that_a_server_drains_and_when_that_ends(serve: Serve) -> None:
+    server = serve(environment=OPERATOR)
+    with (
+        connected(server.target, token="operator") as operator,
+        connected(server.target, token="anna") as client,
+        client.pipeline(ECHO) as running,
+    ):
+        running.wait_ready()
+        snapshots = operating.watch(operator, "WatchServer", interval_ms=200)
+        before = next(snapshots).server
+        assert (before.draining, before.drain_deadline_ms) == (False, 0)
+        draining = Draining(server, SECONDS, lame_duck_seconds=0.1)
+        seen = next(each for each in snapshots if each.server.draining)
+        assert 0 < seen.server.drain_deadline_ms - seen.time_ms <= 1000 * (SECONDS + 0.1)
+        running.send(control("CLOSE"))
+        assert running.rest().closed
+        draining.wait()

@@ -295,7 +295,8 @@ def test_a_session_is_explained_from_the_call_on_to_its_end(
             assert [stay.node_id for stay in each.stays] == ["", "a", "b", ""]
             sums = sum(getattr(stay, part) for stay in each.stays for part in PARTS)
             assert sums == each.total_ns
-            assert each.stays[2].process_ns >= 10_000_000
+            # The actor reads another clock than the session, and its reading takes time too.
+            assert each.stays[2].process_ns >= 9_000_000
         assert latency.quantiles[0].diagnosis
         stream.send(control("CLOSE"))
         *_, last = responses

@@ -204,6 +204,12 @@ class Slow(Actor[SlowParams]):
         return item
 
 
+class SlowAndStateless(Slow):
+    """Take some time for each item, and remember nothing of it."""
+
+    stateless = True
+
+
 class Burst(Actor[Params]):
     """Return each item 1000 times."""
 
@@ -239,8 +245,8 @@ class Burn(Actor[SlowParams]):
     """Use the processor, in pure Python, for some time."""
 
     def process(self, item: Data) -> Data:
-        end = time.process_time() + self.params.seconds
-        while time.process_time() < end:
+        end = time.thread_time() + self.params.seconds
+        while time.thread_time() < end:
             pass
         return item
 

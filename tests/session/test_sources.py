@@ -271,6 +271,7 @@ async def test_counts_of_a_session_have_no_signals(runtime: Runtime) -> None:
         async for _ in session:
             pass
     assert (session.counts()["items_in"], session.counts()["items_out"]) == (0, 5)
+    assert session.counts()["bytes_in"] == 0
     assert session.waiting() == 0
     assert session.statistics()["source"].items_out == 5
 
@@ -286,3 +287,17 @@ async def test_sources_that_are_stopped_before_they_begin_only_flush(
             await session.close_input(stop_sources=True)
             results = [result async for result in session]
     assert values_of(results) == [{"cancelled": False}]
+
+
+async def test_a_session_whose_sources_generate_is_executing_and_no_link_leads_to_them(
+    runtime: Runtime,
+) -> None:
+    pipeline = manifest(
+        {"source": ("AsyncCounter", {"count": -1}), "next": "PassThrough"}, ["source > next"]
+    )
+    with trio.fail_after(60):
+        async with runtime.open_session(pipeline) as session:
+            await session.receive()
+            assert session.state is SessionState.EXECUTING
+            links = [(link.producer, link.reader) for link in session.figures().links]
+            assert links == [("", "next"), ("source", "next"), ("next", "")]

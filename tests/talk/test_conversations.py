@@ -15,6 +15,7 @@ from runtime.session import EndReason
 from runtime.talk import open_talk
 from tests.conftest import OpenRuntime
 from tests.http.serving import get
+from tests.service.test_endings import logged
 from tests.session.pipelines import manifest
 from tests.talk.client import SILENCE, chunk, talking
 from tests.talk.serving import talk_port
@@ -244,6 +245,34 @@ async def test_conversations_wait_for_room_in_a_bounded_number(runtime_with: Ope
             assert late.code == 1013
         await first.ask("end")
         await waiting.next("ready")
+
+
+async def test_refused_conversations_are_logged_and_counted(runtime_with: OpenRuntime) -> None:
+    limits = {"max_sessions": 1}
+    with logged() as entries:
+        async with (
+            talk_port(runtime_with, ECHO, limits=limits) as (server, talk, runtime),
+            talking(server) as client,
+        ):
+            await client.next("ready")
+            for pipeline in ("other", "echo"):
+                async with talking(server, pipeline) as late:
+                    await late.ends()
+            assert late.code == 1013
+            await client.ask("end")
+            await client.ends()
+            await talk.drain(0)
+            async with talking(server) as late:
+                await late.ends()
+            refused = runtime.metrics.session_counts().refused
+    assert refused == {"ManifestError": 1, "ServerFullError": 1, "ShutdownError": 1}
+    told = [each for each in entries() if each["event"] == "session refused"]
+    assert [(each["manifest"], each["error"]) for each in told] == [
+        ("other", "ManifestError"),
+        ("test", "ServerFullError"),
+        ("test", "ShutdownError"),
+    ]
+    assert all(each["peer"].startswith("127.0.0.1:") for each in told)
 
 
 async def test_a_pipeline_can_interrupt_itself(runtime_with: OpenRuntime) -> None:

@@ -136,6 +136,21 @@ class WrongKind(Actor[Params]):
         return item
 
 
+class CountsThoughStateless(Actor[Params]):
+    """Number the texts."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+    stateless = True
+
+    def initialize(self) -> None:
+        self._count = 0
+
+    def process(self, item: Text) -> Json:
+        self._count += 1
+        return Json(self._count)
+
+
 class BlocksOnLarge(Actor[Params]):
     """Go through a text once for each of its words."""
 

@@ -20,6 +20,8 @@ class Description(msgspec.Struct, frozen=True):
         doc: the docstring, without indentation.
         schema: the JSON schema of the params.
         is_source: whether it generates items, and has no inputs.
+        stateless: whether the outputs of an item depend on this item only.
+        preload_params: that its `preload` reads; None if it has none.
     """
 
     accepts: list[str]
@@ -27,6 +29,8 @@ class Description(msgspec.Struct, frozen=True):
     doc: str
     schema: dict[str, Any]
     is_source: bool
+    stateless: bool
+    preload_params: list[str] | None = None
 
     @property
     def takes(self) -> frozenset[Kind]:
@@ -60,10 +64,13 @@ class StoredCheck(msgspec.Struct, frozen=True):
 
 def describe_class(actor: type[Actor[Any]]) -> Description:
     """Return the description of an actor class."""
+    has_preload = actor.preload.__func__ is not Actor.preload.__func__  # type: ignore[attr-defined]
     return Description(
         [kind.value for kind in Kind if kind in actor.accepts],
         [kind.value for kind in Kind if kind in actor.produces],
         inspect.cleandoc(actor.__doc__ or ""),
         dict(schema_of(actor.params_type)),
         actor.is_source,
+        actor.stateless,
+        sorted(actor.preload_params) if has_preload else None,
     )

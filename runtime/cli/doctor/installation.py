@@ -55,7 +55,14 @@ def check_extras(subject: Subject) -> Finding:
 
 
 def _needed_extras(subject: Subject) -> set[str]:
-    return {"record"} if subject.config.recording.folder is not None else set()
+    config = subject.config
+    needed = {
+        "http": config.http.enabled,
+        "llm": bool(config.models),
+        "otel": config.tracing.endpoint is not None,
+        "record": config.recording.folder is not None,
+    }
+    return {extra for extra, is_needed in needed.items() if is_needed}
 
 
 def _install(extras: set[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from ...errors import printable
 from ...wire.operations import SessionEnding
-from .figures import NodeFigures, SessionFigures
+from .figures import NodeFigures, SessionFigures, client_text
 from .rows import RowColumn
 from .units import (
     bytes_text,
@@ -199,7 +199,13 @@ def ending_columns(now_ms: int) -> Sequence[RowColumn[SessionEnding]]:
             is_number=False,
             rank=3,
         ),
-        RowColumn("client", 15, lambda row: (printable(row.peer), ""), is_number=False, rank=4),
+        RowColumn(
+            "client",
+            21,
+            lambda row: (client_text(row.peer, row.token_name), ""),
+            is_number=False,
+            rank=4,
+        ),
         RowColumn(
             "detail",
             20,

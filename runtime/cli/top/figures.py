@@ -22,6 +22,11 @@ from ...wire.operations import (
 _LEAST_BUSY: Final = 0.01
 
 
+def client_text(peer: str, token_name: str) -> str:
+    """Return the client of a session: its address, and the operator's name of its token."""
+    return f"{printable(peer)} ({printable(token_name)})" if token_name else printable(peer)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFigures:
     """A session. What is per second is None in the first snapshot.
@@ -68,13 +73,12 @@ class SessionFigures:
             now_ms: the time of this snapshot.
         """
         rate = _Rates(now, before, seconds)
-        token = f" ({printable(now.token_name)})" if now.token_name else ""
         return cls(
             message=now,
             session_id=printable(now.session_id),
             pipeline=printable(now.pipeline),
             state=printable(now.state),
-            client=f"{printable(now.peer)}{token}",
+            client=client_text(now.peer, now.token_name),
             age_seconds=max(0, now_ms - now.opened_ms) / 1000,
             nodes=now.node_count,
             processes=now.process_count,

@@ -27,6 +27,7 @@ def server_lines(page: ServerPage | None, address: str, width: int) -> list[Text
     waiting = server.waiting_sessions
     second = _parts(
         width,
+        *([("draining", _time_left(page), "yellow", "")] if server.draining else []),
         ("sessions", f"{opened}/{server.max_sessions}", "", _counts(server.sessions)),
         ("ended", f"{ended}", "", _counts(server.ended_sessions)),
         ("refused", f"{server.refused_sessions}", "red" if server.refused_sessions else "", ""),
@@ -73,6 +74,13 @@ def session_lines(session: SessionFigures, width: int) -> list[Text]:
             ("memory", bytes_text(session.memory_bytes), "", f"{session.processes} processes"),
         ),
     ]
+
+
+def _time_left(page: ServerPage) -> str:
+    deadline_ms = page.server.drain_deadline_ms
+    if not deadline_ms:
+        return "until all have ended"
+    return f"{duration_text(max(0, deadline_ms - page.time_ms) / 1000)} left"
 
 
 def _bytes_rate(per_second: float | None) -> str:

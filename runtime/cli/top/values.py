@@ -17,6 +17,8 @@ def server_value(
         "server": {
             "version": server.version,
             "started_ms": server.started_ms,
+            "draining": server.draining,
+            "drain_deadline_ms": server.drain_deadline_ms,
             "sessions": dict(server.sessions),
             "ended_sessions": dict(server.ended_sessions),
             "refused_sessions": server.refused_sessions,

@@ -19,7 +19,7 @@ export function milliseconds(value) {
   if (!value) return "0 ms";
   if (value < 1) return `${(1000 * value).toFixed(0)} µs`;
   if (value < 10) return `${value.toFixed(1)} ms`;
-  if (value < 10_000) return `${value.toFixed(0)} ms`;
+  if (value < 1000) return `${value.toFixed(0)} ms`;
   return `${(value / 1000).toFixed(1)} s`;
 }
 

@@ -26,6 +26,9 @@ export class History {
     }
     this.#before = message;
     const then = before?.session;
+    // The first snapshot has no rates of its own: where the history has reached it, it goes on with those.
+    const last = this.points.at(-1);
+    const latest = !then && last && clock - last.clock < 3 ? last : null;
     this.points.push({
       clock,
       session: {
@@ -42,14 +45,33 @@ export class History {
         p99_ms: node.recent_p99_ms, p50_ms: node.recent_p50_ms, busy: then ? node.busy : null, cpu: node.cpu,
       }])),
     });
+    if (latest) {
+      const point = this.points.at(-1);
+      fillIn(point.session, latest.session);
+      for (const [node, values] of point.nodes) fillIn(values, latest.nodes.get(node) ?? {});
+    }
     while (this.points[0].clock < clock - WINDOW_SECONDS) this.points.shift();
     return session.nodes;
+  }
+
+  /** Take what was before the first snapshot: { clocks, rows }, with the columns of each node, and of "" the session. */
+  load({ clocks, rows }) {
+    const nodes = Object.keys(rows).filter((node) => node);
+    const at = (node, index) => Object.fromEntries(Object.entries(rows[node]).map(([name, values]) => [name, values[index]]));
+    const loaded = clocks.map((clock, index) => ({ clock, session: at("", index), nodes: new Map(nodes.map((node) => [node, at(node, index)])) }));
+    const first = loaded[0]?.clock ?? Infinity;
+    const last = loaded.at(-1)?.clock ?? -Infinity;
+    this.points = [...this.points.filter((point) => point.clock < first), ...loaded, ...this.points.filter((point) => point.clock > last)];
   }
 
   /** Note that snapshots are missing: no line is drawn over the gap. */
   gap() {
     this.#before = null;
   }
+}
+
+function fillIn(values, others) {
+  for (const name of Object.keys(values)) values[name] ??= others[name] ?? null;
 }
 
 /** How full a link is, from 0 to 1. */

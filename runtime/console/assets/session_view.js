@@ -94,6 +94,9 @@ export class SessionView {
       this.#message = message;
       if (isFirst) document.title = `${this.title} - Millrace`;
       this.#draw();
+    } else if (message.type === "history" && message.session_id === this.id) {
+      this.#history.load(message);
+      this.#draw();
     } else if (message.type === "ended" && message.session_id === this.id) {
       this.#end(message.ending);
     } else if (message.type === "log" && message.session_id === this.id) {
@@ -162,7 +165,7 @@ export class SessionView {
     }
     const chosen = session.nodes.find((node) => node.node_id === this.#node);
     if (chosen) this.#showTiles(chosen, chosen, chosen.process_id ? "its own process" : "in the server's process");
-    else this.#showTiles(session, this.#history.points.at(-1).session, `${session.process_count} processes`);
+    else this.#showTiles(session, this.#history.points.at(-1).session, session.process_count === 1 ? "1 process" : `${session.process_count} processes`);
     const fullest = chosen ? chosen.fullest_link : session.fullest_link;
     this.tiles.waiting.set(format.count(chosen ? chosen.waiting_items : session.waiting_items), `fullest link ${format.percent(fullest)}`, { full: "bad", filling: "warn", free: "" }[levelOf(fullest)]);
     this.graph.show(session.nodes, session.links, { selected: this.#node, failed: this.#ending?.node_id });

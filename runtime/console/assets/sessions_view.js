@@ -6,7 +6,7 @@ import { tile } from "./tiles.js";
 
 const COLUMNS = ["Pipeline", "State", "Client", "Age", "In / s", "Out / s", "Waiting", "Fullest link", "Dropped", "Busiest node"];
 const NUMBERS = new Set(["Age", "In / s", "Out / s", "Waiting", "Dropped"]);
-const ENDED = ["Ended", "Pipeline", "Outcome", "Reason", "Node", "Duration", "In", "Out", "Detail"];
+const ENDED = ["Ended", "Pipeline", "Client", "Outcome", "Reason", "Node", "Duration", "In", "Out", "Detail"];
 const MOST_ENDINGS = 200;
 
 /** Where the page of a session is. */
@@ -129,7 +129,7 @@ function updateRow(row, session) {
   setText(pipeline.firstChild, session.pipeline || "(no name)");
   setText(state.firstChild, session.state);
   state.firstChild.dataset.state = session.state;
-  setText(client, session.token_name ? `${session.token_name} (${session.peer})` : session.peer || "–");
+  setText(client, clientOf(session));
   setText(age, format.duration(session.age_ms));
   setText(inRate, format.rate(session.in_rate));
   setText(outRate, format.rate(session.out_rate));
@@ -142,6 +142,10 @@ function updateRow(row, session) {
   setText(busiest, session.slowest_node ? `${session.slowest_node} ${format.percent(session.slowest_busy)}` : "–");
 }
 
+function clientOf(session) {
+  return session.token_name ? `${session.token_name} (${session.peer})` : session.peer || "–";
+}
+
 /** How full a link is, as a word. */
 export function levelOf(share) {
   if (share >= 0.9) return "full";
@@ -152,6 +156,7 @@ function makeEnding(ending) {
   const values = [
     format.time(ending.ended_ms),
     element("a", { href: addressOf(ending.session_id) }, ending.pipeline || "(no name)"),
+    clientOf(ending),
     element("span", { class: "badge", "data-state": ending.outcome }, ending.outcome),
     ending.reason.replaceAll("_", " "),
     ending.node_id || "–",

@@ -30,9 +30,14 @@ from .messages import (
 )
 from .node_process import Exit, MalformedMessageError, NodeProcess
 from .server_end import ServerEnd
+from .template_main import TemplateSpec
+from .templates import Templates, may_have_template
 from .watchdog import Watchdog
 
 __all__ = [
+    "TemplateSpec",
+    "Templates",
+    "may_have_template",
     "Watchdog",
     "BarrierReached",
     "ControlApplied",

@@ -63,6 +63,7 @@ from .messages import (
     receive_spec,
 )
 from .node_end import NodeEnd
+from .preloaded import Preloaded
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import StatisticsPush, of_process
 from .supervisor import die_with_parent
@@ -79,8 +80,8 @@ class StopNow(KeyboardInterrupt):
     """
 
 
-def run_node_process(control: int) -> int:
-    """Run the node that the control socket tells of; return the process's exit status."""
+def run_node_process(control: int, preloaded: Preloaded) -> int:
+    """Run the node that the control socket names; return the process's exit status."""
     die_with_parent(signal.SIGKILL)
     faulthandler.enable()
     dump_stacks_on_signal(1)
@@ -99,7 +100,7 @@ def run_node_process(control: int) -> int:
     set_breakpoint_hook(spec.node_id)
     try:
         with sampling_if_requested() as stacks:
-            node = _Node(spec, sock, stacks, Activity(passed[0]))
+            node = _Node(spec, sock, stacks, Activity(passed[0]), preloaded)
             os.close(passed[0])
             status = trio.run(node.run, DoorbellEnd.of_descriptors(passed[1:]))
     finally:
@@ -117,10 +118,10 @@ class _Node:
         sock: socket.socket,
         stacks: dict[str, dict[str, float]],
         activity: Activity,
+        preloaded: Preloaded,
     ) -> None:
         self._spec = spec
-        self._activity = activity
-        self._stacks = stacks
+        self._activity, self._stacks, self._preloaded = activity, stacks, preloaded
         self._socket = ControlSocket(sock)
         self._stop_request = Interrupt()
         self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
@@ -208,6 +209,7 @@ class _Node:
             models=spec.models,
             find_tool=ToolFinder(spec.tools),
             readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
+            share=self._preloaded.share,
         )
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
@@ -333,7 +335,7 @@ class _Node:
         """Return whether only the actor's own task has anything to do."""
         return (
             not self._socket.is_answering
-            and self._has_sent_tapped()
+            and (self._control is None or self._control.is_idle)
             and self._spans.is_idle
             and self._hops.is_idle
             and (self._push is None or not self._push.is_due())
@@ -349,9 +351,6 @@ class _Node:
         if self._push is not None:
             self._push.note_wait()
         return False
-
-    def _has_sent_tapped(self) -> bool:
-        return self._control is None or self._control.is_idle
 
     async def _send_statistics(self) -> None:
         await self._socket.send(StatisticsReport(self._statistics()))

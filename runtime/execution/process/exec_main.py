@@ -7,9 +7,10 @@ import os
 import sys
 
 from .child import run_node_process
+from .preloaded import Preloaded
 
 if __name__ == "__main__":
     # Last, so that node types of the current folder are found, and none replaces another module.
     sys.path.append(os.getcwd())
     os.set_inheritable(int(sys.argv[1]), False)
-    os._exit(run_node_process(int(sys.argv[1])))
+    os._exit(run_node_process(int(sys.argv[1]), Preloaded()))

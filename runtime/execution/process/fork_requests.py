@@ -5,6 +5,9 @@ from typing import Final
 FORK: Final = b"F"
 """Fork a node process. The path of another interpreter follows, and descriptors."""
 
+TEMPLATE: Final = b"T"
+"""Fork a template, with the same descriptors; its control socket is a packet socket."""
+
 FORK_DESCRIPTORS: Final = 3
 """With FORK: the supervision socket, the control socket, the pipe for the output."""
 

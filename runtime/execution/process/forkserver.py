@@ -9,8 +9,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
+import msgspec
 import trio
 
 from actors.offline import OFFLINE_ENVIRONMENT
@@ -18,9 +19,10 @@ from actors.offline import OFFLINE_ENVIRONMENT
 from ...errors import LimitError, PipelineError
 from ...links import exhausted_resource
 from .activity import SharedActivity
-from .fork_requests import FORK, PING, READY
+from .fork_requests import FORK, PING, READY, TEMPLATE
 from .kernel import is_stopped
 from .node_process import NodeProcess
+from .template_main import MAX_SPEC_BYTES, TemplateSpec
 
 FORK_SECONDS: Final = 10.0
 """A forkserver forks in 10 ms. One that has not answered for this long does not work any more."""
@@ -67,11 +69,20 @@ class Forkserver:
             ForkTimeoutError: the forkserver did not answer in time.
             PipelineError: the forkserver has ended.
         """
-        process, passed = _open_process()
+        return await self._fork(FORK + os.fsencode(executable or ""), timeout_seconds)
+
+    async def fork_template(self, *, timeout_seconds: float = FORK_SECONDS) -> NodeProcess:
+        """Return a new process that waits for its TemplateSpec, as `fork` does."""
+        return await self._fork(TEMPLATE, timeout_seconds, socket.SOCK_SEQPACKET)
+
+    async def _fork(
+        self, request: bytes, timeout_seconds: float, kind: int = socket.SOCK_STREAM
+    ) -> NodeProcess:
+        process, passed = _open_process(kind)
         self._expect_answer()
         with trio.move_on_after(timeout_seconds) as waiting:
             try:
-                await self._request(FORK + os.fsencode(executable or ""), passed)
+                await self._request(request, passed)
                 self._check_forked(await process.wait_started())
             except BaseException:
                 if waiting.cancel_called:
@@ -152,7 +163,7 @@ class Forkserver:
                 os.close(descriptor)
 
 
-def _open_process() -> tuple[NodeProcess, list[int]]:
+def _open_process(kind: int) -> tuple[NodeProcess, list[int]]:
     """Return the server's side of a new process, and the descriptors of the other side.
 
     Raises:
@@ -161,7 +172,7 @@ def _open_process() -> tuple[NodeProcess, list[int]]:
     with ExitStack() as opened:
         try:
             supervision, their_supervision = _open_pair(opened)
-            control, their_control = _open_pair(opened)
+            control, their_control = _open_pair(opened, kind)
             output, their_output = os.pipe()
             opened.callback(os.close, output)
             opened.callback(os.close, their_output)
@@ -177,8 +188,10 @@ def _open_process() -> tuple[NodeProcess, list[int]]:
     return NodeProcess(control, supervision, output, activity), passed
 
 
-def _open_pair(opened: ExitStack) -> tuple[socket.socket, socket.socket]:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+def _open_pair(
+    opened: ExitStack, kind: int = socket.SOCK_STREAM
+) -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     opened.enter_context(ours)
     opened.enter_context(theirs)
     return ours, theirs
@@ -258,3 +271,39 @@ async def _wait_ready(requests: socket.socket) -> None:
             raise PipelineError("the forkserver did not start; standard error has the reason")
         return
     raise PipelineError(f"the forkserver was not ready after {_START_SECONDS:g} s")
+
+
+class ForksTemplates(Protocol):
+    """A forkserver, or its keeper."""
+
+    async def fork_template(self) -> NodeProcess:
+        """Return a new process that waits for its TemplateSpec. The caller must end it."""
+
+
+@asynccontextmanager
+async def open_template(
+    forkserver: ForksTemplates, spec: TemplateSpec, seconds: float
+) -> AsyncIterator[tuple[Forkserver | str, NodeProcess]]:
+    """Start a template; end it, with its node processes, after the block.
+
+    It yields the reason as text if nodes cannot be forked from it.
+
+    Raises:
+        LimitError, PipelineError: no process can be forked.
+    """
+    process = await forkserver.fork_template()
+    try:
+        requests = process.control
+        requests.send(msgspec.msgpack.encode(spec))
+        answer = b"it was not ready in time"
+        with trio.move_on_after(seconds):
+            await trio.lowlevel.wait_readable(requests)
+            answer = requests.recv(MAX_SPEC_BYTES) or b"it ended while it preloaded"
+        if answer == READY:
+            yield Forkserver(requests, process.pid), process
+        else:
+            yield answer.decode(errors="replace"), process
+    except OSError as error:
+        raise PipelineError(f"the template has ended: {error.strerror}") from error
+    finally:
+        await process.end(grace_seconds=_END_SECONDS, terminate=False)  # noqa: ASYNC102 (shielded)

@@ -62,6 +62,11 @@ class ForkserverKeeper:
                 f"the forkserver did not fork a process in {seconds:.1f} s"
             ) from error
 
+    async def fork_template(self) -> NodeProcess:
+        """Return a new process that waits for its TemplateSpec. The caller must end it."""
+        with trio.fail_after(FORK_SECONDS):
+            return await (await self._started()).fork_template()
+
     async def run(  # noqa: ASYNC114, ASYNC128 (its caller awaits the start that _run_one reports)
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:

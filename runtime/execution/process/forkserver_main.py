@@ -12,15 +12,18 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Never
 
 from ...links.shared import import_shared_memory
-from .fork_requests import FORK, FORK_DESCRIPTORS, PING, READY, REQUEST_BYTES
+from .fork_requests import FORK, FORK_DESCRIPTORS, PING, READY, REQUEST_BYTES, TEMPLATE
+from .preloaded import Preloaded
 from .supervisor import Supervisor, adopt_descendants, send_number
 
 
-def serve(requests: socket.socket) -> None:
-    """Serve requests until the other end is closed."""
+def serve(requests: socket.socket, preloaded: Preloaded) -> None:
+    """Serve requests until the other end is closed; nodes get what is preloaded."""
     poll = select.poll()
     poll.register(requests.fileno(), select.POLLIN)
     supervisor = Supervisor(poll)
@@ -39,23 +42,26 @@ def serve(requests: socket.socket) -> None:
                     return
                 if data == PING:
                     requests.send(PING)
+                elif data == TEMPLATE:
+                    fork_process(supervisor, passed, partial(become_template, limits=limits))
                 else:
-                    fork_node(supervisor, os.fsdecode(data[len(FORK) :]), passed, limits)
+                    executable = os.fsdecode(data[len(FORK) :])
+                    run = partial(become_node, executable, limits=limits, preloaded=preloaded)
+                    fork_process(supervisor, passed, run)
     finally:
         supervisor.end_all()
 
 
-def fork_node(
-    supervisor: Supervisor, executable: str, passed: Sequence[int], limits: tuple[int, int]
+def fork_process(
+    supervisor: Supervisor, passed: Sequence[int], run: Callable[[int, int], Never]
 ) -> None:
-    """Fork a node and give it to the supervisor; in the child, never return.
+    """Fork a node or a template and give it to the supervisor; in the child, never return.
 
     Args:
         supervisor: watches the node's process.
-        executable: the path of another interpreter; empty for this one.
         passed: the descriptors of the request. Those that this process has no room for are missing,
             and their other ends see that they are closed.
-        limits: the node's soft and hard limit of descriptors.
+        run: runs in the child, with the control socket and the pipe for the output.
     """
     if len(passed) < FORK_DESCRIPTORS:
         for descriptor in passed:
@@ -71,23 +77,44 @@ def fork_node(
         server.close()
     else:
         if pid == 0:
-            become_node(executable, control, output, limits)
+            run(control, output)
         supervisor.add(pid, server)
     os.close(control)
     os.close(output)
 
 
-def become_node(executable: str, control: int, output: int, limits: tuple[int, int]) -> None:
-    """Close every descriptor but the standard ones and the control socket, and run a node."""
+def become_template(control: int, output: int, *, limits: tuple[int, int]) -> Never:
+    """Preload, and serve fork requests, in a process of its own."""
     try:
-        os.setsid()
-        adopt_descendants()
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        control = os.dup2(control, 3)
-        os.set_inheritable(control, False)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX"))
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        control = _keep_descriptors(control, output, limits)
+        from runtime.execution.process.template_main import run_template
+
+        os._exit(run_template(control, serve))
+    except BaseException:  # noqa: ASYNC103, BLE001 (only the child comes here)
+        _print_traceback()
+    finally:
+        os._exit(70)
+
+
+def _keep_descriptors(control: int, output: int, limits: tuple[int, int]) -> int:
+    """Close every descriptor but the standard ones and the control socket; return that one."""
+    os.setsid()
+    adopt_descendants()
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    control = os.dup2(control, 3)
+    os.set_inheritable(control, False)
+    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    return control
+
+
+def become_node(
+    executable: str, control: int, output: int, *, limits: tuple[int, int], preloaded: Preloaded
+) -> Never:
+    """Run a node; `executable` is the path of another interpreter, or empty for this one."""
+    try:
+        control = _keep_descriptors(control, output, limits)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         if executable:
@@ -99,7 +126,7 @@ def become_node(executable: str, control: int, output: int, limits: tuple[int, i
             os.execve(executable, command, environment)  # noqa: S606 (of the allow-list)
         from runtime.execution.process.child import run_node_process
 
-        os._exit(run_node_process(control))
+        os._exit(run_node_process(control, preloaded))
     except BaseException:  # noqa: ASYNC103, BLE001 (only the child comes here)
         _print_traceback()
     finally:
@@ -143,7 +170,7 @@ def main() -> None:
     except BrokenPipeError:
         return  # the server was stopped while this process was starting
     gc.freeze()  # pages of what is here already stay shared as long as nobody writes to them
-    serve(requests)
+    serve(requests, Preloaded())
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class NodeProcess:
         pid: its process id; 0 before it is forked.
         peak_memory_bytes: the peak of its resident memory, when it has ended.
         activity: what its actor is doing.
+        control: its control socket.
         record_mark: begins the lines of its output that are records.
         tail: the last lines that it has printed or logged.
     """
@@ -66,7 +67,7 @@ class NodeProcess:
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         control.setblocking(False)
         supervision.setblocking(False)
-        self._control = control
+        self.control = self._control = control
         self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
         self._is_output_read = False

@@ -24,10 +24,10 @@ class Assets:
         folder = files(package) / "assets"
         self._files = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
-    def response(self, name: str, *, status: int = 200) -> Response:
+    def response(self, name: str) -> Response:
         """Return the response with a file; 404 if there is none of this name."""
         content = self._files.get(name)
         if content is None:
             return PlainTextResponse("no such file\n", status_code=404)
         media_type = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-        return Response(content, status, {"content-type": media_type})
+        return Response(content, headers={"content-type": media_type})

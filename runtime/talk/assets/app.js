@@ -119,7 +119,8 @@ async function start(pipeline) {
   const conversation = new Conversation(on);
   talk = conversation;
   try {
-    await conversation.start(pipeline.name);
+    const webrtc = !find("transport").hidden && find("webrtc").checked;
+    await conversation.start(pipeline.name, { webrtc });
     if (talk === conversation && find("talk").dataset.state === "asking") setState("loading", "Connecting");
   } catch (error) {
     if (talk !== conversation) return;
@@ -172,10 +173,11 @@ function card(pipeline) {
 async function list() {
   const answer = await fetch("./pipelines", { cache: "no-store" });
   if (answer.status === 401) return location.reload();
-  const { pipelines, signed_in: isSignedIn } = await answer.json();
+  const { pipelines, signed_in: isSignedIn, webrtc: hasWebRtc } = await answer.json();
   find("sign-out").hidden = !isSignedIn;
   find("pipelines").replaceChildren(...pipelines.map(card));
   find("none").hidden = pipelines.length > 0;
+  find("transport").hidden = !hasWebRtc || !window.RTCPeerConnection;
   if (microphoneProblem()) {
     const [title, text] = PROBLEMS[microphoneProblem()];
     find("list-problem").hidden = false;

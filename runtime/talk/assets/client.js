@@ -1,4 +1,5 @@
-// One conversation: microphone and loudspeaker on one side, the WebSocket of a pipeline on the other.
+// One conversation: microphone and loudspeaker on one side, the WebSocket of a pipeline on the other,
+// and a WebRTC connection for the audio where that is asked for.
 
 const HEADER_BYTES = 16;
 const AUDIO = 1;
@@ -32,6 +33,8 @@ export class Conversation {
   #stream = null;
   #socket = null;
   #playback = null;
+  #peer = null; // the WebRTC connection; null where audio goes over the WebSocket
+  #element = null;
   #firstFrame = -1;
   #sequence = 0;
   #loudFrame = -1; // where the person was heard last
@@ -55,7 +58,7 @@ export class Conversation {
   }
 
   /** Ask for the microphone, and connect. Call it from a click: browsers start no audio otherwise. */
-  async start(pipeline) {
+  async start(pipeline, { webrtc = false } = {}) {
     this.#context = new AudioContext({ latencyHint: "interactive" });
     const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
     try {
@@ -72,7 +75,37 @@ export class Conversation {
     address.searchParams.set("pipeline", pipeline);
     this.#connect(address);
     this.#capture();
-    this.#play();
+    if (webrtc) await this.#offer();
+    else this.#play();
+  }
+
+  /** Offer a WebRTC connection for the audio of both sides; the WebSocket carries the offer. */
+  async #offer() {
+    const [peer, socket] = [new RTCPeerConnection(), this.#socket];
+    this.#peer = peer;
+    peer.ontrack = ({ track }) => this.#listen(new MediaStream([track]));
+    for (const track of this.#stream.getAudioTracks()) peer.addTrack(track, this.#stream);
+    await peer.setLocalDescription();
+    const message = JSON.stringify({ type: "offer", sdp: peer.localDescription.sdp });
+    if (socket.readyState === WebSocket.OPEN) socket.send(message);
+    else socket.onopen = () => socket.send(message);
+  }
+
+  #listen(stream) {
+    if (!this.#context) return;
+    // Chromium gives the samples of such a stream to an AudioContext only if an element has it too.
+    this.#element = new Audio();
+    this.#element.srcObject = stream;
+    this.#element.muted = true;
+    this.#play("listen", { outputChannelCount: [1] });
+    this.#context.createMediaStreamSource(stream).connect(this.#playback);
+  }
+
+  /** Note which result the track has come to. */
+  #follow({ started, sequence }) {
+    if (this.#isMuted) return;
+    if (started) this.#isPlaying = true;
+    this.#playback?.port.postMessage({ turn: started ? sequence : null });
   }
 
   #stopMicrophone() {
@@ -103,11 +136,8 @@ export class Conversation {
     source.connect(capture);
   }
 
-  #play() {
-    this.#playback = new AudioWorkletNode(this.#context, "playback", {
-      numberOfInputs: 0,
-      outputChannelCount: [1],
-    });
+  #play(name = "playback", options = { numberOfInputs: 0, outputChannelCount: [1] }) {
+    this.#playback = new AudioWorkletNode(this.#context, name, options);
     this.#playback.connect(this.#context.destination);
     this.#playback.port.onmessage = ({ data }) => {
       if (!this.#context) return;
@@ -135,7 +165,7 @@ export class Conversation {
     this.#emit("level", { who: "person", level });
     const rate = this.#context.sampleRate;
     if (level > QUIET) this.#loudFrame = frame + samples.length;
-    if (!this.#isReady) return;
+    if (!this.#isReady || this.#peer) return;
     if (this.#firstFrame < 0) this.#firstFrame = frame;
     if (this.#socket.bufferedAmount > 2 * rate * MOST_UNSENT_SECONDS) {
       this.unsent += 1;
@@ -157,6 +187,8 @@ export class Conversation {
 
   #receive(message) {
     if (message.type === "ready") this.#isReady = true;
+    if (message.type === "answer") this.#peer?.setRemoteDescription(message);
+    if (message.type === "voice") this.#follow(message);
     if (message.type === "interrupt") {
       message.cut = this.#isPlaying;
       this.#silence();
@@ -208,10 +240,13 @@ export class Conversation {
 
   /** End everything. */
   stop() {
-    const [socket, context] = [this.#socket, this.#context];
-    this.#socket = this.#context = null;
+    const [socket, context, peer] = [this.#socket, this.#context, this.#peer];
+    this.#socket = this.#context = this.#peer = null;
+    if (this.#element) this.#element.srcObject = null;
+    this.#element = null;
     this.#isReady = this.#isPlaying = false;
     this.#stopMicrophone();
+    peer?.close();
     socket?.close();
     context?.close();
   }

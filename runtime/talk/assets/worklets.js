@@ -145,5 +145,63 @@ class Playback extends AudioWorkletProcessor {
   }
 }
 
+/**
+ * Lets a WebRTC track be heard; `{turn}` tells which turn it has come to, null that it is silent. A
+ * message "clear" silences it at once, until the next turn.
+ *
+ * Posts the same as Playback.
+ */
+class Listen extends AudioWorkletProcessor {
+  #gain = 0;
+  #isOpen = false;
+  #turn = null; // that is not audible yet
+  #quietFrames = Infinity;
+  #isSaying = false;
+  #square = 0;
+  #frames = 0;
+
+  constructor() {
+    super();
+    this.port.onmessage = ({ data }) => {
+      if (data === "clear") {
+        this.#isOpen = this.#isSaying = false;
+        this.#turn = null;
+        this.#quietFrames = Infinity;
+        this.#report(0);
+      } else {
+        this.#isSaying = data.turn !== null;
+        if (this.#isSaying) [this.#isOpen, this.#turn] = [true, data.turn];
+      }
+    };
+  }
+
+  process([inputs], [channels]) {
+    const out = channels[0];
+    for (let index = 0; index < out.length; index += 1) {
+      this.#gain = this.#isOpen ? 1 : Math.max(0, this.#gain - 1 / FADE_FRAMES);
+      const sample = inputs.length ? this.#gain * inputs[0][index] : 0;
+      const isAudible = Math.abs(sample) > AUDIBLE;
+      if (isAudible && this.#turn !== null) {
+        this.port.postMessage({ turn: this.#turn, frame: currentFrame + index });
+        this.#turn = null;
+      }
+      this.#quietFrames = isAudible ? 0 : this.#quietFrames + 1;
+      this.#square += sample * sample;
+      for (const channel of channels) channel[index] = sample;
+    }
+    this.#frames += out.length;
+    if (this.#frames >= sampleRate * REPORT_SECONDS) this.#report(Math.sqrt(this.#square / this.#frames));
+    return true;
+  }
+
+  // The network and the browser's own jitter buffer come after the server's message of the end.
+  #report(level) {
+    const isHeard = this.#isOpen && (this.#isSaying || this.#quietFrames < LONGEST_BUFFER_SECONDS * sampleRate);
+    this.port.postMessage({ level, seconds: isHeard ? REPORT_SECONDS : 0 });
+    this.#square = this.#frames = 0;
+  }
+}
+
 registerProcessor("capture", Capture);
+registerProcessor("listen", Listen);
 registerProcessor("playback", Playback);

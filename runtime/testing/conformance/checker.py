@@ -31,6 +31,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "flush-twice": lifecycle.check_flush_twice,
     "failing-hooks": lifecycle.check_failing_hooks,
     "session-state": lifecycle.check_session_state,
+    "stateless": lifecycle.check_stateless,
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
     "background": background.check_background,

@@ -135,3 +135,17 @@ def _snapshot(value: object) -> object:
         return copy.deepcopy(value)
     except Exception:  # noqa: BLE001 (a value that cannot be copied is compared by its size)
         return len(value) if hasattr(value, "__len__") else None
+
+
+async def check_stateless(subject: Subject) -> list[str]:
+    """Check that an actor which says that it is stateless has the same outputs in new sessions."""
+    if not subject.actor_type.stateless:
+        return []
+    whole = await subject.run(subject.fresh_samples() * 2)
+    parts = [await subject.run([item]) for item in subject.fresh_samples()]
+    if whole == [output for part in parts for output in part] * 2:
+        return []
+    return [
+        "its outputs in one session differ from those in a new session for each item, though it "
+        "declares stateless = True: leave that out, or keep nothing between two items"
+    ]

@@ -66,6 +66,26 @@ class GrpclibChannel(Channel):
         """
         return cast("ClientProtocol", await self.__connect__())
 
+    @property
+    def current(self) -> ClientProtocol | None:
+        """The connection that the next call uses; None: it opens one."""
+        for each in reversed(self.protocols):
+            if not (each.closed.is_set() or cast("Handler", each.handler).connection_lost):
+                return each
+        return None
+
+    def retire(self) -> None:
+        """Open another connection for the next call; running calls keep theirs."""
+        if (current := self.current) is not None:
+            current.handler.close()
+
+    def close_all(self) -> None:
+        """Close every connection, also those that were retired."""
+        for each in self.protocols:
+            if each.transport is not None:
+                each.processor.close()
+        self.close()
+
     def request_headers(self, path: str, metadata: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return the headers of a call's request."""
         return [

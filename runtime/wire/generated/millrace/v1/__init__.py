@@ -457,6 +457,14 @@ class ServerInfo(betterproto2.Message):
     The number of the last ending; see RecentEndings.
     """
 
+    draining: "bool" = betterproto2.field(18, betterproto2.TYPE_BOOL)
+    """
+    Whether it shuts down; and when it ends the sessions that still run, in milliseconds since 1970,
+    or 0 where they may run to their end.
+    """
+
+    drain_deadline_ms: "int" = betterproto2.field(19, betterproto2.TYPE_UINT64)
+
 
 default_message_pool.register_message("millrace.v1", "ServerInfo", ServerInfo)
 

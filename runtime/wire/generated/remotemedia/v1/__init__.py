@@ -1248,8 +1248,9 @@ default_message_pool.register_message("remotemedia.v1", "DeadlineWarning", Deadl
 class DrainNotice(betterproto2.Message):
     """
     The server will shut down. Until the deadline the session goes on as before. Then the server takes
-    no more chunks, sends the results of those that it has taken, and `closed`. A client that can go
-    on with another session opens it at another server before.
+    no more chunks, sends the results of those that it has taken, and `closed` with their number. If
+    `ready` has `may_move`, a client goes on with a session at another server: it opens it, sends CLOSE
+    to the old one and waits for `closed`, then sends the chunks that were not taken, and later ones.
     """
 
     deadline_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
@@ -2094,6 +2095,13 @@ class StreamClosed(betterproto2.Message):
     The reason, for people.
     """
 
+    chunks_taken: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
+    """
+    The number of data_chunk and audio_chunk messages that were taken, the first ones sent. All of
+    their results have come before, unless the client has cancelled the session. Later ones were
+    not processed at all.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "StreamClosed", StreamClosed)
 
@@ -2270,6 +2278,12 @@ class StreamReady(betterproto2.Message):
     max_buffer_latency_ms: "int" = betterproto2.field(3, betterproto2.TYPE_UINT64)
     """
     The longest time for which the server holds back an item, in milliseconds.
+    """
+
+    may_move: "bool" = betterproto2.field(4, betterproto2.TYPE_BOOL)
+    """
+    Whether a session at another server can go on with the chunks that this one has not taken: every
+    node is stateless.
     """
 
 

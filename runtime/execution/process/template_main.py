@@ -1,0 +1,87 @@
+"""A template: a forkserver that has preloaded what the nodes of one type need."""
+
+import gc
+import os
+import signal
+import socket
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ...catalogue import load_actor
+from .fork_requests import READY
+from .preloaded import Preloaded
+from .supervisor import die_with_parent
+
+MAX_SPEC_BYTES: Final = 65_536
+"""The longest specification: it is one packet."""
+
+_GPU_DEVICES: Final = "/dev/nvidia", "/dev/kfd", "/dev/dri/"
+
+
+class TemplateSpec(msgspec.Struct, frozen=True):
+    """What a template preloads; equal ones share a template.
+
+    Attributes:
+        target: "module:Class" of the actor.
+        params: those of `Actor.preload_params`, as JSON.
+        sys_path: where the server finds modules.
+    """
+
+    target: str
+    params: bytes
+    sys_path: tuple[str, ...]
+
+
+def run_template(control: int, serve: Callable[[socket.socket, Preloaded], None]) -> int:
+    """Preload what the control socket names, and serve fork requests; return the exit status.
+
+    The answer is READY, or the reason why nodes cannot be forked from here.
+    """
+    die_with_parent(signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    requests = socket.socket(fileno=control)
+    requests.set_inheritable(False)
+    try:
+        spec = msgspec.msgpack.decode(requests.recv(MAX_SPEC_BYTES), type=TemplateSpec)
+    except msgspec.DecodeError:
+        return 0  # the server has closed the socket
+    try:
+        resources = _preload(spec)
+        reason = unforkable()
+    except BaseException as error:  # noqa: BLE001 (of the actor's code; the server logs it)
+        resources, reason = {}, f"preload() raised {type(error).__name__}: {error}"
+    requests.send(reason.encode(errors="replace")[:MAX_SPEC_BYTES] if reason else READY)
+    if reason:
+        return 0
+    gc.collect()
+    gc.freeze()
+    serve(requests, Preloaded(resources))
+    return 0
+
+
+def unforkable() -> str:
+    """Return why this process cannot be forked with what it has; empty if it can."""
+    threads = [
+        Path(f"/proc/self/task/{thread}/comm").read_text().strip()
+        for thread in os.listdir("/proc/self/task")
+        if int(thread) != os.getpid()
+    ]
+    if threads:
+        return f"preload() has started threads, which a fork does not have: {', '.join(threads)}"
+    mapped = Path("/proc/self/maps").read_text()
+    for device in _GPU_DEVICES:
+        if device in mapped:
+            return f"preload() uses a GPU ({device}), whose context a fork cannot use"
+    return ""
+
+
+def _preload(spec: TemplateSpec) -> Mapping[Hashable, object]:
+    import sys
+
+    sys.path[:] = spec.sys_path
+    actor = load_actor(spec.target)
+    return actor.preload(actor.params_type.model_validate_json(spec.params)) or {}
