@@ -8,6 +8,7 @@ from .control import BatchHint, CancelSpeculation, Control, ControlMessage, Dead
 from .file import File
 from .text import DEFAULT_CHANNEL, Json, Text
 from .video import PixelFormat, Video, VideoCodec
+from .weight import weight_bytes
 
 __all__ = [
     "AUDIO_DTYPES",
@@ -33,4 +34,5 @@ __all__ = [
     "Video",
     "VideoCodec",
     "restorer",
+    "weight_bytes",
 ]

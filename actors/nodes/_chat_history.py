@@ -22,7 +22,7 @@ class ChatHistory:
         self._turns: list[list[Message]] = []
 
     def begin(self, text: str) -> None:
-        """Begin a turn of the user. One that got no answer is continued by it.
+        """Begin a turn of the person. One that got no answer is continued by it.
 
         Models refuse two messages of the user in a row.
         """

@@ -73,7 +73,7 @@ class LLMNode(Actor[LLMParams]):
     Such as llama.cpp, vLLM, Ollama, or a hosted one. The operator names endpoints and their keys in
     runtime.toml, `[models.NAME]`; a manifest chooses a name.
 
-    In: text, one turn of the user each; text with the metadata `partial` = "true", and text for
+    In: text, one turn of the person each; text with the metadata `partial` = "true", and text for
     another channel than "tts" (or none), is skipped. Out: the answer in pieces of text as they
     arrive, with
 
@@ -125,7 +125,7 @@ class LLMNode(Actor[LLMParams]):
         return load_beside_loop(self._load)
 
     async def process(self, item: Text | Json) -> AsyncGenerator[Text, None]:
-        """Yield the answer to a turn of the user, as it arrives.
+        """Yield the answer to a turn of the person, as it arrives.
 
         Raises:
             DataError: the text is longer than the operator allows, or the JSON is for no port.
@@ -174,7 +174,7 @@ class LLMNode(Actor[LLMParams]):
                         yield piece  # noqa: ASYNC119 (the runtime closes it)
                 is_complete = True
             finally:
-                # After a barge-in too: the user has heard it. Calls of tools are remembered with
+                # After a barge-in too: the person has heard it. Calls of tools are remembered with
                 # their results only.
                 if answer.text and not (is_complete and answer.calls):
                     self._history.add({"role": "assistant", "content": answer.text})

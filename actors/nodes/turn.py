@@ -23,7 +23,7 @@ class TurnParams(Params):
     """The pauses of TurnNode, and what interrupts an answer."""
 
     silence_ms: int = Field(
-        700, ge=0, le=_LONGEST_MS, description="ms of silence that end a turn of the user"
+        700, ge=0, le=_LONGEST_MS, description="ms of silence that end a turn of the person"
     )
     complete_silence_ms: int = Field(
         300, ge=0, le=_LONGEST_MS, description="the same, after text that ends with . ! or ?"
@@ -47,7 +47,7 @@ class TurnParams(Params):
         _LONGEST_MS,
         ge=1000,
         le=600_000,
-        description="ms after which a turn ends although the user still speaks",
+        description="ms after which a turn ends although the person still speaks",
     )
     barge_in: Literal["speech", "words", "off"] = Field(
         "speech",
@@ -61,21 +61,21 @@ class TurnParams(Params):
 
 
 class TurnNode(Actor[TurnParams]):
-    """Decide when the user has finished speaking, and when an answer is interrupted.
+    """Decide when the person has finished speaking, and when an answer is interrupted.
 
     In: the events and the audio of a SileroVADNode, and the text of a recognizer, whose partial
-    results have the metadata `partial` = "true". Out: one text for each turn of the user, with the
-    metadata
+    results have the metadata `partial` = "true". Out: one text for each turn of the person, with
+    the metadata
 
         turn             its number, from 1
         start_ms, end_ms where its speech lies in the stream
-        silence_ms       how long the user had been silent when the turn ended
+        silence_ms       how long the person had been silent when the turn ended
 
-    and, when the user speaks after a turn, a control message that cancels what is made of the turns
-    before: CancelSpeculation from 0 to the timestamp of the current item. It reaches the nodes
-    after this one past all waiting items, and the client as a result.
+    and, when the person speaks after a turn, a control message that cancels what is made of the
+    turns before: CancelSpeculation from 0 to the timestamp of the current item. It reaches the
+    nodes after this one past all waiting items, and the client as a result.
 
-    A turn ends when there is text and the user is silent: for complete_silence_ms after a
+    A turn ends when there is text and the person is silent: for complete_silence_ms after a
     sentence's end, for unfinished_silence_ms after a word that promises more, for silence_ms after
     other text. Time is that of the stream, so it passes only while audio comes. Without a single
     VAD event, each final text is a turn.
@@ -101,7 +101,7 @@ class TurnNode(Actor[TurnParams]):
         self._may_interrupt = False
 
     def process(self, item: Data) -> Iterator[Text | Control]:
-        """Yield the interruption or the end of a turn that an item brings.
+        """Yield the barge-in or the end of a turn that an item brings.
 
         Raises:
             DataError: JSON that is no event of SileroVADNode, or text that is longer than a turn.
@@ -163,7 +163,7 @@ class TurnNode(Actor[TurnParams]):
     def _interrupts(self) -> bool:
         match self.params.barge_in:
             case "speech":
-                # Speech that a turn cut off interrupts nothing; the user has to begin anew.
+                # Speech that a turn cut off interrupts nothing; the person has to begin anew.
                 is_new = self._is_speech and self._speech_ms >= self._turn_end_ms
                 return is_new and self._position_ms - self._speech_ms >= self.params.barge_in_ms
             case "words":

@@ -1,6 +1,6 @@
 """WindowNode."""
 
-from collections import deque
+from collections.abc import Iterator
 from typing import Final, Literal
 
 from ..actor import Actor
@@ -9,7 +9,7 @@ from ..errors import DataError
 from ..kinds import ANY_KIND, Kind
 from ..params import Field, Params
 from ..timestamped import Timestamped
-from ._held_items import HeldItem, without_cancelled
+from ._held_items import MOST_HELD_BYTES, HeldItems
 
 _HELD: Final = ANY_KIND - {Kind.BUNDLE, Kind.CONTROL}
 
@@ -48,7 +48,7 @@ class WindowNode(Actor[WindowParams]):
 
     Its timestamp is that of its last item. Windows by time begin at the first item's timestamp; one
     is emitted when an item of a later time arrives, and an empty one is not. An item that is older
-    than the windows that are left is dropped.
+    than the windows that are left is dropped. The items of a window have at most 256 MiB.
     """
 
     accepts = _HELD
@@ -56,41 +56,40 @@ class WindowNode(Actor[WindowParams]):
 
     def initialize(self) -> None:
         """Start without items."""
-        self._held: deque[HeldItem] = deque()
+        self._held = HeldItems()
         self._hop = self.params.hop or self.params.size
         self._to_skip = 0
         self._start_ms: int | None = None
 
-    def process(self, item: Data) -> list[Timestamped]:
-        """Return the windows that an item ends.
+    def process(self, item: Data) -> Iterator[Timestamped]:
+        """Yield the windows that an item ends.
 
         Raises:
-            DataError: a window has too many items.
+            DataError: a window has too many items, or they have too many bytes.
         """
         timestamp_ms = self.context.timestamp_ms
         if self.params.unit == "items":
-            return self._count(timestamp_ms, item)
+            yield from self._count(timestamp_ms, item)
+            return
         if self._start_ms is None:
             self._start_ms = timestamp_ms
-        full = self._full_windows(timestamp_ms)
+        # One after the other: with a short hop an item may end millions of windows.
+        yield from self._full_windows(timestamp_ms)
         if timestamp_ms >= self._start_ms:
             self._hold(timestamp_ms, item)
-        return full
 
     def on_control(self, control: Control) -> None:
         """Drop the items that a CancelSpeculation covers."""
-        self._held = without_cancelled(self._held, control)
+        self._held.drop_cancelled(control)
 
-    def flush(self) -> list[Timestamped]:
-        """Return the windows that are left."""
-        windows = []
+    def flush(self) -> Iterator[Timestamped]:
+        """Yield the windows that are left."""
         while self._held and self.params.partial:
-            windows += self._window()
+            yield from self._window()
             if self.params.unit == "items":
                 break  # the rest would be a part of it
             self._advance()
         self._held.clear()
-        return windows
 
     def _count(self, timestamp_ms: int, item: Data) -> list[Timestamped]:
         if self._to_skip:
@@ -105,23 +104,22 @@ class WindowNode(Actor[WindowParams]):
         self._to_skip = max(0, self._hop - self.params.size)
         return window
 
-    def _full_windows(self, timestamp_ms: int) -> list[Timestamped]:
-        """Return the windows that end at or before a time."""
+    def _full_windows(self, timestamp_ms: int) -> Iterator[Timestamped]:
+        """Yield the windows that end at or before a time."""
         assert self._start_ms is not None
-        windows = []
         while self._held and timestamp_ms >= self._start_ms + self.params.size:
-            windows += self._window()
+            yield from self._window()
             self._advance()
         if not self._held and timestamp_ms >= self._start_ms + self.params.size:
             # Nothing is in the windows between: the first that has the time is next.
             behind = timestamp_ms - self._start_ms - self.params.size
             self._start_ms += (behind // self._hop + 1) * self._hop
-        return windows
 
     def _advance(self) -> None:
         assert self._start_ms is not None
-        self._start_ms += self._hop
-        self._held = deque(each for each in self._held if each[0] >= self._start_ms)
+        self._start_ms = start_ms = self._start_ms + self._hop
+        if any(each[0] < start_ms for each in self._held):
+            self._held.keep(lambda timestamp_ms: timestamp_ms >= start_ms)
 
     def _hold(self, timestamp_ms: int, item: Data) -> None:
         if len(self._held) >= self.params.max_items:
@@ -129,6 +127,10 @@ class WindowNode(Actor[WindowParams]):
                 f"a window has more than {self.params.max_items} items (param max_items)"
             )
         self._held.append((timestamp_ms, item))
+        if self._held.held_bytes > MOST_HELD_BYTES:
+            raise DataError(
+                f"the items of a window have more than {MOST_HELD_BYTES} bytes: make it shorter"
+            )
 
     def _window(self) -> list[Timestamped]:
         """Return the first window of the items that are held; none if it is empty."""

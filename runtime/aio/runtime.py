@@ -51,15 +51,20 @@ class Runtime:
         stop = weakref.finalize(self, block.thread.request_stop)
         stop.atexit = False
 
-    async def plan(self, manifest: ManifestSource) -> Plan:
+    async def plan(self, manifest: ManifestSource, *, node_types: NodeTypes | None = None) -> Plan:
         """Check a manifest, given as an object or a file; and return the plan for it.
+
+        Args:
+            manifest: what to check.
+            node_types: of the application, for this plan only; they replace those of the runtime.
 
         Raises:
             ManifestError: it is not valid; every fault is listed.
+            ConfigError: a node type is neither a class nor "module:Class", or its name is taken.
         """
 
         async def plan() -> Plan:  # noqa: ASYNC124 (a call is async)
-            return self._host.runtime.plan(manifest)
+            return self._host.runtime.plan(manifest, node_types=node_types)
 
         return await self._block.call(plan)
 

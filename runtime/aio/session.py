@@ -122,9 +122,16 @@ class Session:
             )
         )
 
-    async def close_input(self) -> None:
-        """End the stream: every node processes what it has, and flushes."""
-        await self._block.call(self._session.close_input)
+    async def close_input(self, *, stop_sources: bool = False) -> None:
+        """End the input: every node processes what it has, and flushes.
+
+        Sources that generate items go on until they end by themselves, and so does the session.
+
+        Args:
+            stop_sources: stop these sources too. Each is cancelled, and flushes.
+        """
+        close = partial(self._session.close_input, stop_sources=stop_sources)
+        await self._block.call(close)
 
     async def receive(self) -> Result:
         """Return the next result of any sink.

@@ -29,7 +29,9 @@ HttpUrl = Annotated[
     # Without user and password: a secret does not belong into runtime.toml, which is shown.
     Field(
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
-        json_schema_extra={ACCEPTED: 'a URL such as "http://127.0.0.1:4318/v1/traces"'},
+        json_schema_extra={
+            ACCEPTED: 'a URL such as "http://127.0.0.1:8080/v1" without user and query'
+        },
     ),
 ]
 

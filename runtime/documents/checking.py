@@ -1,6 +1,7 @@
 """Checks a value against a pydantic model; every problem names the accepted form."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -26,6 +27,9 @@ M = TypeVar("M", bound=BaseModel)
 _AUTHORED: Final = frozenset({"value_error", "assertion_error"})
 # pydantic collects every fault before it returns; more than these would only cost time.
 _MOST_PROBLEMS: Final = 200
+# Of a URL: user and password, to the last @ before the path; and the query, which may hold a key.
+_USER: Final = re.compile(r"(://)[^\s/?#\"]*@")
+_QUERY: Final = re.compile(r"(://[^\s?#\"]*\?)[^\s#\"]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,15 @@ def check(model: type[M], value: object, *, noun: str = "key") -> CheckResult[M]
 
 
 def shown(value: object) -> str:
-    """Return a value as JSON, cut to 60 characters.
+    """Return a value as JSON, cut to 60 characters. Messages are logged: secrets of URLs are not.
 
     >>> shown({"a": [None, True]})
     '{"a": [null, true]}'
     """
     text = json.dumps(value, ensure_ascii=False, default=repr)
     text = text if text.isprintable() else json.dumps(value, default=repr)
+    if "://" in text:
+        text = _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
     return text if len(text) <= 60 else f"{text[:56]} ..."
 
 

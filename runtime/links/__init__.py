@@ -1,10 +1,12 @@
 """Links: one producer, its readers, and a bounded queue between, inside a process or across."""
 
+from actors.data import weight_bytes
+
 from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
-from .item import Item, weight_bytes
+from .item import Item
 from .local_queue import LocalQueue
 from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark

@@ -2,11 +2,7 @@
 
 import msgspec
 
-from actors import Audio, Binary, Bundle, Control, Data, File, Json, NumpyArray, Tensor, Text, Video
-
-# What an item without an array is taken to weigh beside its text, so that a queue of small items
-# is bounded in bytes too: about the size of the Python objects.
-_OBJECT_BYTES = 256
+from actors import Data
 
 
 class Item(msgspec.Struct, eq=False):
@@ -28,22 +24,3 @@ class Item(msgspec.Struct, eq=False):
     timestamp_ms: int = 0
     entered_ns: int = 0
     to: str = ""
-
-
-def weight_bytes(data: Data) -> int:
-    """Return what `data` counts against a link's bound in bytes."""
-    match data:
-        case Audio():
-            return data.samples.nbytes + _OBJECT_BYTES
-        case Video():
-            return data.pixels.nbytes + _OBJECT_BYTES
-        case Tensor() | NumpyArray():
-            return data.array.nbytes + _OBJECT_BYTES
-        case Binary():
-            return data.data.nbytes + _OBJECT_BYTES
-        case Text() | Json():
-            return len(data.text) + _OBJECT_BYTES
-        case Bundle():
-            return sum(map(weight_bytes, data.members.values())) + _OBJECT_BYTES
-        case Control() | File() | _:
-            return _OBJECT_BYTES

@@ -6,7 +6,9 @@ from typing import Final
 
 import trio
 
-from .item import Item, weight_bytes
+from actors.data import weight_bytes
+
+from .item import Item
 from .statistics import LinkStatistics
 
 # trio runs what is ready in any order: only with the second turn is it sure that all others have

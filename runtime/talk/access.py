@@ -1,4 +1,4 @@
-"""Who may talk: whoever may open a stream over gRPC, from a page of this port or a named site."""
+"""Who may talk: every client of the gRPC port, from a page of this port or a named site."""
 
 import base64
 import binascii

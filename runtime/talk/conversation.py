@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .webrtc import Voice
 
 # Chunks that wait for the pipeline: 2 s of 20 ms each. More are dropped, and the page is told. The
-# socket is read all the same, so that an interruption or the end of the page is noticed at once.
+# socket is read all the same, so that a barge-in or the end of the page is noticed at once.
 _WAITING_CHUNKS: Final = 100
 _MOST_CHARACTERS: Final = 64_000
 _MOST_ERROR_CHARACTERS: Final = 4000
@@ -246,7 +246,7 @@ class Conversation:
                     chunk.audio, node=entry, sequence=sequence, timestamp_ms=chunk.timestamp_ms
                 )
             sequence += 1
-        await session.close_input()
+        await session.close_input(stop_sources=True)
 
     async def _watch_speech(self, session: Session, detector: str) -> None:
         """Tell the page when the person speaks; a start interrupts the answer."""
@@ -270,7 +270,7 @@ class Conversation:
         await self._silence(until_ms)
 
     async def _cancel_answers(self, session: Session) -> None:
-        """Send interruptions into the session: a node that is stuck may not take one at once."""
+        """Send barge-ins into the session: a node that is stuck may not take one at once."""
         assert self._pipeline is not None
         while True:
             await self._to_cancel.wait()
@@ -330,7 +330,7 @@ class Conversation:
             voice.say(piece, audio.sample_rate, result.sequence)
 
     def _is_cancelled(self, result: Result, stops: int) -> bool:
-        # After the first stop the session itself drops what an interruption has cancelled.
+        # After the first stop the session itself drops what a barge-in has cancelled.
         is_stopped = self._is_cancelling or self._playback.stops != stops
         return is_stopped and result.timestamp_ms <= self._cancelled_ms
 

@@ -31,7 +31,7 @@ _GREATEST_RATE_HZ: Final = 192_000
 _MOST_CHANNELS: Final = 8
 _LONGEST_SECONDS: Final = 1.0
 _U32: Final = 0xFFFFFFFF
-# Of one message. An interruption lets no more be sent of what it cancels than the one under way.
+# Of one message. A barge-in lets no more be sent of what it cancels than the one under way.
 _PIECE_SECONDS: Final = 0.1
 
 

@@ -45,7 +45,7 @@ class Roles:
         said: the sinks whose texts are the answer.
         detectors: the nodes whose events tell when the person speaks.
         is_interrupted: whether such an event interrupts the answer.
-        answering: the nodes at which an interruption enters.
+        answering: the nodes at which a barge-in enters.
     """
 
     entries: tuple[str, ...]

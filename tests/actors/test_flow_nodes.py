@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors import Bundle, CancelSpeculation, Control, Json, Text
+from actors import Binary, Bundle, CancelSpeculation, Control, Json, Text
 from actors.nodes.echo import EchoNode
 from actors.nodes.pass_through import PassThrough
 from actors.nodes.route import RouteNode
@@ -10,6 +10,7 @@ from actors.nodes.throttle import ThrottleNode
 from actors.nodes.time_join import TimeJoinNode
 from actors.nodes.window import WindowNode
 from runtime import HookError, ManifestError
+from tests.session.pipelines import manifest
 
 
 def members(bundles):
@@ -229,3 +230,34 @@ def test_a_window_with_too_many_items_is_an_error(run_actor):
     params = {"size": 10, "unit": "ms", "max_items": 2}
     with run_actor(WindowNode, params=params) as node, pytest.raises(HookError, match="than 2 it"):
         node.feed(Json(1), Json(2), Json(3))
+
+
+async def test_an_item_that_ends_very_many_windows_emits_them_one_after_the_other(runtime):
+    params = {"size": 86_400_000, "hop": 1, "unit": "ms"}
+    async with runtime.open_session(manifest({"window": ("WindowNode", params)})) as session:
+        for timestamp_ms in (0, 86_399_999, 200_000_000):
+            await session.send(Json(timestamp_ms), timestamp_ms=timestamp_ms)
+        windows = [(await session.receive()).data for _ in range(3)]
+    assert members(windows) == [{"0": 0, "1": 86_399_999}, {"0": 86_399_999}, {"0": 86_399_999}]
+
+
+def test_what_a_window_holds_is_bounded_in_bytes(run_actor):
+    item = Binary(bytes(16 * 2**20))
+    with (
+        run_actor(WindowNode, params={"size": 1000}) as node,
+        pytest.raises(HookError, match="more than 268435456 bytes"),
+    ):
+        node.feed(*[item] * 17)
+
+
+def test_what_a_join_holds_is_bounded_in_bytes(run_pipeline):
+    nodes = {"a": PassThrough, "b": PassThrough, "join": (TimeJoinNode, {"inputs": ["a", "b"]})}
+    item = Binary(bytes(16 * 2**20))
+    with run_pipeline(nodes, ["a > join", "b > join"]) as pipeline:
+        for number in range(20):
+            pipeline.feed(item, node="a", timestamp_ms=1000 * number)
+        found = []
+        for number in range(20):
+            found += pipeline.feed(Json(number), node="b", timestamp_ms=1000 * number)
+        found += pipeline.end()
+    assert [bundle.members["b"].value for bundle in found] == list(range(5, 20))

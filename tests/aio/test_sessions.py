@@ -1,6 +1,7 @@
 """Sessions of applications on asyncio: results, errors, cancellation and clean-up."""
 
 import asyncio
+import inspect
 import os
 import signal
 import threading
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import trio
 
+import runtime
 from actors import Data, Json, Text
+from actors.nodes.pass_through import PassThrough
 from runtime import (
     CallerError,
     HookError,
@@ -454,3 +457,43 @@ def test_nodes_get_their_own_errors_in_the_order_of_the_session(
         assert worked == Text("x")
 
     run(main)
+
+
+def test_sources_that_never_end_are_stopped(run: Run, open_aio: OpenAio) -> None:
+    endless = manifest({"source": ("AsyncCounter", {"count": -1})}, places={"source": "native"})
+
+    async def main() -> None:
+        async with open_aio() as runtime, runtime.open_session(endless) as session:
+            first = await session.receive()
+            await session.close_input(stop_sources=True)
+            rest = [result.data async for result in session]
+            assert [first.data, *rest] == [Json(number) for number in range(len(rest) + 1)]
+
+    run(main)
+
+
+def test_a_plan_takes_classes_of_its_own(run: Run, open_aio: OpenAio) -> None:
+    async def main() -> None:
+        async with open_aio() as runtime:
+            own = manifest({"mine": "MineNode"})
+            plan = await runtime.plan(own, node_types={"MineNode": PassThrough})
+            async with runtime.open_session(plan) as session:
+                await session.send(Text("hello"))
+                assert (await session.receive()).data == Text("hello")
+            with pytest.raises(ManifestError, match="MineNode"):
+                await runtime.plan(own)
+
+    run(main)
+
+
+@pytest.mark.parametrize("name", ["Runtime", "Session"])
+def test_the_methods_take_what_those_for_trio_take(name: str) -> None:
+    # What only the service passes on: who the client is.
+    of_the_service = {"of_client", "peer", "owner", "token_name", "why_ended"}
+    on_trio, on_asyncio = getattr(runtime, name), getattr(aio, name)
+    for method in [each for each in vars(on_asyncio) if not each.startswith("_")]:
+        if not callable(ours := getattr(on_asyncio, method)):
+            continue
+        expected = inspect.signature(getattr(on_trio, method)).parameters
+        wanted = [each for each in expected if each not in of_the_service]
+        assert wanted == list(inspect.signature(ours).parameters), method

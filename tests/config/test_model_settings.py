@@ -52,6 +52,27 @@ def test_a_key_in_runtime_toml_is_refused_without_being_repeated() -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        f"http://me:{KEY}@x/v1",
+        f"http://me:a@b{KEY}@x/v1",
+        f"http://{KEY}@x",
+        f"https://x/v1?api_key={KEY}",
+        f"https://me:{KEY}@x/v1?a={KEY}&b={KEY}#c",
+    ],
+)
+def test_a_url_with_a_secret_is_refused_without_repeating_it(url: str) -> None:
+    for text in (
+        f'[models.m]\nurl = "{url}"\nmodel = "x"',
+        f'[tracing]\nendpoint = "{url}"',
+        f'[media]\nurls = ["{url}"]',
+    ):
+        with pytest.raises(ConfigError, match="without user and query") as caught:
+            parse_config(text)
+        assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("settings", "environment", "message"),
     [
         ({"api_key_variable": "LLM_KEY"}, {}, "models.m.api_key_variable LLM_KEY: is not set"),

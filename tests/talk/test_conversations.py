@@ -101,6 +101,17 @@ async def test_requests_of_newer_clients_are_ignored(runtime_with: OpenRuntime) 
         assert (await client.ends())["type"] == "closed"
 
 
+async def test_the_end_stops_the_sources_that_generate_items(runtime_with: OpenRuntime) -> None:
+    beside = {"pipeline": manifest({"voice": "PassThrough", "clock": "SilentSource"})}
+    async with (
+        talk_port(runtime_with, beside) as (server, _, _),
+        talking(server, pipeline="pipeline") as client,
+    ):
+        await client.next("ready")
+        await client.ask("end")
+        assert (await client.ends())["type"] == "closed"
+
+
 async def test_a_conversation_counts_as_a_session(runtime_with: OpenRuntime) -> None:
     limits = {"max_sessions": 1}
     async with (
