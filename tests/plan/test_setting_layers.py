@@ -29,6 +29,8 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         '["https://app.example"]',
         ['["app.example"]', '["https://app.example/page"]', '["*"]'],
     ),
+    "http.talk_webrtc_ports": ('"40000-40099"', ['"40000"', '"99-40000"', '"40099-40000"']),
+    "http.talk_webrtc_address": ('"192.0.2.7"', ['"nowhere"', '"192.0.2.7:40000"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
