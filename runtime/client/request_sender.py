@@ -92,14 +92,16 @@ class MovingSender:
             while mover.is_switching:
                 await self._bridge.run(mover.wait_switched)
             at = mover.current
+            ended: CallEndedError | None = None
             try:
                 if not at.call.try_send(message):
                     await self._bridge.run(at.call.send, message)
             except CallEndedError as error:
-                if not await self._bridge.run(mover.follow_input, at):
-                    raise _why_ended(at.responses) from error
-            else:
+                ended = error
+            if ended is None:
                 return
+            if not await self._bridge.run(mover.follow_input, at):
+                raise _why_ended(at.responses) from ended
 
     async def end(self, _request: StreamRequest) -> None:
         """End the input: see `RequestSender`."""
