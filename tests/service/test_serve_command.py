@@ -65,9 +65,9 @@ def test_sigterm_lets_running_streams_end_and_leaves_nothing(
         assert family(process.pid)
         process.send_signal(signal.SIGTERM)
         read_until(process, b"stopping; 1 calls")
-        assert client.health() == 2
-        with pytest.raises(grpc.RpcError) as caught:
-            client.execute(WHERE)
+        assert stream.next().HasField("draining")
+        with connected(address) as late, pytest.raises(grpc.RpcError) as caught:
+            late.execute(WHERE)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         before = family(process.pid)
         stream.send(*(chunk(json_buffer(n), n) for n in range(5)), control("CLOSE"))
