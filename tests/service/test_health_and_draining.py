@@ -80,7 +80,7 @@ def test_a_server_that_drains_says_that_it_is_not_serving(serve: Serve, service:
         running.wait_ready()
         told = watch(client, service)
         assert next(told) == SERVING
-        draining = Draining(server, SECONDS, lame_duck_seconds=0.5)
+        draining = Draining(server, SECONDS, lame_duck_seconds=2)
         assert next(told) == NOT_SERVING
         assert client.health(service) == NOT_SERVING
         running.send(control("CLOSE"))
@@ -191,7 +191,7 @@ def test_calls_that_are_under_way_when_a_drain_begins_are_accepted(serve: Serve)
     server = serve()
     with connected(server.target) as client, client.pipeline(ECHO) as running:
         running.wait_ready()
-        draining = Draining(server, SECONDS, lame_duck_seconds=0.5)
+        draining = Draining(server, SECONDS, lame_duck_seconds=2)
         for response in running:
             if response.HasField("draining"):
                 break
