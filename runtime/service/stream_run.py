@@ -145,7 +145,6 @@ class StreamRun:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send_notice)
             await state.ending.wait()
-            # A task that waits to send may hold bytes that others queue behind: it ends by itself.
             self._receiving.cancel()
             # Also where the client has ended its side, after which sources go on.
             nursery.start_soon(partial(self._session.close_input, stop_sources=True))
@@ -153,7 +152,6 @@ class StreamRun:
             raise ShutdownError("the server is shutting down; it ended this session")
 
     async def _send_notice(self) -> None:
-        await self._session.wait_ready()
         await self._ready_sent.wait()
         deadline = self._server_state.drain_deadline
         if math.isinf(deadline):
@@ -168,9 +166,8 @@ class StreamRun:
         with self._receiving:
             if await self._requests.run():
                 self._cancel()
-        if self._receiving.cancelled_caught:
+        if self._receiving.cancelled_caught:  # `_end_with_server` closes the input
             self._is_ended_by_server = True
-            await self._session.close_input()
 
     async def _send_progress(self) -> None:
         """Send the progress of the nodes until all are ready; repeat it if nothing new arrives."""
