@@ -33,11 +33,12 @@ def result_message(result: Result, buffer: DataBuffer, total_items: int) -> Chun
         data_outputs={result.node_id: buffer},
         processing_time_ms=1000 * result.latency_seconds,
         total_items_processed=total_items,
+        timestamp_ms=result.timestamp_ms,
     )
 
 
 def results_of(message: ChunkResult) -> Iterator[Result]:
-    """Yield the results of a message. Their timestamp is 0: the contract does not carry it.
+    """Yield the results of a message. Older servers send no timestamp: it is 0 then.
 
     Raises:
         InputError: a buffer is not valid.
@@ -45,7 +46,7 @@ def results_of(message: ChunkResult) -> Iterator[Result]:
     latency_seconds = message.processing_time_ms / 1000
     for node_id, buffer in message.data_outputs.items():
         data = data_of(buffer, f"data_outputs[{node_id!r}]")
-        yield Result(node_id, data, message.sequence, 0, latency_seconds)
+        yield Result(node_id, data, message.sequence, message.timestamp_ms, latency_seconds)
 
 
 def progress_message(progress: InitProgress) -> InitProgressUpdate:
