@@ -179,10 +179,4 @@ def unnamed(data: D) -> D | Control:
     """Return an item as its sender had it."""
     if not isinstance(data, Control) or _KEY not in data.metadata:
         return data
-    return Control(
-        data.message,
-        data.segment_id,
-        data.timestamp_ms,
-        data.details,
-        metadata={key: value for key, value in data.metadata.items() if key != _KEY},
-    )
+    return data.without_metadata(_KEY)

@@ -31,7 +31,7 @@ def assign_gpus(
     are chosen first; a node that does not require one runs without where none is left.
 
     Args:
-        nodes: of the manifest.
+        nodes: of the manifest; another host checks those that it runs.
         uses_process: node id -> whether it runs in a process of its own; only such a node can be
             given a GPU.
         find_machine: is called only if a node has capabilities.
@@ -39,7 +39,7 @@ def assign_gpus(
     wanted = [
         (index, node, node.capabilities)
         for index, node in enumerate(nodes)
-        if node.capabilities is not None
+        if node.capabilities is not None and not node.host
     ]
     if not wanted:
         return GpuAssignment({}, ())

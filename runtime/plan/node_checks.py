@@ -156,6 +156,8 @@ def check_document(
     types: dict[object, NodeType] = {}
     texts, _ = params_of_nodes(document.value)
     for index, node in enumerate(nodes):
+        if _at(node, ("host",)):
+            continue  # the other host checks it
         name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
         node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
         if node_type is None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Final
 
-from actors import Kind
+from actors import ANY_KIND, Kind
 
 from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
-from ..config import RuntimeConfig
-from ..documents import Document, FaultList, Problem
+from ..config import RemoteSettings, RuntimeConfig
+from ..documents import Document, FaultList, Problem, shown
 from ..errors import LimitError, ManifestError
 from ..manifest import (
     Manifest,
@@ -22,10 +22,11 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, ExecutorRegistry
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
+from .remote_nodes import RemotePart, allowed_host, remote_parts
 from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
@@ -52,6 +53,7 @@ class NodePlan:
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
         preload_params: the params that a template of the type depends on; None if it has none.
+        remote: the part of the pipeline on another host that it belongs to; None if it runs here.
     """
 
     node_id: NodeId
@@ -72,6 +74,13 @@ class NodePlan:
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
     preload_params: tuple[str, ...] | None = None
+    remote: RemotePart | None = None
+
+    @property
+    def local_outputs(self) -> tuple[NodeId, ...]:
+        """The nodes that read it over a link of this host."""
+        inside = () if self.remote is None else self.remote.members
+        return tuple(reader for reader in self.outputs if reader not in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +174,7 @@ def make_plan(
     faults.raise_any()  # before a module is imported for it
     router = Router(config.routing, executors=executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router)
+    planner = _Planner(manifest, checker, router, config.executors.remote)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
@@ -218,10 +227,13 @@ def plan_manifest(
 
 
 class _Planner:
-    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
+    def __init__(
+        self, manifest: Manifest, checker: NodeChecker, router: Router, remote: RemoteSettings
+    ) -> None:
         self._manifest = manifest
         self._router = router
         self._checker = checker
+        self._remote = remote
 
     def plan(self, settings: EffectiveSettings) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
@@ -232,10 +244,16 @@ class _Planner:
             outputs[connection.source].append(connection.target)
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
+        parts = self._remote_parts(outputs)
         planned: list[NodePlan] = []
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
-            node_type = self._type(index, node)
+            if node.host:
+                if node.id in parts:
+                    ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+                    planned.append(_remote_node(node, ends, parts[node.id]))
+                continue
+            node_type = self._checker.find_type(index, node.node_type)
             if node_type is None:
                 continue
             types[node.id] = node_type
@@ -247,6 +265,10 @@ class _Planner:
             if assignment is not None:
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
+                if executor == REMOTE:
+                    message = f"executor remote runs nodes that have a host ({reason})"
+                    self._checker.fault(("nodes", index), message)
+                    continue
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
@@ -290,13 +312,44 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "node_type"), message)
 
-    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
-        if node.host:
-            message = (
-                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
-            )
-            self._checker.fault(("nodes", index, "host"), message)
-        return self._checker.find_type(index, node.node_type)
+    def _remote_parts(self, outputs: Mapping[NodeId, list[NodeId]]) -> dict[NodeId, RemotePart]:
+        """Return the part of each node with a host; add a fault for a host that is not allowed."""
+        hosts: dict[NodeId, str] = {}
+        for index, node in enumerate(self._manifest.nodes):
+            if not node.host:
+                continue
+            name = allowed_host(self._remote.hosts, node.host) if self._remote.enabled else None
+            if name is not None:
+                hosts[node.id] = name
+                continue
+            if self._remote.enabled:
+                reason = "the operator does not allow this host (executors.remote.hosts)"
+            else:
+                reason = "nodes on other hosts are off; set executors.remote.enabled = true"
+            self._checker.fault(("nodes", index, "host"), f"got {shown(node.host)}; {reason}")
+        return remote_parts(self._manifest, outputs, hosts)
+
+
+def _remote_node(
+    node: NodeManifest,
+    ends: tuple[tuple[NodeId, ...], tuple[NodeId, ...]],
+    part: RemotePart,
+) -> NodePlan:
+    """Return the plan of a node whose type and params the other host knows, and checks."""
+    return NodePlan(
+        node.id,
+        NodeType(node.node_type, "", origin=f"on {part.address}"),
+        node.params,
+        REMOTE,
+        f"host {part.address}",
+        *ends,
+        Acceptance(node.node_type, ANY_KIND),
+        ANY_KIND,
+        uses_process=False,
+        uses_shared_memory=False,
+        is_output=node.is_output_node,
+        remote=part,
+    )
 
 
 def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:

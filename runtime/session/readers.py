@@ -1,4 +1,4 @@
-"""The readers of each node's output in a session."""
+"""The readers of each node's output in a session, and those over a link of this host."""
 
 from ..links import INLET
 from ..plan import Plan
@@ -11,3 +11,17 @@ def readers_of_nodes(plan: Plan) -> dict[str, list[str]]:
         str(node.node_id): [*map(str, node.outputs), *([INLET] if node.node_id in sinks else [])]
         for node in plan.nodes
     }
+
+
+def readers_over_links(plan: Plan) -> dict[str, list[str]]:
+    """Return the readers of each node's output that need a link of this host.
+
+    Between two nodes of one part on another host there is none.
+    """
+    readers = readers_of_nodes(plan)
+    for node in plan.nodes:
+        if node.remote is not None:
+            inside = set(map(str, node.remote.members))
+            name = str(node.node_id)
+            readers[name] = [each for each in readers[name] if each not in inside]
+    return readers

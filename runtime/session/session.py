@@ -32,7 +32,7 @@ from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
-from .readers import readers_of_nodes
+from .readers import readers_over_links
 from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_explaining import SessionExplaining
@@ -108,7 +108,7 @@ class Session(SessionControl, SessionSources, SessionExplaining):
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
-            readers_of_nodes(plan),
+            readers_over_links(plan),
             in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
             bounds=Bounds(
                 settings.channel_capacity,

@@ -12,9 +12,17 @@ from .requests import (
     limits_message,
     limits_of,
 )
-from .responses import items_of, progress_message, progress_of, result_message, results_of
+from .responses import (
+    BundleBuilder,
+    items_of,
+    progress_message,
+    progress_of,
+    result_message,
+    results_of,
+)
 
 __all__ = [
+    "BundleBuilder",
     "ChunkEncoder",
     "audio_of_chunk",
     "buffer_of",

@@ -932,6 +932,12 @@ class ChunkResult(betterproto2.Message):
     The timestamp of the items, in milliseconds; 0 if they have none.
     """
 
+    bundle_size: "int" = betterproto2.field(6, betterproto2.TYPE_UINT32)
+    """
+    If the item is a member of a bundle: the number of its members. They come one after the other,
+    each in a message, with their names in the metadata entry "port". Else 0.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "ChunkResult", ChunkResult)
 
