@@ -10,7 +10,7 @@ from actors import ANY_KIND, Kind
 from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
 from ..config import RemoteSettings, RuntimeConfig
-from ..documents import Document, FaultList, Problem, shown
+from ..documents import Document, FaultList, Problem
 from ..errors import LimitError, ManifestError
 from ..manifest import (
     Capabilities,
@@ -27,7 +27,7 @@ from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, ExecutorRegistry, Pla
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
-from .remote_nodes import RemotePart, allowed_host, remote_parts
+from .remote_nodes import RemotePart, remote_parts
 from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
@@ -249,7 +249,7 @@ class _Planner:
             outputs[connection.source].append(connection.target)
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
-        parts = self._remote_parts(outputs)
+        parts = remote_parts(manifest, outputs, self._remote, self._checker.fault)
         planned: list[NodePlan] = []
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
@@ -319,23 +319,6 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "node_type"), message)
 
-    def _remote_parts(self, outputs: Mapping[NodeId, list[NodeId]]) -> dict[NodeId, RemotePart]:
-        """Return the part of each node with a host; add a fault for a host that is not allowed."""
-        hosts: dict[NodeId, str] = {}
-        for index, node in enumerate(self._manifest.nodes):
-            if not node.host:
-                continue
-            name = allowed_host(self._remote.hosts, node.host) if self._remote.enabled else None
-            if name is not None:
-                hosts[node.id] = name
-                continue
-            if self._remote.enabled:
-                reason = "the operator does not allow this host (executors.remote.hosts)"
-            else:
-                reason = "nodes on other hosts are off; set executors.remote.enabled = true"
-            self._checker.fault(("nodes", index, "host"), f"got {shown(node.host)}; {reason}")
-        return remote_parts(self._manifest, outputs, hosts)
-
 
 def _remote_node(
     node: NodeManifest,
@@ -354,6 +337,7 @@ def _remote_node(
         ANY_KIND,
         uses_process=False,
         place=Place.SERVER,
+        is_isolated=True,
         is_output=node.is_output_node,
         capabilities=node.capabilities,
         remote=part,

@@ -1,10 +1,11 @@
 """Nodes on other hosts: which of them run in one session there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from ..config import RemoteHost, ServerAddress
+from ..config import RemoteHost, RemoteSettings, ServerAddress
+from ..documents import Path, shown
 from ..manifest import Manifest, ManifestMetadata, MultiprocessSettings, NodeId, NodeManifest
 
 Edges = Mapping[NodeId, Sequence[NodeId]]
@@ -30,19 +31,13 @@ class RemotePart:
         return tuple(node.id for node in self.manifest.nodes)
 
 
-def allowed_host(hosts: Mapping[str, RemoteHost], address: str) -> str | None:
-    """Return the operator's name of a host that a manifest gives by its address; None if none."""
-    wanted = str(ServerAddress.parse(address))
-    for name, host in hosts.items():
-        if str(ServerAddress.parse(host.address)) == wanted:
-            return name
-    return None
-
-
 def remote_parts(
-    manifest: Manifest, outputs: Edges, hosts: Mapping[NodeId, str]
+    manifest: Manifest,
+    outputs: Edges,
+    remote: RemoteSettings,
+    fault: Callable[[Path, str], None],
 ) -> dict[NodeId, RemotePart]:
-    """Return the part of each node that has a host.
+    """Return the part of each node that has a host which the operator allows.
 
     Connected nodes of one host share a part, as far as the parts do not wait for each other: a path
     that leaves a part never comes back into it.
@@ -50,9 +45,23 @@ def remote_parts(
     Args:
         manifest: the whole one, without cycles.
         outputs: the readers of each node.
-        hosts: the operator's name of the host of each node that has one.
+        remote: the operator's settings.
+        fault: is called with the place of each host that is not allowed, and what is wrong.
     """
     nodes = {node.id: node for node in manifest.nodes}
+    hosts: dict[NodeId, str] = {}
+    for index, node in enumerate(manifest.nodes):
+        if not node.host:
+            continue
+        name = _allowed_host(remote.hosts, node.host) if remote.enabled else None
+        if name is not None:
+            hosts[node.id] = name
+            continue
+        if remote.enabled:
+            reason = "the operator does not allow this host (executors.remote.hosts)"
+        else:
+            reason = "nodes on other hosts are off; set executors.remote.enabled = true"
+        fault(("nodes", index, "host"), f"got {shown(node.host)}; {reason}")
     parts: dict[NodeId, RemotePart] = {}
     for members in _groups(outputs, hosts):
         first = nodes[members[0]]
@@ -61,6 +70,15 @@ def remote_parts(
         )
         parts |= dict.fromkeys(members, part)
     return parts
+
+
+def _allowed_host(hosts: Mapping[str, RemoteHost], address: str) -> str | None:
+    """Return the operator's name of a host that a manifest gives by its address; None if none."""
+    wanted = str(ServerAddress.parse(address))
+    for name, host in hosts.items():
+        if str(ServerAddress.parse(host.address)) == wanted:
+            return name
+    return None
 
 
 def _groups(outputs: Edges, hosts: Mapping[NodeId, str]) -> list[list[NodeId]]:
