@@ -31,9 +31,7 @@ def pipeline(port: int, nodes: int, *, together: bool) -> dict[str, object]:
             {"id": name, "node_type": "PassThrough", "host": there}
             for name, there in zip(names, hosts, strict=True)
         ],
-        "connections": [
-            {"from": source, "to": target} for source, target in pairwise(names)
-        ],
+        "connections": [{"from": source, "to": target} for source, target in pairwise(names)],
     }
 
 

@@ -51,7 +51,7 @@ def check_document(value: object) -> None:
 
 
 async def _plan(manifest: Manifest) -> None:
-    hosts = {node.id: RemoteHost(address=node.host) for node in manifest.nodes if node.host}
+    hosts = {str(node.id): RemoteHost(address=node.host) for node in manifest.nodes if node.host}
     remote = RemoteSettings(enabled=True, hosts=hosts)
     config = _OPERATOR.model_copy(update={"executors": Executors(remote=remote)})
     async with open_runtime(config) as runtime:
