@@ -55,7 +55,8 @@ class Http2Connection:
         self._timeout_seconds = timeout_seconds
         every, answer = _KEEPALIVE_SECONDS, _KEEPALIVE_TIMEOUT_SECONDS
         if peer_timeout_seconds is not None:
-            every, answer = peer_timeout_seconds / 3, peer_timeout_seconds * 2 / 3
+            # A server whose event loop stands still for two of three seconds is not lost.
+            every, answer = peer_timeout_seconds / 6, peer_timeout_seconds * 5 / 6
         configuration = http2_configuration(
             keepalive_seconds=every, keepalive_timeout_seconds=answer, ping_without_calls=False
         )

@@ -27,6 +27,7 @@ class RemoteSettings(ExecutorSettings):
     hosts: Mapping[Name, RemoteHost] = named_tables(
         "the servers that manifests may name, each in a table of its own",
     )
+    max_parts: int = setting(8, "sessions on other hosts that one session may have", ge=1, le=1000)
     connect_timeout_secs: float = setting(10, "seconds for a connection to one", gt=0, le=3600)
     host_timeout_secs: float = setting(
         3, "seconds after which a server that does not answer counts as lost", ge=1, le=3600

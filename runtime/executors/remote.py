@@ -45,7 +45,7 @@ class RemoteHosts:
                 self._open[name] = await self._nursery.start(self._keep_open, name)
             return self._open[name]
 
-    async def _keep_open(
+    async def _keep_open(  # noqa: ASYNC114 (`get` awaits its start)
         self,
         name: str,
         task_status: "trio.TaskStatus[RemoteRuntime]" = trio.TASK_STATUS_IGNORED,

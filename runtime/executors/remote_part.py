@@ -1,5 +1,6 @@
 """One part of a pipeline on another host: its stream, and what stands for its nodes here."""
 
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Collection
@@ -9,15 +10,26 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
-from actors import Control, Data, Progress
+from actors import Bundle, Control, Data, File, Progress
 
-from ..errors import InitTimeoutError, LimitError, MillraceError, NodeError, UnreachableError
+from ..errors import (
+    Fault,
+    InitTimeoutError,
+    LimitError,
+    ManifestError,
+    MillraceError,
+    NodeError,
+    SessionClosedError,
+    UnreachableError,
+    printable,
+)
 from ..events import Result
 from ..links import (
     ControlLane,
     Item,
     LocalEnds,
     Notice,
+    is_reserved,
     is_start_signal,
     name_of,
     named,
@@ -34,9 +46,9 @@ GetClient = Callable[[str], Awaitable["RemoteRuntime"]]
 """Returns the connection to a host by the operator's name of it."""
 
 # In the metadata of a control message there: its name here.
-_NAME_KEY: Final = "millrace.remote"
+_NAME_KEY: Final = "remote.name"
 # Chunks that may be on their way, and whose time of entry is known when their results come.
-_MOST_ENTRIES: Final = 65_536
+_MOST_ENTRIES: Final = 4096
 # Control messages of nodes there, which come back from each node that is read here.
 _MOST_ANNOUNCED: Final = 256
 
@@ -67,11 +79,16 @@ class RunningPart:
             LimitError: a limit of the host is reached.
         """
         await self._complete.wait()
+        seconds = min(task.init_timeout_seconds for task in self._tasks.values())
         try:
-            client = await get_client(self._plan.host)
-            async with client.stream(self._plan.manifest) as stream:
-                await self._become_ready(stream)
-                await PartStream(self._plan, self._tasks, stream).run()
+            with trio.CancelScope(deadline=trio.current_time() + seconds) as opening:
+                client = await get_client(self._plan.host)
+                async with client.stream(self._plan.manifest) as stream:
+                    await self._become_ready(stream)
+                    opening.deadline = math.inf
+                    await PartStream(self._plan, self._tasks, stream).run()
+            if opening.cancelled_caught:
+                raise InitTimeoutError(self._plan.members[0], seconds)
         except MillraceError as error:
             raise self._error_here(error) from None
         except ExceptionGroup as group:
@@ -88,15 +105,13 @@ class RunningPart:
         return self._error_here(error) if isinstance(error, MillraceError) else error
 
     async def _become_ready(self, stream: "RemoteStream") -> None:
-        seconds = min(task.init_timeout_seconds for task in self._tasks.values())
-        with trio.move_on_after(seconds) as waiting:
-            async for report in stream.progress():
-                task = self._tasks.get(report.node_id)
-                if task is not None and report.status not in ("ready", "error"):
-                    task.report(Progress(report.status, report.fraction, report.message))
-            await stream.wait_ready()
-        if waiting.cancelled_caught:
-            raise InitTimeoutError(self._plan.members[0], seconds)
+        async for report in stream.progress():
+            task = self._tasks.get(report.node_id)
+            # What another server says is checked, since clients read it.
+            if task is not None and report.status in ("starting", "loading_model"):
+                fraction = report.fraction if 0 <= report.fraction <= 1 else 0.0
+                task.report(Progress(report.status, fraction, printable(report.message)))
+        await stream.wait_ready()
         for task in self._tasks.values():
             task.is_ready()
 
@@ -110,8 +125,11 @@ class RunningPart:
             error.node_id = node
             return error
         if isinstance(error, UnreachableError):
-            return NodeError(node, f"its host is lost: {error}")
-        text = f"on {host}: {error}"
+            return NodeError(node, f"its host is not available: {error}")
+        if isinstance(error, ManifestError):
+            faults = [Fault(f"on {host}: {each.where}", each.message) for each in error.faults]
+            return ManifestError(faults)
+        text = f"on {host}: {str(error).removeprefix(f'{host}: ')}"
         if isinstance(error, LimitError):
             return LimitError(text, node_id=node, stack_trace=error.stack_trace)
         return NodeError(node, text, stack_trace=error.stack_trace)
@@ -130,6 +148,12 @@ class PartStream:
         self._announced: OrderedDict[bytes, str] = OrderedDict()
         self._count = 0
         self._feeding = len(tasks)
+        sources = {each.source for each in plan.manifest.connections}
+        self._sinks = {
+            str(node.id)
+            for node in plan.manifest.nodes
+            if node.is_output_node or node.id not in sources
+        }
 
     async def run(self) -> None:
         """Send what comes in here, and pass on the results, until the end of the stream.
@@ -157,9 +181,12 @@ class PartStream:
             self._entered[item.sequence] = item.entered_ns
             if len(self._entered) > _MOST_ENTRIES:
                 self._entered.popitem(last=False)
-        await self._stream.send(
-            data, node=node, sequence=item.sequence, timestamp_ms=item.timestamp_ms
-        )
+        try:
+            await self._stream.send(
+                data, node=node, sequence=item.sequence, timestamp_ms=item.timestamp_ms
+            )
+        except SessionClosedError:
+            await trio.sleep_forever()  # the end of the results has the reason
 
     async def end_one(self) -> None:
         """Note that one node here has no more input; after the last one, close the stream's."""
@@ -173,12 +200,12 @@ class PartStream:
             result = await self._stream.receive()
             if result is None:
                 break
-            task = self._tasks.get(result.node_id)
+            task = self._tasks.get(result.node_id) if result.node_id in self._sinks else None
             if task is None:
                 raise NodeError(
                     str(self._plan.members[0]),
-                    f"on {self._plan.address}: sent a result of {result.node_id!r}, which is no "
-                    "node of this part",
+                    f"on {self._plan.address}: sent a result of {printable(result.node_id)!r}, "
+                    "which has none",
                 )
             item = self._item_of(result, task)
             output = ends[result.node_id].output
@@ -198,6 +225,12 @@ class PartStream:
         data = result.data
         if isinstance(data, Control):
             data = self._control_here(data, task)
+        elif _has_path(data):
+            raise NodeError(
+                task.node_id,
+                f"on {self._plan.address}: returned the path of a file, which is none of this "
+                "host; let it return the content",
+            )
         return Item(
             data,
             result.sequence,
@@ -208,6 +241,11 @@ class PartStream:
 
     def _control_here(self, control: Control, task: NodeTask) -> Control:
         """Return a control message that has come back, or that a node there has emitted."""
+        if is_reserved(control):
+            raise NodeError(
+                task.node_id,
+                f"on {self._plan.address}: sent a control message with keys of the runtime",
+            )
         name = control.metadata.get(_NAME_KEY)
         if name is not None:
             return named(control.without_metadata(_NAME_KEY), name)
@@ -307,6 +345,11 @@ class Feeder:
         await self._stream.send(
             item, control.with_metadata(**{_NAME_KEY: name}), self._task.node_id
         )
+
+
+def _has_path(data: Data) -> bool:
+    members = data.members.values() if isinstance(data, Bundle) else (data,)
+    return any(isinstance(each, File) and each.path for each in members)
 
 
 def _refresh(task: NodeTask, ends: LocalEnds) -> None:

@@ -2,7 +2,7 @@
 
 from actors.data import weight_bytes
 
-from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
+from .barriers import barrier, is_reserved, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
@@ -43,6 +43,7 @@ __all__ = [
     "Wiring",
     "Writer",
     "exhausted_resource",
+    "is_reserved",
     "is_start_signal",
     "mark",
     "name_of",

@@ -44,6 +44,10 @@ class NodeChecker:
             self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
         return node_type
 
+    def known_type(self, name: str) -> NodeType | None:
+        """Return a node type of this host; None if it has none of that name."""
+        return self._catalogue.find(name)
+
     def check_params(
         self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
     ) -> Mapping[str, Any]:

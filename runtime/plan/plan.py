@@ -254,7 +254,14 @@ class _Planner:
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
             if node.host:
-                if node.id in parts:
+                known = self._checker.known_type(node.node_type)
+                if known is not None and self._checker.is_source(known):
+                    message = (
+                        f"{known.name} is a source: it generates its items, and runs on this host; "
+                        "leave host out"
+                    )
+                    self._checker.fault(("nodes", index, "host"), message)
+                elif node.id in parts:
                     ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                     planned.append(_remote_node(node, ends, parts[node.id]))
                 continue

@@ -63,7 +63,14 @@ def remote_parts(
             reason = "nodes on other hosts are off; set executors.remote.enabled = true"
         fault(("nodes", index, "host"), f"got {shown(node.host)}; {reason}")
     parts: dict[NodeId, RemotePart] = {}
-    for members in _groups(outputs, hosts):
+    groups = _groups(outputs, hosts)
+    if len(groups) > remote.max_parts:
+        message = (
+            f"{len(groups)} sessions on other hosts; the operator allows {remote.max_parts} "
+            "(executors.remote.max_parts); connect nodes of one host with each other"
+        )
+        fault(("nodes",), message)
+    for members in groups:
         first = nodes[members[0]]
         part = RemotePart(
             hosts[first.id], first.host, _manifest_of(manifest, members, outputs, nodes)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,7 +26,9 @@ from actors import (
     Text,
 )
 from runtime import (
+    CallerError,
     HookError,
+    InputError,
     LimitError,
     ManifestError,
     NodeError,
@@ -34,7 +37,9 @@ from runtime import (
     RuntimeConfig,
     open_runtime,
 )
+from runtime.client import connect
 from runtime.config import parse_config
+from runtime.execution import NodeState
 from runtime.service import GrpcServer, open_server
 from tests.conftest import OpenRuntime
 from tests.service.serve_process import ServeProcess, serve_process
@@ -254,7 +259,7 @@ async def test_what_the_host_refuses_ends_the_session_with_its_reason(
     runtime: Runtime, server: GrpcServer, node: dict[str, Any], text: str
 ) -> None:
     pipeline = manifest(str(server.address), {"a": "MultiplyNode"}, a=node)
-    with pytest.raises(NodeError, match=f"node 'a': on {server.address}: (?s:.*){text}"):
+    with pytest.raises(ManifestError, match=f"on {server.address}: (?s:.*){text}"):
         await run_through(runtime, pipeline, [Json(1)])
 
 
@@ -315,7 +320,9 @@ async def test_a_host_that_dies_or_freezes_ends_its_sessions_in_time(how: signal
         async with runtime_of(process) as (runtime, address):
             pipeline = manifest(address, {"a": "PassThrough"})
             try:
-                with pytest.raises(NodeError, match="node 'a': its host is lost: ") as caught:
+                with pytest.raises(
+                    NodeError, match="node 'a': its host is not available: "
+                ) as caught:
                     async with runtime.open_session(pipeline) as session:
                         await session.send(Text("x"))
                         await session.receive()
@@ -330,7 +337,7 @@ async def test_a_host_that_dies_or_freezes_ends_its_sessions_in_time(how: signal
 async def test_a_host_that_is_not_there_ends_its_sessions_alone(runtime_with: OpenRuntime) -> None:
     address = "127.0.0.1:9"
     async with runtime_with(config_for(address)) as runtime:
-        with pytest.raises(NodeError, match="its host is lost: 127.0.0.1:9"):
+        with pytest.raises(NodeError, match="its host is not available: 127.0.0.1:9"):
             await run_through(runtime, manifest(address, {"a": "PassThrough"}), [Text("x")])
         local = manifest(address, {"a": "PassThrough"}, here=("a",))
         assert len(await run_through(runtime, local, [Text("x")])) == 1
@@ -357,3 +364,61 @@ async def test_bundles_reach_the_host_whole(runtime: Runtime, server: GrpcServer
     bundle = Bundle({"x": Text("1"), "y": Json(2)})
     results = await run_through(runtime, pipeline, [bundle])
     assert [result.data for result in results] == [bundle]
+
+
+async def test_a_client_of_the_server_here_may_name_the_host(
+    runtime: Runtime, server: GrpcServer
+) -> None:
+    pipeline = manifest(str(server.address), {"a": ("MultiplyNode", {"factor": 2})})
+    async with open_server(runtime, environment=ANY_PORT) as here:
+        async with connect(str(here.address)) as client, client.stream(pipeline) as stream:
+            await stream.send(Json(21), timestamp_ms=5)
+            result = await stream.receive()
+            assert result is not None
+            assert (result.data, result.timestamp_ms) == (Json(42.0), 5)
+            await stream.close()
+            assert await stream.receive() is None
+        async with connect(str(here.address)) as client:
+            done = await client.execute(pipeline, Json(1))
+            assert done.outputs == {"a": Json(2.0)}
+
+
+async def test_a_source_stays_here_and_so_many_sessions_elsewhere_are_the_most(
+    runtime: Runtime, server: GrpcServer
+) -> None:
+    source = manifest(str(server.address), {"a": "MediaSourceNode"})
+    with pytest.raises(ManifestError, match="MediaSourceNode is a source"):
+        runtime.plan(source)
+    apart = manifest(str(server.address), {f"n{n}": "PassThrough" for n in range(9)})
+    with pytest.raises(ManifestError, match=r"9 sessions on other hosts; the operator allows 8"):
+        runtime.plan(apart)
+
+
+async def test_the_time_to_get_ready_includes_the_way_to_the_host(
+    runtime_with: OpenRuntime,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        pipeline = manifest(address, {"a": "PassThrough"})
+        pipeline["metadata"]["multiprocess"] = {"init_timeout_secs": 0.5}
+        async with runtime_with(config_for(address)) as runtime:
+            with trio.fail_after(10), pytest.raises(NodeError) as caught:
+                await run_through(runtime, pipeline, [Text("x")])
+        assert caught.value.node_id == "a"
+
+
+async def test_a_node_elsewhere_is_controlled_there(runtime: Runtime, server: GrpcServer) -> None:
+    async with runtime.open_session(manifest(str(server.address), {"a": "PassThrough"})) as session:
+        await session.wait_ready()
+        with pytest.raises(CallerError, match=f"runs on {server.address}: attach to its session"):
+            await session.bus.set_state("a", NodeState.BYPASS)
+
+
+@pytest.mark.parametrize("key", ["millrace.barrier", "millrace.start", "millrace.control"])
+async def test_a_client_cannot_send_what_only_the_session_says(runtime: Runtime, key: str) -> None:
+    pipeline = manifest("", {"a": "PassThrough"}, here=("a",))
+    async with runtime.open_session(pipeline) as session:
+        with pytest.raises(InputError, match="keys of the runtime"):
+            await session.send(Control(None, metadata={key: "abc"}))
+        await session.send(Text("still here"))
+        assert (await session.receive()).data == Text("still here")

@@ -16,6 +16,7 @@ MEMBER_KEY: Final = "port"
 """The metadata entry with the name of an item in the bundle that it was part of."""
 
 _MOST_MEMBERS: Final = 1024
+_LONGEST_SECONDS: Final = 1e9
 
 
 def items_of(data: Data) -> Iterable[Data]:
@@ -52,6 +53,10 @@ def results_of(message: ChunkResult) -> Iterator[Result]:
         InputError: a buffer is not valid.
     """
     latency_seconds = message.processing_time_ms / 1000
+    if not 0 <= latency_seconds < _LONGEST_SECONDS:
+        raise InputError(f"processing_time_ms is {message.processing_time_ms}")
+    if len(message.data_outputs) > _MOST_MEMBERS:
+        raise InputError(f"{len(message.data_outputs)} outputs; the most are {_MOST_MEMBERS}")
     for node_id, buffer in message.data_outputs.items():
         data = data_of(buffer, f"data_outputs[{node_id!r}]")
         yield Result(node_id, data, message.sequence, message.timestamp_ms, latency_seconds)
@@ -79,7 +84,7 @@ class BundleBuilder:
             self._first, self._size = result, bundle_size
         first, name = self._first, result.data.metadata.get(MEMBER_KEY, "")
         belongs = (result.node_id, result.sequence) == (first.node_id, first.sequence)
-        if bundle_size != self._size or not belongs or name in self._members:
+        if bundle_size != self._size or not belongs or not name or name in self._members:
             raise InputError("the members of a bundle do not come together, or not each once")
         self._members[name] = result.data.without_metadata(MEMBER_KEY)
         if len(self._members) < self._size:
