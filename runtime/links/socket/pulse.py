@@ -29,6 +29,10 @@ _BEAT: Final = struct.Struct("<d")
 _READ_BYTES: Final = 512 * _BEAT.size
 
 
+class PulseEndedError(PeerGoneError):
+    """A process has closed its connection for signs of life: it has ended, or ends."""
+
+
 def _never() -> float:
     return 0.0
 
@@ -74,6 +78,7 @@ async def watch_pulse(
         on_running: is called with how long the running call of the node has lasted, in seconds.
 
     Raises:
+        PulseEndedError: the process has closed the connection.
         PeerGoneError: none came for `SILENCE_SECONDS`, or the connection is lost.
         PeerFaultError: something else came.
     """
@@ -92,7 +97,7 @@ async def watch_pulse(
         except OSError as error:
             raise PeerGoneError(node_id, f"is out of reach: {error.strerror or error}") from error
         if not data:
-            raise PeerGoneError(node_id, "closed its connection")
+            raise PulseEndedError(node_id, "closed its connection")
         received += data
         whole = len(received) // _BEAT.size * _BEAT.size
         for (seconds,) in _BEAT.iter_unpack(received[:whole]):
