@@ -13,6 +13,7 @@ NAMES: Final = (
     "codec",
     "forwarding",
     "grpc_echo",
+    "grpc_peers",
     "grpc_sessions",
     "llm",
     "metrics",
