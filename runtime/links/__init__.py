@@ -4,6 +4,7 @@ from actors.data import weight_bytes
 
 from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
+from .direct_run import DirectRun, OnSent
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item
@@ -23,6 +24,7 @@ __all__ = [
     "Bounds",
     "ControlLane",
     "Count",
+    "DirectRun",
     "Inbox",
     "Interrupt",
     "Item",
@@ -30,6 +32,7 @@ __all__ = [
     "LocalEnds",
     "LocalQueue",
     "Notice",
+    "OnSent",
     "Output",
     "PeerError",
     "PeerFaultError",

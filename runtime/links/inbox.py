@@ -5,10 +5,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import trio
 
+from .direct_run import DirectRun
 from .item import Item
 from .local_queue import LocalQueue
 from .statistics import LinkStatistics
@@ -56,15 +58,30 @@ class Reader(Protocol):
         """Let go of everything."""
 
 
+Step = Callable[[], bool]
+"""Takes an item from an inbox, on the task of the item's sender; returns whether it took all of it,
+so that the inbox's own task may go on waiting."""
+
+
 class Inbox:
     """All incoming links of one node, read by one task.
 
     Items of one link keep their order; links take turns. Waiting is one wait: for a task of this
     process, for a descriptor, or for whichever comes first.
+
+    Args:
+        waiting: how it waits for a descriptor; by default as trio does.
+        direct: of the session, if senders of this process may let the reader run at once.
     """
 
-    def __init__(self, waiting: Waiting | None = None) -> None:
+    def __init__(self, waiting: Waiting | None = None, direct: DirectRun | None = None) -> None:
         self._waiting = TrioWaiting() if waiting is None else waiting
+        self._direct = direct
+        self._step: Step | None = None
+        self._is_stepping = False
+        self._is_aborted = False
+        self._is_left = False
+        self._failure: BaseException | None = None
         self._queues: list[LocalQueue] = []
         self._order: deque[LocalQueue] = deque()
         self._readers: list[Reader] = []
@@ -118,6 +135,21 @@ class Inbox:
             trio.EndOfChannel: every link's stream has ended.
             PeerError: another end vanished, or is broken.
         """
+        item = await self.receive_or_step(None)
+        assert item is not None
+        return item
+
+    async def receive_or_step(self, step: Step | None) -> Item | None:
+        """Return the next item, or None if `step` took one, and has left something to this task.
+
+        Args:
+            step: while this waits, takes each item that a sender of this process lets it take.
+
+        Raises:
+            trio.EndOfChannel: every link's stream has ended.
+            PeerError: another end vanished, or is broken.
+            Exception: `step` raised it.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         if time.perf_counter() > self._slice_end:
             await trio.lowlevel.checkpoint()
@@ -126,7 +158,8 @@ class Inbox:
         while item is None:
             if self.ended:
                 raise trio.EndOfChannel
-            await self._wait()
+            if await self._wait(step):
+                return None
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
             item = self.take() or self._take_after_ring()
         return item
@@ -240,9 +273,33 @@ class Inbox:
 
     def _on_arrival(self, port: LocalQueue) -> None:
         self._order.append(port)
+        if self._wake is not None and not (
+            self._step is not None and self._direct is not None and self._direct.offer(self)
+        ):
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake the task that waits, if one does."""
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake()
+
+    def run_step(self) -> None:
+        """Let the reader's step take one item, if a task waits; wake the task for what is left."""
+        wake, step = self._wake, self._step
+        if wake is None or step is None:
+            return
+        self._wake = None  # what the step lets arrive here waits for its end
+        self._is_stepping = True
+        try:
+            self._is_left = not step()
+        except BaseException as error:  # noqa: BLE001 (the task that waits raises it)
+            self._failure = error
+        self._is_stepping = False
+        if self._is_left or self._failure or self._order or self._is_aborted:
+            wake()
+        else:
+            self._wake = wake
 
     def _drop_reader(self, reader: Reader) -> None:
         self._open_readers.remove(reader)
@@ -250,10 +307,10 @@ class Inbox:
             with suppress(FileNotFoundError):
                 self._epoll.unregister(reader.fileno())
 
-    async def _wait(self) -> None:
+    async def _wait(self, step: Step | None) -> bool:
+        """Wait for something to arrive; return whether `step` has left something to this task."""
         if not self._open_readers:
-            await self._wait_for_task()
-            return
+            return await self._wait_for_task(step)
         self._answer()
         if all(port.closed for port in self._queues):
             await self._wait_for_descriptor()
@@ -265,18 +322,32 @@ class Inbox:
                 finally:
                     self._wake = None
             if scope.cancelled_caught:
-                return
+                return False
         self._is_rung = True
+        return False
 
-    async def _wait_for_task(self) -> None:
-        task = trio.lowlevel.current_task()
-
+    async def _wait_for_task(self, step: Step | None) -> bool:
         def abort(_: object) -> trio.lowlevel.Abort:
+            if self._is_stepping:  # the task is cancelled once it has what the step leaves
+                self._is_aborted = True
+                return trio.lowlevel.Abort.FAILED
             self._wake = None
             return trio.lowlevel.Abort.SUCCEEDED
 
-        self._wake = lambda: trio.lowlevel.reschedule(task)
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        self._step, self._is_aborted = step, False
+        self._wake = partial(trio.lowlevel.reschedule, trio.lowlevel.current_task())
+        try:
+            await trio.lowlevel.wait_task_rescheduled(abort)
+        finally:
+            self._step = None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            try:
+                raise failure
+            finally:
+                del failure  # it refers to this frame
+        is_left, self._is_left = self._is_left, False
+        return is_left
 
     async def _wait_for_descriptor(self) -> None:
         await self._waiting.readable(self._descriptor())

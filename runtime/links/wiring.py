@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from ..errors import SharedMemoryError
+from .direct_run import DirectRun
 from .inbox import Inbox
 from .local_queue import LocalQueue
 from .output import Output
@@ -73,6 +74,7 @@ class Wiring:
 
     Attributes:
         outlet: where the items of all sinks arrive.
+        direct: lets the readers in this process take an item at once.
         inlets: for each node, where the session puts chunks that enter there.
         in_processes: the nodes that run in processes of their own.
 
@@ -95,7 +97,8 @@ class Wiring:
         domain: DomainSpec,
         on_fault: Callable[[SharedMemoryError], None],
     ) -> None:
-        self.outlet = Inbox()
+        self.direct = DirectRun()
+        self.outlet = Inbox(direct=self.direct)
         self.inlets: dict[str, Output] = {}
         self._bounds = bounds
         self._domain = domain
@@ -103,7 +106,9 @@ class Wiring:
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
         self._on_fault = on_fault
-        self._inboxes = {node: Inbox() for node in successors if node not in self.in_processes}
+        self._inboxes = {
+            node: Inbox(direct=self.direct) for node in successors if node not in self.in_processes
+        }
         self._outputs: dict[str, Output] = {}
         self._in_processes_ends = {node: ProcessEnds(domain) for node in self.in_processes}
         self._successors = successors

@@ -1,7 +1,7 @@
 """One call at the server: its messages, for the trio task that answers it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 import betterproto2
@@ -120,6 +120,11 @@ class ServerCall(Generic[Request, Response]):
             raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
         return message
 
+    @property
+    def has_more(self) -> bool:
+        """Whether more has arrived than `receive` has returned."""
+        return not self._buffer.is_empty
+
     def _decode(self, body: bytes | memoryview) -> Request:
         return self._codec.decode(body, self._request_type)
 
@@ -129,16 +134,7 @@ class ServerCall(Generic[Request, Response]):
         Raises:
             LimitError: a message is longer than allowed.
         """
-        buffers: list[Buffer] = []
-        for message in messages:
-            pieces = self._codec.encode_prefixed_buffers(message)
-            size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
-            if size > self._most_bytes:
-                raise LimitError(
-                    f"a result of {size} bytes; the server sends at most "
-                    f"{self._most_bytes} (limits.max_message_bytes)"
-                )
-            buffers += pieces
+        buffers = self._encoded(messages)
         try:
             self._sending.acquire_nowait()  # `async with` would cost a turn of the scheduler
         except trio.WouldBlock:
@@ -149,6 +145,44 @@ class ServerCall(Generic[Request, Response]):
             await self._send_rest()
         finally:
             self._sending.release()
+
+    @property
+    def can_send(self) -> bool:
+        """Whether `try_send` may send something."""
+        return self._writer.is_empty and not self._sending.locked()
+
+    def try_send(self, *messages: Response) -> bool:
+        """Send messages together if they need not wait; return whether they were sent.
+
+        Raises:
+            LimitError: a message is longer than allowed.
+        """
+        if not self.can_send:
+            return False
+        buffers = self._encoded(messages)
+        try:
+            if self._writer.room() < sum(map(len, buffers)):
+                return False
+            self._stream.send_headers()
+            self._writer.add(buffers)
+            self._writer.try_send()
+        except StreamEndedError:
+            self._writer.clear()
+            return False  # `send` waits for the end of the call
+        return True
+
+    def _encoded(self, messages: Iterable[Response]) -> list[Buffer]:
+        buffers: list[Buffer] = []
+        for message in messages:
+            pieces = self._codec.encode_prefixed_buffers(message)
+            size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
+            if size > self._most_bytes:
+                raise LimitError(
+                    f"a result of {size} bytes; the server sends at most "
+                    f"{self._most_bytes} (limits.max_message_bytes)"
+                )
+            buffers += pieces
+        return buffers
 
     def _refused(self, error: MessageError) -> CallError:
         match error:

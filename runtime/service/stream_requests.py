@@ -7,6 +7,7 @@ from typing import Final
 from actors import Data
 
 from ..errors import InputError
+from ..links import Item
 from ..session import Session
 from ..wire import (
     AudioChunk,
@@ -89,12 +90,22 @@ class StreamRequestReader:
         await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
 
     async def _enter(self, data: Data, node_id: str, sequence: int, timestamp_ms: int) -> None:
+        await self._session.enter(
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+            at_once=not self._call.has_more,
+        )
+
+    def _count(self, item: Item) -> None:
+        """Count a chunk that has entered."""
         metrics = self._metrics
-        await self._session.send(data, node=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
-        metrics.count_in(data)
+        metrics.count_in(item.data)
         metrics.chunks += 1
         if metrics.chunks % _CHUNKS_PER_METRICS == 0:
-            self._note_metrics_due(sequence)
+            self._note_metrics_due(item.sequence)
 
 
 def _check_node_id(node_id: str) -> None:

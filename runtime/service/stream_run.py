@@ -71,6 +71,7 @@ class StreamRun:
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
         self._reported_drops = 0
+        self._unsent: list[StreamResponse] = []
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -205,7 +206,11 @@ class StreamRun:
 
     async def _send_results(self) -> None:
         """Send results until the session has ended."""
-        async for result in self._session:
+        while True:
+            try:
+                result = await self._session.receive_unless(self._send_at_once)
+            except trio.EndOfChannel:
+                break
             await self._send_batch(result)
         self._is_complete = True
         responses = self._due_metrics(None)
@@ -226,17 +231,28 @@ class StreamRun:
                 if self._due and self._due[0] is oldest:
                     await self._call.send(*self._due_metrics(None))
 
-    async def _send_batch(self, first: Result) -> None:
+    def _send_at_once(self, result: Result) -> bool:
+        """Send a small result if it need not wait; return whether it was sent."""
+        if not self._call.can_send or weight_bytes(result.data) >= _TOGETHER_BYTES:
+            return False
         responses: list[StreamResponse] = []
-        result, weight = first, 0
+        self._add_result(result, responses)
+        if self._call.try_send(*responses):
+            return True
+        self._unsent = responses  # `_send_batch` gets this result next
+        return False
+
+    async def _send_batch(self, first: Result) -> None:
+        responses, self._unsent = self._unsent, []
+        weight = weight_bytes(first.data) if responses else self._add_result(first, responses)
         while True:
-            weight += self._add_result(result, responses)
             if len(responses) >= _TOGETHER or weight >= _TOGETHER_BYTES:
                 break
             try:
                 result = self._session.receive_nowait()
             except trio.WouldBlock:
                 break
+            weight += self._add_result(result, responses)
         await self._call.send(*responses)
 
     def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:

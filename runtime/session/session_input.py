@@ -1,7 +1,7 @@
 """The input of a session: chunks of its client, and items that others publish."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NoReturn
 
 import trio
@@ -9,7 +9,7 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import Item, Output, PeerError, start_signal
+from ..links import DirectRun, Item, OnSent, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
@@ -18,6 +18,10 @@ OnSent = Callable[[str, Item, int], None]
 
 InputTap = Callable[[Item, Collection[str]], None]
 """Receives every item that enters a session, and the nodes that it enters. It must not block."""
+
+
+def _ignore(_: Item) -> None:
+    """Do nothing."""
 
 
 class SessionInput:
@@ -32,6 +36,7 @@ class SessionInput:
         inlets: for each node, the link on which items enter there.
         controls: delivers control messages.
         ready: set when every node is ready.
+        direct: lets nodes process a chunk at once.
         on_begin: is called before the first item enters, or a source begins.
         on_peer_gone: waits for the error of a node that has closed its links, and raises it.
         has_ended: returns whether a node has ended.
@@ -43,6 +48,7 @@ class SessionInput:
         inlets: Mapping[str, Output],
         controls: ControlHub,
         ready: trio.Event,
+        direct: DirectRun,
         *,
         on_begin: Callable[[], None],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
@@ -55,6 +61,7 @@ class SessionInput:
         self._own_inlets = inlets
         self._controls = controls
         self._ready = ready
+        self._direct = direct
         self._on_begin = on_begin
         self._on_peer_gone = on_peer_gone
         self._has_begun = False
@@ -73,6 +80,22 @@ class SessionInput:
         self._next_sequence = (sequence + 1) % 2**64
         await self._enter(data, targets, sequence, timestamp_ms)
         return sequence
+
+    async def enter(
+        self,
+        data: Data,
+        *,
+        node: str,
+        sequence: int,
+        timestamp_ms: int,
+        entered: OnSent,
+        at_once: bool,
+    ) -> None:
+        """Send a chunk of the client, and report when it has entered: see `Session.enter`."""
+        targets = self.checker.targets(node, data)
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        self._next_sequence = (sequence + 1) % 2**64
+        await self._enter(data, targets, sequence, timestamp_ms, entered, at_once=at_once)
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
         """Send an item of somebody else: see `Session.publish`."""
@@ -142,7 +165,14 @@ class SessionInput:
             }
 
     async def _enter(
-        self, data: Data, targets: Collection[str], sequence: int, timestamp_ms: int
+        self,
+        data: Data,
+        targets: Sequence[str],
+        sequence: int,
+        timestamp_ms: int,
+        entered: OnSent = _ignore,
+        *,
+        at_once: bool = False,
     ) -> None:
         # Waiting for what is so already would cost a turn of the scheduler. A sender that never
         # waits lets others run where the first link is full, or by a checkpoint of its own.
@@ -160,10 +190,14 @@ class SessionInput:
             if not self._has_begun:
                 self._has_begun = True
                 self._on_begin()
+            inlet = self._inlets[target]
             try:
-                await self._inlets[target].send(item)
+                if at_once and len(targets) == 1 and self._direct.send(inlet, item, entered):
+                    return
+                await inlet.send(item)
             except PeerError as error:
                 await self._on_peer_gone(error)
+        entered(item)
 
 
 class _TimedInlet:
@@ -174,8 +208,17 @@ class _TimedInlet:
         self._inlet = inlet
         self._on_sent = on_sent
 
+    def try_send(self, item: Item) -> bool:
+        if not self._inlet.try_send(item):
+            return False
+        self._note(item)
+        return True
+
     async def send(self, item: Item) -> None:
         await self._inlet.send(item)
+        self._note(item)
+
+    def _note(self, item: Item) -> None:
         if not isinstance(item.data, Control):
             self._on_sent(self._node_id, item, time.monotonic_ns())
 

@@ -113,6 +113,11 @@ class MessageBuffer:
         self._gathered: memoryview | None = None
         self._gathered_size = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived that is not read."""
+        return not self._available
+
     def watch_for(self, message: bytes, found: Callable[[], None]) -> None:
         """Call `found` when exactly this message arrives, even if earlier ones are not read yet.
 
@@ -178,7 +183,8 @@ class MessageBuffer:
         Raises:
             MessageError: the message is compressed, longer than allowed, or incomplete at the end.
         """
-        await self._waiter.checkpoint()
+        if self._available or self.ended:  # otherwise it waits, and others run
+            await self._waiter.checkpoint()
         while (length := self._next_length()) is None or self._available < length:
             if length is not None and length > _GATHERED_BYTES:
                 break
