@@ -14,6 +14,7 @@ from ..wire import (
     MESSAGE_PREFIX_BYTES,
     CompressedMessageError,
     MessageBuffer,
+    MessageBytes,
     MessageError,
     MessageTooLongError,
 )
@@ -104,12 +105,27 @@ class ServerCall(Generic[Request, Response]):
             CallError: the message is longer than allowed, or cannot be decoded.
             LimitError: it holds more than a message may.
         """
+        body = await self.receive_body()
+        return None if body is None else await self.decode(body)
+
+    async def receive_body(self) -> MessageBytes | None:
+        """Return the bytes of the next message, or None when the client has ended its side.
+
+        Raises:
+            CallError: the message is longer than allowed, or compressed.
+        """
         try:
-            body = await self._buffer.receive()
+            return await self._buffer.receive()
         except MessageError as error:
             raise self._refused(error) from error
-        if body is None:
-            return None
+
+    async def decode(self, body: MessageBytes) -> Request:
+        """Return the message of these bytes.
+
+        Raises:
+            CallError: they are not a message.
+            LimitError: it holds more than a message may.
+        """
         try:
             message = self._codec.decode_short(body, self._request_type)
             if message is None:  # in a thread, so that other calls go on
@@ -125,11 +141,14 @@ class ServerCall(Generic[Request, Response]):
         """Whether more has arrived than `receive` has returned."""
         return not self._buffer.is_empty
 
-    def _decode(self, body: bytes | memoryview) -> Request:
+    def _decode(self, body: MessageBytes) -> Request:
         return self._codec.decode(body, self._request_type)
 
-    async def send(self, *messages: Response) -> None:
+    async def send(self, *messages: Response | list[Buffer]) -> None:
         """Send messages together; wait while the client's flow control window is full.
+
+        Args:
+            messages: each one, or its bytes with the prefix of gRPC, in pieces.
 
         Raises:
             LimitError: a message is longer than allowed.
@@ -151,7 +170,7 @@ class ServerCall(Generic[Request, Response]):
         """Whether `try_send` may send something."""
         return self._writer.is_empty and not self._sending.locked()
 
-    def try_send(self, *messages: Response) -> bool:
+    def try_send(self, *messages: Response | list[Buffer]) -> bool:
         """Send messages together if they need not wait; return whether they were sent.
 
         Raises:
@@ -171,10 +190,13 @@ class ServerCall(Generic[Request, Response]):
             return False  # `send` waits for the end of the call
         return True
 
-    def _encoded(self, messages: Iterable[Response]) -> list[Buffer]:
+    def _encoded(self, messages: Iterable[Response | list[Buffer]]) -> list[Buffer]:
         buffers: list[Buffer] = []
         for message in messages:
-            pieces = self._codec.encode_prefixed_buffers(message)
+            if isinstance(message, list):
+                pieces = message
+            else:
+                pieces = self._codec.encode_prefixed_buffers(message)
             size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
             if size > self._most_bytes:
                 raise LimitError(

@@ -22,13 +22,23 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
-from ..wire.conversion import buffer_of, items_of, progress_message, result_message
+from ..wire.codec import Buffer
+from ..wire.conversion import (
+    ResultEncoder,
+    buffer_of,
+    items_of,
+    progress_message,
+    result_message,
+)
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
 from .stream_requests import StreamRequestReader
 
 StreamCall = ServerCall[StreamRequest, StreamResponse]
+
+Response = StreamResponse | list[Buffer]
+"""A response, or its bytes with the prefix of gRPC, in pieces."""
 
 # The progress of a loading node is sent at least this often, as a sign of life.
 _HEARTBEAT_SECONDS: Final = 1.5
@@ -71,7 +81,8 @@ class StreamRun:
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
         self._reported_drops = 0
-        self._unsent: list[StreamResponse] = []
+        self._unsent: list[Response] = []
+        self._results = ResultEncoder()
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -235,7 +246,7 @@ class StreamRun:
         """Send a small result if it need not wait; return whether it was sent."""
         if not self._call.can_send or weight_bytes(result.data) >= _TOGETHER_BYTES:
             return False
-        responses: list[StreamResponse] = []
+        responses: list[Response] = []
         self._add_result(result, responses)
         if self._call.try_send(*responses):
             return True
@@ -255,11 +266,24 @@ class StreamRun:
             weight += self._add_result(result, responses)
         await self._call.send(*responses)
 
-    def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
+    def _add_result(self, result: Result, responses: list[Response]) -> int:
         """Add the messages of a result and the due metrics; return its size in bytes, roughly."""
         metrics = self._metrics
         metrics.count_out(result)
-        weight = 0
+        began = time.perf_counter()
+        encoded = self._results.encode(result, metrics.items)
+        if encoded is not None:
+            metrics.converted_out(began)
+            responses.append(encoded)
+            weight = weight_bytes(result.data)
+        else:
+            weight = self._add_messages(result, responses)
+        if self._due:
+            responses += self._due_metrics(result.sequence)
+        return weight
+
+    def _add_messages(self, result: Result, responses: list[Response]) -> int:
+        metrics, weight = self._metrics, 0
         for data in items_of(result.data):
             began = time.perf_counter()
             buffer = buffer_of(data)
@@ -267,8 +291,6 @@ class StreamRun:
             weight += weight_bytes(data)
             message = result_message(result, buffer, metrics.items)
             responses.append(StreamResponse(result=message))
-        if self._due:
-            responses += self._due_metrics(result.sequence)
         return weight
 
     def _note_metrics_due(self, sequence: int) -> None:

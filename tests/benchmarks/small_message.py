@@ -22,7 +22,9 @@ from runtime.service import (
     stream_requests,
     stream_run,
 )
+from runtime.session.input_checker import InputChecker
 from runtime.wire.codec import Codec
+from runtime.wire.conversion import KnownChunks, ResultEncoder
 from runtime.wire.grpclib_adapter.frame_reader import FrameReader
 from runtime.wire.grpclib_adapter.frame_writer import FrameWriter
 from runtime.wire.message_buffer import MessageBuffer
@@ -40,10 +42,13 @@ PARTS: Final[Sequence[tuple[str, Any, str]]] = (
     ("read: system call", http2_connection.os, "readv"),
     ("HTTP/2: frames", FrameReader, "feed"),
     ("HTTP/2: messages of a call", MessageBuffer, "add"),
+    ("decode and convert", KnownChunks, "read"),
     ("decode", Codec, "decode_short"),
     ("convert the request", stream_requests, "chunk_data_of"),
+    ("session: enter", InputChecker, "admit"),
     ("node: call", HookCalls, "call_directly"),
-    ("convert the response", stream_run.StreamRun, "_add_result"),
+    ("response", stream_run.StreamRun, "_add_result"),
+    ("convert and encode", ResultEncoder, "encode"),
     ("encode", Codec, "encode_prefixed_buffers"),
     ("write", FrameWriter, "write"),
 )
