@@ -4,7 +4,7 @@ from actors.data import weight_bytes
 
 from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
-from .direct_run import DirectRun, OnSent
+from .direct_run import DirectRun
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item
@@ -13,6 +13,7 @@ from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
 from .statistics import Count, LinkStatistics
+from .stepped_wait import Step, SteppedWait
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
@@ -32,13 +33,14 @@ __all__ = [
     "LocalEnds",
     "LocalQueue",
     "Notice",
-    "OnSent",
     "Output",
     "PeerError",
     "PeerFaultError",
     "PeerGoneError",
     "ProcessEnds",
     "Reader",
+    "Step",
+    "SteppedWait",
     "TrioWaiting",
     "Waiting",
     "Wiring",

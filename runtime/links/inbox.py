@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Protocol
 
 import trio
@@ -14,6 +13,7 @@ from .direct_run import DirectRun
 from .item import Item
 from .local_queue import LocalQueue
 from .statistics import LinkStatistics
+from .stepped_wait import Step, SteppedWait
 from .waiting import TrioWaiting, Waiting
 
 # A receiver that always finds an item still lets others run this often.
@@ -58,11 +58,6 @@ class Reader(Protocol):
         """Let go of everything."""
 
 
-Step = Callable[[], bool]
-"""Takes an item from an inbox, on the task of the item's sender; returns whether it took all of it,
-so that the inbox's own task may go on waiting."""
-
-
 class Inbox:
     """All incoming links of one node, read by one task.
 
@@ -77,11 +72,7 @@ class Inbox:
     def __init__(self, waiting: Waiting | None = None, direct: DirectRun | None = None) -> None:
         self._waiting = TrioWaiting() if waiting is None else waiting
         self._direct = direct
-        self._step: Step | None = None
-        self._is_stepping = False
-        self._is_aborted = False
-        self._is_left = False
-        self._failure: BaseException | None = None
+        self._wait_task = SteppedWait()
         self._queues: list[LocalQueue] = []
         self._order: deque[LocalQueue] = deque()
         self._readers: list[Reader] = []
@@ -273,33 +264,20 @@ class Inbox:
 
     def _on_arrival(self, port: LocalQueue) -> None:
         self._order.append(port)
-        if self._wake is not None and not (
-            self._step is not None and self._direct is not None and self._direct.offer(self)
-        ):
+        if self._wait_task.step is None or self._direct is None or not self._direct.offer(self):
             self.wake()
 
     def wake(self) -> None:
         """Wake the task that waits, if one does."""
+        self._wait_task.wake()
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake()
 
     def run_step(self) -> None:
-        """Let the reader's step take one item, if a task waits; wake the task for what is left."""
-        wake, step = self._wake, self._step
-        if wake is None or step is None:
-            return
-        self._wake = None  # what the step lets arrive here waits for its end
-        self._is_stepping = True
-        try:
-            self._is_left = not step()
-        except BaseException as error:  # noqa: BLE001 (the task that waits raises it)
-            self._failure = error
-        self._is_stepping = False
-        if self._is_left or self._failure or self._order or self._is_aborted:
-            wake()
-        else:
-            self._wake = wake
+        """Let the step of the task that waits take one item; wake the task for what is left."""
+        if self._wait_task.run_step() and self._order:
+            self._wait_task.wake()
 
     def _drop_reader(self, reader: Reader) -> None:
         self._open_readers.remove(reader)
@@ -310,7 +288,7 @@ class Inbox:
     async def _wait(self, step: Step | None) -> bool:
         """Wait for something to arrive; return whether `step` has left something to this task."""
         if not self._open_readers:
-            return await self._wait_for_task(step)
+            return await self._wait_task.wait(step)
         self._answer()
         if all(port.closed for port in self._queues):
             await self._wait_for_descriptor()
@@ -325,29 +303,6 @@ class Inbox:
                 return False
         self._is_rung = True
         return False
-
-    async def _wait_for_task(self, step: Step | None) -> bool:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            if self._is_stepping:  # the task is cancelled once it has what the step leaves
-                self._is_aborted = True
-                return trio.lowlevel.Abort.FAILED
-            self._wake = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._step, self._is_aborted = step, False
-        self._wake = partial(trio.lowlevel.reschedule, trio.lowlevel.current_task())
-        try:
-            await trio.lowlevel.wait_task_rescheduled(abort)
-        finally:
-            self._step = None
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            try:
-                raise failure
-            finally:
-                del failure  # it refers to this frame
-        is_left, self._is_left = self._is_left, False
-        return is_left
 
     async def _wait_for_descriptor(self) -> None:
         await self._waiting.readable(self._descriptor())

@@ -17,6 +17,7 @@ from ..wire import (
     MessageBytes,
     MessageError,
     MessageTooLongError,
+    TakeMessage,
 )
 from ..wire.codec import Buffer, Codec, DecodeError, MessageLimitError
 from ..wire.grpclib_adapter import ServerStream, StreamEndedError
@@ -105,17 +106,24 @@ class ServerCall(Generic[Request, Response]):
             CallError: the message is longer than allowed, or cannot be decoded.
             LimitError: it holds more than a message may.
         """
-        body = await self.receive_body()
+        body = await self.receive_unless(None)
         return None if body is None else await self.decode(body)
 
-    async def receive_body(self) -> MessageBytes | None:
-        """Return the bytes of the next message, or None when the client has ended its side.
+    async def receive_unless(self, taken: TakeMessage | None) -> MessageBytes | None:
+        """Return the bytes of the next message that `taken` does not take.
+
+        Args:
+            taken: takes a message at once, on the task that reads the connection; see
+                `MessageBuffer.receive`.
+
+        Returns:
+            The bytes; None when the client has ended its side.
 
         Raises:
             CallError: the message is longer than allowed, or compressed.
         """
         try:
-            return await self._buffer.receive()
+            return await self._buffer.receive(taken)
         except MessageError as error:
             raise self._refused(error) from error
 
@@ -126,15 +134,24 @@ class ServerCall(Generic[Request, Response]):
             CallError: they are not a message.
             LimitError: it holds more than a message may.
         """
-        try:
-            message = self._codec.decode_short(body, self._request_type)
-            if message is None:  # in a thread, so that other calls go on
-                message = await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
-        except MessageLimitError:
-            raise
-        except DecodeError as error:
-            raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
+        message = self.decode_short(body)
+        if message is None:  # in a thread, so that other calls go on
+            try:
+                return await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
+            except DecodeError as error:
+                raise _not_a_message(error) from error
         return message
+
+    def decode_short(self, body: MessageBytes) -> Request | None:
+        """Return the message of these bytes; None if reading it takes long.
+
+        Raises:
+            MillraceError: as `decode`.
+        """
+        try:
+            return self._codec.decode_short(body, self._request_type)
+        except DecodeError as error:
+            raise _not_a_message(error) from error
 
     @property
     def has_more(self) -> bool:
@@ -236,3 +253,10 @@ class ServerCall(Generic[Request, Response]):
         except StreamEndedError:
             # The call is over: grpclib cancels this task in a moment.
             await trio.sleep_forever()
+
+
+def _not_a_message(error: DecodeError) -> MillraceError:
+    """Return the error of a call for one of the codec."""
+    if isinstance(error, MessageLimitError):
+        return error
+    return CallError(Status.INVALID_ARGUMENT, f"not a message: {error}")

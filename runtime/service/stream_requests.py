@@ -7,7 +7,6 @@ from typing import Final
 from actors import Data
 
 from ..errors import InputError
-from ..links import Item
 from ..session import Session
 from ..wire import (
     AudioChunk,
@@ -59,12 +58,12 @@ class StreamRequestReader:
         """
         await send_inputs(self._session, self._inputs, self._metrics)
         while True:
-            body = await self._call.receive_body()
+            body = await self._call.receive_unless(self._take_at_once)
             if body is None:
                 break
             chunk = self._read_known(body)
             if chunk is not None:
-                await self._enter(*chunk)
+                await self._enter(chunk)
                 continue
             request = await self._call.decode(body)
             if request.data_chunk is not None:
@@ -82,6 +81,34 @@ class StreamRequestReader:
         await self._session.close_input(stop_sources=self.closed)
         return False
 
+    def _take_at_once(self, body: MessageBytes) -> bool:
+        """Enter a chunk if it need not wait; return whether it has entered."""
+        if self._call.has_more:
+            return False  # under load, the messages that are here are read in one turn
+        known = self._read_known(body)
+        chunk = known or self._chunk_of(body)
+        if chunk is None:
+            return False
+        node_id, data, sequence, timestamp_ms = chunk
+        if not self._session.try_enter(
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+        ):
+            return False
+        if known is None:
+            self._known.learn(body, chunk)
+        return True
+
+    def _chunk_of(self, body: MessageBytes) -> Chunk | None:
+        """Return the chunk of a request; None if it is another request, or takes long to read."""
+        request = self._call.decode_short(body)
+        if request is None or request.data_chunk is None:
+            return None
+        return self._converted(request.data_chunk)
+
     def _read_known(self, body: MessageBytes) -> Chunk | None:
         """Return the chunk of a request that has the form of an earlier one."""
         began = time.perf_counter()
@@ -91,38 +118,41 @@ class StreamRequestReader:
         return chunk
 
     async def _enter_chunk(self, message: DataChunk, body: MessageBytes) -> None:
+        chunk = self._converted(message)
+        await self._enter(chunk)
+        self._known.learn(body, chunk)
+
+    def _converted(self, message: DataChunk) -> Chunk:
         _check_node_id(message.node_id)
         began = time.perf_counter()
         data = chunk_data_of(message)
         self._metrics.converted_in(began)
-        chunk = Chunk(message.node_id, data, message.sequence, message.timestamp_ms)
-        await self._enter(*chunk)
-        self._known.learn(body, chunk)
+        return Chunk(message.node_id, data, message.sequence, message.timestamp_ms)
 
     async def _enter_audio(self, chunk: AudioChunk) -> None:
         _check_node_id(chunk.node_id)
         began = time.perf_counter()
         data = audio_of_chunk(chunk)
         self._metrics.converted_in(began)
-        await self._enter(chunk.node_id, data, chunk.sequence, chunk.timestamp_ms)
+        await self._enter(Chunk(chunk.node_id, data, chunk.sequence, chunk.timestamp_ms))
 
-    async def _enter(self, node_id: str, data: Data, sequence: int, timestamp_ms: int) -> None:
+    async def _enter(self, chunk: Chunk) -> None:
+        node_id, data, sequence, timestamp_ms = chunk
         await self._session.enter(
             data,
             node=node_id,
             sequence=sequence,
             timestamp_ms=timestamp_ms,
             entered=self._count,
-            at_once=not self._call.has_more,
         )
 
-    def _count(self, item: Item) -> None:
+    def _count(self, data: Data, sequence: int) -> None:
         """Count a chunk that has entered."""
         metrics = self._metrics
-        metrics.count_in(item.data)
+        metrics.count_in(data)
         metrics.chunks += 1
         if metrics.chunks % _CHUNKS_PER_METRICS == 0:
-            self._note_metrics_due(item.sequence)
+            self._note_metrics_due(sequence)
 
 
 def _check_node_id(node_id: str) -> None:

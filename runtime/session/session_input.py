@@ -1,7 +1,7 @@
 """The input of a session: chunks of its client, and items that others publish."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import NoReturn
 
 import trio
@@ -9,19 +9,18 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import DirectRun, Item, OnSent, Output, PeerError, start_signal
+from ..links import DirectRun, Item, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
 OnSent = Callable[[str, Item, int], None]
 """Receives the node that a chunk enters, the chunk, and when the link there had room for it."""
 
+OnEntered = Callable[[Data, int], None]
+"""Receives a chunk that has entered, as it has, and its sequence."""
+
 InputTap = Callable[[Item, Collection[str]], None]
 """Receives every item that enters a session, and the nodes that it enters. It must not block."""
-
-
-def _ignore(_: Item) -> None:
-    """Do nothing."""
 
 
 class SessionInput:
@@ -82,20 +81,43 @@ class SessionInput:
         return sequence
 
     async def enter(
-        self,
-        data: Data,
-        *,
-        node: str,
-        sequence: int,
-        timestamp_ms: int,
-        entered: OnSent,
-        at_once: bool,
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
     ) -> None:
         """Send a chunk of the client, and report when it has entered: see `Session.enter`."""
         targets = self.checker.targets(node, data)
         data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
         self._next_sequence = (sequence + 1) % 2**64
-        await self._enter(data, targets, sequence, timestamp_ms, entered, at_once=at_once)
+        await self._enter(data, targets, sequence, timestamp_ms)
+        entered(data, sequence)
+
+    def try_enter(
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> bool:
+        """Send a chunk of the client if it need not wait: see `Session.try_enter`."""
+        if not self._ready.is_set() or self.closed or isinstance(data, Control):
+            return False
+        targets = self.checker.targets(node, data)
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        if not self._has_begun:
+            self._has_begun = True
+            self._on_begin()
+        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
+        direct, inlet = self._direct, self._inlets[node]
+        direct.begin()
+        try:
+            if not inlet.try_send(item):
+                self.checker.take_back(data)
+                return False
+            self._next_sequence = (sequence + 1) % 2**64
+            for tap in self._taps:
+                tap(item, targets)
+            entered(data, sequence)
+        except PeerError:
+            self.checker.take_back(data)
+            return False  # `enter` waits for the node's error
+        finally:
+            direct.finish()
+        return True
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
         """Send an item of somebody else: see `Session.publish`."""
@@ -165,14 +187,7 @@ class SessionInput:
             }
 
     async def _enter(
-        self,
-        data: Data,
-        targets: Sequence[str],
-        sequence: int,
-        timestamp_ms: int,
-        entered: OnSent = _ignore,
-        *,
-        at_once: bool = False,
+        self, data: Data, targets: Collection[str], sequence: int, timestamp_ms: int
     ) -> None:
         # Waiting for what is so already would cost a turn of the scheduler. A sender that never
         # waits lets others run where the first link is full, or by a checkpoint of its own.
@@ -190,14 +205,10 @@ class SessionInput:
             if not self._has_begun:
                 self._has_begun = True
                 self._on_begin()
-            inlet = self._inlets[target]
             try:
-                if at_once and len(targets) == 1 and self._direct.send(inlet, item, entered):
-                    return
-                await inlet.send(item)
+                await self._inlets[target].send(item)
             except PeerError as error:
                 await self._on_peer_gone(error)
-        entered(item)
 
 
 class _TimedInlet:

@@ -3,63 +3,73 @@
 from actors import Data
 
 from ..events import Result
-from ..links import OnSent
-from .session_input import SessionInput
+from .session_input import OnEntered, SessionInput
 from .session_output import SessionOutput, TakeResult
 
 
 class SessionRelay:
     """The part of a session for its relay: chunks and results that need no turn of a scheduler.
 
-    A turn costs as much as all else that is done to a small chunk.
+    Such turns cost as much as all else that is done to a small chunk.
     """
 
     _input: SessionInput
     _output: SessionOutput
 
-    async def enter(
-        self,
-        data: Data,
-        *,
-        node: str,
-        sequence: int,
-        timestamp_ms: int,
-        entered: OnSent,
-        at_once: bool,
-    ) -> None:
-        """Send a chunk in, as `send` does, for a caller that relays chunks of others.
+    def try_enter(
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> bool:
+        """Send a chunk in if it need not wait, and let nodes of this process take it at once.
+
+        Before this returns, native nodes that wait for an item and do not await have processed it,
+        and the function of `receive_unless` has received the results. Other tasks wait meanwhile:
+        so this is not for a caller that has more chunks already.
 
         Args:
             data: the item.
-            node: as for `send`.
-            sequence: as for `send`.
-            timestamp_ms: as for `send`.
-            entered: called when the chunk is on its link, before a node has it.
-            at_once: let native nodes process the chunk before this returns, and `receive_unless`
-                take its results, where neither has to wait. Others wait meanwhile: not for a
-                caller that has more chunks already.
+            node: as for `Session.send`.
+            sequence: as for `Session.send`.
+            timestamp_ms: as for `Session.send`.
+            entered: called when the chunk is on its link, before the node has it.
+
+        Returns:
+            Whether it was sent; otherwise nothing has happened, and it is for `enter`.
 
         Raises:
-            MillraceError: as `send`.
+            MillraceError: the chunk is refused, as by `Session.send`.
+        """
+        return self._input.try_enter(
+            data, node=node, sequence=sequence, timestamp_ms=timestamp_ms, entered=entered
+        )
+
+    async def enter(
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> None:
+        """Send a chunk in, as `Session.send` does.
+
+        Args:
+            data: the item.
+            node: as for `Session.send`.
+            sequence: as for `Session.send`.
+            timestamp_ms: as for `Session.send`.
+            entered: called when the chunk is on its link.
+
+        Raises:
+            MillraceError: as `Session.send`.
         """
         await self._input.enter(
-            data,
-            node=node,
-            sequence=sequence,
-            timestamp_ms=timestamp_ms,
-            entered=entered,
-            at_once=at_once,
+            data, node=node, sequence=sequence, timestamp_ms=timestamp_ms, entered=entered
         )
 
     async def receive_unless(self, taken: TakeResult) -> Result:
         """Return the next result of any sink that `taken` does not take.
 
         Args:
-            taken: takes a result at once, on the task of the node that emits it, and returns
-                True; or returns False, if it would have to wait. It must not block.
+            taken: takes a result at once, on the task that sent its chunk, and returns True; or
+                returns False, if it would have to wait. It must not block.
 
         Raises:
-            trio.EndOfChannel: as `receive`.
-            trio.BusyResourceError: as `receive`.
+            trio.EndOfChannel: as `Session.receive`.
+            trio.BusyResourceError: as `Session.receive`.
         """
         return await self._output.receive(taken)

@@ -63,11 +63,11 @@ class Clock(trio.abc.Instrument):
         self._times: defaultdict[str, float] = defaultdict(float)
         self._counts: Counter[str] = Counter()
         self._stack = [SCHEDULER]
-        self._since = time.perf_counter_ns()
+        self._since = time.thread_time_ns()
 
     def enter(self, part: str) -> None:
         """Begin a part; what it is called from stops."""
-        now = time.perf_counter_ns()
+        now = time.thread_time_ns()
         self._times[self._stack[-1]] += now - self._since
         self._stack.append(part)
         self._counts[part] += 1
@@ -75,7 +75,7 @@ class Clock(trio.abc.Instrument):
 
     def leave(self) -> None:
         """End the part; what it was called from goes on."""
-        now = time.perf_counter_ns()
+        now = time.thread_time_ns()
         self._times[self._stack.pop()] += now - self._since
         self._since = now
 

@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 import trio
 
+from runtime.links import DirectRun
 from runtime.service.trio_waiter import TrioWaiter
 from runtime.wire import (
     CompressedMessageError,
@@ -22,7 +23,7 @@ MOST_BYTES = 2**20
 
 async def kept_bytes(body: bytes, frame_bytes: int, padding: int) -> int:
     """Return what the frames of `body` take while a reader waits for the rest of a message."""
-    buffer = MessageBuffer(TrioWaiter(), lambda _: None, most_bytes=MOST_BYTES)
+    buffer = MessageBuffer(TrioWaiter(DirectRun()), lambda _: None, most_bytes=MOST_BYTES)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(buffer.receive)
         await trio.testing.wait_all_tasks_blocked()
@@ -63,7 +64,7 @@ async def test_messages_are_whole_however_their_bytes_are_cut(seed: int) -> None
     sizes = [rng.choice([0, 1, 100, 3000, 70_000, 3_000_000]) for _ in range(6)]
     bodies = [rng.randbytes(size) for size in sizes]
     stream = b"".join(frame(body) for body in bodies)
-    buffer = MessageBuffer(TrioWaiter(), lambda _: None, most_bytes=2**23)
+    buffer = MessageBuffer(TrioWaiter(DirectRun()), lambda _: None, most_bytes=2**23)
     found: list[bytes] = []
 
     async def receive() -> None:
@@ -86,7 +87,7 @@ async def test_messages_are_whole_however_their_bytes_are_cut(seed: int) -> None
 async def test_a_cancelled_read_loses_nothing_of_a_message(size: int) -> None:
     body = bytes(range(250)) * (size // 250) + bytes(size % 250)
     whole = frame(body)
-    buffer = MessageBuffer(TrioWaiter(), lambda _: None, most_bytes=2**23)
+    buffer = MessageBuffer(TrioWaiter(DirectRun()), lambda _: None, most_bytes=2**23)
     for part in (whole[:3], whole[3:50], whole[50 : len(whole) // 2]):
         buffer.add(part, len(part))
         async with trio.open_nursery() as nursery:
@@ -107,7 +108,7 @@ async def test_every_byte_is_acknowledged_once() -> None:
         nonlocal acknowledged
         acknowledged += size
 
-    buffer = MessageBuffer(TrioWaiter(), acknowledge, most_bytes=2**23)
+    buffer = MessageBuffer(TrioWaiter(DirectRun()), acknowledge, most_bytes=2**23)
     stream = frame(bytes(200_000)) + frame(b"abc") + frame(bytes(50_000))[:1000]
     for start in range(0, len(stream), 7000):
         piece = stream[start : start + 7000]
@@ -130,7 +131,7 @@ async def test_every_byte_is_acknowledged_once() -> None:
 async def test_a_prefix_that_is_refused_stays_refused(
     prefix: bytes, error: type[MessageError]
 ) -> None:
-    buffer = MessageBuffer(TrioWaiter(), lambda _: None, most_bytes=100)
+    buffer = MessageBuffer(TrioWaiter(DirectRun()), lambda _: None, most_bytes=100)
     buffer.add(prefix, len(prefix))
     for _ in range(2):
         with pytest.raises(error):

@@ -61,7 +61,7 @@ class BufferForms:
                     self._audio.clear()
                 head, tail = _audio_form(data)
                 form = self._audio[key] = (self._node_id(node_id) + head, tail)
-            payload = memoryview(samples).cast("B") if samples.size else _NO_PAYLOAD
+            payload = samples.data.cast("B") if samples.size else _NO_PAYLOAD
             return form[0], payload, form[1]
         if isinstance(data, Json) and not data.schema_type:
             text = data.text.encode()

@@ -43,7 +43,7 @@ class _Form(NamedTuple):
     stop: int
     tail: bytes
     dtype: "np.dtype[Any]"
-    count: int
+    size: int
     channels: int
     sample_rate: int
     node_id: str
@@ -65,14 +65,14 @@ class KnownChunks:
         form = self._forms.get(len(body))
         if form is None or not isinstance(body, bytes):
             return None
-        head, samples, stop, tail, dtype, count, channels, sample_rate, node_id = form
+        head, samples, stop, tail, dtype, size, channels, sample_rate, node_id = form
         if not (body.startswith(head) and body.startswith(tail, stop)):
             return None
         try:
             sequence, timestamp_ms = _read_numbers(body, stop + len(tail))
         except _OTHER_FORM:
             return None  # for the codec, which knows why
-        array = np.frombuffer(body, dtype, count, samples).reshape(-1, channels)
+        array = np.frombuffer(body, dtype, size, samples).reshape(-1, channels)
         return Chunk(node_id, Audio(array, sample_rate), sequence, timestamp_ms)
 
     def learn(self, body: bytes | memoryview, chunk: Chunk) -> None:
