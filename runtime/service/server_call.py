@@ -196,16 +196,11 @@ class ServerCall(Generic[Request, Response]):
         if not self.can_send:
             return False
         buffers = self._encoded(messages)
+        self._stream.send_headers()
         try:
-            if self._writer.room() < sum(map(len, buffers)):
-                return False
-            self._stream.send_headers()
-            self._writer.add(buffers)
-            self._writer.try_send()
+            return self._writer.try_write(buffers, sum(map(len, buffers)))
         except StreamEndedError:
-            self._writer.clear()
             return False  # `send` waits for the end of the call
-        return True
 
     def _encoded(self, messages: Iterable[Response | list[Buffer]]) -> list[Buffer]:
         buffers: list[Buffer] = []

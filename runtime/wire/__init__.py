@@ -148,7 +148,6 @@ if TYPE_CHECKING:
         MessageError,
         MessageTooLongError,
         TakeMessage,
-        TakeMessage,
         TruncatedMessageError,
     )
 

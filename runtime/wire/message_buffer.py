@@ -309,7 +309,7 @@ class MessageBuffer:
                 self._left = body
                 return False
             length = None
-        if self.ended or self._available >= MESSAGE_PREFIX_BYTES and length is None:
+        if self.ended or (self._available >= MESSAGE_PREFIX_BYTES and length is None):
             return False
         self._need(MESSAGE_PREFIX_BYTES if length is None else length)
         self._has_reader = True
