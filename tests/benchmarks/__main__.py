@@ -15,6 +15,7 @@ NAMES: Final = (
     "grpc_echo",
     "grpc_peers",
     "grpc_sessions",
+    "items",
     "llm",
     "metrics",
     "native_hop",
@@ -25,6 +26,7 @@ NAMES: Final = (
     "session_cost",
     "session_end",
     "session_start",
+    "small_message",
     "time_to_error",
     "tracing",
 )

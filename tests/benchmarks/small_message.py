@@ -5,6 +5,7 @@ of its own. Each part has its time without that of the parts within it. A measur
 0.4 us more than others do, so the sum is more than without measuring.
 """
 
+import os
 import sys
 import time
 from collections import Counter, defaultdict
@@ -17,7 +18,6 @@ import trio
 from runtime import open_runtime
 from runtime.execution.hook_calls import HookCalls
 from runtime.service import (
-    http2_connection,
     open_server,
     stream_requests,
     stream_run,
@@ -39,7 +39,7 @@ WARM_ROUNDS: Final = 500
 WAITING: Final = "asleep"
 SCHEDULER: Final = "trio: scheduler"
 PARTS: Final[Sequence[tuple[str, Any, str]]] = (
-    ("read: system call", http2_connection.os, "readv"),
+    ("read: system call", os, "readv"),
     ("HTTP/2: frames", FrameReader, "feed"),
     ("HTTP/2: messages of a call", MessageBuffer, "add"),
     ("decode and convert", KnownChunks, "read"),

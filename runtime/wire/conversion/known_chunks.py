@@ -60,6 +60,10 @@ class KnownChunks:
     def __init__(self) -> None:
         self._forms: dict[int, _Form] = {}
 
+    def __len__(self) -> int:
+        """Return how many forms are known."""
+        return len(self._forms)
+
     def read(self, body: bytes | memoryview) -> Chunk | None:
         """Return the chunk of a request whose form is known, its samples a view of `body`."""
         form = self._forms.get(len(body))
