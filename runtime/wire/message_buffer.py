@@ -280,12 +280,11 @@ class MessageBuffer:
     async def _wait_for(self, size: int, taken: TakeMessage | None = None) -> None:
         step = None if taken is None else partial(self._step, taken)
         self._need(size)
-        while self._available < self._needed and not self.ended and self._left is None:
-            self._has_reader = True
-            try:
-                await self._waiter.wait(step)
-            finally:
-                self._has_reader = False
+        self._has_reader = True
+        try:
+            await self._waiter.wait(step)
+        finally:
+            self._has_reader = False
 
     def _need(self, size: int) -> None:
         # What has arrived of the awaited message takes no more room of the window.
@@ -297,23 +296,47 @@ class MessageBuffer:
 
     def _step(self, taken: TakeMessage) -> bool:
         """Let `taken` have a message; return whether the reader may go on waiting for the next."""
-        try:
-            length = self._next_length()
-        except MessageError:
-            return False  # the reader raises it
-        if length is not None and self._available >= length:
-            if length > _GATHERED_BYTES:
-                return False
-            body = self._take_body(length)
-            if not taken(body):
-                self._left = body
-                return False
-            length = None
-        if self.ended or (self._available >= MESSAGE_PREFIX_BYTES and length is None):
+        body, length = self._take_only_message(), None
+        if body is None:
+            try:
+                length = self._next_length()
+            except MessageError:
+                return False  # the reader raises it
+            if length is not None and self._available >= length:
+                if length > _GATHERED_BYTES:
+                    return False
+                body, length = self._take_body(length), None
+        if body is not None and not taken(body):
+            self._left = body
+            return False
+        if self.ended or (length is None and self._available >= MESSAGE_PREFIX_BYTES):
             return False
         self._need(MESSAGE_PREFIX_BYTES if length is None else length)
         self._has_reader = True
         return True
+
+    def _take_only_message(self) -> bytes | None:
+        """Return the message if one frame has brought it, and nothing else is here."""
+        if len(self._pieces) != 1 or self._offset or self._prefix is not None:
+            return None
+        piece = self._pieces[0]
+        length = len(piece) - MESSAGE_PREFIX_BYTES
+        if (
+            not isinstance(piece, bytes)
+            or not 0 <= length <= self._most_bytes
+            or piece[:MESSAGE_PREFIX_BYTES] != length.to_bytes(MESSAGE_PREFIX_BYTES, "big")
+        ):
+            return None
+        self._pieces.clear()
+        self._count_read(len(piece))
+        return piece[MESSAGE_PREFIX_BYTES:]
+
+    def _count_read(self, size: int) -> None:
+        self._available -= size
+        self._due += max(size - self._early, 0)
+        self._early = max(self._early - size, 0)
+        if self._due >= _ACKNOWLEDGED_TOGETHER_BYTES:
+            self._acknowledge_due()
 
     def _wake(self) -> None:
         if self._has_reader:
@@ -346,11 +369,7 @@ class MessageBuffer:
 
     def _take_pieces(self, size: int) -> list[Piece]:
         """Return the next `size` bytes, which have arrived, in pieces."""
-        self._available -= size
-        self._due += max(size - self._early, 0)
-        self._early = max(self._early - size, 0)
-        if self._due >= _ACKNOWLEDGED_TOGETHER_BYTES:
-            self._acknowledge_due()
+        self._count_read(size)
         parts: list[Piece] = []
         while size:
             piece = self._pieces[0]
