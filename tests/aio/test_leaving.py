@@ -5,8 +5,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.running import is_running
 
 SEGMENTS = Path("/dev/shm")
 START = """
@@ -73,7 +74,7 @@ def test_nothing_is_left_behind(end: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     pid, node = map(int, done.stdout.split())
-    assert not psutil.pid_exists(node)
+    assert not is_running(node)
     assert not list(SEGMENTS.glob(f"mr{pid:x}-*"))
 
 

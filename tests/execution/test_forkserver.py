@@ -26,6 +26,7 @@ from runtime.config import Multiprocess
 from runtime.execution.process.fork_requests import FORK_DESCRIPTORS, REQUEST_BYTES
 from runtime.execution.process.forkserver import Forkserver
 from runtime.execution.process.supervisor import NUMBER
+from tests.running import is_running
 from tests.session.pipelines import chain, run_through
 
 ONE = chain("PassThrough", ["multiprocess"])
@@ -68,11 +69,6 @@ async def test_a_forkserver_that_was_killed_is_replaced(caplog: pytest.LogCaptur
         assert [result.data for result in results] == [Text("x")]
     errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
     assert errors == ["the forkserver ended (-9), and its node processes with it"]
-
-
-def is_running(pid: int) -> bool:
-    """Return whether a process runs; one that has ended may wait for init to reap it."""
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 async def test_sessions_that_start_while_the_forkserver_is_replaced_wait_for_the_next() -> None:

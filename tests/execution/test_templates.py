@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-import psutil
 import pytest
 import trio
 
 from actors import Json, Text
 from runtime import NodeError, Result, Runtime, RuntimeConfig, open_runtime
 from runtime.config import Multiprocess
+from tests.running import is_running
 from tests.session.pipelines import manifest, run_through
 
 TYPES = {"Preloading": "tests.execution.template_specimens:Preloading"}
@@ -88,7 +88,7 @@ async def test_the_next_nodes_of_a_type_are_forked_from_its_template_each_in_its
         (template,) = {loaded_by for loaded_by, _, _ in answers}
         assert {parent for _, _, parent in answers} == {template}
         assert len({node for _, node, _ in answers}) == 2
-    assert not psutil.pid_exists(template)
+    assert not is_running(template)
 
 
 async def test_killing_a_node_ends_its_session_alone_and_killing_the_template_ends_all() -> None:
@@ -103,7 +103,7 @@ async def test_killing_a_node_ends_its_session_alone_and_killing_the_template_en
                 template, node, _ = value_of(await other.receive())
                 os.kill(template, signal.SIGKILL)
                 await other.receive()
-        assert not psutil.pid_exists(node)
+        assert not is_running(node)
         await events.wait("ended, with its nodes")
         loaded_by, node, _ = await answer(runtime)
         assert loaded_by == node

@@ -22,6 +22,7 @@ from runtime import (
     SessionState,
     open_runtime,
 )
+from tests.running import is_running
 
 from .pipelines import chain, manifest, run_through, send_all, with_config
 
@@ -239,8 +240,8 @@ async def test_what_a_node_started_ends_with_it(runtime: Runtime) -> None:
         result = await session.receive()
         assert isinstance(result.data, Json)
         pid = int(str(result.data.value))
-        assert psutil.pid_exists(pid)
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        assert is_running(pid)
+    assert not is_running(pid)
 
 
 async def test_the_first_error_is_the_one_that_is_told(runtime: Runtime) -> None:
