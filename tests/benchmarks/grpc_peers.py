@@ -5,6 +5,7 @@ client, which counts responses and decodes none. They take turns, and the proces
 the server's process, of all its threads.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ COLUMNS: Final = (
     f"/ {PEER}",
     "messages / s",
     "processor us",
+    "client's us",
     f"/ {PEER}",
 )
 
@@ -44,6 +46,7 @@ class Turn(NamedTuple):
         trip_processor: the processor time of the server for a round trip, in microseconds.
         rate: messages per second without waiting for answers.
         rate_processor: the processor time of the server for one of them, in microseconds.
+        client_processor: that of the client for one of them; it bounds the rate.
     """
 
     trip: float
@@ -51,6 +54,7 @@ class Turn(NamedTuple):
     trip_processor: float
     rate: float
     rate_processor: float
+    client_processor: float
 
 
 class Contender:
@@ -71,11 +75,16 @@ class Contender:
         message = audio_chunk(size)
         began = self.processor_microseconds()
         trips = [self.stream.round_trip(message, size) for _ in range(rounds)]
-        between = self.processor_microseconds()
+        between, client = self.processor_microseconds(), time.process_time()
         rate = self.stream.throughput(message, size, count)
-        ended = self.processor_microseconds()
+        ended, client = self.processor_microseconds(), time.process_time() - client
         return Turn(
-            median(trips), p99(trips), (between - began) / rounds, rate, (ended - between) / count
+            median(trips),
+            p99(trips),
+            (between - began) / rounds,
+            rate,
+            (ended - between) / count,
+            1e6 * client / count,
         )
 
 
@@ -104,6 +113,7 @@ def add_rows(report: Report, label: str, turns: Mapping[str, list[Turn]]) -> Non
             trip_ratio=median(each.trip / peer.trip for each, peer in pairs),
             rate=median(each.rate for each in own),
             rate_processor_us=median(each.rate_processor for each in own),
+            client_processor_us=median(each.client_processor for each in own),
             rate_ratio=median(each.rate / peer.rate for each, peer in pairs),
         )
 
