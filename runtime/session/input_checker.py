@@ -121,6 +121,10 @@ class InputChecker:
             )
         return replace(data, path=path)
 
+    def take_back(self, data: Data) -> None:
+        """Forget a chunk that was admitted and has not entered."""
+        self._audio_samples -= _samples_in(data)
+
     def _count_samples(self, data: Data) -> None:
         most = self._limits.max_audio_samples
         samples = self._audio_samples + _samples_in(data)

@@ -13,7 +13,9 @@ NAMES: Final = (
     "codec",
     "forwarding",
     "grpc_echo",
+    "grpc_peers",
     "grpc_sessions",
+    "items",
     "llm",
     "metrics",
     "native_hop",
@@ -25,6 +27,7 @@ NAMES: Final = (
     "session_cost",
     "session_end",
     "session_start",
+    "small_message",
     "time_to_error",
     "tracing",
 )
