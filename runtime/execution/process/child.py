@@ -1,7 +1,6 @@
 """A node's own process: the same actor loop, with its links and its control socket."""
 
 import faulthandler
-import logging
 import os
 import signal
 import socket
@@ -13,23 +12,19 @@ from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context, Progress
+from actors import Actor, Context
 
-from ...catalogue import ToolFinder
 from ...errors import (
-    MAX_PROGRESS_CHARACTERS,
     ErrorRecord,
     HookError,
     NodeError,
     SharedMemoryError,
     described,
-    shortened,
     sole_error,
     trace_of,
 )
-from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
-from ...links.shared import DoorbellEnd, SharedEnds, no_pages_left, open_shared_ends
-from ..actor_loop import ActorLoop
+from ...links import BlockingWaiting, Interrupt
+from ...links.shared import DoorbellEnd, no_pages_left, open_shared_ends
 from ..asyncio_hooks import open_hook_loop
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
@@ -39,33 +34,21 @@ from ..profiling import sampling_if_requested
 from ..statistics import NodeStatistics
 from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
-from .batch_sender import BatchSender
 from .breakpoints import set_breakpoint_hook
 from .closing_links import close_links
-from .control_messages import Hops
-from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
 from .log_records import log_to_server
 from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
-    Done,
     Failure,
+    HostStart,
     NodeSpec,
-    ProgressReport,
-    Ready,
-    Spans,
-    Stack,
-    StackRequest,
-    StatisticsReport,
-    StatisticsRequest,
-    ToNode,
     receive_descriptors,
-    receive_spec,
+    receive_start,
 )
-from .node_end import NodeEnd
 from .preloaded import Preloaded
 from .stack_dump import dump_stacks_on_signal
-from .statistics_push import StatisticsPush, of_process
+from .statistics_push import of_process
 from .supervisor import die_with_parent
 from .title import set_process_title
 
@@ -81,16 +64,30 @@ class StopNow(KeyboardInterrupt):
 
 
 def run_node_process(control: int, preloaded: Preloaded) -> int:
-    """Run the node that the control socket names; return the process's exit status."""
+    """Run the node or the host that the control socket names; return the process's exit status."""
     die_with_parent(signal.SIGKILL)
     faulthandler.enable()
     dump_stacks_on_signal(1)
     sock = socket.socket(fileno=control)
     try:
-        spec = receive_spec(sock)
-        passed = receive_descriptors(sock, spec.descriptors)
+        start = receive_start(sock)
+        passed = receive_descriptors(sock, start.descriptors)
     except EOFError:
         return 0  # the session was cancelled meanwhile
+    activity = Activity(passed[0])
+    os.close(passed[0])
+    if isinstance(start, HostStart):
+        return run_host(start, sock, activity, preloaded)
+    return _run_node(start, sock, activity, DoorbellEnd.of_descriptors(passed[1:]), preloaded)
+
+
+def _run_node(
+    spec: NodeSpec,
+    sock: socket.socket,
+    activity: Activity,
+    doorbells: list[DoorbellEnd],
+    preloaded: Preloaded,
+) -> int:
     os.environ.update(spec.environment)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
@@ -100,17 +97,16 @@ def run_node_process(control: int, preloaded: Preloaded) -> int:
     set_breakpoint_hook(spec.node_id)
     try:
         with sampling_if_requested() as stacks:
-            node = _Node(spec, sock, stacks, Activity(passed[0]), preloaded)
-            os.close(passed[0])
-            status = trio.run(node.run, DoorbellEnd.of_descriptors(passed[1:]))
+            node = _Node(spec, sock, stacks, activity, preloaded)
+            status = trio.run(node.run, doorbells)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
 
 
-class _Node:
-    """One node, from its first report to its last."""
+class _Node(NodeRun):
+    """The one node of a process."""
 
     def __init__(
         self,
@@ -120,23 +116,13 @@ class _Node:
         activity: Activity,
         preloaded: Preloaded,
     ) -> None:
-        self._spec = spec
-        self._activity, self._stacks, self._preloaded = activity, stacks, preloaded
-        self._socket = ControlSocket(sock)
         self._stop_request = Interrupt()
         self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
-        self._inbox = Inbox(self._waiting)
-        self._output = Output()
-        self._loop: ActorLoop | None = None
-        self._control: NodeEnd | None = None
-        self._push: StatisticsPush | None = None
-        self._finished = False
+        super().__init__(spec, sock, activity, self._waiting)
+        self._stacks, self._preloaded = stacks, preloaded
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
         self._cleaning_up = self._is_on_asyncio = False
-        report, send = self._socket.report, self._socket.send
-        self._spans = BatchSender(Spans, report, send)
-        self._hops = BatchSender(Hops, report, send)
 
     async def run(self, doorbells: list[DoorbellEnd]) -> int:
         """Run to the end, and return the exit status."""
@@ -152,14 +138,6 @@ class _Node:
             return 1
         finally:
             self._stop_request.close()
-
-    def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
-        count = len(self._spec.readers)
-        for reader, ear in zip(self._spec.readers, doorbells[:count], strict=True):
-            self._inbox.add_reader(shared.open_reader(reader, ear))
-        if self._spec.writer is not None:
-            writer = shared.open_writer(self._spec.writer, doorbells[count:], self._waiting)
-            self._output = Output(writers=[writer])
 
     async def _run_until_asked(self) -> int:
         failure: NodeError | SharedMemoryError | None = None
@@ -201,16 +179,7 @@ class _Node:
 
     async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
-        context = Context(
-            spec.node_id,
-            spec.session_id,
-            report=self._report_progress,
-            loan=self._output.loan,
-            models=spec.models,
-            find_tool=ToolFinder(spec.tools),
-            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
-            share=self._preloaded.share,
-        )
+        context = self._context(self._preloaded.share)
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
         nursery.start_soon(self._hops.run)
@@ -221,7 +190,7 @@ class _Node:
             self._is_sole_task if is_synchronous(actor) else self._note_wait
         )
         self._is_on_asyncio = actor.loop == "asyncio"
-        self._loop = actor_loop_of(tracer)(
+        loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
@@ -232,45 +201,15 @@ class _Node:
             fork_guard=self._fork_guard,
             asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
         )
-        self._loop.background.on_use = self._wait_with_trio
-        self._control = NodeEnd(
-            self._loop,
-            spec.node_id,
-            self._socket.send,
-            self._socket.report,
-            self._activity.tap_memory,
-            self._hops.record,
-        )
-        nursery.start_soon(self._control.send_tapped)
-        self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
-        self._waiting.seconds_left = self._push.seconds_left
-        self._waiting.on_wake = self._push.note_activity
-        nursery.start_soon(self._push.run)
-        cleaned_up = False
-        try:
-            await self._loop.initialize()
-            await self._socket.send(Ready(type(actor).process_timeout_secs))
-            await self._loop.run()
-            cleaned_up = True
-            await self._clean_up()
-            if self._escaped is not None:  # the loop may have had no turn to be cancelled in
-                raise self._escaped
-        except (NodeError, SharedMemoryError) as error:
-            # What a tap saw before the error is what a developer looks for.
-            await self._control.flush(_FLUSH_SECONDS)  # noqa: ASYNC120 (bounded)
-            await self._report_failure(error)  # noqa: ASYNC120 (it shields itself)
-            self._finished = True
-            raise
-        finally:
-            if not cleaned_up:
-                try:
-                    await self._clean_up()  # noqa: ASYNC102 (it shields itself, with a deadline)
-                except NodeError:
-                    logging.getLogger(__name__).exception("cleanup() failed after another error")
-        await self._control.flush(spec.grace_seconds)
-        await self._spans.flush()
-        await self._hops.flush()
-        await self._socket.send(Done(self._statistics(), self._control.take_missed()))
+        loop.background.on_use = self._wait_with_trio
+        push = self._attach(loop, nursery)
+        self._waiting.seconds_left = push.seconds_left
+        self._waiting.on_wake = push.note_activity
+        await self._run_loop(type(actor).process_timeout_secs)
+
+    def _raise_escaped(self) -> None:
+        if self._escaped is not None:  # the loop may have had no turn to be cancelled in
+            raise self._escaped
 
     def _is_in_asyncio(self, frame: FrameType | None) -> bool:
         """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
@@ -281,10 +220,8 @@ class _Node:
         )
 
     async def _clean_up(self) -> None:
-        assert self._loop is not None
         self._cleaning_up = True
-        with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._loop.cleanup()
+        await super()._clean_up()
 
     def _make_actor(self, context: Context) -> Actor[Any]:
         try:
@@ -312,25 +249,6 @@ class _Node:
         error = NodeError(node_id, describe_fork(hook))
         self._socket.report_from_copy(Failure(ErrorRecord.of(error)))
 
-    async def _listen(self, stop: trio.CancelScope) -> None:
-        """Answer the server; when it closes the socket, stop."""
-        await self._socket.handle_messages(self._handle)
-        stop.cancel()
-
-    async def _handle(self, message: ToNode) -> None:
-        if self._loop is None:
-            return
-        match message:
-            case Notice():
-                self._loop.notify(message)
-            case StackRequest():
-                await self._socket.send(Stack(self._loop.stack()))
-            case StatisticsRequest():
-                await self._send_statistics()
-            case _:
-                assert self._control is not None
-                await self._control.apply(message)
-
     def _is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
         return (
@@ -352,9 +270,6 @@ class _Node:
             self._push.note_wait()
         return False
 
-    async def _send_statistics(self) -> None:
-        await self._socket.send(StatisticsReport(self._statistics()))
-
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
         stacks = self._stacks.get(self._spec.node_id, {})
@@ -369,14 +284,7 @@ class _Node:
             # The interpreter turns some failed allocations into other exceptions.
             raise_soft_limit()
             error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
-        with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._spans.flush()
-            missed = 0 if self._control is None else self._control.take_missed()
-            await self._socket.send(Failure(ErrorRecord.of(error), missed))
-
-    def _report_progress(self, progress: Progress) -> None:
-        message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
-        self._socket.report(ProgressReport(progress.status, progress.fraction, message))
+        await super()._report_failure(error)
 
     @contextmanager
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:

@@ -1,11 +1,13 @@
 """Messages between the server and a node process, on the control socket."""
 
 import logging
+import os
 import socket
 import struct
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+import trio
 
 from actors import Actor, ModelEndpoint
 
@@ -28,8 +30,8 @@ _MOST_SECONDS: Final = 86_400
 LENGTH: Final = struct.Struct("<I")
 
 
-class NodeSpec(msgspec.Struct, frozen=True):
-    """What a new process runs. Descriptors follow: the activity memory, the readers, the peers.
+class NodeSpec(msgspec.Struct, tag=True, frozen=True):
+    """What a new process runs, or a host. Descriptors follow: the activity memory, the readers, the peers.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -76,6 +78,44 @@ class NodeSpec(msgspec.Struct, frozen=True):
         if self.code is None:
             return load_actor(self.target)
         return checked_actor(self.code.load(self.target), self.target)
+
+
+class HostSpec(msgspec.Struct, tag=True, frozen=True):
+    """What a new host runs, for many sessions; those with equal specifications may share one.
+
+    One descriptor follows: the activity memory. Then each descriptor is a control socket, on which
+    the NodeSpec of a node comes.
+
+    Attributes:
+        target, params, sys_path, code, max_memory_bytes, environment: as in `NodeSpec`.
+        wait_seconds: how long the first item of a batch waits for those of other sessions.
+    """
+
+    target: str
+    params: bytes
+    sys_path: tuple[str, ...]
+    wait_seconds: float
+    code: ClassCode | None = None
+    max_memory_bytes: int = 0
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class HostStart(msgspec.Struct, tag=True, frozen=True):
+    """Makes a new process a host.
+
+    Attributes:
+        spec: what it runs.
+        log_level, record_mark: as in `NodeSpec`.
+    """
+
+    spec: HostSpec
+    log_level: int = logging.INFO
+    record_mark: str = ""
+
+    @property
+    def descriptors(self) -> int:
+        """How many descriptors follow."""
+        return 1
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):
@@ -185,14 +225,50 @@ def receive_descriptors(sock: socket.socket, count: int) -> list[int]:
     return received
 
 
-def receive_spec(sock: socket.socket) -> NodeSpec:
-    """Read a NodeSpec from a blocking socket.
+def receive_start(sock: socket.socket) -> NodeSpec | HostStart:
+    """Read what a new process runs from a blocking socket.
 
     Raises:
         EOFError: the other end closed before all had come.
     """
     (length,) = LENGTH.unpack(_receive_exactly(sock, LENGTH.size))
-    return msgspec.msgpack.decode(_receive_exactly(sock, length), type=NodeSpec)
+    start: NodeSpec | HostStart = _decode_start(_receive_exactly(sock, length))
+    return start
+
+
+def _decode_start(body: bytes) -> NodeSpec | HostStart:
+    return msgspec.msgpack.decode(body, type=NodeSpec | HostStart)
+
+
+async def receive_node(sock: socket.socket) -> tuple[NodeSpec, list[int]] | None:
+    """Read the NodeSpec of a node from a socket that does not block, and take its descriptors over.
+
+    None if the other end closed before all had come.
+    """
+    received, descriptors = bytearray(), []
+    end = LENGTH.size
+    spec: NodeSpec | None = None
+    while spec is None or len(descriptors) < spec.descriptors:
+        await trio.lowlevel.wait_readable(sock)
+        wanted = 1 if spec is not None else end - len(received)
+        try:
+            data, came, _, _ = socket.recv_fds(sock, wanted, DESCRIPTORS_AT_ONCE)
+        except BlockingIOError:
+            continue
+        except OSError:
+            data, came = b"", []
+        descriptors += came
+        if not data:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return None
+        if spec is None:
+            received += data
+            if len(received) == end == LENGTH.size:
+                end += LENGTH.unpack(received)[0]
+            elif len(received) == end:
+                spec = msgspec.msgpack.decode(received[LENGTH.size :], type=NodeSpec)
+    return spec, descriptors
 
 
 def _receive_exactly(sock: socket.socket, count: int) -> bytes:
