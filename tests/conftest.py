@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
-from runtime.config import Files, Origin, Source, with_value
+from runtime.config import ExecutorSettings, Files, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from runtime.testing.warm_forkserver import WarmForkserver
@@ -89,7 +89,9 @@ def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
     """
 
     @asynccontextmanager
-    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    async def open_executor(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:

@@ -221,6 +221,8 @@ def private_imports(name: str, path: Path) -> Iterator[str]:
         if not module.startswith("runtime.") or is_generated(name, module):
             continue
         target = f"{module}.{what}" if f"{module}.{what}" in MODULES else module
+        if module in PACKAGES and what in public_names(module):
+            target = module  # a name in `__init__` hides the module of that name
         package = target if target in PACKAGES else target.rpartition(".")[0]
         if package == "runtime" or f"{name}.".startswith(f"{package}.") or target in OPEN_MODULES:
             continue

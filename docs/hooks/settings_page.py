@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from plain_text import entry, escaped
 
@@ -30,7 +30,7 @@ def settings_page() -> str:
     parts = [_INTRODUCTION]
     declared = list(declarations(RuntimeConfig))
     for table, of_table in groupby((each for each in declared if each.table), lambda d: d.table):
-        parts.append(_table(table, RuntimeConfig.model_fields[table].annotation, of_table))
+        parts.append(_table(table, _section(table), of_table))
         if table == "routing":
             parts.append(_table("[routing.patterns]", Pattern, declarations(Pattern)))
     for each in declared:
@@ -76,6 +76,13 @@ def _sentences(declared: Declaration) -> str:
         f"{rules.capped_by} caps it." if rules.capped_by else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _section(table: str) -> object:
+    section: Any = RuntimeConfig
+    for name in table.split("."):
+        section = section.model_fields[name].annotation
+    return section
 
 
 def _doc(model: object) -> str:

@@ -50,7 +50,7 @@ class Workspace:
             manifest,
             config=self.config,
             catalogue=self.catalogue,
-            executors=known_executors(),
+            executors=known_executors(self.config.executors),
             describer=self.describer,
             lenient=lenient,
         )

@@ -1,6 +1,14 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
 from .collector_headers import tracing_headers
+from .executors import (
+    Executors,
+    ExecutorSettings,
+    OutsideSettings,
+    RaySettings,
+    RemoteSettings,
+    SharedSettings,
+)
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .media import Media
@@ -36,6 +44,8 @@ __all__ = [
     "TOKEN_RULE",
     "CatalogueSources",
     "Declaration",
+    "ExecutorSettings",
+    "Executors",
     "Files",
     "Http",
     "HttpAccess",
@@ -45,7 +55,10 @@ __all__ = [
     "Media",
     "Multiprocess",
     "Origin",
+    "OutsideSettings",
     "Pattern",
+    "RaySettings",
+    "RemoteSettings",
     "ResourceLimits",
     "Routing",
     "Rules",
@@ -55,6 +68,7 @@ __all__ = [
     "Server",
     "ServerAccess",
     "ServerAddress",
+    "SharedSettings",
     "Source",
     "Tracing",
     "declarations",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
@@ -124,8 +124,12 @@ class Executor(Protocol):
         """
 
 
-OpenExecutor = Callable[[RuntimeConfig], AbstractAsyncContextManager[Executor]]
-"""Opens an executor with the operator's settings, for as long as the block lasts."""
+OpenExecutor = Callable[[RuntimeConfig, Any], AbstractAsyncContextManager[Executor]]
+"""Opens an executor for as long as the block lasts.
+
+It gets all settings of the operator, and those of the executor itself: [executors.NAME], as an
+object of the class that the factory declares in `settings`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ class ExecutorFactory(ExecutorDeclaration):
     session needs it, and keeps it open until the runtime ends.
 
     Attributes:
-        open: called once, with the operator's settings.
+        open: called once, with the operator's settings, and with those of this executor.
     """
 
     open: OpenExecutor

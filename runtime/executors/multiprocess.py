@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from ..config import RuntimeConfig, secret_variables
+from ..config import ExecutorSettings, RuntimeConfig, secret_variables
 from ..errors import LimitError, PipelineError, SpawnError
 from ..execution.process import (
     Forkserver,
@@ -85,7 +85,9 @@ class MultiprocessExecutor:
 
 
 @asynccontextmanager
-async def open_multiprocess_executor(config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+async def open_multiprocess_executor(
+    config: RuntimeConfig, _settings: ExecutorSettings | None = None
+) -> AsyncIterator[MultiprocessExecutor]:
     """Start the forkserver that forks the node processes.
 
     Raises:

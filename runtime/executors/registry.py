@@ -8,6 +8,7 @@ from ..plan import (
     BUILT_IN_EXECUTORS,
     MULTIPROCESS,
     NATIVE,
+    DisabledExecutor,
     ExecutorDeclaration,
     InstalledExecutor,
     declaration_of,
@@ -25,6 +26,7 @@ BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
     name: ExecutorFactory(
         uses_processes=declared.uses_processes,
         uses_shared_memory=declared.uses_shared_memory,
+        settings=declared.settings,
         open=_OPEN[name],
     )
     for name, declared in BUILT_IN_EXECUTORS.items()
@@ -32,11 +34,14 @@ BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
 """The built-in executors by name."""
 
 
-def factory_of(name: str, found: ExecutorDeclaration | InstalledExecutor) -> ExecutorFactory:
+def factory_of(
+    name: str, found: ExecutorDeclaration | InstalledExecutor | DisabledExecutor
+) -> ExecutorFactory:
     """Return the factory of an executor of the registry.
 
     Raises:
-        ConfigError: an installed executor cannot be imported, or is no ExecutorFactory.
+        ConfigError: it is disabled; or it is installed and cannot be imported, or is no
+            ExecutorFactory.
     """
     loaded = declaration_of(found)
     if not isinstance(loaded, ExecutorFactory):

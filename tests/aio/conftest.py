@@ -10,7 +10,7 @@ import uvloop
 
 from runtime import RuntimeConfig
 from runtime.aio import Runtime, open_runtime
-from runtime.config import Origin, Source, with_value
+from runtime.config import ExecutorSettings, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
 from tests.conftest import SPECIMENS
@@ -42,7 +42,9 @@ def open_aio(forkserver: tuple[Forkserver, int]) -> OpenAio:
     """Open a runtime with the specimens."""
 
     @asynccontextmanager
-    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    async def open_executor(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it() -> AbstractAsyncContextManager[Runtime]:

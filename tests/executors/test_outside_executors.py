@@ -21,7 +21,7 @@ from runtime import (
     RuntimeConfig,
     open_runtime,
 )
-from runtime.config import Limits, Routing
+from runtime.config import ExecutorSettings, Limits, Routing, parse_config
 from runtime.executors import (
     BUILT_IN,
     ExecutorFactory,
@@ -46,7 +46,7 @@ class CountingExecutor(NativeExecutor):
         await super().run(task)
 
 @asynccontextmanager
-async def open_counting(config):
+async def open_counting(config, settings):
     yield CountingExecutor()
 
 counting = ExecutorFactory(open=open_counting, uses_processes=False)
@@ -80,9 +80,12 @@ def opened(
     return open_runtime(config or RuntimeConfig(), node_types=SPECIMENS, executors=executors)
 
 
+ENABLED = parse_config("executors = {counting.enabled = true, exiting.enabled = true}")
+
+
 @pytest.mark.usefixtures("distribution")
 async def test_an_installed_executor_runs_the_nodes_that_a_manifest_gives_it() -> None:
-    async with opened() as runtime:
+    async with opened(ENABLED) as runtime:
         assert "millrace_counting" not in sys.modules
         pipeline = chain("PassThrough", ["counting", "native", "counting"])
         results = await run_through(runtime, pipeline, [Text("x")])
@@ -92,7 +95,7 @@ async def test_an_installed_executor_runs_the_nodes_that_a_manifest_gives_it() -
 
 @pytest.mark.usefixtures("distribution")
 async def test_an_executor_that_cannot_be_imported_fails_only_the_sessions_that_name_it() -> None:
-    async with opened() as runtime:
+    async with opened(ENABLED) as runtime:
         with pytest.raises(ConfigError, match="'exiting': millrace_exiting:factory cannot be lo"):
             await run_through(runtime, chain("PassThrough", ["exiting"]), [Text("x")])
         assert await run_through(runtime, chain("PassThrough", ["native"]), [Text("x")])
@@ -182,7 +185,9 @@ class BrokenExecutor(NativeExecutor):
 
 def broken(error: BaseException) -> ExecutorFactory:
     @asynccontextmanager
-    async def open_it(_config: RuntimeConfig) -> AsyncIterator[BrokenExecutor]:
+    async def open_it(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[BrokenExecutor]:
         yield BrokenExecutor(error)
 
     return ExecutorFactory(uses_processes=False, open=open_it)
@@ -228,7 +233,9 @@ async def test_an_executor_that_cannot_be_opened_fails_only_the_sessions_that_na
     attempts = []
 
     @asynccontextmanager
-    async def open_it(config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
+    async def open_it(
+        config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[NativeExecutor]:
         attempts.append(config)
         if len(attempts) == 1:
             raise error
@@ -250,7 +257,9 @@ async def test_an_executor_that_fails_between_sessions_is_opened_again(
     attempts = []
 
     @asynccontextmanager
-    async def open_it(config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
+    async def open_it(
+        config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[NativeExecutor]:
         attempts.append(config)
 
         async def watch() -> None:
