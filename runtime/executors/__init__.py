@@ -4,6 +4,7 @@ from .contract import Executor, ExecutorFactory, Executors, NodeTask, OpenExecut
 from .multiprocess import MultiprocessExecutor, open_multiprocess_executor
 from .native import NativeExecutor, open_native_executor
 from .registry import BUILT_IN, factory_of
+from .shared import SharedExecutor, open_shared_executor
 
 __all__ = [
     "BUILT_IN",
@@ -14,7 +15,9 @@ __all__ = [
     "NativeExecutor",
     "NodeTask",
     "OpenExecutor",
+    "SharedExecutor",
     "factory_of",
     "open_multiprocess_executor",
     "open_native_executor",
+    "open_shared_executor",
 ]

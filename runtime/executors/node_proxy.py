@@ -39,12 +39,12 @@ from ..execution.process import (
     Hops,
     InterceptQuestion,
     MalformedMessageError,
-    NodeProcess,
     NodeRecord,
     NodeSpec,
     OutputsWaiting,
     ProgressReport,
     Ready,
+    RunningNode,
     ServerEnd,
     Spans,
     StatisticsReport,
@@ -72,7 +72,7 @@ _LAST_OUTPUT_SECONDS: Final = 2.0
 class NodeProxy:
     """Represents the process of one node in the server."""
 
-    def __init__(self, task: NodeTask, process: NodeProcess) -> None:
+    def __init__(self, task: NodeTask, process: RunningNode) -> None:
         self._task = task
         self._process = process
         self._phase = "starting"
@@ -333,7 +333,7 @@ class NodeProxy:
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=exit_hint(exited.signal_name, self._kills_before, limit),
+            hint=self._process.remark or exit_hint(exited.signal_name, self._kills_before, limit),
         )
         if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)

@@ -8,6 +8,7 @@ from ..plan import (
     BUILT_IN_EXECUTORS,
     MULTIPROCESS,
     NATIVE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     InstalledExecutor,
@@ -16,10 +17,12 @@ from ..plan import (
 from .contract import ExecutorFactory, OpenExecutor
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
+from .shared import open_shared_executor
 
 _OPEN: Final[Mapping[str, OpenExecutor]] = {
     NATIVE: open_native_executor,
     MULTIPROCESS: open_multiprocess_executor,
+    SHARED: open_shared_executor,
 }
 
 BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {

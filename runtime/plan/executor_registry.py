@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from ..config import Executors, ExecutorSettings, Section
+from ..config import Executors, ExecutorSettings, Section, SharedSettings
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 
@@ -14,6 +14,9 @@ NATIVE: Final = "native"
 
 MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
+
+SHARED: Final = "shared"
+"""The executor that runs nodes of many sessions in one process."""
 
 EXECUTOR_GROUP: Final = "millrace.executors"
 """The entry point group in which a distribution offers executors: name = "module:factory"."""
@@ -112,6 +115,9 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, uses_shared_memory=True),
+    SHARED: ExecutorDeclaration(
+        uses_processes=False, uses_shared_memory=True, settings=SharedSettings
+    ),
 }
 
 

@@ -22,7 +22,7 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .executor_registry import BUILT_IN_EXECUTORS, MULTIPROCESS, SHARED, ExecutorRegistry
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
@@ -163,9 +163,9 @@ def make_plan(
     faults = FaultList()
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
-    router = Router(config.routing, executors=executors)
+    router = _router(config, executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router)
+    planner = _Planner(manifest, checker, router, config)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
@@ -202,7 +202,7 @@ def plan_manifest(
         faults = FaultList()
         faults.extend(error.faults)
         if isinstance(error.document, Document):
-            router = Router(config.routing, executors=executors)
+            router = _router(config, executors)
             checker = NodeChecker(error.document, catalogue, describer, config, faults)
             check_document(error.document, config, checker, router)
         faults.raise_any()
@@ -217,9 +217,19 @@ def plan_manifest(
     )
 
 
+def _router(config: RuntimeConfig, executors: ExecutorRegistry) -> Router:
+    shared = config.executors.shared
+    return Router(
+        config.routing, executors=executors, shared_types=shared.types if shared.enabled else ()
+    )
+
+
 class _Planner:
-    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
+    def __init__(
+        self, manifest: Manifest, checker: NodeChecker, router: Router, config: RuntimeConfig
+    ) -> None:
         self._manifest = manifest
+        self._config = config
         self._router = router
         self._checker = checker
 
@@ -245,6 +255,9 @@ class _Planner:
                 index, node.id, node_type, override, self._router
             )
             if assignment is not None:
+                if assignment.executor == SHARED:
+                    is_chosen = override is not None
+                    assignment = self._shared(index, node_type, assignment, settings, is_chosen)
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
@@ -279,6 +292,30 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _shared(
+        self,
+        index: int,
+        node_type: NodeType,
+        assignment: Assignment,
+        settings: EffectiveSettings,
+        is_chosen: bool,
+    ) -> Assignment:
+        """Return the assignment of a node to a batched host, or to a process of its own."""
+        reason = ""
+        if not self._checker.is_batched(node_type):
+            reason = f"{node_type.name} defines no process_batch()"
+        elif settings.setting("python_executable").value is not None:
+            reason = "the session has another interpreter (python_executable)"
+        if reason and is_chosen:
+            self._checker.fault(("nodes", index, "node_type"), f"cannot share a process: {reason}")
+        if reason:
+            reason = f"{assignment.reason}; a process of its own, since {reason}"
+            return replace(assignment, executor=MULTIPROCESS, reason=reason)
+        most = self._config.executors.shared.sessions_per_host
+        return replace(
+            assignment, reason=f"{assignment.reason}; one process serves up to {most} sessions"
+        )
 
     def _check_interpreter(
         self, index: int, assignment: Assignment, settings: EffectiveSettings

@@ -10,6 +10,7 @@ from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
 from .executor_registry import (
     BUILT_IN_EXECUTORS,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
@@ -43,10 +44,22 @@ class Router:
     """
 
     def __init__(
-        self, routing: Routing, *, executors: ExecutorRegistry = BUILT_IN_EXECUTORS
+        self,
+        routing: Routing,
+        *,
+        executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
+        shared_types: Collection[str] = (),
     ) -> None:
+        """Create the router.
+
+        Args:
+            routing: the operator's rules.
+            executors: by name.
+            shared_types: the names of the types that share batched hosts.
+        """
         self._routing = routing
         self._executors = executors
+        self._shared_types = shared_types
         # Of two patterns with one priority, the longer one is more specific. The sort is stable, so
         # the order of the file decides where both are equal.
         self._patterns = sorted(
@@ -76,7 +89,7 @@ class Router:
         found = self._executors[assignment.executor]
         if isinstance(found, DisabledExecutor):
             raise RoutingError(f"{found.reason} ({assignment.reason})")
-        if self.declaration(assignment.executor).uses_processes:
+        if not self._is_in_server(assignment.executor):
             try:
                 return replace(assignment, code=node_type.code())
             except ConfigError as error:
@@ -91,6 +104,10 @@ class Router:
             ConfigError: it is installed, and cannot be imported.
         """
         return declaration_of(self._executors[executor])
+
+    def _is_in_server(self, executor: str) -> bool:
+        """Return whether an executor runs nodes in the server's own process."""
+        return executor != SHARED and not self.declaration(executor).uses_processes
 
     def _check_override(self, node_type: NodeType, override: str) -> None:
         allowed = self._routing.override_executors
@@ -109,8 +126,8 @@ class Router:
             and assigned.executor in self._executors
             and not isinstance(self._executors[assigned.executor], DisabledExecutor)
             and not isinstance(self._executors[override], DisabledExecutor)
-            and self.declaration(assigned.executor).uses_processes
-            and not self.declaration(override).uses_processes
+            and not self._is_in_server(assigned.executor)
+            and self._is_in_server(override)
             and not _matches_any(node_type.name, movable)
         ):
             raise RoutingError(
@@ -118,6 +135,16 @@ class Router:
                 f"operator does not let a manifest move it out of there to {shown(override)}; "
                 "runtime.toml, routing.native_override_types: "
                 f"{', '.join(movable) or 'none'}"
+            )
+        # Nor may it choose to depend on the sessions of others, and they on it.
+        if (
+            override == SHARED != assigned.executor
+            and not node_type.is_of_application
+            and node_type.name not in self._shared_types
+        ):
+            raise RoutingError(
+                f"the operator does not let {node_type.name} share a process with other sessions; "
+                f"runtime.toml, executors.shared.types: {', '.join(self._shared_types) or 'none'}"
             )
 
     def _assignment(self, node_type: NodeType, override: str | None) -> Assignment:
@@ -130,6 +157,8 @@ class Router:
         if name in registry:
             executor = registry[name]
             return Assignment(executor, f"registered in runtime.toml: {name} -> {executor}")
+        if name in self._shared_types:
+            return Assignment(SHARED, "executors.shared.types")
         if node_type.executor is not None:
             return Assignment(node_type.executor, f"registered: {name} -> {node_type.executor}")
         for rule in self._patterns:

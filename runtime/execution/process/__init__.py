@@ -1,6 +1,8 @@
 """Child processes: the forkserver that makes them, and what runs inside."""
 
+from .batched_hosts import BatchedHosts, HostLimits
 from .breakpoints import debug_environment, set_breakpoint_hook
+from .control_channel import MalformedMessageError
 from .control_messages import (
     BarrierReached,
     ControlApplied,
@@ -13,6 +15,7 @@ from .control_messages import (
 )
 from .forkserver import Forkserver, forkserver_command, forkserver_environment
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
+from .hosted_process import HostedProcess, RunningNode
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
 from .log_records import NodeRecord
@@ -21,6 +24,7 @@ from .messages import (
     Done,
     Failure,
     FromNode,
+    HostSpec,
     NodeSpec,
     ProgressReport,
     Ready,
@@ -28,13 +32,18 @@ from .messages import (
     StatisticsReport,
     StatisticsRequest,
 )
-from .node_process import Exit, MalformedMessageError, NodeProcess
+from .node_process import Exit, NodeProcess
 from .server_end import ServerEnd
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
 from .watchdog import Watchdog
 
 __all__ = [
+    "BatchedHosts",
+    "HostLimits",
+    "HostSpec",
+    "HostedProcess",
+    "RunningNode",
     "TemplateSpec",
     "Templates",
     "may_have_template",

@@ -37,6 +37,7 @@ from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .closing_links import close_links
 from .escaped_errors import escaped_errors_reported
+from .host_main import run_host
 from .log_records import log_to_server
 from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
@@ -46,6 +47,7 @@ from .messages import (
     receive_descriptors,
     receive_start,
 )
+from .node_run import NodeRun
 from .preloaded import Preloaded
 from .stack_dump import dump_stacks_on_signal
 from .statistics_push import of_process

@@ -194,7 +194,7 @@ class _Host:
                     await _HostedNode(self, spec, sock, activity).run(doorbells)
                 finally:
                     activity.close()
-        except Exception:
+        except Exception:  # noqa: BLE001 (of one node: the others go on)
             _log.exception("a node of this host failed")
 
     async def _next_descriptor(self) -> int | None:
@@ -292,10 +292,9 @@ class _HostedNode(NodeRun):
             self._host.forget(self)
         failure = failure or self._fault
         if failure is not None:
-            at_node = (
-                failure.at(self.node_id) if isinstance(failure, SharedMemoryError) else failure
-            )
-            await self._report_failure(at_node)
+            if isinstance(failure, SharedMemoryError):
+                failure = failure.at(self.node_id)
+            await self._report_failure(failure)
 
     async def _run(self, nursery: trio.Nursery) -> None:
         spec = self._spec

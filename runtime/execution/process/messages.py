@@ -31,7 +31,9 @@ LENGTH: Final = struct.Struct("<I")
 
 
 class NodeSpec(msgspec.Struct, tag=True, frozen=True):
-    """What a new process runs, or a host. Descriptors follow: the activity memory, the readers, the peers.
+    """What a new process runs, or a host.
+
+    Descriptors follow: the activity memory, the readers, the peers.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -245,7 +247,8 @@ async def receive_node(sock: socket.socket) -> tuple[NodeSpec, list[int]] | None
 
     None if the other end closed before all had come.
     """
-    received, descriptors = bytearray(), []
+    received = bytearray()
+    descriptors: list[int] = []
     end = LENGTH.size
     spec: NodeSpec | None = None
     while spec is None or len(descriptors) < spec.descriptors:

@@ -4,23 +4,21 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import trio
 
 from .activity import SharedActivity
+from .control_channel import ControlChannel
 from .kernel import is_stopped
 from .log_records import NodeRecord, RecordMark
-from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
 from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
 
 _TAIL_LINES: Final = 40
-_READ_BYTES: Final = 65536
 _MAX_LINE_BYTES: Final = 64 * 1024
 # Then other tasks get a turn. A line takes 25 us where it is written to the log, 7 us where the log
 # leaves it out (2026-11-27, 2 cores, under load).
@@ -37,18 +35,13 @@ class Exit:
     signal_name: str = ""
 
 
-class MalformedMessageError(ValueError):
-    """What a process wrote to its control socket is no message."""
-
-
-class NodeProcess:
+class NodeProcess(ControlChannel):
     """A child process, from the fork to the reaping. Whoever has it calls `end`.
 
     Attributes:
         pid: its process id; 0 before it is forked.
         peak_memory_bytes: the peak of its resident memory, when it has ended.
-        activity: what its actor is doing.
-        control: its control socket.
+        remark: on its end, for the error of its node; empty for none.
         record_mark: begins the lines of its output that are records.
         tail: the last lines that it has printed or logged.
     """
@@ -62,12 +55,11 @@ class NodeProcess:
     ) -> None:
         self.pid = 0
         self.peak_memory_bytes = 0
-        self.activity = activity
+        self.remark = ""
         self.record_mark = RecordMark.new()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        control.setblocking(False)
+        super().__init__(control, activity)
         supervision.setblocking(False)
-        self.control = self._control = control
         self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
         self._is_output_read = False
@@ -75,8 +67,6 @@ class NodeProcess:
         self._dump: StackDump | None = None
         self._reported = b""
         self._reaping = trio.Lock()
-        self._received = bytearray()
-        self._sending = trio.Lock()
 
     async def wait_started(self) -> int | None:
         """Wait until the process is forked.
@@ -90,6 +80,11 @@ class NodeProcess:
             return None if number is None else -number
         self.pid = number
         return 0
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None as long as that is not known."""
+        return self._exit
 
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the process."""
@@ -117,48 +112,6 @@ class NodeProcess:
         self._supervision.close()
         self._output.close()
         self.activity.close()
-
-    async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
-        """Say what to run, and pass the ends of its links.
-
-        Raises:
-            trio.BrokenResourceError: the process is gone.
-        """
-        passed = [self.activity.descriptor, *descriptors]
-        try:
-            await self._send_all(framed(spec))
-            for start in range(0, len(passed), DESCRIPTORS_AT_ONCE):
-                await self._pass(passed[start : start + DESCRIPTORS_AT_ONCE])
-        except OSError as error:
-            raise trio.BrokenResourceError from error
-        self.activity.close_descriptor()
-
-    async def receive(self) -> FromNode | None:
-        """Return the process's next message, or None when it has closed its socket.
-
-        Raises:
-            MalformedMessageError: it wrote something else.
-        """
-        while True:
-            message = self._buffered_message()
-            if message is not None:
-                return message
-            try:
-                await trio.lowlevel.wait_readable(self._control)
-                data = self._control.recv(_READ_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return None
-            if not data:
-                return None
-            self._received += data
-
-    async def send(self, message: msgspec.Struct) -> None:
-        """Send a message; one to a process that is gone is lost."""
-        async with self._sending:
-            with suppress(OSError):
-                await self._send_all(framed(message))
 
     async def read_output(
         self, line_came: Callable[[str], None], record_came: Callable[[NodeRecord], None]
@@ -283,40 +236,6 @@ class NodeProcess:
         reported, self._reported = self._reported, b""
         number: int = NUMBER.unpack(reported)[0]
         return number
-
-    def _buffered_message(self) -> FromNode | None:
-        if len(self._received) < LENGTH.size:
-            return None
-        (length,) = LENGTH.unpack_from(self._received)
-        if length > MAX_MESSAGE_BYTES:
-            raise MalformedMessageError(f"a message of {length} bytes")
-        end = LENGTH.size + length
-        if len(self._received) < end:
-            return None
-        body = bytes(self._received[LENGTH.size : end])
-        del self._received[:end]
-        try:
-            message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
-        except msgspec.MsgspecError as error:
-            raise MalformedMessageError(str(error)) from error
-        return message
-
-    async def _send_all(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self._control.send(rest) :]
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._control)
-
-    async def _pass(self, descriptors: list[int]) -> None:
-        while True:
-            try:
-                socket.send_fds(self._control, [b"d"], descriptors)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._control)
-            else:
-                return
 
 
 def _as_exit(wait_status: int | None) -> Exit:
