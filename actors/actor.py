@@ -203,7 +203,8 @@ class Actor(Generic[P]):
     def open_state(self, context: Context) -> Any:
         """Return what a batched node keeps for one session: an object of any type.
 
-        It is dropped when the session ends. See `process_batch`.
+        It is dropped when the session ends. This hook is a plain `def`: what takes long belongs
+        into `initialize`. See `process_batch`.
 
         Args:
             context: of the session's node: ids, log, loans, `emit`, and the sequence and the

@@ -99,6 +99,8 @@ def _place(actor: type, name: str) -> int:
 
 def _check_batched(actor: Any) -> None:
     """Check a class with `process_batch`, whose sessions share one instance and one event loop."""
+    if inspect.iscoroutinefunction(actor.open_state):
+        raise _wrong(actor, "open_state", "expected a plain def; await in initialize()")
     for is_wrong, name, what in (
         (actor.is_source, "process_batch", "a source, which defines generate(), has no inputs"),
         (actor.batch is not None, "batch", "process_batch() takes one item of each session"),

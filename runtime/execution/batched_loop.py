@@ -224,16 +224,26 @@ class BatchedLoop(ActorLoop):
 
     async def _call_and_emit(self, given: Data | list[Data]) -> None:
         # As a hook: the time that an item waits for its batch counts, for the watchdog too.
-        called = self._hooks.call(HOOK, self._batcher.process, self._state, given)
+        called = self._hooks.call(HOOK, self._process_in_batch, given)
         await self._emission.emit(HOOK, await called)
 
     async def _call_flush(self) -> None:
-        called = self._hooks.call("flush_state", self._actor.flush_state, self._state)
+        called = self._hooks.call("flush_state", self._flush_state)
         await self._emission.emit("flush_state", await called)
 
     async def _call_on_control(self, control: Control) -> None:
-        called = self._actor.on_state_control
-        await self._hooks.call("on_state_control", called, self._state, control)
+        await self._hooks.call("on_state_control", self._on_state_control, control)
+
+    # The frames of an error have the arguments of a call, and must not keep the state.
+
+    async def _process_in_batch(self, data: Data) -> Any:
+        return await self._batcher.process(self._state, data)
+
+    def _flush_state(self) -> Any:
+        return self._actor.flush_state(self._state)
+
+    def _on_state_control(self, control: Control) -> Any:
+        return self._actor.on_state_control(self._state, control)
 
 
 class TracedBatchedLoop(TracedActorLoop, BatchedLoop):

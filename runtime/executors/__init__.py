@@ -4,7 +4,7 @@ from .contract import Executor, ExecutorFactory, Executors, NodeTask, OpenExecut
 from .multiprocess import MultiprocessExecutor, open_multiprocess_executor
 from .native import NativeExecutor, open_native_executor
 from .registry import BUILT_IN, factory_of
-from .shared import SharedExecutor, open_shared_executor
+from .shared import SharedExecutor, open_hosts, open_shared_executor
 
 __all__ = [
     "BUILT_IN",
@@ -17,6 +17,7 @@ __all__ = [
     "OpenExecutor",
     "SharedExecutor",
     "factory_of",
+    "open_hosts",
     "open_multiprocess_executor",
     "open_native_executor",
     "open_shared_executor",

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import trio
@@ -14,6 +14,8 @@ from ..config import RuntimeConfig, SharedSettings, secret_variables
 from ..errors import LimitError, PipelineError, SpawnError
 from ..execution.process import (
     BatchedHosts,
+    Forkserver,
+    ForkserverKeeper,
     HostLimits,
     HostSpec,
     NodeRecord,
@@ -47,16 +49,15 @@ class SharedExecutor:
             LimitError: no other host may be started, or the machine has no resources left.
         """
         began = trio.current_time()
-        try:
-            async with self._hosts.joined(self._spec_of(task)) as process:
-                task.started(trio.current_time() - began)
-                await NodeProxy(task, process).run()
-        except LimitError as error:
-            if error.node_id:
-                raise
-            raise LimitError(str(error), node_id=task.node_id) from error
-        except PipelineError as error:
-            raise SpawnError(task.node_id, str(error)) from error
+        async with AsyncExitStack() as stack:
+            try:
+                process = await stack.enter_async_context(self._hosts.joined(self._spec_of(task)))
+            except LimitError as error:
+                raise LimitError(str(error), node_id=task.node_id) from error
+            except PipelineError as error:
+                raise SpawnError(task.node_id, str(error)) from error
+            task.started(trio.current_time() - began)
+            await NodeProxy(task, process).run()
 
     def _spec_of(self, task: NodeTask) -> HostSpec:
         """Return what the node's host runs: nodes for which it is equal may share one."""
@@ -82,16 +83,31 @@ async def open_shared_executor(
         LimitError: the machine has no descriptor, process or memory left.
         PipelineError: it does not start.
     """
+    async with (
+        open_forkserver_keeper(secret_variables(config.models)) as forkserver,
+        open_hosts(forkserver, config, settings) as executor,
+    ):
+        yield executor
+
+
+@asynccontextmanager
+async def open_hosts(
+    forkserver: Forkserver | ForkserverKeeper, config: RuntimeConfig, settings: SharedSettings
+) -> AsyncIterator[SharedExecutor]:
+    """Keep hosts for as long as the block lasts.
+
+    Args:
+        forkserver: forks them.
+        config: of the operator.
+        settings: of the executor.
+    """
     limits = HostLimits(
         settings.sessions_per_host,
         settings.max_hosts,
         settings.idle_secs,
         config.multiprocess.process_timeout_secs,
     )
-    async with (
-        open_forkserver_keeper(secret_variables(config.models)) as forkserver,
-        trio.open_nursery() as nursery,
-    ):
+    async with trio.open_nursery() as nursery:
         hosts = BatchedHosts(
             forkserver,
             nursery,

@@ -139,6 +139,7 @@ class Router:
         # Nor may it choose to depend on the sessions of others, and they on it.
         if (
             override == SHARED != assigned.executor
+            and not isinstance(self._executors[SHARED], DisabledExecutor)
             and not node_type.is_of_application
             and node_type.name not in self._shared_types
         ):

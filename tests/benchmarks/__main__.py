@@ -24,6 +24,7 @@ NAMES: Final = (
     "session_cost",
     "session_end",
     "session_start",
+    "shared_host",
     "time_to_error",
     "tracing",
 )

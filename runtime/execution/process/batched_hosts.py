@@ -4,12 +4,14 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
 from ...errors import LimitError, MillraceError, PipelineError
 from ..call_clock import wait_overdue
+from .forkserver import Forkserver
+from .forkserver_keeper import ForkserverKeeper
 from .hosted_process import HostedProcess, open_hosted_process
 from .log_records import NodeRecord
 from .messages import HostSpec, HostStart
@@ -22,15 +24,6 @@ _DUMP_SECONDS: Final = 1.0
 _LAST_OUTPUT_SECONDS: Final = 2.0
 
 _log = logging.getLogger("millrace.hosts")
-
-
-class ForksProcesses(Protocol):
-    """A forkserver, or its keeper."""
-
-    async def fork(
-        self, executable: str | None = None, *, timeout_seconds: float = ...
-    ) -> NodeProcess:
-        """Return a new process that waits for what to run. The caller must end it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ class BatchedHosts:
 
     def __init__(
         self,
-        forkserver: ForksProcesses,
+        forkserver: Forkserver | ForkserverKeeper,
         nursery: trio.Nursery,
         limits: HostLimits,
         *,
