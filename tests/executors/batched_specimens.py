@@ -60,7 +60,7 @@ class BatchedTotal(Actor[TotalParams]):
             time.sleep(1000)
         if "short" in values:
             return []
-        return [self._answer(state, value, len(work)) for (state, _), value in zip(work, values)]
+        return [self._answer(state, item.value, len(work)) for state, item in work]
 
     def flush_state(self, state: Total) -> Json:
         return Json(["flushed", state.value])

@@ -89,20 +89,20 @@ async def test_sessions_with_equal_params_share_a_process_and_each_has_its_own_s
 async def test_a_batch_has_one_item_of_each_session_and_begins_when_it_is_full(
     runtime_with: OpenRuntime,
 ) -> None:
-    async with runtime_with(config(batch_wait_ms=1000)) as runtime:
-        async with opened(runtime) as one, opened(runtime) as two:
-            counts: list[int] = []
+    settings = config(batch_wait_ms=1000)
+    async with runtime_with(settings) as runtime, opened(runtime) as one, opened(runtime) as two:
+        counts: list[int] = []
 
-            async def count(session: Session) -> None:
-                for value in (1.0, 2.0, 3.0):
-                    await session.send(Json(value))
-                for _ in range(3):
-                    counts.append(value_of(await session.receive())[1])
+        async def count(session: Session) -> None:
+            for value in (1.0, 2.0, 3.0):
+                await session.send(Json(value))
+            results = [await session.receive() for _ in range(3)]
+            counts.extend(value_of(each)[1] for each in results)
 
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(count, one)
-                nursery.start_soon(count, two)
-            assert counts == [2] * 6
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count, one)
+            nursery.start_soon(count, two)
+        assert counts == [2] * 6
 
 
 async def test_an_item_that_cannot_be_processed_ends_its_session_and_no_other_of_its_batch(
@@ -177,9 +177,11 @@ async def test_the_state_of_a_session_is_freed_at_its_end_however_it_ends(runtim
 async def test_a_session_that_nobody_reads_waits_and_others_go_on(runtime: Runtime) -> None:
     full = manifest({"sum": "BatchedTotal"}, places={"sum": "shared"}, channel_capacity=2)
     async with opened(runtime) as other, runtime.open_session(full) as session:
+        sent = 0
         with trio.move_on_after(0.5) as waiting:
-            for sent in range(1000):
+            while sent < 1000:
                 await session.send(Json(1.0))
+                sent += 1
         assert waiting.cancelled_caught
         assert sent < 20
         assert (await ask(other, 1.0))[0] == 1.0
@@ -191,13 +193,13 @@ async def test_a_session_that_nobody_reads_waits_and_others_go_on(runtime: Runti
 async def test_a_barge_in_takes_an_item_out_of_the_batch_that_it_waits_for(
     runtime_with: OpenRuntime,
 ) -> None:
-    async with runtime_with(config(batch_wait_ms=1000)) as runtime:
-        async with opened(runtime), opened(runtime) as session:  # the first sends nothing
-            await session.send(Json(1.0), timestamp_ms=5)
-            await session.send(Control(CancelSpeculation(0, 9)))
-            assert isinstance((await session.receive()).data, Control)
-            assert await ask(session, "controls") == 1
-            assert (await ask(session, 2.0))[0] == 2.0
+    settings = config(batch_wait_ms=1000)
+    async with runtime_with(settings) as runtime, opened(runtime), opened(runtime) as session:
+        await session.send(Json(1.0), timestamp_ms=5)  # it waits for one of the other session
+        await session.send(Control(CancelSpeculation(0, 9)))
+        assert isinstance((await session.receive()).data, Control)
+        assert await ask(session, "controls") == 1
+        assert (await ask(session, 2.0))[0] == 2.0
 
 
 async def test_a_cancelled_item_of_a_running_batch_has_no_result_and_its_state_waits(
