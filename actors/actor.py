@@ -136,7 +136,8 @@ class Actor(Generic[P]):
             params: those of `preload_params`; the others have their defaults.
 
         Returns:
-            resources by their keys, which `self.context.shared` returns.
+            resources by their keys, which `self.context.shared` or `self.context.preloaded`
+            returns.
         """
         return None
 

@@ -181,7 +181,7 @@ class _Node(NodeRun):
 
     async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
-        context = self._context(self._preloaded.share)
+        context = self._context(self._preloaded)
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
         nursery.start_soon(self._hops.run)

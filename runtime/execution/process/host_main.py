@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -165,7 +165,10 @@ class _Host:
         else:
             actor_type = checked_actor(spec.code.load(spec.target), spec.target)
         context = Context(
-            actor_type.__name__, report=self._report_progress, share=self._preloaded.share
+            actor_type.__name__,
+            report=self._report_progress,
+            share=self._preloaded.share,
+            take=self._preloaded.take,
         )
         params = actor_type.params_type.model_validate_json(spec.params)
         return actor_type(params, context=context)
@@ -298,7 +301,7 @@ class _HostedNode(NodeRun):
 
     async def _run(self, nursery: trio.Nursery) -> None:
         spec = self._spec
-        context = self._context(_share_nothing)
+        context = self._context(_NoResources())
         nursery.start_soon(self._spans.run)
         nursery.start_soon(self._hops.run)
         tracer = tracer_of(spec.trace, context, self._spans.record)
@@ -327,8 +330,17 @@ class _HostedNode(NodeRun):
         return of_links(self._loop.statistics, self._inbox, self._output)
 
 
-async def _share_nothing(_key: object, _load: Callable[[], object]) -> object:
-    raise RuntimeError("the context of a state has no shared(): load in initialize()")
+class _NoResources:
+    """The resources of a state: none, since the host's actor has them."""
+
+    async def share(self, _key: Hashable, _load: Callable[[], object]) -> object:
+        """Refuse it."""
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("the context of a state has no shared(): load in initialize()")
+
+    def take(self, _key: Hashable, _load: Callable[[], object]) -> object:
+        """Refuse it."""
+        raise RuntimeError("the context of a state has no preloaded(): load in initialize()")
 
 
 async def _awaited(hook: Callable[[], Awaitable[None] | None]) -> None:

@@ -2,8 +2,8 @@
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Final, Protocol
 
 import trio
 
@@ -45,6 +45,16 @@ from .statistics_push import StatisticsPush
 _FLUSH_SECONDS: Final = 0.2
 
 
+class NodeResources(Protocol):
+    """The resources of a node: see `Context.shared` and `Context.preloaded`."""
+
+    async def share(self, key: Hashable, load: Callable[[], object]) -> object:
+        """Return a resource that may be shared."""
+
+    def take(self, key: Hashable, load: Callable[[], object]) -> object:
+        """Return a resource of the node alone."""
+
+
 class NodeRun:
     """One node, from its first report to its last.
 
@@ -80,9 +90,7 @@ class NodeRun:
             writer = shared.open_writer(self._spec.writer, doorbells[count:], self._link_waiting)
             self._output = Output(writers=[writer])
 
-    def _context(
-        self, share: Callable[[Hashable, Callable[[], object]], Awaitable[object]]
-    ) -> Context:
+    def _context(self, resources: NodeResources) -> Context:
         spec = self._spec
         return Context(
             spec.node_id,
@@ -92,7 +100,8 @@ class NodeRun:
             models=spec.models,
             find_tool=ToolFinder(spec.tools),
             readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
-            share=share,
+            share=resources.share,
+            take=resources.take,
         )
 
     def _attach(self, loop: ActorLoop, nursery: trio.Nursery) -> StatisticsPush:
