@@ -147,7 +147,8 @@ class Actor(Generic[P]):
     def process(self, item: Any) -> Outputs:
         """Process one item, or a list if `batch` is set; return nothing, one item or many."""
         if self._has_batches():
-            return process_alone(self, self._own_state(), item)
+            name, state = type(self).__name__, self._own_state()
+            return cast(Outputs, process_alone(name, self.process_batch, state, item))
         raise NotImplementedError(f"{type(self).__name__} must define process()")
 
     def generate(self) -> Outputs:

@@ -181,7 +181,7 @@ class Batcher:
             if self._fork_guard.is_copy:
                 self._fork_guard.end_copy("", HOOK)
             self._times[1] = time.perf_counter()
-        return entries_of(self._actor, returned, len(batch))
+        return entries_of(type(self._actor).__name__, returned, len(batch))
 
 
 class BatchedLoop(ActorLoop):

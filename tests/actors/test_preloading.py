@@ -13,8 +13,7 @@ from actors import Audio
 from actors.catalogue import CATALOGUE
 from runtime import RuntimeConfig, open_runtime
 from runtime.config import Multiprocess
-from runtime.execution.process import Forkserver, TemplateSpec
-from runtime.execution.process.forkserver import open_template
+from runtime.execution.process import Forkserver, TemplateSpec, open_template
 from tests.log_events import log_events
 from tests.session.pipelines import manifest, run_through
 

@@ -13,7 +13,12 @@ from .control_messages import (
     OutputsWaiting,
     TappedItem,
 )
-from .forkserver import Forkserver, forkserver_command, forkserver_environment
+from .forkserver import (
+    Forkserver,
+    forkserver_command,
+    forkserver_environment,
+    open_template,
+)
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .hosted_process import HostedProcess, RunningNode
 from .interpreter import Interpreters
@@ -78,6 +83,7 @@ __all__ = [
     "forkserver_environment",
     "exit_hint",
     "open_forkserver_keeper",
+    "open_template",
     "out_of_memory_kills",
     "set_breakpoint_hook",
     "is_exhaustion",
