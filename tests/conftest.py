@@ -22,6 +22,7 @@ from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.config import ExecutorSettings, Files, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import BUILT_IN, ExecutorFactory, MultiprocessExecutor, open_hosts
+from runtime.plan import Place
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.executors import batched_specimens
@@ -101,7 +102,7 @@ def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
     def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:
         tests = Origin(Source.CODE, "tests")
         config = with_value(config, "routing.native_override_types", ["*"], tests)
-        factory = ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+        factory = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
         shared = replace(BUILT_IN["shared"], open=partial(open_hosts, forkserver[0]))
         executors = {"multiprocess": factory, "shared": shared}
         return open_runtime(config, node_types=SPECIMENS, executors=executors)

@@ -1,10 +1,12 @@
 """Executors: each runs nodes in its own way. Applications and distributions may add their own."""
 
+from ..plan import Place
 from .contract import Executor, ExecutorFactory, Executors, NodeTask, OpenExecutor
 from .multiprocess import MultiprocessExecutor, open_multiprocess_executor
 from .native import NativeExecutor, open_native_executor
 from .registry import BUILT_IN, factory_of
 from .shared import SharedExecutor, open_hosts, open_shared_executor
+from .socket_node import run_socket_node
 
 __all__ = [
     "BUILT_IN",
@@ -15,10 +17,12 @@ __all__ = [
     "NativeExecutor",
     "NodeTask",
     "OpenExecutor",
+    "Place",
     "SharedExecutor",
     "factory_of",
     "open_hosts",
     "open_multiprocess_executor",
     "open_native_executor",
     "open_shared_executor",
+    "run_socket_node",
 ]

@@ -23,7 +23,7 @@ from ..execution.process import (
 )
 from ..logs import log_output, log_record
 from .contract import NodeTask
-from .node_proxy import NodeProxy
+from .hosted_node import HostedNode, SocketPairs
 
 _log: Final = logging.getLogger("millrace.node.host")
 
@@ -40,6 +40,7 @@ class SharedExecutor:
         """
         self._hosts = hosts
         self._wait_seconds = wait_seconds
+        self._pairs = SocketPairs()
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -57,7 +58,7 @@ class SharedExecutor:
             except PipelineError as error:
                 raise SpawnError(task.node_id, str(error)) from error
             task.started(trio.current_time() - began)
-            await NodeProxy(task, process).run()
+            await HostedNode(task, process, self._pairs).run()
 
     def _spec_of(self, task: NodeTask) -> HostSpec:
         """Return what the node's host runs: nodes for which it is equal may share one."""

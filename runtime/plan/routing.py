@@ -89,7 +89,7 @@ class Router:
         found = self._executors[assignment.executor]
         if isinstance(found, DisabledExecutor):
             raise RoutingError(f"{found.reason} ({assignment.reason})")
-        if not self._is_in_server(assignment.executor):
+        if self.declaration(assignment.executor).loads_classes_elsewhere:
             try:
                 return replace(assignment, code=node_type.code())
             except ConfigError as error:
@@ -104,10 +104,6 @@ class Router:
             ConfigError: it is installed, and cannot be imported.
         """
         return declaration_of(self._executors[executor])
-
-    def _is_in_server(self, executor: str) -> bool:
-        """Return whether an executor runs nodes in the server's own process."""
-        return executor != SHARED and not self.declaration(executor).uses_processes
 
     def _check_override(self, node_type: NodeType, override: str) -> None:
         allowed = self._routing.override_executors
@@ -126,8 +122,8 @@ class Router:
             and assigned.executor in self._executors
             and not isinstance(self._executors[assigned.executor], DisabledExecutor)
             and not isinstance(self._executors[override], DisabledExecutor)
-            and not self._is_in_server(assigned.executor)
-            and self._is_in_server(override)
+            and self.declaration(assigned.executor).is_isolated
+            and not self.declaration(override).is_isolated
             and not _matches_any(node_type.name, movable)
         ):
             raise RoutingError(

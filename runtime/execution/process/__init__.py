@@ -2,7 +2,6 @@
 
 from .batched_hosts import BatchedHosts, HostLimits
 from .breakpoints import debug_environment, set_breakpoint_hook
-from .control_channel import MalformedMessageError
 from .control_messages import (
     BarrierReached,
     ControlApplied,
@@ -25,20 +24,28 @@ from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
 from .log_records import NodeRecord
 from .memory_limit import is_exhaustion
+from .message_socket import MalformedMessageError, MessageSocket
 from .messages import (
+    CONTROL_LINK,
+    PULSE_LINK,
     Done,
     Failure,
     FromNode,
     HostSpec,
+    Logged,
     NodeSpec,
+    OutgoingLink,
     ProgressReport,
     Ready,
+    SocketLinks,
     Spans,
     StatisticsReport,
     StatisticsRequest,
 )
 from .node_process import Exit, NodeProcess
 from .server_end import ServerEnd
+from .server_time import InServerTime
+from .tap_memory import TAP_MEMORY_BYTES
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
 from .watchdog import Watchdog
@@ -49,6 +56,10 @@ __all__ = [
     "HostSpec",
     "HostedProcess",
     "RunningNode",
+    "open_template",
+    "CONTROL_LINK",
+    "PULSE_LINK",
+    "TAP_MEMORY_BYTES",
     "TemplateSpec",
     "Templates",
     "may_have_template",
@@ -68,7 +79,12 @@ __all__ = [
     "Hops",
     "FromNode",
     "MalformedMessageError",
+    "MessageSocket",
+    "InServerTime",
     "Interpreters",
+    "Logged",
+    "OutgoingLink",
+    "SocketLinks",
     "NodeProcess",
     "NodeRecord",
     "NodeSpec",
@@ -83,7 +99,6 @@ __all__ = [
     "forkserver_environment",
     "exit_hint",
     "open_forkserver_keeper",
-    "open_template",
     "out_of_memory_kills",
     "set_breakpoint_hook",
     "is_exhaustion",

@@ -1,68 +1,28 @@
-"""A node's own process: the same actor loop, with its links and its control socket."""
+"""A node's own process on the server's machine: the node, with links through shared memory."""
 
 import faulthandler
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
-from types import FrameType
-from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context
-
-from ...errors import (
-    ErrorRecord,
-    HookError,
-    NodeError,
-    SharedMemoryError,
-    described,
-    sole_error,
-    trace_of,
-)
-from ...links import BlockingWaiting, Interrupt
-from ...links.shared import DoorbellEnd, no_pages_left, open_shared_ends
-from ..asyncio_hooks import open_hook_loop
-from ..fork_guard import ForkGuard, describe_fork
-from ..hook_calls import is_synchronous
-from ..interrupts import is_from_signal
-from ..node_tracer import tracer_of
+from ...errors import SharedMemoryError
+from ...links import Output
+from ...links.shared import DoorbellEnd, open_shared_ends
 from ..profiling import sampling_if_requested
-from ..statistics import NodeStatistics
-from ..traced_loop import actor_loop_of, load_recorded
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .closing_links import close_links
-from .escaped_errors import escaped_errors_reported
 from .host_main import run_host
 from .log_records import log_to_server
-from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
-from .messages import (
-    Failure,
-    HostStart,
-    NodeSpec,
-    receive_descriptors,
-    receive_start,
-)
-from .node_run import NodeRun
+from .messages import HostStart, NodeSpec, receive_descriptors, receive_start
+from .node_main import NodeMain
 from .preloaded import Preloaded
 from .stack_dump import dump_stacks_on_signal
-from .statistics_push import of_process
 from .supervisor import die_with_parent
 from .title import set_process_title
-
-# An error is reported within this time, also where a tap has much to send.
-_FLUSH_SECONDS: Final = 0.2
-
-
-class StopNow(KeyboardInterrupt):
-    """SIGTERM came while the actor's own code was running: break it off.
-
-    A KeyboardInterrupt, because that is what code already knows to let through.
-    """
 
 
 def run_node_process(control: int, preloaded: Preloaded) -> int:
@@ -99,211 +59,32 @@ def _run_node(
     set_breakpoint_hook(spec.node_id)
     try:
         with sampling_if_requested() as stacks:
-            node = _Node(spec, sock, stacks, activity, preloaded)
-            status = trio.run(node.run, doorbells)
+            node = NodeMain(spec, sock, stacks, activity, preloaded)
+            status = trio.run(_run, node, spec, doorbells)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return status
 
 
-class _Node(NodeRun):
-    """The one node of a process."""
-
-    def __init__(
-        self,
-        spec: NodeSpec,
-        sock: socket.socket,
-        stacks: dict[str, dict[str, float]],
-        activity: Activity,
-        preloaded: Preloaded,
-    ) -> None:
-        self._stop_request = Interrupt()
-        self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
-        super().__init__(spec, sock, activity, self._waiting)
-        self._stacks, self._preloaded = stacks, preloaded
-        self._escaped: NodeError | None = None
-        self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = self._is_on_asyncio = False
-
-    async def run(self, doorbells: list[DoorbellEnd]) -> int:
-        """Run to the end, and return the exit status."""
-        try:
-            with open_shared_ends(self._spec.domain, self._end_without_memory) as shared:
-                try:
-                    self._open_links(shared, doorbells)
-                    return await self._run_until_asked()
-                finally:
-                    close_links(self._inbox, self._output)
-        except SharedMemoryError as error:
-            await self._report_failure(error.at(self._spec.node_id))  # noqa: ASYNC120
-            return 1
-        finally:
-            self._stop_request.close()
-
-    async def _run_until_asked(self) -> int:
-        failure: NodeError | SharedMemoryError | None = None
-        with (
-            trio.CancelScope() as scope,
-            self._stopped_by_sigterm(scope),
-            escaped_errors_reported(self._reporter_of_escaped(scope)),
-        ):
+async def _run(node: NodeMain, spec: NodeSpec, doorbells: list[DoorbellEnd]) -> int:
+    """Run the node with its links, and return the exit status."""
+    assert spec.domain is not None
+    output = Output()
+    try:
+        with open_shared_ends(spec.domain, node.end_without_memory) as shared:
             try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._listen, nursery.cancel_scope)
-                    async with AsyncExitStack() as stack:
-                        await self._run_actor(nursery, stack)
-                    await trio.sleep_forever()  # others may still read what this process published
-            except BaseExceptionGroup as group:
-                error = sole_error(group)
-                if isinstance(error, NodeError | SharedMemoryError):
-                    failure = error
-                elif not isinstance(error, StopNow):
-                    raise
-        failure = failure or self._escaped
-        if failure is None:
-            return 0
-        await self._report_failure(failure)
+                count = len(spec.readers)
+                for reader, ear in zip(spec.readers, doorbells[:count], strict=True):
+                    node.inbox.add_reader(shared.open_reader(reader, ear))
+                if spec.writer is not None:
+                    writer = shared.open_writer(spec.writer, doorbells[count:], node.waiting)
+                    output = Output(writers=[writer])
+                return await node.run(output)
+            finally:
+                close_links(node.inbox, output)
+    except SharedMemoryError as error:
+        await node.report_failure(error.at(spec.node_id))  # noqa: ASYNC120
         return 1
-
-    def _reporter_of_escaped(self, scope: trio.CancelScope) -> Callable[[str, BaseException], None]:
-        """Return a function that ends the node, from any thread."""
-        token = trio.lowlevel.current_trio_token()
-
-        def report(place: str, error: BaseException) -> None:
-            message = f"{place} raised {described(error)}"
-            self._escaped = NodeError(self._spec.node_id, message, stack_trace=trace_of(error))
-            with suppress(trio.RunFinishedError):
-                token.run_sync_soon(scope.cancel)
-                self._stop_request.set()
-
-        return report
-
-    async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
-        spec = self._spec
-        context = self._context(self._preloaded)
-        limit_memory(spec.max_memory_bytes)
-        nursery.start_soon(self._spans.run)
-        nursery.start_soon(self._hops.run)
-        tracer = tracer_of(spec.trace, context, self._spans.record)
-        with load_recorded(tracer):
-            actor = self._make_actor(context)
-        self._waiting.is_sole_task = (
-            self._is_sole_task if is_synchronous(actor) else self._note_wait
-        )
-        self._is_on_asyncio = actor.loop == "asyncio"
-        loop = actor_loop_of(tracer)(
-            actor,
-            context,
-            self._inbox,
-            self._output,
-            announce=self._socket.send,
-            grace_seconds=spec.grace_seconds,
-            times=self._activity.times,
-            fork_guard=self._fork_guard,
-            asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
-        )
-        loop.background.on_use = self._wait_with_trio
-        push = self._attach(loop, nursery)
-        self._waiting.seconds_left = push.seconds_left
-        self._waiting.on_wake = push.note_activity
-        await self._run_loop(type(actor).process_timeout_secs)
-
-    def _raise_escaped(self) -> None:
-        if self._escaped is not None:  # the loop may have had no turn to be cancelled in
-            raise self._escaped
-
-    def _is_in_asyncio(self, frame: FrameType | None) -> bool:
-        """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
-        return (
-            self._is_on_asyncio
-            and self._loop is not None
-            and not (frame is not None and self._loop.frames(frame))
-        )
-
-    async def _clean_up(self) -> None:
-        self._cleaning_up = True
-        await super()._clean_up()
-
-    def _make_actor(self, context: Context) -> Actor[Any]:
-        try:
-            actor_type = self._spec.load_actor()
-            params = actor_type.params_type.model_validate_json(self._spec.params)
-            return actor_type(params, context=context)
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and is_from_signal(error):
-                raise
-            # A constructor awaits nothing, so this is never trio.Cancelled.
-            raise HookError.of(self._spec.node_id, "__init__", error) from error  # noqa: ASYNC104
-        finally:
-            if self._fork_guard.is_copy:
-                self._fork_guard.end_copy(self._spec.node_id, "__init__")
-
-    def _end_without_memory(self) -> None:
-        """Report that a page of shared memory is missing, and end the process; see `BusErrors`."""
-        self._socket.report(
-            Failure(ErrorRecord.of(SharedMemoryError(no_pages_left()).at(self._spec.node_id)))
-        )
-        os._exit(1)
-
-    def _report_copy(self, node_id: str, hook: str) -> None:
-        """Report from a forked copy of this process, whose socket is this process's too."""
-        error = NodeError(node_id, describe_fork(hook))
-        self._socket.report_from_copy(Failure(ErrorRecord.of(error)))
-
-    def _is_sole_task(self) -> bool:
-        """Return whether only the actor's own task has anything to do."""
-        return (
-            not self._socket.is_answering
-            and (self._control is None or self._control.is_idle)
-            and self._spans.is_idle
-            and self._hops.is_idle
-            and (self._push is None or not self._push.is_due())
-        )
-
-    def _wait_with_trio(self) -> None:
-        """Wait as async actors do from now on: the actor has tasks of its own, or threads."""
-        self._waiting.is_sole_task = self._note_wait
-        self._stop_request.set()  # a thread calls this while the process waits
-
-    def _note_wait(self) -> bool:
-        """Note that an async actor waits, whose process always has other tasks."""
-        if self._push is not None:
-            self._push.note_wait()
-        return False
-
-    def _statistics(self) -> NodeStatistics:
-        assert self._loop is not None
-        stacks = self._stacks.get(self._spec.node_id, {})
-        return of_process(self._loop.statistics, self._inbox, self._output, stacks)
-
-    async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
-        if self._finished:
-            return
-        if is_exhaustion(error.stack_trace):
-            raise_soft_limit()
-        elif is_at_limit():
-            # The interpreter turns some failed allocations into other exceptions.
-            raise_soft_limit()
-            error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
-        await super()._report_failure(error)
-
-    @contextmanager
-    def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:
-        token = trio.lowlevel.current_trio_token()
-
-        def stop(_number: int, frame: FrameType | None) -> None:
-            # An actor may be in a long call, and then no cancellation reaches it: break it off.
-            # trio's own code must not be, and cleaning up should not. Nor must that of an asyncio
-            # loop, whose hooks end with it.
-            protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
-            if not self._cleaning_up and not protected:
-                raise StopNow
-            token.run_sync_soon(scope.cancel)
-            self._stop_request.set()
-
-        previous = signal.signal(signal.SIGTERM, stop)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+    finally:
+        node.close()

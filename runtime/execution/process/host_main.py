@@ -26,8 +26,8 @@ from ...errors import (
     sole_error,
     trace_of,
 )
-from ...links import TrioWaiting
-from ...links.shared import DoorbellEnd, no_pages_left, open_shared_ends
+from ...links import Output, TrioWaiting
+from ...links.socket import SocketReader, writer_of
 from ..batched_loop import Batcher, batched_loop_of
 from ..fork_guard import ForkGuard, describe_fork
 from ..interrupts import is_from_signal
@@ -36,7 +36,7 @@ from ..statistics import NodeStatistics
 from .activity import Activity
 from .log_records import log_to_server
 from .memory_limit import limit_memory
-from .messages import HostStart, NodeSpec, receive_node
+from .messages import HostStart, NodeSpec, receive_descriptors_of, receive_spec_of
 from .node_run import NodeRun
 from .preloaded import Preloaded
 from .statistics_push import StatisticsPush, of_links
@@ -186,17 +186,20 @@ class _Host:
         try:
             with sock:
                 sock.setblocking(False)
-                received = await receive_node(sock)
-                if received is None:
+                try:
+                    spec = await receive_spec_of(sock)
+                    passed = await receive_descriptors_of(sock, spec.descriptors)
+                except EOFError:
                     return  # the session was cancelled meanwhile
-                spec, passed = received
+                links = [socket.socket(fileno=each) for each in passed[1:]]
                 activity = Activity(passed[0])
                 try:
                     os.close(passed[0])
-                    doorbells = DoorbellEnd.of_descriptors(passed[1:])
-                    await _HostedNode(self, spec, sock, activity).run(doorbells)
+                    await _HostedNode(self, spec, sock, activity).run(links)
                 finally:
                     activity.close()
+                    for link in links:
+                        link.close()
         except Exception:  # noqa: BLE001 (of one node: the others go on)
             _log.exception("a node of this host failed")
 
@@ -252,52 +255,62 @@ class _HostedNode(NodeRun):
         self.node_id = spec.node_id
         self.has_actor = False
         self._host = host
-        self._fault: SharedMemoryError | None = None
 
     def report_progress(self, progress: Progress) -> None:
         """Report the progress of the host's actor, which this node waits for."""
         if not self.has_actor:
             self._report_progress(progress)
 
-    async def run(self, doorbells: list[DoorbellEnd]) -> None:
+    async def run(self, links: list[socket.socket]) -> None:
         """Run to the end."""
-        scope = trio.CancelScope()
-        token = trio.lowlevel.current_trio_token()
-
-        def on_fault() -> None:  # anywhere in the code of this process
-            self._fault = SharedMemoryError(no_pages_left())
-            token.run_sync_soon(scope.cancel)
-
         failure: NodeError | SharedMemoryError | None = None
         try:
-            with scope, open_shared_ends(self._spec.domain, on_fault) as shared:
-                try:
-                    self._open_links(shared, doorbells)
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(self._listen, nursery.cancel_scope)
-                        await self._run(nursery)
-                        await trio.sleep_forever()  # others may still read what it published
-                finally:
-                    self._inbox.close()
-                    self._output.close()
-                    if self._loop is not None:
-                        self._loop.release()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen, nursery.cancel_scope)
+                self._open_links(links, nursery)
+                await self._run(nursery)
+                await trio.sleep_forever()  # until the server closes the socket
         except BaseException as raised:  # noqa: ASYNC103 (what is no error is raised again)
             error = sole_error(raised) if isinstance(raised, BaseExceptionGroup) else raised
             if not isinstance(error, Exception):
                 raise
-            if isinstance(error, NodeError | SharedMemoryError):
-                failure = error
-            else:
-                message = f"its host failed: {described(error)}"
-                failure = NodeError(self.node_id, message, stack_trace=trace_of(error))
+            failure = self._failure_of(error)
+            del error
         finally:
+            self._inbox.close()
+            self._output.close()
+            if self._loop is not None:
+                self._loop.release()
             self._host.forget(self)
-        failure = failure or self._fault
-        if failure is not None:
-            if isinstance(failure, SharedMemoryError):
-                failure = failure.at(self.node_id)
-            await self._report_failure(failure)
+        try:
+            if failure is not None:
+                await self.report_failure(failure)
+        finally:
+            del failure  # its traceback has this frame
+
+    def _failure_of(self, error: Exception) -> NodeError | SharedMemoryError:
+        if isinstance(error, SharedMemoryError):
+            return error.at(self.node_id)
+        if isinstance(error, NodeError):
+            return error
+        message = f"its host failed: {described(error)}"
+        return NodeError(self.node_id, message, stack_trace=trace_of(error))
+
+    def _open_links(self, links: list[socket.socket], nursery: trio.Nursery) -> None:
+        specs = self._spec.socket_links
+        assert specs is not None
+        for link in links:
+            link.setblocking(False)
+        count = len(specs.incoming)
+        for incoming, link in zip(specs.incoming, links[:count], strict=True):
+            self._inbox.add_reader(SocketReader(incoming, link))
+        writers = [
+            writer_of(outgoing.link)(outgoing.link, link)
+            for outgoing, link in zip(specs.outgoing, links[count:], strict=True)
+        ]
+        self._output = Output(writers=writers)
+        for writer in writers:
+            nursery.start_soon(writer.run)
 
     async def _run(self, nursery: trio.Nursery) -> None:
         spec = self._spec

@@ -13,11 +13,12 @@ from actors import Actor, ModelEndpoint
 
 from ...catalogue import ClassCode, checked_actor, load_actor
 from ...errors import ErrorRecord
-from ...links import Notice
+from ...links import Notice, SocketLinkSpec
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ...tracing import NodeSpan, TraceSpec
 from ..statistics import NodeStatistics
 from .control_messages import ControlFromNode, ControlToNode
+from .log_records import NodeRecord
 
 # Params may have a whole grammar, errors a long traceback; no correct message is longer than this.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -27,13 +28,47 @@ DESCRIPTORS_PER_DOORBELL: Final = 2
 
 _MOST_SECONDS: Final = 86_400
 
+CONTROL_LINK: Final = "control"
+"""The name of the connection for control of a node behind a socket."""
+
+PULSE_LINK: Final = "pulse"
+"""The name of its connection for signs of life."""
+
 LENGTH: Final = struct.Struct("<I")
+
+
+class OutgoingLink(msgspec.Struct, frozen=True):
+    """A link that a node behind a socket writes to.
+
+    Attributes:
+        link: the link.
+        address: where its reader listens, which this process opens the link to; None if the other
+            end opens it.
+    """
+
+    link: SocketLinkSpec
+    address: tuple[str, int] | None = None
+
+
+class SocketLinks(msgspec.Struct, frozen=True):
+    """The links of a node behind a socket.
+
+    Attributes:
+        incoming: what it reads. The other end opens them.
+        outgoing: what reads it.
+        offset_ns: what its machine's monotonic clock is behind the server's.
+    """
+
+    incoming: list[SocketLinkSpec]
+    outgoing: list[OutgoingLink]
+    offset_ns: int = 0
 
 
 class NodeSpec(msgspec.Struct, tag=True, frozen=True):
     """What a new process runs, or a host.
 
-    Descriptors follow: the activity memory, the readers, the peers.
+    Descriptors follow: the activity memory, the readers, the peers. In a host they are the activity
+    memory, and the sockets of incoming and outgoing links.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -49,6 +84,8 @@ class NodeSpec(msgspec.Struct, tag=True, frozen=True):
         models: the endpoints that the node uses, with their keys: here, and never in arguments or
             in the environment.
         tools: the targets of the functions that its model may call.
+        domain, readers, writer: the links of a node on the server's machine.
+        socket_links: the links of a node behind a socket.
     """
 
     session_id: str
@@ -57,9 +94,10 @@ class NodeSpec(msgspec.Struct, tag=True, frozen=True):
     params: bytes
     sys_path: list[str]
     grace_seconds: float
-    domain: DomainSpec
-    readers: list[ReaderSpec]
-    writer: WriterSpec | None
+    domain: DomainSpec | None = None
+    readers: list[ReaderSpec] = []
+    writer: WriterSpec | None = None
+    socket_links: SocketLinks | None = None
     max_memory_bytes: int = 0
     environment: dict[str, str] = {}
     log_level: int = logging.INFO
@@ -70,10 +108,19 @@ class NodeSpec(msgspec.Struct, tag=True, frozen=True):
     code: ClassCode | None = None
 
     @property
+    def readers_of_node(self) -> tuple[str, ...]:
+        """The nodes that read this one."""
+        if self.socket_links is not None:
+            return tuple(filter(None, (each.link.reader for each in self.socket_links.outgoing)))
+        return () if self.writer is None else tuple(filter(None, self.writer.peers))
+
+    @property
     def descriptors(self) -> int:
-        """How many descriptors follow: the activity memory, then two for each doorbell."""
+        """How many descriptors follow, where any do: the activity memory, then those of links."""
         peers = len(self.writer.peers) if self.writer is not None else 0
-        return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+        links = self.socket_links
+        sockets = 0 if links is None else len(links.incoming) + len(links.outgoing)
+        return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers) + sockets
 
     def load_actor(self) -> type[Actor[Any]]:
         """Import the class of the actor, or load it from its code."""
@@ -118,6 +165,12 @@ class HostStart(msgspec.Struct, tag=True, frozen=True):
     def descriptors(self) -> int:
         """How many descriptors follow."""
         return 1
+
+
+class Logged(msgspec.Struct, tag=True, frozen=True):
+    """Records that the node's process has logged, where no pipe brings its output."""
+
+    records: list[NodeRecord]
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):
@@ -186,6 +239,7 @@ FromNode = (
     | Stack
     | Spans
     | Failure
+    | Logged
     | Notice
     | ControlFromNode
 )
@@ -242,36 +296,54 @@ def receive_start(sock: socket.socket) -> NodeSpec | HostStart:
     return start
 
 
-async def receive_node(sock: socket.socket) -> tuple[NodeSpec, list[int]] | None:
-    """Read the NodeSpec of a node from a socket that does not block, and take its descriptors over.
+async def receive_spec_of(sock: socket.socket) -> NodeSpec:
+    """Read a NodeSpec from a non-blocking socket, and nothing after it.
 
-    None if the other end closed before all had come.
+    Raises:
+        EOFError: the other end closed before all had come.
     """
-    received = bytearray()
-    descriptors: list[int] = []
-    end = LENGTH.size
-    spec: NodeSpec | None = None
-    while spec is None or len(descriptors) < spec.descriptors:
-        await trio.lowlevel.wait_readable(sock)
-        wanted = 1 if spec is not None else end - len(received)
+    (length,) = LENGTH.unpack(await _await_exactly(sock, LENGTH.size))
+    spec: NodeSpec = _SPECS.decode(await _await_exactly(sock, length))
+    return spec
+
+
+async def receive_descriptors_of(sock: socket.socket, count: int) -> list[int]:
+    """Take over `count` descriptors from a non-blocking socket.
+
+    Raises:
+        EOFError: the other end closed before all had come.
+    """
+    received: list[int] = []
+    while len(received) < count:
         try:
-            data, came, _, _ = socket.recv_fds(sock, wanted, DESCRIPTORS_AT_ONCE)
+            data, descriptors, _, _ = socket.recv_fds(sock, 1, DESCRIPTORS_AT_ONCE)
         except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
             continue
         except OSError:
-            data, came = b"", []
-        descriptors += came
+            data, descriptors = b"", []
+        received += descriptors
         if not data:
-            for descriptor in descriptors:
+            for descriptor in received:
                 os.close(descriptor)
-            return None
-        if spec is None:
-            received += data
-            if len(received) == end == LENGTH.size:
-                end += LENGTH.unpack(received)[0]
-            elif len(received) == end:
-                spec = _SPECS.decode(received[LENGTH.size :])
-    return spec, descriptors
+            raise EOFError
+    return received
+
+
+async def _await_exactly(sock: socket.socket, count: int) -> bytes:
+    received = bytearray()
+    while len(received) < count:
+        try:
+            data = sock.recv(count - len(received))
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
+            continue
+        except OSError as error:
+            raise EOFError from error
+        if not data:
+            raise EOFError
+        received += data
+    return bytes(received)
 
 
 def _receive_exactly(sock: socket.socket, count: int) -> bytes:

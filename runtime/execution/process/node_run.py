@@ -18,10 +18,9 @@ from ...errors import (
     shortened,
 )
 from ...links import Inbox, Notice, Output, Waiting
-from ...links.shared import DoorbellEnd, SharedEnds
 from ..actor_loop import ActorLoop
+from ..call_clock import CallTimes
 from ..statistics import NodeStatistics
-from .activity import Activity
 from .batch_sender import BatchSender
 from .control_messages import Hops
 from .control_socket import ControlSocket
@@ -55,6 +54,18 @@ class NodeResources(Protocol):
         """Return a resource of the node alone."""
 
 
+class NodeActivity(Protocol):
+    """Where a node shows what its actor is doing."""
+
+    @property
+    def times(self) -> CallTimes:
+        """When the last call began and ended."""
+
+    @property
+    def tap_memory(self) -> memoryview:
+        """Memory for outputs that a tap collects later."""
+
+
 class NodeRun:
     """One node, from its first report to its last.
 
@@ -62,16 +73,15 @@ class NodeRun:
         spec: the node.
         sock: its control socket.
         activity: what its actor is doing.
-        waiting: how its links wait.
+        waiting: how its inbox waits.
     """
 
     def __init__(
-        self, spec: NodeSpec, sock: socket.socket, activity: Activity, waiting: Waiting
+        self, spec: NodeSpec, sock: socket.socket, activity: NodeActivity, waiting: Waiting
     ) -> None:
         self._spec = spec
         self._activity = activity
         self._socket = ControlSocket(sock)
-        self._link_waiting = waiting
         self._inbox = Inbox(waiting)
         self._output = Output()
         self._loop: ActorLoop | None = None
@@ -82,14 +92,6 @@ class NodeRun:
         self._spans = BatchSender(Spans, report, send)
         self._hops = BatchSender(Hops, report, send)
 
-    def _open_links(self, shared: SharedEnds, doorbells: list[DoorbellEnd]) -> None:
-        count = len(self._spec.readers)
-        for reader, ear in zip(self._spec.readers, doorbells[:count], strict=True):
-            self._inbox.add_reader(shared.open_reader(reader, ear))
-        if self._spec.writer is not None:
-            writer = shared.open_writer(self._spec.writer, doorbells[count:], self._link_waiting)
-            self._output = Output(writers=[writer])
-
     def _context(self, resources: NodeResources) -> Context:
         spec = self._spec
         return Context(
@@ -99,7 +101,7 @@ class NodeRun:
             loan=self._output.loan,
             models=spec.models,
             find_tool=ToolFinder(spec.tools),
-            readers=() if spec.writer is None else tuple(filter(None, spec.writer.peers)),
+            readers=spec.readers_of_node,
             share=resources.share,
             take=resources.take,
         )
@@ -140,7 +142,7 @@ class NodeRun:
         except (NodeError, SharedMemoryError) as error:
             # What a tap saw before the error is what a developer looks for.
             await self._control.flush(_FLUSH_SECONDS)  # noqa: ASYNC120 (bounded)
-            await self._report_failure(error)  # noqa: ASYNC120 (it shields itself)
+            await self.report_failure(error)  # noqa: ASYNC120 (it shields itself)
             self._finished = True
             raise
         finally:
@@ -187,7 +189,8 @@ class NodeRun:
     def _statistics(self) -> NodeStatistics:
         raise NotImplementedError
 
-    async def _report_failure(self, error: NodeError | SharedMemoryError) -> None:
+    async def report_failure(self, error: NodeError | SharedMemoryError) -> None:
+        """Report the error that ends the node."""
         if self._finished:
             return
         with trio.move_on_after(self._spec.grace_seconds, shield=True):

@@ -7,8 +7,8 @@ from typing import Final
 import trio
 
 from ..call_clock import idle_seconds, running_seconds
-from .control_channel import MalformedMessageError
 from .hosted_process import RunningNode
+from .message_socket import MalformedMessageError
 from .messages import Stack, StackRequest
 
 _HEARTBEAT_SECONDS: Final = 5.0
