@@ -9,6 +9,7 @@ from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
 from runtime import HookError, InputError, ManifestError
+from tests.executors.batched_specimens import BatchedTotal
 
 from .subjects import (
     BadStart,
@@ -214,3 +215,11 @@ def test_progress_may_be_reported_from_a_thread(run_actor):
             "step 2",
             "step 3",
         ]
+
+
+@pytest.mark.parametrize("executor", ["native", "multiprocess", "shared"])
+def test_a_batched_actor_runs_in_each_executor(run_actor, executor):
+    with run_actor(BatchedTotal, params={"start": 2.0}, executor=executor) as node:
+        (first,) = node.feed(Json(1.0))
+        assert first.value[0] == 3.0
+        assert [each.value for each in node.end()] == [["flushed", 3.0]]
