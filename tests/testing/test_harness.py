@@ -217,9 +217,10 @@ def test_progress_may_be_reported_from_a_thread(run_actor):
         ]
 
 
-@pytest.mark.parametrize("executor", ["native", "multiprocess", "shared"])
-def test_a_batched_actor_runs_in_each_executor(run_actor, executor):
-    with run_actor(BatchedTotal, params={"start": 2.0}, executor=executor) as node:
+@pytest.mark.parametrize("place", ["native", "multiprocess", "shared"])
+def test_a_batched_actor_runs_in_each_executor(actor_kit, place):
+    params = {"start": 2.0}
+    with harness(BatchedTotal, params=params, executor=place, kit=actor_kit) as node:
         (first,) = node.feed(Json(1.0))
         assert first.value[0] == 3.0
         assert [each.value for each in node.end()] == [["flushed", 3.0]]
