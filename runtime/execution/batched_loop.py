@@ -27,18 +27,19 @@ class _Entry:
     Attributes:
         outcome: the outputs, or an exception; None as long as there is neither, and when the loop
             has it.
+        is_cancelled: whether nobody waits for the outputs any more.
         is_done: whether the loop was woken.
         task: of the session's loop, which waits.
     """
 
-    __slots__ = ("came_at", "data", "is_done", "outcome", "state", "task")
+    __slots__ = ("came_at", "data", "is_cancelled", "is_done", "outcome", "state", "task")
 
     def __init__(self, state: Any, data: Data) -> None:
         self.state = state
         self.data = data
         self.came_at = trio.current_time()
         self.outcome: tuple[Any, BaseException | None] | None = None
-        self.is_done = False
+        self.is_cancelled = self.is_done = False
         self.task = trio.lowlevel.current_task()
 
     def finish(self, output: Any) -> None:
@@ -85,6 +86,8 @@ class Batcher:
         self._times = times
         self._fork_guard = fork_guard
         self._waiting: deque[_Entry] = deque()
+        self._running: list[_Entry] = []
+        self._call_scope = trio.CancelScope()
         self._came = trio.Event()
         self._is_full = trio.Event()
 
@@ -92,7 +95,8 @@ class Batcher:
         """Process an item of a session; return its outputs.
 
         A cancellation takes effect before the item's batch has begun, or else after it has ended:
-        the state belongs to the actor meanwhile.
+        the state belongs to the actor meanwhile. If it concerns all items of the batch, an async
+        call is cancelled.
 
         Raises:
             Exception: what the actor raised for this item.
@@ -104,12 +108,16 @@ class Batcher:
             self._is_full.set()
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            if entry not in self._waiting:
-                return trio.lowlevel.Abort.FAILED
-            self._waiting.remove(entry)
-            return trio.lowlevel.Abort.SUCCEEDED
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+                return trio.lowlevel.Abort.SUCCEEDED
+            entry.is_cancelled = True
+            if all(each.is_cancelled for each in self._running):
+                self._call_scope.cancel()
+            return trio.lowlevel.Abort.FAILED
 
         await trio.lowlevel.wait_task_rescheduled(abort)
+        await trio.lowlevel.checkpoint_if_cancelled()
         assert entry.outcome is not None
         outputs, error = entry.outcome
         entry.outcome = None
@@ -162,12 +170,17 @@ class Batcher:
 
     async def _outputs(self, batch: list[_Entry]) -> Any:
         """Return an entry for each of the batch; the exception if the call of several raised."""
+        self._running = batch
         try:
-            return await self._call(batch)
+            with trio.CancelScope() as self._call_scope:
+                return await self._call(batch)
+            return [None] * len(batch)  # which nobody waits for
         except trio.Cancelled:
             raise
         except BaseException as error:  # noqa: BLE001 (of the actor's code; its session raises it)
             return [error] if len(batch) == 1 else error
+        finally:
+            self._running = []
 
     async def _call(self, batch: list[_Entry]) -> Any:
         self._times[0] = time.perf_counter()

@@ -203,16 +203,38 @@ async def test_a_barge_in_takes_an_item_out_of_the_batch_that_it_waits_for(
 
 
 async def test_a_cancelled_item_of_a_running_batch_has_no_result_and_its_state_waits(
-    runtime: Runtime,
+    runtime_with: OpenRuntime,
 ) -> None:
-    async with opened(runtime, kind="BatchedSleep") as session:
+    kind, settings = "BatchedSleep", config(batch_wait_ms=1000)
+    async with (
+        runtime_with(settings) as runtime,
+        opened(runtime, kind=kind) as other,
+        opened(runtime, kind=kind) as session,
+    ):
         await session.send(Json(0.3), timestamp_ms=5)
+        await other.send(Json(0.3))
         assert value_of(await session.receive()) == "began"
         await session.send(Control(CancelSpeculation(0, 9)))
         assert isinstance((await session.receive()).data, Control)
-        await session.send(Json(0.0))
-        # The batch has counted its item; then came the control message.
+        for each in (session, other):
+            await each.send(Json(0.0))
+        # The batch has counted the item of each; then came the control message.
         assert [value_of(await session.receive()) for _ in range(2)] == ["began", 102]
+        received = [value_of(await other.receive()) for _ in range(4)]
+        assert [each for each in received if each != "began"] == [1, 2]
+
+
+async def test_a_running_batch_without_an_item_that_anybody_waits_for_is_cancelled(
+    runtime: Runtime,
+) -> None:
+    async with opened(runtime, kind="BatchedSleep") as session:
+        await session.send(Json(1000.0), timestamp_ms=5)
+        assert value_of(await session.receive()) == "began"
+        await session.send(Control(CancelSpeculation(0, 9)))
+        with trio.fail_after(30):
+            assert isinstance((await session.receive()).data, Control)
+            await session.send(Json(0.0))
+            assert [value_of(await session.receive()) for _ in range(2)] == ["began", 101]
 
 
 @pytest.mark.parametrize("place", PLACES)

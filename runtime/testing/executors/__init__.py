@@ -1,7 +1,8 @@
 """The checks of an executor: what the built-in ones fulfil, and any other must."""
 
-from .check import check_executor
+from .check import BATCHED_TYPES, check_executor
 
 __all__ = [
+    "BATCHED_TYPES",
     "check_executor",
 ]
