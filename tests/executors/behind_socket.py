@@ -120,9 +120,13 @@ async def open_behind_socket(
         process = await nursery.start(start, [sys.executable, "-m", "tests.executors.worker"])
         executor = SocketExecutor(process)
         nursery.start_soon(executor.follow)
-        yield executor
-        assert process.stdin is not None
-        await process.stdin.aclose()
+        try:
+            yield executor
+        finally:
+            nursery.cancel_scope.cancel()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
 
 
 BEHIND_SOCKET = ExecutorFactory(open=open_behind_socket, uses_processes=True, place=Place.SOCKET)

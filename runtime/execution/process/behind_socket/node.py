@@ -4,6 +4,7 @@ Its process listens. The server opens a connection for control, one for signs of
 each link that has an end in the server; other nodes of the executor open theirs.
 """
 
+import os
 import socket
 import ssl
 import sys
@@ -193,7 +194,8 @@ async def _run_node(
     node.logged = BatchSender(Logged, control.report, control.send)
     try:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(_pulse(opened[PULSE_LINK], activity))
+            pulse = _pulse(opened[PULSE_LINK], activity, spec.grace_seconds)
+            await stack.enter_async_context(pulse)
             stack.enter_context(logging_through(_in_loop(node.logged.record), spec.log_level))
             try:
                 output = await _open_links(node, spec, opened, secret, tls)
@@ -238,11 +240,19 @@ async def _open_links(
 
 
 @asynccontextmanager
-async def _pulse(sock: socket.socket, activity: _PrivateActivity) -> AsyncIterator[None]:
-    """Give signs of life as long as the block lasts."""
+async def _pulse(
+    sock: socket.socket, activity: _PrivateActivity, grace_seconds: float
+) -> AsyncIterator[None]:
+    """Give signs of life as long as the block lasts.
+
+    Without the server, nobody else ends a process whose actor does not return.
+    """
+    finished = threading.Event()
 
     def give() -> None:
         beat(sock, lambda: running_seconds(activity.times))
+        if not finished.wait(grace_seconds):
+            os._exit(1)
 
     async with trio.open_nursery() as nursery:
         # Not abandoned: it ends as soon as the socket is shut down.
@@ -250,6 +260,7 @@ async def _pulse(sock: socket.socket, activity: _PrivateActivity) -> AsyncIterat
         try:
             yield
         finally:
+            finished.set()
             with suppress(OSError):  # the server is gone
                 sock.shutdown(socket.SHUT_RDWR)
 
