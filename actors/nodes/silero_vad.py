@@ -14,7 +14,7 @@ from ..params import Field, Params
 from ._event_loop import has_event_loop
 from ._silero_model import SileroModel, load_silero
 from ._silero_stream import Detection, SileroStream, WindowCut, run_batch
-from ._slices import PAUSE, audio_slices, outputs_of
+from ._slices import PAUSE, SLICE_SAMPLES, audio_slices, outputs_of
 from ._speech_gate import SpeechGate
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ class SileroVADNode(Actor[SileroVADParams]):
 
     def _is_large(self, item: Audio) -> bool:
         assert self._model is not None
-        return item.frames > _SMALL_CHUNK_WINDOWS * self._model.window
+        most_frames = _SMALL_CHUNK_WINDOWS * self._model.window
+        return item.frames > most_frames or item.samples.size > SLICE_SAMPLES
 
     def _outputs(self, item: Audio, stream: SileroStream) -> Iterator[Data | None]:
         assert self._model is not None

@@ -23,11 +23,12 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, MULTIPROCESS, SHARED, ExecutorRegistry, Place
+from .executor_registry import BUILT_IN_EXECUTORS, SHARED, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
 from .routing import Assignment, Router
+from .sharing import need_of_own_process, router_of, shared_or_own
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -170,7 +171,7 @@ def make_plan(
     faults = FaultList()
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
-    router = _router(config, executors)
+    router = router_of(config, executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
     planner = _Planner(manifest, checker, router, config)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
@@ -209,7 +210,7 @@ def plan_manifest(
         faults = FaultList()
         faults.extend(error.faults)
         if isinstance(error.document, Document):
-            router = _router(config, executors)
+            router = router_of(config, executors)
             checker = NodeChecker(error.document, catalogue, describer, config, faults)
             check_document(error.document, config, checker, router)
         faults.raise_any()
@@ -221,13 +222,6 @@ def plan_manifest(
         executors=executors,
         describer=describer,
         machine=machine,
-    )
-
-
-def _router(config: RuntimeConfig, executors: ExecutorRegistry) -> Router:
-    shared = config.executors.shared
-    return Router(
-        config.routing, executors=executors, shared_types=shared.types if shared.enabled else ()
     )
 
 
@@ -263,8 +257,8 @@ class _Planner:
             )
             if assignment is not None:
                 if assignment.executor == SHARED:
-                    is_chosen = override is not None
-                    assignment = self._shared(index, node_type, assignment, settings, is_chosen)
+                    reason = need_of_own_process(self._checker, node, node_type, params, settings)
+                    assignment = self._shared(index, assignment, reason, override is not None)
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
@@ -304,28 +298,19 @@ class _Planner:
         return Plan(manifest, tuple(planned), settings)
 
     def _shared(
-        self,
-        index: int,
-        node_type: NodeType,
-        assignment: Assignment,
-        settings: EffectiveSettings,
-        is_chosen: bool,
+        self, index: int, assignment: Assignment, reason: str, is_chosen: bool
     ) -> Assignment:
-        """Return the assignment of a node to a batched host, or to a process of its own."""
-        reason = ""
-        if not self._checker.is_batched(node_type):
-            reason = f"{node_type.name} defines no process_batch()"
-        elif settings.setting("python_executable").value is not None:
-            reason = "the session has another interpreter (python_executable)"
+        """Return the assignment of a node to a batched host, or to a process of its own.
+
+        Args:
+            index: of the node.
+            assignment: to a host.
+            reason: why it needs a process of its own; empty if it does not.
+            is_chosen: whether the manifest chooses a host for it.
+        """
         if reason and is_chosen:
             self._checker.fault(("nodes", index, "node_type"), f"cannot share a process: {reason}")
-        if reason:
-            reason = f"{assignment.reason}; a process of its own, since {reason}"
-            return replace(assignment, executor=MULTIPROCESS, reason=reason)
-        most = self._config.executors.shared.sessions_per_host
-        return replace(
-            assignment, reason=f"{assignment.reason}; one process serves up to {most} sessions"
-        )
+        return shared_or_own(assignment, reason, self._config.executors.shared.sessions_per_host)
 
     def _check_interpreter(
         self, index: int, assignment: Assignment, settings: EffectiveSettings
@@ -350,7 +335,11 @@ def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
     """Return the plan with the GPUs of its nodes; report what the machine does not have."""
     uses_process = {str(node.node_id): node.uses_process for node in plan.nodes}
     # Behind a socket may be another machine, which its executor knows.
-    elsewhere = {str(node.node_id) for node in plan.nodes if node.place is Place.SOCKET}
+    elsewhere = {
+        str(node.node_id)
+        for node in plan.nodes
+        if node.place is Place.SOCKET and node.executor != SHARED
+    }
     assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
     _report(plan.manifest, faults, iter(assigned.problems))
     if not assigned.gpus:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from runtime import (
     open_runtime,
 )
 from runtime.config import Executors, Multiprocess, SharedSettings
+from runtime.manifest import Capabilities, GpuRequirement
 from tests.conftest import SPECIMENS, OpenRuntime
 from tests.session.pipelines import manifest, run_through
 
@@ -320,7 +322,7 @@ class Planned:
     def __init__(self, **settings: Any) -> None:
         self.config = config(**settings)
 
-    async def of(self, kind: str, place: str | None = None) -> tuple[str, str]:
+    async def of(self, kind: str, place: str | None = None, **capabilities: Any) -> tuple[str, str]:
         """Return executor and reason."""
         types = {name: f"{SPECIMENS[name].__module__}:{name}" for name in SPECIMENS}
         nodes = {
@@ -330,7 +332,11 @@ class Planned:
         settings = self.config.model_copy(update={"nodes": nodes})
         async with open_runtime(settings) as runtime:
             places = {} if place is None else {"n": place}
-            (node,) = runtime.plan(manifest({"n": kind}, places=places)).nodes
+            document = manifest({"n": kind}, places=places)
+            if capabilities:
+                with_them = replace(document.nodes[0], capabilities=Capabilities(**capabilities))
+                document = replace(document, nodes=(with_them,))
+            (node,) = runtime.plan(document).nodes
             return node.executor, node.reason
 
 
@@ -343,6 +349,9 @@ async def test_the_plan_names_types_that_share_a_host_and_why_others_do_not() ->
     executor, reason = await planned.of("NotBatched")
     assert executor == "multiprocess"
     assert reason.endswith("a process of its own, since NotBatched defines no process_batch()")
+    gpu = GpuRequirement(required=False)
+    executor, reason = await planned.of("BatchedTotal", gpu=gpu)
+    assert (executor, reason.endswith("GPU of its own")) == ("multiprocess", True)
     executor, _ = await planned.of("BatchedTotal", "multiprocess")
     assert executor == "multiprocess"
     with pytest.raises(ManifestError, match="move it out of there to .native."):
