@@ -261,6 +261,11 @@ class Actor(Generic[P]):
         """Handle a control message of a session: see `on_control`."""
 
     @classmethod
+    def can_process(cls) -> bool:
+        """Return whether the class defines `process`, `process_batch` or `generate`."""
+        return cls.process is not Actor.process or cls._has_batches() or cls.is_source
+
+    @classmethod
     def _has_batches(cls) -> bool:
         return cls.process_batch is not Actor.process_batch
 

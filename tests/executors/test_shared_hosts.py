@@ -6,12 +6,13 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
-from actors import CancelSpeculation, Control, Json
+from actors import CancelSpeculation, Control, Json, Text
 from runtime import (
     HookError,
     LimitError,
@@ -23,11 +24,22 @@ from runtime import (
     Session,
     open_runtime,
 )
-from runtime.config import Executors, Multiprocess, SharedSettings
+from runtime.config import CatalogueSources, Executors, Multiprocess, SharedSettings
 from runtime.manifest import Capabilities, GpuRequirement
 from tests.conftest import SPECIMENS, OpenRuntime
 from tests.session.pipelines import manifest, run_through
 
+BATCHED_FILE = """
+from actors import Actor, Json, Kind, NoParams
+
+class LengthNode(Actor[NoParams]):
+    '''Return the lengths of texts.'''
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.JSON})
+
+    def process_batch(self, work):
+        return [Json(len(item.text)) for _, item in work]
+"""
 PLACES = ["native", "multiprocess", "shared"]
 
 
@@ -366,3 +378,15 @@ async def test_a_manifest_shares_only_types_of_an_executor_that_the_operator_has
     assert (await Planned(enabled=False, types=("BatchedTotal",)).of("BatchedTotal"))[0] != "shared"
     with pytest.raises(ManifestError, match=r"does not let BatchedTotal share .*types: none"):
         await Planned().of("BatchedTotal", "shared")
+
+
+async def test_a_file_may_define_a_batched_node_alone(tmp_path: Path) -> None:
+    (tmp_path / "lengths.py").write_text(BATCHED_FILE)
+    settings = config(types=("LengthNode",)).model_copy(
+        update={"catalogue": CatalogueSources(paths=(str(tmp_path / "lengths.py"),))}
+    )
+    async with open_runtime(settings) as runtime:
+        (node,) = runtime.plan(manifest({"n": "LengthNode"})).nodes
+        assert node.executor == "shared"
+        (result,) = await run_through(runtime, manifest({"n": "LengthNode"}), [Text("four")])
+        assert result.data == Json(4)
