@@ -102,7 +102,8 @@ class BatchedSleep(Actor[NoParams]):
     async def process_batch(self, work: Sequence[tuple[Sleeper, Json]]) -> list[Json]:
         for state, _ in work:
             state.context.start_soon(state.context.emit, Json("began"))
-        await trio.sleep(max(item.value for _, item in work))
+        seconds: list[Any] = [item.value for _, item in work]
+        await trio.sleep(max(seconds))
         for state, _ in work:
             state.count += 1
         return [Json(state.count) for state, _ in work]

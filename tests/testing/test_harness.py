@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,5 +223,7 @@ def test_a_batched_actor_runs_in_each_executor(actor_kit, place):
     params = {"start": 2.0}
     with harness(BatchedTotal, params=params, executor=place, kit=actor_kit) as node:
         (first,) = node.feed(Json(1.0))
-        assert first.value[0] == 3.0
-        assert [each.value for each in node.end()] == [["flushed", 3.0]]
+        assert isinstance(first, Json)
+        value: Any = first.value
+        assert value[0] == 3.0
+        assert node.end() == [Json(["flushed", 3.0])]

@@ -4,7 +4,7 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Final, Protocol
 
 import msgspec
@@ -167,14 +167,14 @@ async def open_hosted_process(host: HostOfNodes) -> HostedProcess:
         except OSError as error:
             ours.close()
             raise _refusal(error) from error
-        try:
-            await host.process.pass_descriptor(theirs.fileno())
-        except BaseException as error:
-            ours.close()
-            node.activity.close()
-            if isinstance(error, OSError):
+        with ExitStack() as opened:
+            opened.callback(node.activity.close)
+            opened.enter_context(ours)
+            try:
+                await host.process.pass_descriptor(theirs.fileno())
+            except OSError as error:
                 raise _refusal(error) from error
-            raise
+            opened.pop_all()
     return node
 
 
