@@ -138,7 +138,7 @@ class BatchedHosts:
             host.nodes -= 1
             host.used = trio.current_time()
             if not host.nodes and host.is_suspect:
-                host.scope.cancel()
+                self._end(host)
 
     def _host(self, spec: HostSpec) -> Host:
         """Return a host with room for a node: the fullest one, so that others become idle."""
@@ -169,9 +169,12 @@ class BatchedHosts:
                 f"no host can be started: {self._limits.hosts} run, the most that there may be "
                 "(executors.shared.max_hosts), and all have nodes"
             )
-        oldest = min(idle, key=lambda each: each.used)
-        self._hosts.remove(oldest)
-        oldest.scope.cancel()
+        self._end(min(idle, key=lambda each: each.used))
+
+    def _end(self, host: Host) -> None:
+        """End a host without nodes; no other one gets it from now on."""
+        self._forget(host)
+        host.scope.cancel()
 
     async def _keep(self, host: Host) -> None:
         try:
@@ -221,7 +224,7 @@ class BatchedHosts:
             if host.nodes:
                 host.used = trio.current_time()
             elif trio.current_time() >= host.used + seconds:
-                host.scope.cancel()
+                self._end(host)
 
     async def _kill_if_hung(self, host: Host) -> None:
         await wait_overdue(host.process.activity.times, self._limits.call_seconds)
