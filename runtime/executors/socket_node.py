@@ -2,17 +2,17 @@
 
 import ipaddress
 import os
+import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import trio
 
 from actors import DataError
 
-from ..errors import InitTimeoutError, NodeError, ProcessTimeoutError
+from ..errors import InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
 from ..execution.process import (
     CONTROL_LINK,
     PULSE_LINK,
@@ -26,13 +26,23 @@ from ..execution.process import (
     SocketLinks,
 )
 from ..links import PeerError
-from ..links.socket import Address, DialledLink, LinkRefusedError, SocketEnds, dial, watch_pulse
+from ..links.socket import (
+    Address,
+    DialledLink,
+    LinkRefusedError,
+    PulseEndedError,
+    SocketEnds,
+    dial,
+    watch_pulse,
+)
 from .contract import NodeTask
 from .node_messages import NodeMessages
 
-# A process that has closed its connection is about to be known as dead by whoever supervises it,
-# who knows why.
-_EXIT_SECONDS: Final = 2.0
+# The executor learns why a process has ended from whoever supervises it, within this time or never.
+_VERDICT_SECONDS: Final = 2.0
+# What a process has reported before its end is all here by then.
+_LAST_WORDS_SECONDS: Final = 0.2
+_READ_BYTES: Final = 4096
 
 
 async def run_socket_node(
@@ -42,12 +52,13 @@ async def run_socket_node(
     tls: ssl.SSLContext | None = None,
     is_local: bool = False,
     environment: Mapping[str, str] | None = None,
+    why_ended: Callable[[], Awaitable[str]] | None = None,
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
-    The process runs `runtime.execution.process.run_node_behind_socket`, and has the secret of
-    `task.socket_ends()`. The executor starts and ends it, and raises its own error if it knows
-    better why the process is gone; this waits for that for 2 s.
+    The process runs `runtime.worker.run_node_behind_socket`, and has the secret of
+    `task.socket_ends()`. The executor starts it, and ends it if it still runs after this has
+    returned: it has had `task.grace_seconds` to clean up.
 
     Args:
         task: the node.
@@ -55,6 +66,8 @@ async def run_socket_node(
         tls: checks the certificate of the process; None: without TLS.
         is_local: whether the process finds modules where this one does.
         environment: variables that are set before the actor's module is imported.
+        why_ended: returns why the process has ended, which the executor may know in a moment; it
+            is awaited for 2 s at most.
 
     Raises:
         NodeError: the node failed, or its process cannot be reached any more; or the node has keys
@@ -74,7 +87,7 @@ async def run_socket_node(
     except LinkRefusedError as error:
         raise NodeError(task.node_id, f"its process cannot be reached: {error}") from error
     try:
-        node = _SocketNode(task, ends, control, address, tls)
+        node = _SocketNode(task, ends, control, address, tls, why_ended)
         await node.run(_sys_path(is_local), dict(environment or {}))
     finally:
         control.sock.close()
@@ -88,6 +101,7 @@ class _SocketNode(NodeMessages):
         control: DialledLink,
         address: Address,
         tls: ssl.SSLContext | None,
+        why_ended: Callable[[], Awaitable[str]] | None,
     ) -> None:
         messages = MessageSocket(control.sock)
         super().__init__(task, InServerTime(messages, control.offset_ns))
@@ -96,18 +110,27 @@ class _SocketNode(NodeMessages):
         self._offset_ns = control.offset_ns
         self._address = address
         self._tls = tls
+        self._why_ended = why_ended
         self._ready = False
 
     async def run(self, sys_path: list[str], environment: dict[str, str]) -> None:
+        """Run the node until it is released, or cancelled; give its process the time to end.
+
+        Raises:
+            NodeError: the node failed.
+            LimitError: it needs more memory than it may have.
+        """
         task = self._task
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery, self._pulse(nursery, scope):
-                with trio.move_on_after(task.init_timeout_seconds) as opening:
-                    await self._give_spec(sys_path, environment)
-                    await self._open_links()
-                if not opening.cancelled_caught:
-                    await self._follow(nursery, scope)
-                nursery.cancel_scope.cancel()
+        pulse = await self._dial(PULSE_LINK)
+        try:
+            with UnwrappedErrors():
+                await self._watch(pulse.sock, sys_path, environment)
+        finally:
+            self._control.sock.close()  # the process flushes, cleans up and ends
+            if not self._failures:
+                with trio.move_on_after(task.grace_seconds, shield=True):
+                    await _read_to_end(pulse.sock)
+            pulse.sock.close()
         if self._failures:
             raise self._failures.pop()
         if self._overdue is not None:
@@ -115,30 +138,36 @@ class _SocketNode(NodeMessages):
         if not task.released.is_set():
             raise InitTimeoutError(task.node_id, task.init_timeout_seconds)
 
-    @asynccontextmanager
-    async def _pulse(self, nursery: trio.Nursery, scope: trio.CancelScope) -> AsyncIterator[None]:
-        """Watch the process as long as the block lasts."""
-        link = await self._dial(PULSE_LINK)
+    async def _watch(
+        self, pulse: socket.socket, sys_path: list[str], environment: dict[str, str]
+    ) -> None:
+        """Follow the node until it is released; return early when it has failed."""
+        task = self._task
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch_pulse, pulse, scope)
+                with trio.move_on_after(task.init_timeout_seconds) as opening:
+                    await self._give_spec(sys_path, environment)
+                    await self._open_links()
+                if not opening.cancelled_caught:
+                    await self._follow(nursery, scope)
+                nursery.cancel_scope.cancel()
 
-        async def watch() -> None:
-            try:
-                await watch_pulse(link.sock, self._task.node_id, on_running)
-            except PeerError as error:
-                # It may have said why, or whoever supervises it may know.
-                await trio.sleep(_EXIT_SECONDS if error.reason.startswith("closed") else 0)
-                self._failures.append(NodeError(self._task.node_id, error.reason))
-                scope.cancel()
-
+    async def _watch_pulse(self, pulse: socket.socket, scope: trio.CancelScope) -> None:
         def on_running(seconds: float) -> None:
             if self._ready and seconds >= self._timeout_seconds:
                 self._fail_overdue()
                 scope.cancel()
 
         try:
-            nursery.start_soon(watch)
-            yield
-        finally:
-            link.sock.close()
+            await watch_pulse(pulse, self._task.node_id, on_running)
+        except PeerError as error:
+            if isinstance(error, PulseEndedError):
+                await trio.sleep(_LAST_WORDS_SECONDS)
+                await self._on_close()
+            else:
+                self._failures.append(NodeError(self._task.node_id, error.reason))
+            scope.cancel()
 
     def _fail_overdue(self) -> None:
         self._failures.append(
@@ -206,8 +235,23 @@ class _SocketNode(NodeMessages):
         self._ready = True
 
     async def _on_close(self) -> None:
-        await trio.sleep(_EXIT_SECONDS)
-        self._failures.append(NodeError(self._task.node_id, "its process closed its connection"))
+        reason = "its process closed its connection"
+        if self._why_ended is not None:
+            with trio.move_on_after(_VERDICT_SECONDS):
+                reason = f"its process has ended: {await self._why_ended()}"
+        self._failures.append(NodeError(self._task.node_id, reason))
+
+
+async def _read_to_end(pulse: socket.socket) -> None:
+    """Return when the other end has closed the connection."""
+    while True:
+        try:
+            if not pulse.recv(_READ_BYTES):
+                return
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(pulse)
+        except OSError:
+            return
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from runtime import RuntimeConfig
-from runtime.config import Executors, Files, SharedSettings
+from runtime.config import Executors, SharedSettings
 from runtime.executors import ExecutorFactory
 from runtime.testing.executors import BATCHED_TYPES, check_executor
 
@@ -20,12 +20,8 @@ def test_an_executor_fulfils_the_contract(name: str, factory: ExecutorFactory | 
 
 
 def test_batched_hosts_fulfil_the_contract() -> None:
-    config = RuntimeConfig(
-        files=Files(roots=("/",)),
-        executors=Executors(
-            shared=SharedSettings(enabled=True, types=tuple(BATCHED_TYPES.values()))
-        ),
-    )
+    shared = SharedSettings(enabled=True, types=tuple(BATCHED_TYPES.values()))
+    config = RuntimeConfig(executors=Executors(shared=shared))
     # The hooks of a host are not those of a session, and a host outlives sessions: its own tests
     # are in test_shared_hosts.
     of_own_processes = [

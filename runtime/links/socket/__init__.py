@@ -13,7 +13,7 @@ from .opening import (
     open_link_listener,
     tune,
 )
-from .pulse import BEAT_SECONDS, SILENCE_SECONDS, beat, watch_pulse
+from .pulse import BEAT_SECONDS, SILENCE_SECONDS, PulseEndedError, beat, watch_pulse
 from .reader import SocketReader
 from .session_links import SessionLinks, SocketEnds, SocketLink
 from .writer import SocketWriter
@@ -29,6 +29,7 @@ __all__ = [
     "LinkListener",
     "LinkRefusedError",
     "LinkSecret",
+    "PulseEndedError",
     "SessionLinks",
     "SocketEnds",
     "SocketLink",

@@ -21,9 +21,16 @@ BEAT_SECONDS: Final = 0.5
 SILENCE_SECONDS: Final = 2.75
 """After so long without one, the process counts as gone: told within 3.5 s, with some to spare."""
 
+LOST_SECONDS: Final = 3.0
+"""Without an answer of the server's kernel for so long, its machine is out of reach."""
+
 # How long the running call of the node has lasted, in seconds; 0 if none is running.
 _BEAT: Final = struct.Struct("<d")
 _READ_BYTES: Final = 512 * _BEAT.size
+
+
+class PulseEndedError(PeerGoneError):
+    """A process has closed its connection for signs of life: it has ended, or ends."""
 
 
 def _never() -> float:
@@ -45,6 +52,8 @@ def beat(sock: socket.socket, running_seconds: Callable[[], float] = _never) -> 
     in C code that does not let it go, looks like a process that is stopped; an executor whose
     nodes do that runs this in a process of its own, which it starts beside the node.
     """
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * LOST_SECONDS))
     closed = select.poll()
     closed.register(sock, select.POLLIN)
     with suppress(OSError):
@@ -69,6 +78,7 @@ async def watch_pulse(
         on_running: is called with how long the running call of the node has lasted, in seconds.
 
     Raises:
+        PulseEndedError: the process has closed the connection.
         PeerGoneError: none came for `SILENCE_SECONDS`, or the connection is lost.
         PeerFaultError: something else came.
     """
@@ -87,7 +97,7 @@ async def watch_pulse(
         except OSError as error:
             raise PeerGoneError(node_id, f"is out of reach: {error.strerror or error}") from error
         if not data:
-            raise PeerGoneError(node_id, "closed its connection")
+            raise PulseEndedError(node_id, "closed its connection")
         received += data
         whole = len(received) // _BEAT.size * _BEAT.size
         for (seconds,) in _BEAT.iter_unpack(received[:whole]):

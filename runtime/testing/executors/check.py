@@ -42,7 +42,7 @@ def check_executor(
     Args:
         factory: the executor; None for one that the runtime has by its name.
         name: of the executor.
-        config: of the runtime; the executor's own settings, for example.
+        config: of the runtime, with the executor's own settings; any file may be named.
         without: names of checks to leave out, for what the executor does not offer.
         types: node types that the executor runs in place of others, by the names of those:
             `BATCHED_TYPES` for one that runs batched nodes only.
@@ -58,18 +58,22 @@ def check_executor(
     """
     unknown = set(without) - {check.__name__ for check in CHECKS}
     if unknown:
-        raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
+        raise ValueError(f"no check is called {', '.join(map(repr, sorted(unknown)))}")
     checks = [check for check in CHECKS if check.__name__ not in without]
-    failures = trio.run(_run, factory, name, config or _default_config(), checks, together, types)
+    checked = _config_of(config)
+    failures = trio.run(_run, factory, name, checked, checks, together, types)
     if failures:
         raise AssertionError(
             f"the executor {name!r} breaks {len(failures)} rules:\n" + "\n".join(failures)
         )
 
 
-def _default_config() -> RuntimeConfig:
-    multiprocess = Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
-    return RuntimeConfig(files=Files(roots=("/",)), multiprocess=multiprocess)
+def _config_of(given: RuntimeConfig | None) -> RuntimeConfig:
+    config = given or RuntimeConfig(
+        multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
+    )
+    # One of the checks names a file.
+    return config.model_copy(update={"files": Files(roots=("/",))})
 
 
 async def _run(

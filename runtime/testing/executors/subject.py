@@ -113,7 +113,7 @@ async def run_through(session: Session, items: Iterable[Data]) -> list[Result]:
 
 
 def node_types() -> dict[str, str]:
-    """Return the actors of the checks, as node types."""
+    """Return the actors of the checks, as node types: for another server that runs them."""
     names = (
         *("Probe", "Counter", "ControlWatcher"),
         *("BatchedProbe", "BatchedPass", "BatchedWatcher"),
