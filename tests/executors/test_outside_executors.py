@@ -133,7 +133,9 @@ def test_no_distribution_takes_the_name_of_another_executor() -> None:
 def test_the_built_in_factories_declare_what_plans_assume() -> None:
     assert {name: declaration_of(each) for name, each in BUILT_IN_EXECUTORS.items()} == {
         name: type(BUILT_IN_EXECUTORS[name])(
-            uses_processes=factory.uses_processes, place=factory.place
+            uses_processes=factory.uses_processes,
+            place=factory.place,
+            settings=factory.settings,
         )
         for name, factory in BUILT_IN.items()
     }
