@@ -23,7 +23,13 @@ _HOOKS: Final = {
     "generate": (),
     "flush": (),
     "cleanup": (),
+    "open_state": ("context",),
+    "process_batch": ("work",),
+    "flush_state": ("state",),
+    "on_state_control": ("state", "control"),
 }
+# What a batched host does not call: it has hooks of its own for sessions.
+_OF_ONE_SESSION: Final = ("process", "flush", "on_control")
 
 
 def check_actor_class(actor: type) -> None:
@@ -69,6 +75,40 @@ def check_actor_class(actor: type) -> None:
     if getattr(actor, "is_source", False):
         _check_source(actor)
     _check_constructor(actor)
+    if "process_batch" in declared:
+        _check_batched(actor)
+
+
+def is_batched(actor: type, root: type) -> bool:
+    """Return whether hosts may run an actor class: all that it does is in `process_batch`.
+
+    Args:
+        actor: the class.
+        root: `Actor`.
+    """
+    place = _place(actor, "process_batch")
+    if actor.__mro__[place] is root:
+        return False
+    return not any(_place(actor, hook) < place for hook in _OF_ONE_SESSION)
+
+
+def _place(actor: type, name: str) -> int:
+    """Return which of the classes of an actor, itself first, defines a hook."""
+    return next(at for at, kind in enumerate(actor.__mro__) if name in vars(kind))
+
+
+def _check_batched(actor: Any) -> None:
+    """Check a class with `process_batch`, whose sessions share one instance and one event loop."""
+    if inspect.iscoroutinefunction(actor.open_state):
+        raise _wrong(actor, "open_state", "expected a plain def; await in initialize()")
+    for is_wrong, name, what in (
+        (actor.is_source, "process_batch", "a source, which defines generate(), has no inputs"),
+        (actor.batch is not None, "batch", "process_batch() takes one item of each session"),
+        (bool(actor.intervals), "process_batch", "a method with @on_interval has no session there"),
+        (actor.loop != "trio", "loop", "hosts of several sessions run on trio"),
+    ):
+        if is_wrong:
+            raise _wrong(actor, name, f"{what}; leave one of the two out")
 
 
 def _check_source(actor: Any) -> None:

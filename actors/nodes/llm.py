@@ -103,6 +103,11 @@ class LLMNode(Actor[LLMParams]):
 
     _client: ChatClient | None = None
 
+    @classmethod
+    def preload(cls, params: LLMParams) -> None:
+        """Import the HTTP library."""
+        import_library("httpx2", extra="llm", node_type="LLMNode")
+
     def initialize(self) -> Awaitable[None] | None:
         """Load the HTTP client and the tools. Nothing is sent yet.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import ConfigDict, Field
 
 from .remote_hosts import RemoteHost
-from .section import Name, Section
+from .section import Name, Section, Text
 from .setting import named_tables, setting
 
 
@@ -35,7 +35,24 @@ class RemoteSettings(ExecutorSettings):
 
 
 class SharedSettings(ExecutorSettings):
-    """Nodes of many sessions in one process."""
+    """Nodes of many sessions in one process, which computes them a batch at a time."""
+
+    types: tuple[Text, ...] = setting(
+        (),
+        "node types that share hosts, where they have process_batch()",
+        detail="All sessions with equal params of the type then depend on one process.",
+    )
+    sessions_per_host: int = setting(64, "nodes in one host", ge=1, le=1024)
+    batch_wait_ms: float = setting(
+        0,
+        "ms that the first item of a batch waits for those of other sessions; 0: for none",
+        ge=0,
+        le=1000,
+    )
+    max_hosts: int = setting(16, "hosts at once", ge=1, le=10_000)
+    idle_secs: float = setting(
+        60, "seconds after which a host without sessions ends", gt=0, le=10**7
+    )
 
 
 class RaySettings(ExecutorSettings):

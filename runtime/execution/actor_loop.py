@@ -207,7 +207,10 @@ class ActorLoop(ItemIntake):
     async def _flush(self) -> None:
         await self._deliver_controls()
         if self.control.state is not NodeState.DISABLED:
-            await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+            await self._call_flush()
+
+    async def _call_flush(self) -> None:
+        await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
@@ -352,8 +355,12 @@ class ActorLoop(ItemIntake):
     async def _deliver_controls(self) -> None:
         """Tell the actor what has come for it past the items."""
         for control in self._lane.take_pending():
-            if type(self._actor).on_control is not Actor.on_control:
-                await self._hooks.call("on_control", self._actor.on_control, control)
+            await self._call_on_control(control)
+
+    async def _call_on_control(self, control: Control) -> None:
+        actor = self._actor
+        if type(actor).on_control is not Actor.on_control or actor.is_batched:
+            await self._hooks.call("on_control", actor.on_control, control)
 
     def _accept(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)

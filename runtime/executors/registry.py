@@ -9,6 +9,7 @@ from ..plan import (
     MULTIPROCESS,
     NATIVE,
     REMOTE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     InstalledExecutor,
@@ -18,11 +19,13 @@ from .contract import ExecutorFactory, OpenExecutor
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
 from .remote import open_remote_executor
+from .shared import open_shared_executor
 
 _OPEN: Final[Mapping[str, OpenExecutor]] = {
     NATIVE: open_native_executor,
     MULTIPROCESS: open_multiprocess_executor,
     REMOTE: open_remote_executor,
+    SHARED: open_shared_executor,
 }
 
 BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {

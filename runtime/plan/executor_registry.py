@@ -6,7 +6,7 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from ..config import Executors, ExecutorSettings, RemoteSettings, Section
+from ..config import Executors, ExecutorSettings, RemoteSettings, Section, SharedSettings
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 
@@ -15,6 +15,9 @@ NATIVE: Final = "native"
 
 MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
+
+SHARED: Final = "shared"
+"""The executor that runs nodes of many sessions in one process."""
 
 REMOTE: Final = "remote"
 """The executor that runs a node on the server that its manifest names as `host`."""
@@ -141,6 +144,7 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
+    SHARED: ExecutorDeclaration(uses_processes=False, place=Place.SOCKET, settings=SharedSettings),
     REMOTE: ExecutorDeclaration(uses_processes=False, runs_elsewhere=True, settings=RemoteSettings),
 }
 

@@ -9,7 +9,7 @@ from actors import ANY_KIND, Kind
 
 from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
-from ..config import RemoteSettings, RuntimeConfig
+from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Problem
 from ..errors import LimitError, ManifestError
 from ..manifest import (
@@ -23,12 +23,13 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, ExecutorRegistry, Place
+from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, SHARED, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
 from .remote_nodes import RemotePart, remote_parts
 from .routing import Assignment, Router
+from .sharing import need_of_own_process, router_of, shared_or_own
 
 _IMPORTING: Final = ImportingDescriber()
 
@@ -177,9 +178,9 @@ def make_plan(
     faults = FaultList()
     _report(manifest, faults, _size_problems(manifest, config))
     faults.raise_any()  # before a module is imported for it
-    router = Router(config.routing, executors=executors)
+    router = router_of(config, executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router, config.executors.remote)
+    planner = _Planner(manifest, checker, router, config)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
@@ -216,7 +217,7 @@ def plan_manifest(
         faults = FaultList()
         faults.extend(error.faults)
         if isinstance(error.document, Document):
-            router = Router(config.routing, executors=executors)
+            router = router_of(config, executors)
             checker = NodeChecker(error.document, catalogue, describer, config, faults)
             check_document(error.document, config, checker, router)
         faults.raise_any()
@@ -233,12 +234,12 @@ def plan_manifest(
 
 class _Planner:
     def __init__(
-        self, manifest: Manifest, checker: NodeChecker, router: Router, remote: RemoteSettings
+        self, manifest: Manifest, checker: NodeChecker, router: Router, config: RuntimeConfig
     ) -> None:
         self._manifest = manifest
+        self._config = config
         self._router = router
         self._checker = checker
-        self._remote = remote
 
     def plan(self, settings: EffectiveSettings) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
@@ -249,7 +250,7 @@ class _Planner:
             outputs[connection.source].append(connection.target)
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
-        parts = remote_parts(manifest, outputs, self._remote, self._checker.fault)
+        parts = remote_parts(manifest, outputs, self._config.executors.remote, self._checker.fault)
         planned: list[NodePlan] = []
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
@@ -275,6 +276,9 @@ class _Planner:
                 index, node.id, node_type, override, self._router
             )
             if assignment is not None:
+                if assignment.executor == SHARED:
+                    reason = need_of_own_process(self._checker, node, node_type, params, settings)
+                    assignment = self._shared(index, assignment, reason, override is not None)
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
                 if executor == REMOTE:
@@ -315,6 +319,21 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _shared(
+        self, index: int, assignment: Assignment, reason: str, is_chosen: bool
+    ) -> Assignment:
+        """Return the assignment of a node to a batched host, or to a process of its own.
+
+        Args:
+            index: of the node.
+            assignment: to a host.
+            reason: why it needs a process of its own; empty if it does not.
+            is_chosen: whether the manifest chooses a host for it.
+        """
+        if reason and is_chosen:
+            self._checker.fault(("nodes", index, "node_type"), f"cannot share a process: {reason}")
+        return shared_or_own(assignment, reason, self._config.executors.shared.sessions_per_host)
 
     def _check_interpreter(
         self, index: int, assignment: Assignment, settings: EffectiveSettings
@@ -358,7 +377,7 @@ def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
     elsewhere = {
         str(node.node_id)
         for node in plan.nodes
-        if node.place is Place.SOCKET or node.remote is not None
+        if node.remote is not None or (node.place is Place.SOCKET and node.executor != SHARED)
     }
     assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
     _report(plan.manifest, faults, iter(assigned.problems))

@@ -28,6 +28,7 @@ NAMES: Final = (
     "session_end",
     "session_start",
     "small_message",
+    "shared_host",
     "time_to_error",
     "tracing",
 )

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -55,6 +55,23 @@ class ReusesOutput(Actor[Params]):
         self._count += 1
         self._scratch[0] = self._count
         return NumpyArray(self._scratch[0])
+
+
+class MixesSessions(Actor[Params]):
+    """Number the items of all sessions of a batch together."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def initialize(self) -> None:
+        self._count = 0
+
+    def process_batch(self, work: Sequence[tuple[None, Text]]) -> list[Json]:
+        numbers = []
+        for _ in work:
+            self._count += 1
+            numbers.append(Json(self._count))
+        return numbers
 
 
 class SwallowsCancellation(Actor[Params]):
