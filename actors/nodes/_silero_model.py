@@ -44,6 +44,7 @@ class SileroModel:
     Attributes:
         window: length of a window in samples.
         context_length: samples before each window that the model takes too.
+        state: what the model remembers of the windows before.
     """
 
     def __init__(self, session: "InferenceSession", sample_rate: int) -> None:
@@ -52,7 +53,7 @@ class SileroModel:
         self.window = round(sample_rate / _WINDOWS_PER_SECOND)
         self.context_length = self.window // _CONTEXT_PER_WINDOW
         self._rate = np.array(sample_rate, np.int64)
-        self._state = self._silent_state()
+        self.state = self._silent_state()
 
     def probability(self, samples: Array) -> float:
         """Return the speech probability of the next window, given with its context.
@@ -63,13 +64,13 @@ class SileroModel:
         Raises:
             ModelError: onnxruntime reports an error.
         """
-        feeds = {"input": samples[np.newaxis], "state": self._state, "sr": self._rate}
+        feeds = {"input": samples[np.newaxis], "state": self.state, "sr": self._rate}
         with library_errors("onnxruntime", "the Silero model failed"):
-            output, self._state = self._session.run(None, feeds)
+            output, self.state = self._session.run(None, feeds)
         probability = float(output[0, 0])
         if math.isfinite(probability):
             return probability
-        self._state = self._silent_state()
+        self.state = self._silent_state()
         return 0.0
 
     def _silent_state(self) -> Array:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import Array, Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
@@ -140,6 +140,25 @@ class SileroVADNode(Actor[SileroVADParams]):
         assert self._model is not None
         is_large = item.frames > _SMALL_CHUNK_WINDOWS * self._model.window
         return outputs_of(self._outputs(item), is_large=is_large)
+
+    def export_state(self) -> dict[str, State]:
+        """Return the state of the model and of the gate, and the samples of the next window."""
+        assert self._model is not None
+        return {
+            "model": self._model.state,
+            "pending": self._pending,
+            "position": self._position,
+            "probability": self._probability,
+            "gate": self._gate.state(),
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        assert self._model is not None
+        self._model.state = state["model"]
+        self._pending, self._position = state["pending"], state["position"]
+        self._probability = state["probability"]
+        self._gate.go_on(*state["gate"])
 
     def cleanup(self) -> None:
         """Release the model."""

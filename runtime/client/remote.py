@@ -44,7 +44,7 @@ from .items import Sendable, input_buffers
 from .mover import Mover
 from .operations import RemoteOperations
 from .servers import Servers
-from .stream import CLOSE, RemoteStream
+from .stream import RemoteStream
 from .tls import client_tls
 
 _MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -108,6 +108,7 @@ class RemoteRuntime(RemoteOperations):
             resource_limits=limits_message(resource_limits),
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
+            takes_state=self._servers.are_several,
         )
         try:
             first = self._servers.encode(StreamRequest(init=init))
@@ -122,7 +123,7 @@ class RemoteRuntime(RemoteOperations):
             finally:
                 opened.call.close()
             return
-        mover = Mover(self._servers, opened, first, self._servers.encode(CLOSE))
+        mover = Mover(self._servers, opened, init)
         try:
             await self._bridge.run(mover.start)
             stream = RemoteStream(opened, checked, self._bridge, mover)

@@ -34,6 +34,7 @@ from ..execution.process import (
     ControlToNode,
     Done,
     Exit,
+    ExportedState,
     Failure,
     FromNode,
     Hops,
@@ -289,6 +290,7 @@ class NodeProxy:
                 | Hops()
                 | ControlApplied()
                 | BarrierReached()
+                | ExportedState()
             ):
                 self._receive_control(received)
             case None:

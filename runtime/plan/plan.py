@@ -51,6 +51,7 @@ class NodePlan:
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
+        moves_state: whether its class can export and import its state.
         preload_params: the params that a template of the type depends on; None if it has none.
     """
 
@@ -71,6 +72,7 @@ class NodePlan:
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
+    moves_state: bool = False
     preload_params: tuple[str, ...] | None = None
 
 
@@ -106,8 +108,25 @@ class Plan:
 
     @property
     def may_move(self) -> bool:
-        """Whether a session can be continued by another one: every node is stateless."""
+        """Whether another session can go on without any state: every node is stateless."""
         return all(node.stateless for node in self.nodes)
+
+    @property
+    def stateful(self) -> tuple[NodeId, ...]:
+        """The nodes that export their state, so that another session can go on with it."""
+        return tuple(node.node_id for node in self.nodes if node.moves_state and not node.stateless)
+
+    @property
+    def staying(self) -> tuple[NodeId, ...]:
+        """The nodes because of which no other session can go on with one of this plan."""
+        return tuple(
+            node.node_id for node in self.nodes if not (node.moves_state or node.stateless)
+        )
+
+    @property
+    def moves_state(self) -> bool:
+        """Whether another session can go on with the states of the nodes, and some have one."""
+        return not self.staying and bool(self.stateful)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -271,6 +290,7 @@ class _Planner:
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
                         stateless=self._checker.is_stateless(node_type),
+                        moves_state=self._checker.moves_state(node_type),
                         preload_params=preload_params,
                     )
                 )

@@ -64,6 +64,7 @@ from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
 from .listening import listening_socket
+from .moved_state import StateSeals
 from .operations import OperationsService
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
@@ -199,7 +200,8 @@ async def open_server(
             loop.set_exception_handler(_on_exception)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             authentication = Authentication(access)
-            rpcs = _rpcs(runtime, server_state, health, authentication)
+            seals = StateSeals(access.state_keys, runtime.config.limits.max_state_bytes)
+            rpcs = _rpcs(runtime, server_state, health, authentication, seals)
             codec = Codec(StreamResponse)
             calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
             listener = await trio_asyncio.aio_as_trio(_make)(
@@ -282,10 +284,11 @@ def _rpcs(
     server_state: ServerState,
     health: HealthService,
     authentication: Authentication,
+    seals: StateSeals,
 ) -> dict[str, Rpc]:
     """Return the rpcs of the server, by their paths."""
     execution = ExecutionService(runtime, server_state, authentication)
-    streaming = StreamingService(runtime, server_state, authentication)
+    streaming = StreamingService(runtime, server_state, authentication, seals)
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
     watching = WatchingService(runtime, server_state)

@@ -11,6 +11,7 @@ from ..session import Session
 from ..wire import (
     AudioChunk,
     DataChunk,
+    SessionState,
     StreamControl,
     StreamControlCommand,
     StreamInit,
@@ -20,6 +21,7 @@ from ..wire import (
 from ..wire.conversion import audio_of_chunk, chunk_data_of
 from .call_errors import RequestError
 from .inputs import send_inputs
+from .moved_state import StateSeals
 from .server_call import ServerCall
 from .session_metrics import SessionMetrics
 
@@ -30,7 +32,8 @@ class StreamRequestReader:
     """Reads one stream's requests, in their order.
 
     Attributes:
-        closed: whether the client has sent CLOSE.
+        closed: whether the client has sent CLOSE or MOVE.
+        awaits_state: whether the session goes on with a state that has not arrived.
     """
 
     def __init__(
@@ -40,8 +43,12 @@ class StreamRequestReader:
         init: StreamInit,
         metrics: SessionMetrics,
         metrics_due: Callable[[int], None],
+        seals: StateSeals,
     ) -> None:
         self.closed = False
+        self.awaits_state = init.resumes
+        self._seals = seals
+        self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._call = call
         self._session = session
         self._inputs = init.data_inputs
@@ -59,7 +66,11 @@ class StreamRequestReader:
             request = await self._call.receive()
             if request is None:
                 break
-            if request.data_chunk is not None:
+            if request.state is not None:
+                await self._import_state(request.state)
+            elif self.awaits_state and request.control is None:
+                raise RequestError("init has resumes: the next message must be state")
+            elif request.data_chunk is not None:
                 await self._enter_chunk(request.data_chunk)
             elif request.audio_chunk is not None:
                 await self._enter_audio(request.audio_chunk)
@@ -67,12 +78,29 @@ class StreamRequestReader:
                 if _is_cancel(request.control):
                     return True
                 self.closed = True
+                if request.control.command == StreamControlCommand.MOVE:
+                    await self._move()
+                    return False
                 break
             elif request.init is not None:
                 raise RequestError("init is sent once, as the first message; open another stream")
             # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input(stop_sources=self.closed)
         return False
+
+    async def _import_state(self, state: SessionState) -> None:
+        if not self.awaits_state:
+            raise RequestError("state is sent once, after an init with resumes")
+        session = self._session
+        await session.import_states(self._seals.opened(state.data, session.plan, session.owner))
+        self.awaits_state = False
+
+    async def _move(self) -> None:
+        if not self._moves_state:
+            raise RequestError("MOVE needs moves_state of ready; send CLOSE")
+        if self.awaits_state:
+            raise RequestError("MOVE needs the state that init has announced; send CANCEL")
+        await self._session.end_for_move(self._seals.most_bytes)
 
     async def _enter_chunk(self, chunk: DataChunk) -> None:
         _check_node_id(chunk.node_id)
@@ -105,6 +133,6 @@ def _check_node_id(node_id: str) -> None:
 def _is_cancel(control: StreamControl) -> bool:
     if control.command == StreamControlCommand.CANCEL:
         return True
-    if control.command == StreamControlCommand.CLOSE:
+    if control.command in (StreamControlCommand.CLOSE, StreamControlCommand.MOVE):
         return False
-    raise RequestError(f"control.command {int(control.command)} is neither CLOSE nor CANCEL")
+    raise RequestError(f"control.command {int(control.command)} is not CLOSE, CANCEL or MOVE")

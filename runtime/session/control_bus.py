@@ -73,6 +73,9 @@ class _Node:
 class ControlBus:
     """Controls the nodes of one session.
 
+    Attributes:
+        states: what the nodes have exported, by their ids.
+
     Args:
         plan: the session's.
         enter_barrier: puts a barrier on the inlet of a node.
@@ -92,6 +95,7 @@ class ControlBus:
         self._enter_barrier = enter_barrier
         self._add_hops: AddHops | None = None
         self._hop_interval = 1
+        self.states: dict[str, bytes] = {}
 
     def set_control(self, node_id: str, control: NodeControl | None) -> None:
         """Apply what is wanted of a node that has become ready; None: the node has ended."""
@@ -231,6 +235,36 @@ class ControlBus:
                 record = None if add is None else partial(add, node.node_id)
                 node.control.set_hops(record, interval)
         await self.wait_applied()
+
+    async def export_states(self, most_bytes: int) -> None:
+        """Let every node export its state at the end of its input, in place of a flush.
+
+        Args:
+            most_bytes: of the state of one node.
+        """
+        for node in self._nodes.values():
+            if node.control is not None:
+                report = partial(self.states.__setitem__, node.node_id)
+                node.control.set_export(report, most_bytes)
+        await self.wait_applied()
+
+    async def import_states(self, states: Mapping[str, bytes]) -> None:
+        """Let nodes import their states, and wait until they have.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        nodes = [self._node(node_id) for node_id in states]
+        self._barriers += 1
+        number = self._barriers
+        for node in nodes:
+            if node.control is not None:
+                node.control.set_import(states[node.node_id])
+                await node.control.wait_applied()
+                await self._enter_barrier(node.node_id, barrier(number))
+        for node in nodes:
+            if node.control is not None:
+                await node.control.wait_barrier(number)
 
     async def set_intercept(self, node_id: str, decide: Decide, deadline_seconds: float) -> object:
         """Let `decide` decide on every output of a node; it replaces the intercept before it.
