@@ -15,7 +15,8 @@ from .params import NoParams, Params
 P = TypeVar("P", bound=Params)
 
 State = Any
-"""What `export_state` returns: None, bool, int, float, str, bytes, arrays, data items, lists, dicts."""
+"""What `export_state` returns: None, bool, int, float, str, bytes, numpy arrays, data items, lists,
+and dicts with text as keys."""
 
 Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
 """The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or
@@ -61,9 +62,9 @@ class Actor(Generic[P]):
         stateless: set it if the outputs of an item depend on this item and the params only, so that
             `flush` emits nothing. A stream whose nodes all say so may move to another server when
             its own shuts down. A subclass declares it itself.
-        moves_state: whether the class defines `export_state` and `import_state`, so that a stream may
-            move with its state. It is set when the class is defined. A subclass that defines other
-            hooks has to define both again: it may remember more.
+        moves_state: whether the class defines `export_state` and `import_state`, so that a stream
+            may move with its state. It is set when the class is defined. A subclass that defines
+            other hooks has to define both again: it may remember more.
         is_source: whether the class defines `generate`. It is set likewise.
         intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         preload_params: the names of the params that `preload` reads.

@@ -4,6 +4,7 @@ MessagePack, with two types of our own. Nothing of it can run code where it is r
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +40,7 @@ def encoded_state(state: object, most_bytes: int) -> bytes:
         DataError: it has a value of another type, or is larger.
     """
     try:
-        encoded = msgspec.msgpack.encode(state, enc_hook=_to_bytes)
+        encoded = msgspec.msgpack.encode(_encodable(state))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise DataError(
             f"it returned what cannot be moved: {error}; a state has None, bool, int, float, str, "
@@ -65,17 +66,31 @@ def decoded_state(encoded: bytes) -> Any:
         raise DataError(f"this is no state: {error}") from None
 
 
-def _to_bytes(value: object) -> msgspec.msgpack.Ext:
+def _encodable(value: object) -> object:
+    """Return a value of a state as MessagePack knows it.
+
+    Raises:
+        TypeError: a state has no such value.
+    """
     if isinstance(value, np.generic):
-        value = np.asarray(value)
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if isinstance(value, Data):
+        return msgspec.msgpack.Ext(_ITEM, bytes(item_bytes(Item(value))))
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r}")
+        return {key: _encodable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(each) for each in value]
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in _KINDS:
             raise TypeError(f"an array of {value.dtype}")
         header = _ArrayHeader(value.dtype.str, value.shape, value.tobytes())
         return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(header))
-    if isinstance(value, Data):
-        return msgspec.msgpack.Ext(_ITEM, bytes(item_bytes(Item(value))))
-    raise TypeError(f"a {type(value).__name__}")
+    raise TypeError(f"a value of the type {type(value).__name__}")
 
 
 def _of_bytes(code: int, data: memoryview) -> Array | Data:

@@ -32,6 +32,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "failing-hooks": lifecycle.check_failing_hooks,
     "session-state": lifecycle.check_session_state,
     "stateless": lifecycle.check_stateless,
+    "moved-state": lifecycle.check_moved_state,
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
     "background": background.check_background,
