@@ -1,4 +1,4 @@
-"""What nodes remember passes through a client, which can neither read other clients' nor change it."""
+"""What nodes remember passes through a client, which cannot change it or use that of others."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
