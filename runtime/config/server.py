@@ -136,6 +136,12 @@ class Server(Section):
         detail='With "not_serving", balancers that check health send new calls elsewhere. A full '
         "server refuses them with RESOURCE_EXHAUSTED anyway.",
     )
+    load_reports: bool = setting(
+        False,
+        "report the load to clients and balancers (ORCA)",
+        detail="In the trailers of every stream and execution, and by xds.service.orca.v3."
+        "OpenRcaService, which needs no token.",
+    )
     state_key_file: Text | None = setting(
         None,
         "file of secret keys for streams that move with their state; not set: they do not",

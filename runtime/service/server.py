@@ -32,6 +32,7 @@ from ..wire import (
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
+    STREAM_CORE_METRICS,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
@@ -55,6 +56,7 @@ from ..wire.operations import (
 )
 from ..wire.standard import (
     HealthCheckRequest,
+    OrcaLoadReportRequest,
     ServerReflectionRequest,
 )
 from .authentication import Authentication
@@ -64,6 +66,7 @@ from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
 from .listening import listening_socket
+from .load_reports import LoadReports
 from .moved_state import StateSeals
 from .operations import OperationsService
 from .pipeline_control import PipelineControlService
@@ -203,7 +206,16 @@ async def open_server(
             seals = StateSeals(access.state_keys, runtime.config.limits.max_state_bytes)
             rpcs = _rpcs(runtime, server_state, health, authentication, seals)
             codec = Codec(StreamResponse)
-            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
+            load_trailer = None
+            if settings.load_reports:
+                load = LoadReports(runtime, codec)
+                load_trailer = load.trailer
+                rpcs[STREAM_CORE_METRICS] = Rpc(
+                    load.stream_core_metrics, OrcaLoadReportRequest, counts=False
+                )
+            calls = CallRunner(
+                rpcs, nursery, loop, codec, most_bytes, runtime.metrics, load_trailer
+            )
             listener = await trio_asyncio.aio_as_trio(_make)(
                 calls, authentication, connections, loop, tls, settings, most_bytes
             )
@@ -298,9 +310,13 @@ def _rpcs(
     )
     reflection_info = Rpc(reflection.server_reflection_info, ServerReflectionRequest, counts=False)
     return {
-        EXECUTE_PIPELINE: Rpc(execution.execute_pipeline, ExecuteRequest, sends_headers=False),
+        EXECUTE_PIPELINE: Rpc(
+            execution.execute_pipeline, ExecuteRequest, sends_headers=False, reports_load=True
+        ),
         GET_VERSION: Rpc(execution.get_version, VersionRequest),
-        STREAM_PIPELINE: Rpc(streaming.stream_pipeline, StreamRequest, sends_headers=False),
+        STREAM_PIPELINE: Rpc(
+            streaming.stream_pipeline, StreamRequest, sends_headers=False, reports_load=True
+        ),
         ATTACH: Rpc(control.attach, ControlFrame, counts=False),
         LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
         KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),

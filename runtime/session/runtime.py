@@ -94,6 +94,11 @@ class Runtime:
         return self._instance.swept
 
     @property
+    def opened(self) -> int:
+        """How many sessions were opened so far."""
+        return self._opened
+
+    @property
     def sessions(self) -> Mapping[str, Session]:
         """The sessions that are open, by id."""
         return MappingProxyType(self._sessions)

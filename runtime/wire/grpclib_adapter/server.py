@@ -1,7 +1,7 @@
 """The server's end of HTTP/2: connections and streams."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final, NoReturn
@@ -302,14 +302,26 @@ class ServerStream:
         self.writer.clear()
         self.buffer.end_watch()
 
-    def send_status(self, status: Status, message: str | None) -> None:
-        """End the call, if it is not over. A long message is cut."""
+    def send_status(
+        self,
+        status: Status,
+        message: str | None,
+        more: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """End the call, if it is not over. A long message is cut.
+
+        Args:
+            status: of the call.
+            message: about an error.
+            more: further trailers.
+        """
         trailers: list[tuple[str, str]] = []
         if not self._has_headers:
             trailers += [(":status", "200"), ("content-type", _CONTENT_TYPE)]
         trailers.append(("grpc-status", str(status.value)))
         if message is not None:
             trailers.append(("grpc-message", _header_value(message)))
+        trailers += more
         if self._is_open:
             assert self._stream.id is not None
             resets = status is not Status.OK
