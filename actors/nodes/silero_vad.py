@@ -106,6 +106,8 @@ class SileroVADNode(Actor[SileroVADParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON, Kind.AUDIO})
 
+    _pending: Array
+
     @classmethod
     def preload(cls, params: SileroVADParams) -> dict[Hashable, object]:
         """Load the weights."""
@@ -171,7 +173,7 @@ class SileroVADNode(Actor[SileroVADParams]):
         self.context.progress(0.9, "the Silero model is loaded")
         model = self._model = SileroModel(session, self.params.sampling_rate)
         # What the next windows are cut from, the context of the first of them in front.
-        self._pending: Array = np.zeros(model.context_length, np.float32)
+        self._pending = np.zeros(model.context_length, np.float32)
         self._position = 0
         self._probability = 0.0
         self._gate = SpeechGate(

@@ -13,14 +13,11 @@ from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, is_token
 from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
-    ATTACH,
     AUTHORIZATION,
     EXECUTE_PIPELINE,
     GET_VERSION,
     HEALTH_CHECK,
     PROTOCOL_VERSION,
-    ControlEvent,
-    ControlFrame,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
@@ -206,18 +203,17 @@ class RemoteRuntime(RemoteOperations):
     async def attach(self, session_id: str, attach_id: str = "") -> AsyncIterator[RemoteAttach]:
         """Attach to a session as long as the block is open. The session continues after it.
 
-        The first event is `attached`.
+        The first event is `attached`. With several servers, the block begins when the one that has
+        the session was found.
 
         Raises:
-            CallerError: the client has several servers; connect to the `address` of the stream.
+            CallerError: of several servers, none has the session.
             MillraceError: the call failed.
         """
-        call = await self._bridge.run(self._servers.sole().open_call, ATTACH, ControlEvent)
+        hello = Hello(session_id=session_id, attach_id=attach_id)
+        call, event = await self._bridge.run(self._servers.open_attach, hello)
         try:
-            attach = RemoteAttach(call, self._bridge)
-            hello = Hello(session_id=session_id, attach_id=attach_id)
-            await attach.send(ControlFrame(hello=hello))
-            yield attach
+            yield RemoteAttach(call, self._bridge, event)
         finally:
             call.close()
 

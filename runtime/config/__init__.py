@@ -6,6 +6,7 @@ from .load import DEFAULT_NAME, load_config, parse_config
 from .media import Media
 from .models import Model, model_endpoints, secret_variables
 from .overrides import with_environment, with_value
+from .replicas import new_session_id, replica_of
 from .resource_limits import ResourceLimits
 from .section import Origin, Section, Source
 from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
@@ -58,6 +59,8 @@ __all__ = [
     "Source",
     "Tracing",
     "declarations",
+    "new_session_id",
+    "replica_of",
     "http_access",
     "is_token",
     "load_config",

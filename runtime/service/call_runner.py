@@ -2,7 +2,7 @@
 
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +154,7 @@ class CallRunner:
                     f"no answer within the client's deadline, {seconds:g} s",
                 )
         finally:
-            call.send_status(failure, self._more_trailers(rpc))
+            call.send_status(failure, self._more_trailers(rpc, failure))
             stream.release()
             self.active -= rpc.counts
             self._running -= 1
@@ -163,10 +163,11 @@ class CallRunner:
             self._metrics.end_call(stream.request.path.removeprefix("/"), status.name)
             self._ended.unpark_all()
 
-    def _more_trailers(self, rpc: Rpc) -> list[tuple[str, str]]:
+    def _more_trailers(self, rpc: Rpc, failure: MillraceError | None) -> Sequence[tuple[str, str]]:
+        trailers = failure.trailers if isinstance(failure, CallError) else ()
         if self._load_trailer is None or not rpc.reports_load:
-            return []
-        return [(LOAD_REPORT_TRAILER, self._load_trailer())]
+            return trailers
+        return [*trailers, (LOAD_REPORT_TRAILER, self._load_trailer())]
 
 
 def _status(failure: MillraceError | None) -> Status:

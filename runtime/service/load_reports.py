@@ -14,7 +14,7 @@ from .server_call import ServerCall
 
 LoadCall = ServerCall[OrcaLoadReportRequest, OrcaLoadReport]
 
-# A report is no older than this. Reading the load takes 0.2 ms (27 November 2026).
+# A report is no older than this. Reading the load takes 0.3 ms (27 November 2026).
 _FRESH_SECONDS: Final = 1.0
 # Rates are means over this time, or over the time between two reports if that is longer.
 _RATE_SECONDS: Final = 10.0

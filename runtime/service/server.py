@@ -191,6 +191,7 @@ async def open_server(
     settings = runtime.config.server
     access = server_access(settings, os.environ if environment is None else environment)
     tls = server_tls(settings)
+    runtime.replica_id = access.replica_id or runtime.replica_id
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
     listening = listening_socket(access.address)

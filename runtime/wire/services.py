@@ -17,6 +17,9 @@ REFLECTION_V1ALPHA_SERVICE: Final = "grpc.reflection.v1alpha.ServerReflection"
 ORCA_SERVICE: Final = "xds.service.orca.v3.OpenRcaService"
 LOAD_REPORT_TRAILER: Final = "endpoint-load-metrics-bin"
 
+# Where a session is that a client looks for at the wrong replica; of our own.
+REPLICA_ADDRESS_TRAILER: Final = "millrace-replica-address"
+
 # Paths of rpcs, as in the :path header.
 EXECUTE_PIPELINE: Final = f"/{EXECUTION_SERVICE}/ExecutePipeline"
 GET_VERSION: Final = f"/{EXECUTION_SERVICE}/GetVersion"
