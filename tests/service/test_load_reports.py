@@ -1,6 +1,7 @@
 """Load reports (ORCA), as clients of gRPC that weight servers read them."""
 
 import base64
+import importlib
 import json
 import time
 from collections.abc import Iterator
@@ -186,3 +187,31 @@ def test_without_limits_the_machine_is_measured(tmp_path: Path) -> None:
 def test_a_machine_that_tells_nothing_reports_nothing(tmp_path: Path) -> None:
     assert MachineLoad(tmp_path).cpu(0.0) == CpuTime(0.0, 0.0)
     assert MachineLoad(tmp_path).memory() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("xds.data.orca.v3.orca_load_report_pb2", "OrcaLoadReport"),
+        ("xds.service.orca.v3.orca_pb2", "OrcaLoadReportRequest"),
+    ],
+)
+def test_our_messages_have_the_fields_of_the_published_ones(module: str, name: str) -> None:
+    pytest.importorskip("xds", reason="xds-protos is missing: install the dev extra")
+    published = getattr(importlib.import_module(module), name).DESCRIPTOR
+    ours = message_class(published.full_name).DESCRIPTOR
+    assert fields_of(ours) == fields_of(published)
+
+
+def fields_of(message: Any) -> list[Any]:
+    """Return what of a message is on the wire."""
+    return [
+        (
+            field.number,
+            field.name,
+            field.type,
+            field.is_repeated,
+            field.message_type and fields_of(field.message_type),
+        )
+        for field in message.fields
+    ]
