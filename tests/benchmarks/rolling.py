@@ -193,20 +193,22 @@ STATEFUL: Final = _moving_manifest(
 
 
 def fill(balancer: Any) -> float:
-    """Open sessions until nearly all places are taken; return the share that was refused."""
+    """Open sessions at once for nearly all places; return the share that was refused."""
     refused = 0
     with (
         running_replicas(0, places=PLACES) as (folder, replicas),
         balancer(folder, replicas) as target,
         ExitStack() as stack,
     ):
+        streams = []
         for _ in range(SESSIONS):
             channel = stack.enter_context(_channel(target))
-            manifest = pipeline({"a": "PassThrough"})
-            running = Stream(channel, [init(manifest)], timeout=_SECONDS, wait_for_ready=True)
-            stack.enter_context(running)
+            first = init(pipeline({"a": "PassThrough"}))
+            streams.append(Stream(channel, [first], timeout=_SECONDS, wait_for_ready=True))
+            stack.enter_context(streams[-1])
+        for each in streams:
             try:
-                running.wait_ready()
+                each.wait_ready()
             except grpc.RpcError:
                 refused += 1
     return refused / SESSIONS
