@@ -5,10 +5,12 @@ from collections import deque
 from typing import Final, NamedTuple
 
 import trio
+from grpclib.const import Status
 
 from ..session import Runtime
 from ..wire.codec import Codec
 from ..wire.standard import OrcaLoadReport, OrcaLoadReportRequest
+from .call_errors import CallError
 from .machine_load import CpuTime, MachineLoad
 from .server_call import ServerCall
 
@@ -47,11 +49,21 @@ class LoadReports:
     Args:
         runtime: whose sessions are the load.
         codec: encodes reports.
+        most_streams: calls of StreamCoreMetrics at once.
         load: of the machine.
     """
 
-    def __init__(self, runtime: Runtime, codec: Codec, load: MachineLoad | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        codec: Codec,
+        *,
+        most_streams: int,
+        load: MachineLoad | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._most_streams = most_streams
+        self._streams = 0
         self._codec = codec
         self._load = MachineLoad() if load is None else load
         self._counts = deque([self._count()])
@@ -70,11 +82,24 @@ class LoadReports:
         return self._trailer
 
     async def stream_core_metrics(self, call: LoadCall) -> None:
-        """Answer StreamCoreMetrics: report at an interval until the call ends."""
-        seconds = _interval_of(await call.receive())
-        while True:
-            await call.send(self.current())
-            await trio.sleep(seconds)
+        """Answer StreamCoreMetrics: report at an interval until the call ends.
+
+        Raises:
+            CallError: RESOURCE_EXHAUSTED: too many clients ask, who need no token for it.
+        """
+        if self._streams >= self._most_streams:
+            message = (
+                f"{self._streams} clients have load reports; as many as server.max_connections"
+            )
+            raise CallError(Status.RESOURCE_EXHAUSTED, message)
+        self._streams += 1
+        try:
+            seconds = _interval_of(await call.receive())
+            while True:
+                await call.send(self.current())
+                await trio.sleep(seconds)
+        finally:
+            self._streams -= 1
 
     def _refresh(self) -> None:
         now = trio.current_time()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -65,7 +66,7 @@ from .execution import ExecutionService
 from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
-from .listening import listening_socket
+from .listening import bound_socket, listen
 from .load_reports import LoadReports
 from .moved_state import StateSeals
 from .operations import OperationsService
@@ -106,6 +107,9 @@ class GrpcServer:
         health: HealthService,
         listener: Http2Server,
         metrics: Registry,
+        bound: socket.socket,
+        *,
+        uses_tls: bool,
     ) -> None:
         self.address = address
         self.requires_token = requires_token
@@ -114,6 +118,18 @@ class GrpcServer:
         self._health = health
         self._listener = listener
         self._metrics = metrics
+        self._bound = bound
+        self._uses_tls = uses_tls
+
+    def start_listening(self) -> None:
+        """Accept connections from now on.
+
+        Raises:
+            ConfigError: another server listens at the address since this one was opened.
+        """
+        listen(self._bound, self.address)
+        self._listener.start(self._bound)
+        _log.info("listening", extra={"address": str(self.address), "tls": self._uses_tls})
 
     @property
     def is_draining(self) -> bool:
@@ -170,7 +186,7 @@ class GrpcServer:
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, *, environment: Mapping[str, str] | None = None
+    runtime: Runtime, *, environment: Mapping[str, str] | None = None, listens: bool = True
 ) -> AsyncIterator[GrpcServer]:
     """Serve a runtime, configured by [server] of its configuration and by the environment.
 
@@ -179,6 +195,8 @@ async def open_server(
     Args:
         runtime: runs the sessions.
         environment: the environment variables; None means those of the process.
+        listens: whether it accepts connections at once, or when `start_listening` is called. Until
+            then they are refused, so that balancers try another server.
 
     Raises:
         ConfigError: an address, token or certificate cannot be used.
@@ -194,7 +212,7 @@ async def open_server(
     runtime.replica_id = access.replica_id or runtime.replica_id
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
-    listening = listening_socket(access.address)
+    listening = bound_socket(access.address)
     try:
         async with (
             trio_asyncio.open_loop() as loop,
@@ -209,7 +227,7 @@ async def open_server(
             codec = Codec(StreamResponse)
             load_trailer = None
             if settings.load_reports:
-                load = LoadReports(runtime, codec)
+                load = LoadReports(runtime, codec, most_streams=settings.max_connections)
                 load_trailer = load.trailer
                 rpcs[STREAM_CORE_METRICS] = Rpc(
                     load.stream_core_metrics, OrcaLoadReportRequest, counts=False
@@ -221,7 +239,6 @@ async def open_server(
                 calls, authentication, connections, loop, tls, settings, most_bytes
             )
             address = ServerAddress(access.address.host, listening.getsockname()[1])
-            listener.start(listening)
             if settings.health_when_full == "not_serving":
                 nursery.start_soon(health.follow, runtime.capacity)
             server = GrpcServer(
@@ -232,8 +249,11 @@ async def open_server(
                 health,
                 listener,
                 runtime.metrics,
+                listening,
+                uses_tls=tls is not None,
             )
-            _log.info("listening", extra={"address": str(address), "tls": tls is not None})
+            if listens:
+                server.start_listening()
             try:
                 yield server
             finally:

@@ -101,6 +101,16 @@ def test_an_interval_is_bounded(reporting: ServingThread, seconds: int) -> None:
         call.cancel()
 
 
+def test_so_many_may_ask_as_may_connect(serve: Serve) -> None:
+    config = RuntimeConfig.model_validate({"server": {"load_reports": True, "max_connections": 1}})
+    with connected(serve(config).target) as client:
+        first, second = reports(client), reports(client)
+        assert next(first).application_utilization == 0
+        with pytest.raises(grpc.RpcError, match="1 clients have load reports"):
+            next(second)
+        first.cancel()
+
+
 def test_without_the_setting_there_is_no_report(client: Client, server: ServingThread) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         next(reports(client))

@@ -1,5 +1,6 @@
 """What nodes remember passes through a client, which cannot change it or use that of others."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -205,6 +206,30 @@ def test_states_that_are_too_large_together_end_the_session(alice: Client) -> No
         stream.wait_ready()
         stream.send(control("MOVE"))
         assert_matches(stream, "the states of the nodes have 3006 bytes")
+
+
+def test_a_server_that_ends_a_stream_gives_its_state_back(serve: Serve, tmp_path: Path) -> None:
+    """But none of a session that was to go on with one that has not arrived."""
+    server = serve(settings(tmp_path, 32 * "k"))
+    collect = pipeline({"a": "TextCollectorNode"})
+    with connected(server.target) as client, ExitStack() as stack:
+        taken, awaiting, other = (
+            stack.enter_context(client.pipeline(collect, **fields))
+            for fields in ({"takes_state": True}, {"takes_state": True, "resumes": True}, {})
+        )
+        for stream in (taken, awaiting, other):
+            stream.wait_ready()
+        for stream in (taken, other):
+            stream.send(chunk(text_buffer("One. Two"), 0))
+            assert echoed(stream.results(1)) == ["One."]
+        draining = threading.Thread(target=server.drain, args=[0.05])
+        draining.start()
+        ended = [stream.rest() for stream in (taken, awaiting, other)]
+        draining.join()
+    assert [echoed(each.results) for each in ended] == [[], [], ["Two"]]
+    assert [each.closed.HasField("state") for each in ended] == [True, False, False]
+    assert [each.closed.chunks_taken for each in ended] == [1, 0, 1]
+    assert {each.closed.reason for each in ended} == {"the server is shutting down"}
 
 
 @PLACES
