@@ -11,7 +11,6 @@ from ..session import Session
 from ..wire import (
     AudioChunk,
     DataChunk,
-    SessionState,
     StreamControl,
     StreamControlCommand,
     StreamInit,
@@ -62,15 +61,13 @@ class StreamRequestReader:
             CallerError: a request is not valid.
         """
         await send_inputs(self._session, self._inputs, self._metrics)
+        if self.awaits_state and not await self._receive_state():
+            return True
         while True:
             request = await self._call.receive()
             if request is None:
                 break
-            if request.state is not None:
-                await self._import_state(request.state)
-            elif self.awaits_state and request.control is None:
-                raise RequestError("init has resumes: the next message must be state")
-            elif request.data_chunk is not None:
+            if request.data_chunk is not None:
                 await self._enter_chunk(request.data_chunk)
             elif request.audio_chunk is not None:
                 await self._enter_audio(request.audio_chunk)
@@ -84,22 +81,28 @@ class StreamRequestReader:
                 break
             elif request.init is not None:
                 raise RequestError("init is sent once, as the first message; open another stream")
+            elif request.state is not None:
+                raise RequestError("state is sent once, after an init with resumes")
             # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input(stop_sources=self.closed)
         return False
 
-    async def _import_state(self, state: SessionState) -> None:
-        if not self.awaits_state:
-            raise RequestError("state is sent once, after an init with resumes")
+    async def _receive_state(self) -> bool:
+        """Let the nodes import the state, which must be the first message; False: CANCEL came."""
+        request = await self._call.receive()
+        if request is not None and request.control is not None and _is_cancel(request.control):
+            return False
+        if request is None or request.state is None:
+            raise RequestError("init has resumes: the next message must be state, or CANCEL")
         session = self._session
-        await session.import_states(self._seals.opened(state.data, session.plan, session.owner))
+        states = self._seals.opened(request.state.data, session.plan, session.owner)
+        await session.import_states(states)
         self.awaits_state = False
+        return True
 
     async def _move(self) -> None:
         if not self._moves_state:
             raise RequestError("MOVE needs moves_state of ready; send CLOSE")
-        if self.awaits_state:
-            raise RequestError("MOVE needs the state that init has announced; send CANCEL")
         await self._session.end_for_move(self._seals.most_bytes)
 
     async def _enter_chunk(self, chunk: DataChunk) -> None:

@@ -30,7 +30,9 @@ def test_validate_shows_the_executor_of_each_node_and_why(tmp_path: Path) -> Non
 def test_validate_tells_whether_a_stream_may_move(
     tmp_path: Path, types: list[str], words: str
 ) -> None:
-    nodes = [{"id": f"n{place}", "node_type": kind} for place, kind in enumerate(types)]
+    nodes: list[dict[str, object]] = [
+        {"id": f"n{place}", "node_type": kind} for place, kind in enumerate(types)
+    ]
     done = millrace("validate", write_manifest(tmp_path, *nodes), folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert words in " ".join(done.stdout.split())

@@ -13,7 +13,15 @@ from runtime.errors import ConfigError
 from tests.conftest import runtime_opener
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import Client, Stream, connected
-from tests.service.messages import chunk, control, error_name, make, pipeline, text_buffer
+from tests.service.messages import (
+    chunk,
+    control,
+    error_name,
+    init,
+    make,
+    pipeline,
+    text_buffer,
+)
 from tests.service.serving import ServingThread, serving
 
 TOKENS = {"GRPC_AUTH_TOKENS": "alice,bob"}
@@ -144,17 +152,24 @@ def test_an_old_state_is_refused(alice: Client, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    ("requests", "words"),
-    [
-        (texts(1), "the next message must be state"),
-        ([control("MOVE")], "MOVE needs the state that init has announced"),
-    ],
+    "requests",
+    [texts(1), [control("MOVE")], [control("CLOSE")], [init(COUNT)]],
+    ids=["chunk", "MOVE", "CLOSE", "init"],
 )
 def test_a_session_that_awaits_a_state_takes_nothing_else(
-    alice: Client, requests: list[Any], words: str
+    alice: Client, requests: list[Any]
 ) -> None:
     with resumed(alice, COUNT, *requests) as stream:
-        assert_matches(stream, words)
+        assert_matches(stream, "the next message must be state, or CANCEL")
+
+
+def test_a_session_that_awaits_a_state_can_be_cancelled_or_left(alice: Client) -> None:
+    with resumed(alice, COUNT) as stream:
+        stream.wait_ready()
+        stream.send(control("CANCEL"))
+        assert not stream.rest().closed.HasField("state")
+    with resumed(alice, COUNT) as stream:
+        stream.wait_ready()
 
 
 def test_a_state_comes_once_and_only_where_it_was_announced(alice: Client) -> None:
