@@ -1,5 +1,6 @@
 """One server of a client, and what the client knows of it. Runs on asyncio."""
 
+import random
 import time
 from contextlib import suppress
 from typing import Final
@@ -40,7 +41,8 @@ class Server:
 
     def __init__(self, connection: Http2Connection) -> None:
         self.connection = connection
-        self.last_used = 0
+        # At random, so that clients with the same addresses do not all begin at the same one.
+        self.last_used: float = -random.random()  # noqa: S311 (nothing secret)
         self._refused = 0
         self._avoided_until = 0.0
         self._watched: ClientProtocol | None = None
