@@ -152,6 +152,7 @@ if TYPE_CHECKING:
         MessageBytes,
         MessageError,
         MessageTooLongError,
+        TakeMessage,
         TruncatedMessageError,
     )
 
@@ -272,6 +273,7 @@ __all__ = [
     "StreamingPipelineServiceBase",
     "StreamingPipelineServiceStub",
     "Subscribe",
+    "TakeMessage",
     "TapEvent",
     "TensorBuffer",
     "TensorDtype",
@@ -299,6 +301,7 @@ _HOMES: Final = {
     "MessageBytes": ".message_buffer",
     "MessageError": ".message_buffer",
     "MessageTooLongError": ".message_buffer",
+    "TakeMessage": ".message_buffer",
     "TruncatedMessageError": ".message_buffer",
 }
 
