@@ -7,13 +7,17 @@ from .batch import Batch
 from .batched_calls import process_alone
 from .context import Context, Output
 from .data import Control
-from .definition import check_actor_class, is_batched, params_type_of
+from .definition import check_actor_class, defines_state, is_batched, params_type_of
 from .errors import DefinitionError
 from .intervals import intervals_of
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
 
 P = TypeVar("P", bound=Params)
+
+State = Any
+"""What `export_state` returns: None, bool, int, float, str, bytes, numpy arrays, data items, lists,
+and dicts with text as keys."""
 
 Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
 """The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or
@@ -59,7 +63,10 @@ class Actor(Generic[P]):
         stateless: set it if the outputs of an item depend on this item and the params only, so that
             `flush` emits nothing. A stream whose nodes all say so may move to another server when
             its own shuts down. A subclass declares it itself.
-        is_source: whether the class defines `generate`. It is set when the class is defined.
+        moves_state: whether the class defines `export_state` and `import_state`, so that a stream
+            may move with its state. It is set when the class is defined. A subclass that defines
+            other hooks has to define both again: it may remember more.
+        is_source: whether the class defines `generate`. It is set likewise.
         intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         preload_params: the names of the params that `preload` reads.
         is_batched: whether the class defines `process_batch`, and no subclass has changed
@@ -76,6 +83,7 @@ class Actor(Generic[P]):
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
     stateless: ClassVar[bool] = False
+    moves_state: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, float | str]] = {}
     preload_params: ClassVar[frozenset[str]] = frozenset()
@@ -105,6 +113,7 @@ class Actor(Generic[P]):
         cls.is_source = cls.generate is not Actor.generate
         cls.is_batched = is_batched(cls, Actor)
         cls.intervals = intervals_of(cls)
+        cls.moves_state = defines_state(cls)
         check_actor_class(cls)
         declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
         if (cls.accepts != ANY_KIND or cls.is_source) and not declares:
@@ -198,6 +207,39 @@ class Actor(Generic[P]):
     def flush(self) -> Outputs:
         """Return the remaining outputs at the end of the stream."""
         return self.flush_state(self._own_state()) if self._has_batches() else None
+
+    def export_state(self) -> State | Awaitable[State]:
+        """Return what the node remembers, so that another session can go on with it.
+
+        Define it with `import_state`, so that streams with this node may move to another server. It
+        is called in place of `flush`, after the last item: what `flush` would emit is part of the
+        state. The state consists of None, bool, int, float, str, bytes, numpy arrays, data items,
+        lists, and dicts with text as keys. It passes through the client, which can read it and not
+        change it: leave secrets out. The operator limits its size (`limits.max_state_bytes`).
+
+        >>> from actors import Actor, Json, NoParams
+        >>> class CountNode(Actor[NoParams]):
+        ...     '''Count the items.'''
+        ...     count = 0
+        ...     def process(self, item):
+        ...         self.count += 1
+        ...         return Json(self.count)
+        ...     def export_state(self):
+        ...         return self.count
+        ...     def import_state(self, state):
+        ...         self.count = state
+        >>> CountNode.moves_state
+        True
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define export_state()")
+
+    def import_state(self, state: Any) -> Awaitable[None] | None:
+        """Take over the state that `export_state` of another session's node returned.
+
+        It is called at most once, after `initialize` and before the first item, with the same
+        params. Tuples have become lists. Arrays are read-only.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define import_state()")
 
     def cleanup(self) -> Awaitable[None] | None:
         """Release all resources; called once, also after an error or a cancellation."""

@@ -22,6 +22,8 @@ _HOOKS: Final = {
     "on_control": ("control",),
     "generate": (),
     "flush": (),
+    "export_state": (),
+    "import_state": ("state",),
     "cleanup": (),
     "open_state": ("context",),
     "process_batch": ("work",),
@@ -30,6 +32,7 @@ _HOOKS: Final = {
 }
 # What a batched host does not call: it has hooks of its own for sessions.
 _OF_ONE_SESSION: Final = ("process", "flush", "on_control")
+_STATE_HOOKS: Final = frozenset({"export_state", "import_state"})
 
 
 def check_actor_class(actor: type) -> None:
@@ -72,6 +75,7 @@ def check_actor_class(actor: type) -> None:
         if name in declared:
             _check_hook(actor, name, arguments)
     _check_intervals(actor)
+    _check_state(actor)
     if getattr(actor, "is_source", False):
         _check_source(actor)
     _check_constructor(actor)
@@ -109,6 +113,39 @@ def _check_batched(actor: Any) -> None:
     ):
         if is_wrong:
             raise _wrong(actor, name, f"{what}; leave one of the two out")
+
+
+def defines_state(actor: type) -> bool:
+    """Return whether a class can export and import its state.
+
+    A class that adds hooks or intervals to those of another one may remember more than that one.
+    """
+    for kind in actor.__mro__:
+        declared = vars(kind)
+        if kind.__module__ == f"{__package__}.actor":
+            return False
+        if declared.keys() >= _STATE_HOOKS:
+            return True
+        if declared.keys() & {*_HOOKS, "__init__"} or declared.get("intervals"):
+            return False
+    return False
+
+
+def _check_state(actor: Any) -> None:
+    """Check that a class which defines one of the hooks of its state defines both."""
+    defined = _STATE_HOOKS & vars(actor).keys()
+    if not defined:
+        return
+    if actor.is_source:
+        raise _wrong(
+            actor,
+            min(defined),
+            "a source cannot move to another server: leave export_state() and import_state() out",
+        )
+    for name in _STATE_HOOKS - defined:
+        raise _wrong(actor, name, f"is missing: define it too, since {min(defined)}() is defined")
+    if actor.stateless:
+        raise _wrong(actor, "stateless", "a class with export_state() has a state; leave it out")
 
 
 def _check_source(actor: Any) -> None:

@@ -45,6 +45,7 @@ class SileroModel:
     Attributes:
         window: length of a window in samples.
         context_length: samples before each window that the model takes too.
+        state: what the model remembers of the windows before.
     """
 
     def __init__(self, session: "InferenceSession", sample_rate: int) -> None:

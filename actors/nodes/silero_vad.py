@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import model_validator
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..context import Context
 from ..data import Audio, Data, Json
 from ..errors import DataError
@@ -105,6 +105,8 @@ class SileroVADNode(Actor[SileroVADParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON, Kind.AUDIO})
 
+    _pending: Array
+
     @classmethod
     def preload(cls, params: SileroVADParams) -> dict[Hashable, object]:
         """Load the weights."""
@@ -169,6 +171,27 @@ class SileroVADNode(Actor[SileroVADParams]):
             event = Json(self._event(item, detection, stream), metadata=item.metadata)
             outputs[number] = (event, item)
         return outputs
+
+    def export_state(self) -> dict[str, State]:
+        """Return the state of the model and of the gate, and the samples of the next window."""
+        stream = self._stream
+        assert stream is not None
+        return {
+            "model": stream.state,
+            "pending": stream.pending,
+            "position": stream.position,
+            "probability": stream.probability,
+            "gate": stream.gate.state(),
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        stream = self._stream
+        assert stream is not None
+        stream.state = state["model"]
+        stream.pending, stream.position = state["pending"], state["position"]
+        stream.probability = state["probability"]
+        stream.gate.go_on(*state["gate"])
 
     def cleanup(self) -> None:
         """Release the model."""

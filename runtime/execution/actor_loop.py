@@ -206,11 +206,24 @@ class ActorLoop(ItemIntake):
 
     async def _flush(self) -> None:
         await self._deliver_controls()
-        if self.control.state is not NodeState.DISABLED:
+        if self.control.is_exporting:
+            await self._export_state()
+        elif self.control.state is not NodeState.DISABLED:
             await self._call_flush()
 
     async def _call_flush(self) -> None:
         await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+
+    async def _export_state(self) -> None:
+        """Report the state, if the node has one: another session goes on with it."""
+        actor = self._actor
+        if actor.moves_state:
+            exported = await self._hooks.call("export_state", actor.export_state)
+            await self.control.report_state(exported, self._node_id)
+
+    async def _import_state(self) -> None:
+        state = self.control.take_state(self._node_id)
+        await self._hooks.call("import_state", self._actor.import_state, state)
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
@@ -335,6 +348,8 @@ class ActorLoop(ItemIntake):
         """Let a control message go on to the readers, when all before it is done."""
         number = number_of_barrier(control)
         if number is not None:
+            if self.control.has_state_to_import:
+                await self._import_state()
             await self.control.report_barrier(number)
             return
         name = name_of(control)

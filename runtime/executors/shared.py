@@ -85,7 +85,7 @@ async def open_shared_executor(
         PipelineError: it does not start.
     """
     async with (
-        open_forkserver_keeper(secret_variables(config.models)) as forkserver,
+        open_forkserver_keeper(secret_variables(config)) as forkserver,
         open_hosts(forkserver, config, settings) as executor,
     ):
         yield executor

@@ -134,6 +134,13 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def moves_state(self, node_type: NodeType) -> bool:
+        """Return whether a type moves its state; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).moves_state
+        except ConfigError:
+            return False
+
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
         """Return the params that a template of the type depends on; None if it has no template.
 

@@ -26,6 +26,7 @@ from .effective_settings import EffectiveSettings, effective_settings, refused_s
 from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, SHARED, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
+from .moving import MovingPlan
 from .node_checks import NodeChecker, check_document
 from .remote_nodes import RemotePart, remote_parts
 from .routing import Assignment, Router
@@ -55,6 +56,7 @@ class NodePlan:
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
+        moves_state: whether its class can export and import its state.
         preload_params: the params that a template of the type depends on; None if it has none.
         capabilities: what the manifest asks of the machine; None if nothing.
         remote: the part of the pipeline on another host that it belongs to; None if it runs here.
@@ -78,6 +80,7 @@ class NodePlan:
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
+    moves_state: bool = False
     preload_params: tuple[str, ...] | None = None
     capabilities: Capabilities | None = None
     remote: RemotePart | None = None
@@ -90,7 +93,7 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(MovingPlan):
     """A pipeline that can be started.
 
     Attributes:
@@ -118,11 +121,6 @@ class Plan:
         # By its name, since what draws a plan imports this module.
         svg: str = import_module(f"{__package__}.drawing").to_svg(self)
         return svg
-
-    @property
-    def may_move(self) -> bool:
-        """Whether a session can be continued by another one: every node is stateless."""
-        return all(node.stateless for node in self.nodes)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -311,6 +309,9 @@ class _Planner:
                         is_source=self._checker.is_source(node_type),
                         code=assignment.code,
                         stateless=self._checker.is_stateless(node_type),
+                        # Its control reaches neither a host of many sessions nor a socket's end.
+                        moves_state=declared.place is not Place.SOCKET
+                        and self._checker.moves_state(node_type),
                         preload_params=preload_params,
                     )
                 )

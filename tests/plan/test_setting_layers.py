@@ -24,6 +24,8 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         ['[{pattern = "*"}]'],
     ),
     "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "server.replica_id": ('"replica-1"', ['"a b"', '""', '"-a"', "3", f'"{64 * "a"}"']),
+    "server.replicas": ('{a = "h:1"}', ['{a = "h"}', '{"a b" = "h:1"}', "3"]),
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "http.talk_origins": (
         '["https://app.example"]',

@@ -168,6 +168,40 @@ class CountsThoughStateless(Actor[Params]):
         return Json(self._count)
 
 
+class ForgetsWhenMoved(Actor[Params]):
+    """Number the texts, and begin anew where it moves to."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+    _count = 0
+
+    def process(self, item: Text) -> Json:
+        self._count += 1
+        return Json(self._count)
+
+    def export_state(self) -> int:
+        return self._count
+
+    def import_state(self, state: int) -> None:
+        pass
+
+
+class MovesObjects(Actor[Params]):
+    """Export what is no state."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def process(self, item: Text) -> Text:
+        return item
+
+    def export_state(self) -> object:
+        return {"thing": object()}
+
+    def import_state(self, state: object) -> None:
+        pass
+
+
 class BlocksOnLarge(Actor[Params]):
     """Go through a text once for each of its words."""
 

@@ -42,6 +42,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "session-state": lifecycle.check_session_state,
     "stateless": lifecycle.check_stateless,
     "batches": batches.check_batches,
+    "moved-state": lifecycle.check_moved_state,
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
     "background": background.check_background,
