@@ -1,0 +1,244 @@
+"""The executor `ray`: Ray places and watches the process of each node; the items never pass it."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+import trio
+
+from actors import Progress
+
+from ...config import RaySettings, RuntimeConfig, secret_variables
+from ...errors import LimitError, NodeError, PipelineError, SpawnError
+from ...execution.ray import OpenedWorker
+from ...plan import ClusterRequest, cluster_request
+from ..contract import NodeTask
+from ..socket_node import run_socket_node
+from .cluster import has_room_ever, has_room_now, refusal, waiting
+from .driver import Driver, PlacedWorker, open_driver
+
+# What a node says itself comes before what Ray says of its process.
+_LAST_WORDS_SECONDS: Final = 0.2
+# Ray kills a worker in 3 ms; one that is cut off is killed by its guard.
+_END_SECONDS: Final = 1.0
+# A GPU that was free is mostly there at once. Another session may have been faster.
+_GPU_SECONDS: Final = 5.0
+_VERSION: Final = version("millrace-runtime")
+
+
+class RayExecutor:
+    """Runs nodes in workers of a Ray cluster."""
+
+    def __init__(self, driver: Driver, settings: RaySettings) -> None:
+        """Create it.
+
+        Args:
+            driver: starts and ends workers.
+            settings: of the operator.
+        """
+        self._driver = driver
+        self._settings = settings
+        self._warm: deque[PlacedWorker] = deque()
+        self._used = trio.Event()
+
+    async def keep_warm(self) -> None:
+        """Keep workers ready for nodes that any place will do for, until cancelled."""
+        try:
+            while True:
+                self._used = trio.Event()
+                self._warm = deque(each for each in self._warm if not each.ended.is_set())
+                while len(self._warm) < self._settings.warm:
+                    self._warm.append(self._driver.place(ClusterRequest()))
+                await self._used.wait()
+        finally:
+            for worker in self._warm:
+                worker.end()
+
+    async def run(self, task: NodeTask) -> None:
+        """Run one node.
+
+        Raises:
+            NodeError: the actor or its process failed, or the cluster cannot run it.
+            LimitError: the cluster had no room in time, or the node needs more memory than it may
+                have.
+        """
+        began = trio.current_time()
+        worker, message = await self._opened(task)
+        try:
+            opened = message
+            if opened.version != _VERSION:
+                raise SpawnError(
+                    task.node_id,
+                    f"Millrace is {opened.version} on {opened.machine} of the Ray cluster, and "
+                    f"{_VERSION} here; install the same everywhere",
+                )
+            worker.run(task.socket_ends().secret.key, self._settings.partition_timeout_secs)
+            task.started(trio.current_time() - began)
+            await self._run_in(task, worker, (opened.host, opened.port))
+        finally:
+            await self._end(worker)
+
+    async def _opened(self, task: NodeTask) -> tuple[PlacedWorker, OpenedWorker]:
+        """Return a worker that waits for its node."""
+        try:
+            request = cluster_request(task.plan.capabilities, self._settings.gpu_memory_gb)
+        except ValueError as error:
+            raise SpawnError(task.node_id, f"capabilities.gpu.min_memory_gb: {error}") from error
+        if request.is_plain and (warm := self._take_warm()) is not None:
+            return warm
+        with trio.move_on_after(task.init_timeout_seconds):
+            request = await self._checked(task, request)
+            if request.gpu_is_optional:
+                with trio.move_on_after(_GPU_SECONDS):
+                    return await self._place(task, request)
+                request = request.without_gpu()
+            return await self._place(task, request)
+        nodes = await self._driver.survey()
+        raise LimitError(
+            f"the Ray cluster had no room within {task.init_timeout_seconds:g} s "
+            f"(multiprocess.init_timeout_secs): {waiting(request, nodes)}",
+            node_id=task.node_id,
+        )
+
+    def _take_warm(self) -> tuple[PlacedWorker, OpenedWorker] | None:
+        while self._warm:
+            worker = self._warm.popleft()
+            self._used.set()
+            if worker.message is not None and not worker.ended.is_set():
+                return worker, worker.message.opened
+            if not worker.ended.is_set():  # it is starting
+                worker.end()
+        return None
+
+    async def _checked(self, task: NodeTask, request: ClusterRequest) -> ClusterRequest:
+        """Return what to ask Ray for: without an optional GPU where none is free."""
+        nodes = await self._driver.survey()
+        self._check_connected(task)
+        if request.gpu_is_optional and not has_room_now(request, nodes):
+            request = request.without_gpu()
+        if not has_room_ever(request, nodes):
+            raise SpawnError(task.node_id, refusal(request, nodes))
+        if has_room_now(request, nodes):
+            text = f"Ray starts a worker with {request}"
+        else:
+            text = waiting(request, nodes)
+        task.report(Progress("starting", 0.0, text))
+        return request
+
+    async def _place(
+        self, task: NodeTask, request: ClusterRequest
+    ) -> tuple[PlacedWorker, OpenedWorker]:
+        worker = self._driver.place(request)
+        try:
+            await _first_of(worker.opened, worker.ended, self._driver.lost)
+        except BaseException:
+            worker.end()
+            raise
+        self._check_connected(task)
+        if worker.message is None:
+            raise SpawnError(task.node_id, _hint(f"Ray cannot start its worker: {worker.reason}"))
+        return worker, worker.message.opened
+
+    async def _run_in(
+        self, task: NodeTask, worker: PlacedWorker, address: tuple[str, int]
+    ) -> None:
+        failures: list[BaseException] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, task, worker, failures, nursery.cancel_scope)
+            try:
+                await run_socket_node(
+                    task, address, silence_seconds=self._settings.partition_timeout_secs
+                )
+            except (NodeError, LimitError) as error:
+                failures.append(error)
+            nursery.cancel_scope.cancel()
+        if failures:
+            raise failures[0]
+
+    async def _watch(
+        self,
+        task: NodeTask,
+        worker: PlacedWorker,
+        failures: list[BaseException],
+        scope: trio.CancelScope,
+    ) -> None:
+        """Report the end of the worker, or of the driver, if the node has not said why."""
+        await _first_of(worker.ended, self._driver.lost)
+        if not worker.ended.is_set():
+            failures.append(self._loss(task))
+            scope.cancel()
+            return
+        if not worker.reason:
+            return  # it has ended by itself, and reports why
+        await trio.sleep(_LAST_WORDS_SECONDS)
+        if not task.released.is_set() and not failures:
+            failures.append(NodeError(task.node_id, f"its Ray worker has ended: {worker.reason}"))
+            scope.cancel()
+
+    async def _end(self, worker: PlacedWorker) -> None:
+        with trio.CancelScope(shield=True):
+            worker.end()
+            with trio.move_on_after(_END_SECONDS):
+                await _first_of(worker.ended, self._driver.lost)
+
+    def _check_connected(self, task: NodeTask) -> None:
+        if self._driver.lost.is_set():
+            raise self._loss(task)
+
+    def _loss(self, task: NodeTask) -> NodeError:
+        return NodeError(task.node_id, f"the Ray cluster is lost: {self._driver.loss}")
+
+
+async def _first_of(*events: trio.Event) -> None:
+    """Return when one of them is set."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
+def _hint(text: str) -> str:
+    if "No module named" in text:
+        return f"{text}; install millrace-runtime=={_VERSION} on every node of the cluster"
+    return text
+
+
+@asynccontextmanager
+async def open_ray_executor(
+    config: RuntimeConfig, settings: RaySettings
+) -> AsyncIterator[RayExecutor]:
+    """Start the process of the Ray driver, and connect it to the cluster.
+
+    Raises:
+        PipelineError: Ray is not installed, or the cluster cannot be reached.
+    """
+    _check_installed()
+    without = secret_variables(config.models)
+    async with open_driver(settings.address or "", without=without) as driver:
+        executor = RayExecutor(driver, settings)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(executor.keep_warm)
+            nursery.start_soon(_end_with_driver, driver)
+            yield executor
+            nursery.cancel_scope.cancel()
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("ray") is None:
+        raise PipelineError(
+            'the executor ray needs Ray: pip install "millrace-runtime[ray]", with the version of '
+            "the cluster"
+        )
+
+
+async def _end_with_driver(driver: Driver) -> None:
+    await driver.lost.wait()
+    raise PipelineError(f"the Ray cluster is lost: {driver.loss}")
