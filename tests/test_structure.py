@@ -98,6 +98,7 @@ ARROWS = {
     },
     "tracing": {"config"},
     "wire": {"config", "manifest"},
+    "worker": {"execution", "links"},
 }
 FOR_EVERYBODY = {"errors", "events"}
 ENTRY_POINTS = {"__init__", "__main__"}

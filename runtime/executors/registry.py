@@ -25,7 +25,8 @@ _OPEN: Final[Mapping[str, OpenExecutor]] = {
 BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
     name: ExecutorFactory(
         uses_processes=declared.uses_processes,
-        uses_shared_memory=declared.uses_shared_memory,
+        place=declared.place,
+        runs_elsewhere=declared.runs_elsewhere,
         settings=declared.settings,
         open=_OPEN[name],
     )

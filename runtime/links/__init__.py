@@ -11,6 +11,7 @@ from .local_queue import LocalQueue
 from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
+from .socket_spec import SocketLinkSpec
 from .statistics import Count, LinkStatistics
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
@@ -36,6 +37,7 @@ __all__ = [
     "PeerGoneError",
     "ProcessEnds",
     "Reader",
+    "SocketLinkSpec",
     "TrioWaiting",
     "Waiting",
     "Wiring",

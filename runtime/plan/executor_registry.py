@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
@@ -19,21 +20,46 @@ EXECUTOR_GROUP: Final = "millrace.executors"
 """The entry point group in which a distribution offers executors: name = "module:factory"."""
 
 
+class Place(Enum):
+    """Where the ends of a node's links are.
+
+    SERVER: in the server's process; links to such nodes are queues.
+    MACHINE: in a process of the same machine; its links go through shared memory.
+    SOCKET: in a process behind a socket, on this machine or another one.
+    """
+
+    SERVER = "server"
+    MACHINE = "machine"
+    SOCKET = "socket"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorDeclaration:
     """What an executor declares.
 
     Attributes:
-        uses_processes: whether each node runs in a process of its own. These processes count
-            against `max_processes_per_session` and `max_total_processes`.
-        uses_shared_memory: whether the links of its nodes go through shared memory, so that another
-            process can open their ends. Otherwise they are queues of this process.
+        uses_processes: whether each node runs in a process of its own on this machine. These
+            processes count against `max_processes_per_session` and `max_total_processes`.
+        place: where the ends of its nodes' links are.
+        runs_elsewhere: whether the nodes run outside of the server's process although the ends of
+            their links are in it, because the executor carries the items on.
         settings: the settings that the operator may give it in [executors.NAME].
     """
 
     uses_processes: bool
-    uses_shared_memory: bool = False
+    place: Place = Place.SERVER
+    runs_elsewhere: bool = False
     settings: type[ExecutorSettings] = ExecutorSettings
+
+    @property
+    def loads_classes_elsewhere(self) -> bool:
+        """Whether another process of ours must load the classes of its nodes."""
+        return self.uses_processes or self.place is not Place.SERVER
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether its nodes share no memory and no event loop with the server."""
+        return self.loads_classes_elsewhere or self.runs_elsewhere
 
 
 class InstalledExecutor:
@@ -111,7 +137,7 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
-    MULTIPROCESS: ExecutorDeclaration(uses_processes=True, uses_shared_memory=True),
+    MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
 }
 
 

@@ -13,6 +13,7 @@ from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Problem
 from ..errors import LimitError, ManifestError
 from ..manifest import (
+    Capabilities,
     Manifest,
     ManifestSource,
     NodeId,
@@ -22,7 +23,7 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
@@ -44,14 +45,17 @@ class NodePlan:
         accepts: the kinds of data that it takes.
         produces: the kinds of data that it emits.
         is_output: whether its output is a result also if other nodes read it.
-        uses_process: whether it runs in a process of its own, as its executor declares.
-        uses_shared_memory: whether its links go through shared memory, as its executor declares.
+        uses_process: whether it runs in a process of its own on this machine.
+        place: where the ends of its links are.
+        is_isolated: whether it shares no memory and no event loop with the server.
         gpu: the GPU that its process may use; None for none of its own.
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
         preload_params: the params that a template of the type depends on; None if it has none.
+        capabilities: what the manifest asks of the machine; None if nothing.
+        host: the `name:port` that the manifest gives; empty for none.
     """
 
     node_id: NodeId
@@ -64,7 +68,8 @@ class NodePlan:
     accepts: Acceptance
     produces: frozenset[Kind]
     uses_process: bool
-    uses_shared_memory: bool
+    place: Place
+    is_isolated: bool
     is_output: bool = False
     gpu: Gpu | None = None
     grants: GrantNames = field(default_factory=GrantNames)
@@ -72,6 +77,8 @@ class NodePlan:
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
     preload_params: tuple[str, ...] | None = None
+    capabilities: Capabilities | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +272,10 @@ class _Planner:
                         *ends,
                         *kinds,
                         uses_process=declared.uses_processes,
-                        uses_shared_memory=declared.uses_shared_memory,
+                        place=declared.place,
+                        is_isolated=declared.is_isolated,
+                        capabilities=node.capabilities,
+                        host=node.host,
                         is_output=node.is_output_node,
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
@@ -302,7 +312,9 @@ class _Planner:
 def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
     """Return the plan with the GPUs of its nodes; report what the machine does not have."""
     uses_process = {str(node.node_id): node.uses_process for node in plan.nodes}
-    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine)
+    # Behind a socket may be another machine, which its executor knows.
+    elsewhere = {str(node.node_id) for node in plan.nodes if node.place is Place.SOCKET}
+    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
     _report(plan.manifest, faults, iter(assigned.problems))
     if not assigned.gpus:
         return plan

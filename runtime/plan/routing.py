@@ -76,7 +76,7 @@ class Router:
         found = self._executors[assignment.executor]
         if isinstance(found, DisabledExecutor):
             raise RoutingError(f"{found.reason} ({assignment.reason})")
-        if self.declaration(assignment.executor).uses_processes:
+        if self.declaration(assignment.executor).loads_classes_elsewhere:
             try:
                 return replace(assignment, code=node_type.code())
             except ConfigError as error:
@@ -109,8 +109,8 @@ class Router:
             and assigned.executor in self._executors
             and not isinstance(self._executors[assigned.executor], DisabledExecutor)
             and not isinstance(self._executors[override], DisabledExecutor)
-            and self.declaration(assigned.executor).uses_processes
-            and not self.declaration(override).uses_processes
+            and self.declaration(assigned.executor).is_isolated
+            and not self.declaration(override).is_isolated
             and not _matches_any(node_type.name, movable)
         ):
             raise RoutingError(

@@ -49,7 +49,7 @@ class SessionStatistics:
         A node process sends its statistics itself, at most once a second.
         """
         for task in self._tasks.values():
-            if task.pid is None:
+            if not task.plan.is_isolated:
                 task.refresh()
         nodes = self.statistics()
         return SessionFigures(

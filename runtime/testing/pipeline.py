@@ -13,7 +13,7 @@ from ..config import ExecutorSettings, Multiprocess, RuntimeConfig
 from ..execution.process import Forkserver
 from ..executors import ExecutorFactory, Executors, MultiprocessExecutor
 from ..manifest import Manifest, manifest_from
-from ..plan import plan_manifest
+from ..plan import Place, plan_manifest
 from ..session import Session, open_runtime
 
 Setups = Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]]
@@ -123,4 +123,4 @@ def _warm(forkserver: Forkserver) -> ExecutorFactory:
     ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver)
 
-    return ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+    return ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)

@@ -31,7 +31,7 @@ from runtime.executors import (
     open_multiprocess_executor,
     open_native_executor,
 )
-from runtime.plan import BUILT_IN_EXECUTORS, declaration_of, installed_executors
+from runtime.plan import BUILT_IN_EXECUTORS, Place, declaration_of, installed_executors
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, run_through
 
@@ -133,15 +133,13 @@ def test_no_distribution_takes_the_name_of_another_executor() -> None:
 def test_the_built_in_factories_declare_what_plans_assume() -> None:
     assert {name: declaration_of(each) for name, each in BUILT_IN_EXECUTORS.items()} == {
         name: type(BUILT_IN_EXECUTORS[name])(
-            uses_processes=factory.uses_processes, uses_shared_memory=factory.uses_shared_memory
+            uses_processes=factory.uses_processes, place=factory.place
         )
         for name, factory in BUILT_IN.items()
     }
 
 
-OUTSIDE = ExecutorFactory(
-    uses_processes=True, uses_shared_memory=True, open=open_multiprocess_executor
-)
+OUTSIDE = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_multiprocess_executor)
 
 
 async def test_the_processes_of_an_outside_executor_count_against_every_limit() -> None:

@@ -478,7 +478,7 @@ async def test_a_process_that_is_stopped_or_killed_is_noticed(what: signal.Signa
 async def test_signs_of_life_end_with_the_connection() -> None:
     ours, theirs = socket.socketpair()
     async with trio.open_nursery() as tasks:
-        tasks.start_soon(trio.to_thread.run_sync, beat, theirs)
+        tasks.start_soon(trio.to_thread.run_sync, lambda: beat(theirs))
         tune(ours)
         with trio.move_on_after(0.7):
             await watch_pulse(ours, "far")
@@ -492,6 +492,6 @@ async def test_pulse_that_came_while_this_process_had_no_turn_counts(
     ours, theirs = socket.socketpair()
     tune(ours)
     with theirs, ours:
-        theirs.send(b".")
+        theirs.send(struct.pack("<d", 0.0))
         with trio.move_on_after(1):
             await watch_pulse(ours, "far")

@@ -203,22 +203,20 @@ def write(
         memory[HEADER_BYTES + payload_bytes : packed.total_bytes] = attributes
 
 
-def header_of(
-    packed: PackedItem, item: Item | None = None, *, entered_ns: int = 0, number: int = 0
-) -> bytes:
+def header_of(packed: PackedItem, item: Item | None = None, *, number: int = 0) -> bytes:
     """Return the header of an item that is written elsewhere, in parts.
 
     Args:
         packed: the item's data.
         item: as in `write`.
-        entered_ns: what the header says of it.
         number: as in `write`.
     """
-    sequence, timestamp_ms = (0, 0) if item is None else (item.sequence, item.timestamp_ms)
+    times = (0, 0, 0)
+    if item is not None:
+        times = (item.sequence, item.timestamp_ms, item.entered_ns)
     flags = packed.fortran * _FORTRAN
     size = len(packed.attributes)
     kind, numbers = (packed.kind_code, packed.subtype, flags, 0), (packed.first, packed.second)
-    times = (sequence, timestamp_ms, entered_ns)
     header = _HEADER.pack(*kind, size, *times, packed.payload_bytes, *numbers, number)
     return header + _PADDING
 

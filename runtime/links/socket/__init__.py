@@ -1,5 +1,6 @@
 """Links between machines: the items of one producer for one reader, over a TCP connection."""
 
+from ..socket_spec import SocketLinkSpec
 from .dropping_writer import DroppingSocketWriter
 from .opening import (
     AcceptedLink,
@@ -14,14 +15,9 @@ from .opening import (
 )
 from .pulse import BEAT_SECONDS, SILENCE_SECONDS, beat, watch_pulse
 from .reader import SocketReader
-from .specs import SocketLinkSpec
+from .session_links import SessionLinks, SocketEnds, SocketLink
 from .writer import SocketWriter
-
-
-def writer_of(spec: SocketLinkSpec) -> type[SocketWriter]:
-    """Return the class of a link's producing end."""
-    return DroppingSocketWriter if spec.drop_oldest else SocketWriter
-
+from .writing import writer_of
 
 __all__ = [
     "BEAT_SECONDS",
@@ -33,6 +29,9 @@ __all__ = [
     "LinkListener",
     "LinkRefusedError",
     "LinkSecret",
+    "SessionLinks",
+    "SocketEnds",
+    "SocketLink",
     "SocketLinkSpec",
     "SocketReader",
     "SocketWriter",

@@ -8,9 +8,9 @@ import trio
 
 from ..errors import PeerError
 from ..item import Item
-from ..shared.layout import PackedItem
+from ..shared import PackedItem
+from ..socket_spec import SocketLinkSpec
 from ..waiting import Waiting
-from .specs import SocketLinkSpec
 from .writer import SocketWriter
 
 
@@ -36,9 +36,8 @@ class DroppingSocketWriter(SocketWriter):
         sock: socket.socket | None = None,
         *,
         waiting: Waiting | None = None,
-        offset_ns: int = 0,
     ) -> None:
-        super().__init__(spec, sock, waiting=waiting, offset_ns=offset_ns)
+        super().__init__(spec, sock, waiting=waiting)
         self._kept: deque[_Kept] = deque()
         self._kept_bytes = 0
 

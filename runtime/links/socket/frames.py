@@ -4,9 +4,9 @@ Towards the reader: records, each with a header of 12 bytes (see `RECORD`) and a
 an item is the item as it lies in shared memory: header, payload, attributes. Towards the producer:
 how many items and bytes were taken in all (see `CREDITS`), so that a late record costs nothing.
 
-Entry times are those of the session's clock, the monotonic clock of the server: each end adds the
-difference of its own (see `SocketReader`). Both are exact, so that an item keeps its entry time,
-by which it is recognized in traces and latencies, over any number of links.
+Entry times travel as they are, in the session's clock: the monotonic clock of the server. Items are
+recognized by them in traces and latencies, so they must not change on any way. The machine at the
+other end has another clock; what a node measures with it is converted where the server receives it.
 """
 
 import struct
@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from ..item import Item
-from ..shared.layout import PackedItem, aligned, header_of
+from ..shared import PackedItem, aligned, header_of
 
 RECORD: Final = struct.Struct("<IBxxxI")
 """Bytes of the body, kind, and how many items since the last record only other readers get."""
@@ -50,9 +50,7 @@ def record(kind: RecordKind, body: bytes = b"", elsewhere: int = 0) -> bytes:
     return RECORD.pack(len(body), kind, elsewhere) + body
 
 
-def item_parts(
-    item: Item, packed: PackedItem, *, number: int, elsewhere: int, offset_ns: int
-) -> list[Buffer]:
+def item_parts(item: Item, packed: PackedItem, *, number: int, elsewhere: int) -> list[Buffer]:
     """Return the record of an item in parts; only strided arrays are copied.
 
     Args:
@@ -60,11 +58,9 @@ def item_parts(
         packed: its data.
         number: of the item on its link, from 0.
         elsewhere: as in `record`.
-        offset_ns: what this machine's monotonic clock is behind the session's.
     """
-    entered_ns = item.entered_ns + offset_ns if item.entered_ns else 0
     head = RECORD.pack(packed.total_bytes, RecordKind.ITEM, elsewhere)
-    head += header_of(packed, item, entered_ns=entered_ns, number=number)
+    head += header_of(packed, item, number=number)
     return [head, *_body(packed)]
 
 

@@ -3,14 +3,17 @@
 The kernel of a machine answers for a process that is stopped, so TCP alone does not find out.
 """
 
+import math
 import select
 import socket
+import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn
 
 import trio
 
-from ..errors import PeerGoneError
+from ..errors import PeerFaultError, PeerGoneError
 
 BEAT_SECONDS: Final = 0.5
 """How often a process gives a sign of life."""
@@ -18,12 +21,25 @@ BEAT_SECONDS: Final = 0.5
 SILENCE_SECONDS: Final = 2.75
 """After so long without one, the process counts as gone: told within 3.5 s, with some to spare."""
 
-_BEAT: Final = b"."
-_READ_BYTES: Final = 4096
+# How long the running call of the node has lasted, in seconds; 0 if none is running.
+_BEAT: Final = struct.Struct("<d")
+_READ_BYTES: Final = 512 * _BEAT.size
 
 
-def beat(sock: socket.socket) -> None:
+def _never() -> float:
+    return 0.0
+
+
+def _ignore(_seconds: float) -> None:
+    pass
+
+
+def beat(sock: socket.socket, running_seconds: Callable[[], float] = _never) -> None:
     """Give signs of life until the other side closes the connection. Run it in a thread.
+
+    Args:
+        sock: whoever calls this closes it. To end it from here, shut the socket down.
+        running_seconds: returns how long the running call of the node has lasted.
 
     A thread needs Python's global lock for it. A call that holds the lock for `SILENCE_SECONDS`,
     in C code that does not let it go, looks like a process that is stopped; an executor whose
@@ -32,21 +48,31 @@ def beat(sock: socket.socket) -> None:
     closed = select.poll()
     closed.register(sock, select.POLLIN)
     with suppress(OSError):
-        sock.send(_BEAT)
+        _send_beat(sock, running_seconds)
         while not closed.poll(round(1000 * BEAT_SECONDS)):
-            sock.send(_BEAT)
+            _send_beat(sock, running_seconds)
 
 
-async def watch_pulse(sock: socket.socket, node_id: str) -> NoReturn:
+def _send_beat(sock: socket.socket, running_seconds: Callable[[], float]) -> None:
+    with suppress(BlockingIOError):  # the other side is slow, and has many to read
+        sock.send(_BEAT.pack(running_seconds()))
+
+
+async def watch_pulse(
+    sock: socket.socket, node_id: str, on_running: Callable[[float], None] = _ignore
+) -> NoReturn:
     """Return never, as long as signs of life come.
 
     Args:
         sock: non-blocking; the caller closes it.
         node_id: of the node at the other end.
+        on_running: is called with how long the running call of the node has lasted, in seconds.
 
     Raises:
         PeerGoneError: none came for `SILENCE_SECONDS`, or the connection is lost.
+        PeerFaultError: something else came.
     """
+    received = b""
     while True:
         with trio.move_on_after(SILENCE_SECONDS):
             await trio.lowlevel.wait_readable(sock)
@@ -62,3 +88,10 @@ async def watch_pulse(sock: socket.socket, node_id: str) -> NoReturn:
             raise PeerGoneError(node_id, f"is out of reach: {error.strerror or error}") from error
         if not data:
             raise PeerGoneError(node_id, "closed its connection")
+        received += data
+        whole = len(received) // _BEAT.size * _BEAT.size
+        for (seconds,) in _BEAT.iter_unpack(received[:whole]):
+            if not 0 <= seconds < math.inf:
+                raise PeerFaultError(node_id, "sent what is no sign of life")
+            on_running(seconds)
+        received = received[whole:]

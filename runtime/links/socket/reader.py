@@ -10,11 +10,10 @@ from actors import DataError
 
 from ..errors import PeerFaultError, PeerGoneError
 from ..item import Item
-from ..shared.layout import HEADER_BYTES, Header
-from ..shared.packing import read
+from ..shared import HEADER_BYTES, read
+from ..socket_spec import SocketLinkSpec
 from ..statistics import LinkStatistics
 from .frames import CREDITS, RECORD, TOTAL, RecordKind
-from .specs import SocketLinkSpec
 
 _BUFFER_BYTES: Final = 64 * 1024
 # A body from this size on gets memory of its own, which the kernel fills: one copy. Of smaller ones
@@ -27,18 +26,17 @@ _MOST_DROPPED: Final = 2**40
 class SocketReader:
     """Receives items, whose arrays are views of private memory.
 
+    Attributes:
+        spec: of the link.
+
     Args:
         spec: of the link.
         sock: connected, and non-blocking; None if `attach` gives it later.
-        offset_ns: what this machine's monotonic clock is behind the session's.
     """
 
-    def __init__(
-        self, spec: SocketLinkSpec, sock: socket.socket | None = None, *, offset_ns: int = 0
-    ) -> None:
+    def __init__(self, spec: SocketLinkSpec, sock: socket.socket | None = None) -> None:
         self.statistics = LinkStatistics()
-        self._spec = spec
-        self._offset_ns = offset_ns
+        self.spec = self._spec = spec
         self._socket = sock
         # Whoever waits for the link before it is connected needs a descriptor to wait for.
         self._attached = select.epoll() if sock is None else None
@@ -97,7 +95,8 @@ class SocketReader:
         return -1 if self._socket is None else self._socket.fileno()
 
     def before_wait(self) -> None:
-        """Tell the producer what was taken, if it waits for that."""
+        """Tell the producer what was taken, if it waits for that; what comes then is read."""
+        self._drained = False
         if self._credits_requested or self._unsent:
             self._send_credits()
 
@@ -212,11 +211,8 @@ class SocketReader:
             counters.copied_bytes += header.payload_bytes
         self._take_credit(len(memory))
         return Item(
-            data, header.sequence, self._spec.source, header.timestamp_ms, self._entered(header)
+            data, header.sequence, self._spec.source, header.timestamp_ms, header.entered_ns
         )
-
-    def _entered(self, header: Header) -> int:
-        return max(header.entered_ns - self._offset_ns, 1) if header.entered_ns else 0
 
     def _count(self, number: int) -> None:
         """Count what came before an item of this number, or before the end, and is not here."""

@@ -13,12 +13,11 @@ from actors import Array
 from ...errors import SharedMemoryError
 from ..errors import PeerError, PeerFaultError, PeerGoneError
 from ..item import Item
-from ..shared.layout import PackedItem
-from ..shared.packing import pack
+from ..shared import PackedItem, pack
+from ..socket_spec import SocketLinkSpec
 from ..statistics import LinkStatistics
 from ..waiting import TrioWaiting, Waiting
 from .frames import CREDITS, TOTAL, Buffer, RecordKind, copied_arrays, item_parts, record
-from .specs import SocketLinkSpec
 from .tls import TlsSocket
 
 _READ_BYTES: Final = 4096
@@ -38,7 +37,6 @@ class SocketWriter:
         spec: of the link.
         sock: connected, and non-blocking; None if `attach` gives it later.
         waiting: how `send` waits for room.
-        offset_ns: what this machine's monotonic clock is behind the session's.
     """
 
     def __init__(
@@ -47,13 +45,11 @@ class SocketWriter:
         sock: socket.socket | None = None,
         *,
         waiting: Waiting | None = None,
-        offset_ns: int = 0,
     ) -> None:
         self.statistics = LinkStatistics()
         self._spec = spec
         self._socket = sock
         self._waiting = TrioWaiting() if waiting is None else waiting
-        self._offset_ns = offset_ns
         self._is_closed = False
         self._error: PeerError | None = None
         self._number = 0  # of the next item
@@ -215,10 +211,7 @@ class SocketWriter:
     def _write(self, item: Item, packed: PackedItem, number: int, elsewhere: int) -> None:
         self._sent_items += 1
         self._sent_bytes += packed.total_bytes
-        offset_ns = self._offset_ns
-        self._push(
-            item_parts(item, packed, number=number, elsewhere=elsewhere, offset_ns=offset_ns)
-        )
+        self._push(item_parts(item, packed, number=number, elsewhere=elsewhere))
 
     def _take_number(self, packed: PackedItem) -> tuple[int, int]:
         """Count an item; return its number, and how many before it only other readers get."""

@@ -1,4 +1,4 @@
-"""What both ends of a socket link are told."""
+"""What both ends of a link through a socket are told; imports no sockets."""
 
 from typing import Annotated, Final
 
@@ -26,6 +26,15 @@ class SocketLinkSpec(msgspec.Struct, frozen=True):
     capacity_bytes: _Positive
     most_item_bytes: _Positive
     drop_oldest: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the link in its session. No node id has a line break."""
+        return f"{self.source}\n{self.reader}"
+
+    def between(self, source: str, reader: str) -> "SocketLinkSpec":
+        """Return the same link between others."""
+        return msgspec.structs.replace(self, source=source, reader=reader)
 
     @property
     def window(self) -> int:
