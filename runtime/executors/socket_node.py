@@ -25,7 +25,15 @@ from ..execution.process import (
     SocketLinks,
 )
 from ..links import PeerError
-from ..links.socket import Address, DialledLink, LinkRefusedError, SocketEnds, dial, watch_pulse
+from ..links.socket import (
+    SILENCE_SECONDS,
+    Address,
+    DialledLink,
+    LinkRefusedError,
+    SocketEnds,
+    dial,
+    watch_pulse,
+)
 from .contract import NodeTask
 from .node_messages import NodeMessages
 
@@ -41,6 +49,7 @@ async def run_socket_node(
     tls: ssl.SSLContext | None = None,
     is_local: bool = False,
     environment: Mapping[str, str] | None = None,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
@@ -54,6 +63,7 @@ async def run_socket_node(
         tls: checks the certificate of the process; None: without TLS.
         is_local: whether the process finds modules where this one does.
         environment: variables that are set before the actor's module is imported.
+        silence_seconds: how long the process may give no sign of life.
 
     Raises:
         NodeError: the node failed, or its process cannot be reached any more.
@@ -66,7 +76,7 @@ async def run_socket_node(
     except LinkRefusedError as error:
         raise NodeError(task.node_id, f"its process cannot be reached: {error}") from error
     try:
-        node = _SocketNode(task, ends, control, address, tls)
+        node = _SocketNode(task, ends, control, address, tls, silence_seconds)
         await node.run(_sys_path(is_local), dict(environment or {}))
     finally:
         control.sock.close()
@@ -80,6 +90,7 @@ class _SocketNode(NodeMessages):
         control: DialledLink,
         address: Address,
         tls: ssl.SSLContext | None,
+        silence_seconds: float,
     ) -> None:
         messages = MessageSocket(control.sock)
         super().__init__(task, InServerTime(messages, control.offset_ns))
@@ -88,6 +99,7 @@ class _SocketNode(NodeMessages):
         self._offset_ns = control.offset_ns
         self._address = address
         self._tls = tls
+        self._silence_seconds = silence_seconds
         self._ready = False
 
     async def run(self, sys_path: list[str], environment: dict[str, str]) -> None:
@@ -114,7 +126,12 @@ class _SocketNode(NodeMessages):
 
         async def watch() -> None:
             try:
-                await watch_pulse(link.sock, self._task.node_id, on_running)
+                await watch_pulse(
+                    link.sock,
+                    self._task.node_id,
+                    on_running,
+                    silence_seconds=self._silence_seconds,
+                )
             except PeerError as error:
                 # It may have said why, or whoever supervises it may know.
                 await trio.sleep(_EXIT_SECONDS if error.reason.startswith("closed") else 0)

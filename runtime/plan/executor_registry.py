@@ -6,11 +6,12 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from ..config import Executors, ExecutorSettings, Section
+from ..config import Executors, ExecutorSettings, RaySettings, Section
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 
 NATIVE: Final = "native"
+RAY: Final = "ray"
 """The executor that runs a node as a task of the server."""
 
 MULTIPROCESS: Final = "multiprocess"
@@ -138,6 +139,7 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
+    RAY: ExecutorDeclaration(uses_processes=False, place=Place.SOCKET, settings=RaySettings),
 }
 
 

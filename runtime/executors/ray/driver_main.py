@@ -20,7 +20,7 @@ import msgspec
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from ...execution.ray import OpenedWorker, RayWorker
+from ...worker.ray import OpenedWorker, RayWorker
 from .driver_messages import (
     ClusterNode,
     Connect,

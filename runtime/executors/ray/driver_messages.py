@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from ...execution.ray import OpenedWorker
+from ...worker.ray import OpenedWorker
 
 
 class Connect(msgspec.Struct, tag=True, frozen=True):

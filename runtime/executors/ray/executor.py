@@ -1,5 +1,6 @@
 """The executor `ray`: Ray places and watches the process of each node; the items never pass it."""
 
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,8 @@ import trio
 from actors import Progress
 
 from ...config import RaySettings, RuntimeConfig, secret_variables
-from ...errors import LimitError, NodeError, PipelineError, SpawnError
-from ...execution.ray import OpenedWorker
+from ...errors import LimitError, NodeError, PipelineError, SpawnError, printable
+from ...worker.ray import OpenedWorker
 from ...plan import ClusterRequest, cluster_request
 from ..contract import NodeTask
 from ..socket_node import run_socket_node
@@ -25,6 +26,7 @@ _LAST_WORDS_SECONDS: Final = 0.2
 _END_SECONDS: Final = 1.0
 # A GPU that was free is mostly there at once. Another session may have been faster.
 _GPU_SECONDS: Final = 5.0
+_log: Final = logging.getLogger("millrace.ray")
 _VERSION: Final = version("millrace-runtime")
 
 
@@ -44,17 +46,33 @@ class RayExecutor:
         self._used = trio.Event()
 
     async def keep_warm(self) -> None:
-        """Keep workers ready for nodes that any place will do for, until cancelled."""
+        """Keep workers ready for nodes that any place will do for, until cancelled.
+
+        One is started at a time, so that sessions find a processor meanwhile.
+        """
         try:
             while True:
+                while len(self._warm) < self._settings.warm and await self._warm_up():
+                    self._warm = deque(each for each in self._warm if not each.ended.is_set())
                 self._used = trio.Event()
-                self._warm = deque(each for each in self._warm if not each.ended.is_set())
-                while len(self._warm) < self._settings.warm:
-                    self._warm.append(self._driver.place(ClusterRequest()))
                 await self._used.wait()
         finally:
             for worker in self._warm:
                 worker.end()
+
+    async def _warm_up(self) -> bool:
+        """Start a worker; return whether that worked. If not, the next node tries again."""
+        worker = self._driver.place(ClusterRequest())
+        try:
+            await _first_of(worker.opened, worker.ended, self._driver.lost)
+        except BaseException:
+            worker.end()
+            raise
+        if worker.message is None:
+            _log.warning("Ray cannot start a warm worker: %s", printable(worker.reason))
+            return False
+        self._warm.append(worker)
+        return True
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -103,13 +121,11 @@ class RayExecutor:
         )
 
     def _take_warm(self) -> tuple[PlacedWorker, OpenedWorker] | None:
+        self._used.set()
         while self._warm:
             worker = self._warm.popleft()
-            self._used.set()
             if worker.message is not None and not worker.ended.is_set():
                 return worker, worker.message.opened
-            if not worker.ended.is_set():  # it is starting
-                worker.end()
         return None
 
     async def _checked(self, task: NodeTask, request: ClusterRequest) -> ClusterRequest:

@@ -13,7 +13,15 @@ from .opening import (
     open_link_listener,
     tune,
 )
-from .pulse import BEAT_SECONDS, SILENCE_SECONDS, beat, watch_pulse
+from .pulse import (
+    BEAT_SECONDS,
+    PROCESS_STOPPED,
+    SILENCE_SECONDS,
+    SUPERVISOR_ENDED,
+    SUPERVISOR_STOPPED,
+    beat,
+    watch_pulse,
+)
 from .reader import SocketReader
 from .session_links import SessionLinks, SocketEnds, SocketLink
 from .writer import SocketWriter
@@ -21,7 +29,10 @@ from .writing import writer_of
 
 __all__ = [
     "BEAT_SECONDS",
+    "PROCESS_STOPPED",
     "SILENCE_SECONDS",
+    "SUPERVISOR_ENDED",
+    "SUPERVISOR_STOPPED",
     "AcceptedLink",
     "Address",
     "DialledLink",

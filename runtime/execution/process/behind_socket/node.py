@@ -4,15 +4,17 @@ Its process listens. The server opens a connection for control, one for signs of
 each link that has an end in the server; other nodes of the executor open theirs.
 """
 
+import mmap
+import os
 import socket
 import ssl
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Final
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final, Protocol
 
 import trio
 
@@ -30,7 +32,7 @@ from ....links.socket import (
     open_link_listener,
     writer_of,
 )
-from ...call_clock import running_seconds
+from ...call_clock import CallTimes, running_seconds
 from ..batch_sender import BatchSender
 from ..log_records import NodeRecord, logging_through
 from ..messages import (
@@ -51,12 +53,38 @@ _CLOSING_SECONDS: Final = 1.0
 _READ_BYTES: Final = 65536
 
 
-@dataclass(slots=True)
-class _PrivateActivity:
-    """What the actor is doing; the server is told of it with each sign of life."""
+class PrivateActivity:
+    """What the actor is doing; the server is told of it with each sign of life. Close it.
 
-    times: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    tap_memory: memoryview = field(default_factory=lambda: memoryview(bytearray(TAP_MEMORY_BYTES)))
+    Attributes:
+        times: see `CallTimes`.
+        tap_memory: nobody else sees it.
+        descriptor: of the memory that begins with `times`, for a process that gives the signs.
+    """
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("millrace-activity", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, mmap.PAGESIZE)
+        # Unmapped with the last view of it.
+        self.times: CallTimes = memoryview(mmap.mmap(self.descriptor, mmap.PAGESIZE)).cast("d")
+        self.tap_memory = memoryview(bytearray(TAP_MEMORY_BYTES))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+
+class GiveSigns(Protocol):
+    """Gives signs of life on a connection to the server, as long as its block lasts."""
+
+    def __call__(
+        self, sock: socket.socket, /, activity: PrivateActivity
+    ) -> AbstractAsyncContextManager[None]:
+        """Return the block. The connection is closed by its caller."""
+
+
+def _ignore_address(_address: Address) -> None:
+    """Do nothing: who has made the socket knows its address."""
 
 
 class _SocketNode(NodeMain):
@@ -81,9 +109,11 @@ class _SocketNode(NodeMain):
 
 def run_node_behind_socket(
     secret: LinkSecret,
-    report_address: Callable[[Address], None],
+    report_address: Callable[[Address], None] = _ignore_address,
     *,
     host: str = "127.0.0.1",
+    listening: socket.socket | None = None,
+    give_signs: GiveSigns | None = None,
     server_tls: ssl.SSLContext | None = None,
     client_tls: ssl.SSLContext | None = None,
 ) -> int:
@@ -94,6 +124,8 @@ def run_node_behind_socket(
         report_address: is called with the address that this process listens on. The executor
             brings it to the server.
         host: the address of the interface to listen on.
+        listening: a socket that listens already, instead; this closes it.
+        give_signs: gives the server signs of life as long as its block lasts; None: a thread does.
         server_tls: with the certificate of this process; None: without TLS.
         client_tls: checks the certificates of other nodes; None: without TLS.
 
@@ -103,35 +135,67 @@ def run_node_behind_socket(
     Raises:
         OSError: the address cannot be used.
     """
-    return trio.run(_run, secret, report_address, host, server_tls, client_tls)
+    activity = PrivateActivity()
+    try:
+        return trio.run(
+            _run,
+            secret,
+            partial(open_link_listener, host, secret, tls=server_tls, listening=listening),
+            report_address,
+            partial(give_signs or _beating, activity=activity),
+            activity,
+            client_tls,
+        )
+    finally:
+        activity.close()
 
 
 async def _run(
     secret: LinkSecret,
+    listen: Callable[[], AbstractAsyncContextManager[LinkListener]],
     report_address: Callable[[Address], None],
-    host: str,
-    server_tls: ssl.SSLContext | None,
+    give_signs: Callable[[socket.socket], AbstractAsyncContextManager[None]],
+    activity: PrivateActivity,
     client_tls: ssl.SSLContext | None,
 ) -> int:
     opened = _OpenedSockets()
+    ended = trio.Event()
     try:
-        with trio.move_on_after(_OPENING_SECONDS) as waiting:
-            async with open_link_listener(host, secret, tls=server_tls) as listener:
+        async with trio.open_nursery() as nursery:
+            async with listen() as listener:
                 report_address(listener.address)
-                control = await opened.take(listener, CONTROL_LINK)
+                with trio.move_on_after(_OPENING_SECONDS):
+                    control = await opened.take(listener, CONTROL_LINK)
+                    pulse = await opened.take(listener, PULSE_LINK)
+                if not opened.has(CONTROL_LINK, PULSE_LINK):
+                    return 0
+                # From now on, since other nodes may take long to start.
+                await nursery.start(_hold, give_signs(pulse), ended)
                 try:
                     spec = await receive_spec_of(control)
                 except EOFError:
+                    ended.set()
                     return 0  # the session was cancelled meanwhile
                 assert spec.socket_links is not None
                 await opened.complete(listener, spec.socket_links)
-        if waiting.cancelled_caught:
-            return 0
-        status = await _run_node(spec, opened, secret, client_tls)
+            try:
+                status = await _run_node(spec, opened, secret, client_tls, activity)
+            finally:
+                ended.set()
         await _close_control(control)
         return status
     finally:
         opened.close()
+
+
+async def _hold(
+    block: AbstractAsyncContextManager[None],
+    ended: trio.Event,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    async with block:
+        task_status.started()
+        await ended.wait()
 
 
 async def _close_control(control: socket.socket) -> None:
@@ -150,6 +214,10 @@ class _OpenedSockets:
     def __init__(self) -> None:
         self._sockets: dict[str, socket.socket] = {}
 
+    def has(self, *names: str) -> bool:
+        """Return whether all of these are open."""
+        return all(name in self._sockets for name in names)
+
     def __getitem__(self, name: str) -> socket.socket:
         return self._sockets[name]
 
@@ -165,7 +233,6 @@ class _OpenedSockets:
 
     async def complete(self, listener: LinkListener, links: SocketLinks) -> None:
         """Return when every connection is open that is opened from elsewhere."""
-        await self.take(listener, PULSE_LINK)
         for incoming in links.incoming:
             await self.take(listener, incoming.name)
         for outgoing in links.outgoing:
@@ -183,17 +250,19 @@ class _OpenedSockets:
 
 
 async def _run_node(
-    spec: NodeSpec, opened: _OpenedSockets, secret: LinkSecret, tls: ssl.SSLContext | None
+    spec: NodeSpec,
+    opened: _OpenedSockets,
+    secret: LinkSecret,
+    tls: ssl.SSLContext | None,
+    activity: PrivateActivity,
 ) -> int:
     if spec.sys_path:
         sys.path[:] = spec.sys_path
-    activity = _PrivateActivity()
     node = _SocketNode(spec, opened[CONTROL_LINK], {}, activity, Preloaded())
     control = node.control_socket
     node.logged = BatchSender(Logged, control.report, control.send)
     try:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(_pulse(opened[PULSE_LINK], activity))
+        with ExitStack() as stack:
             stack.enter_context(logging_through(_in_loop(node.logged.record), spec.log_level))
             try:
                 output = await _open_links(node, spec, opened, secret, tls)
@@ -238,7 +307,7 @@ async def _open_links(
 
 
 @asynccontextmanager
-async def _pulse(sock: socket.socket, activity: _PrivateActivity) -> AsyncIterator[None]:
+async def _beating(sock: socket.socket, activity: PrivateActivity) -> AsyncIterator[None]:
     """Give signs of life as long as the block lasts."""
 
     def give() -> None:

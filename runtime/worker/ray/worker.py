@@ -5,6 +5,7 @@ import platform
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -47,8 +48,11 @@ class RayWorker:
             host: the address of the interface to listen on; empty for that of the Ray node.
         """
         stay_offline()
+        with suppress(OSError):
+            # Ray lowers the priority of its workers; a node has that of a node process.
+            os.setpriority(os.PRIO_PROCESS, 0, 0)
         # Now, and not when the node is there, who waits for it.
-        from ..process import run_node_behind_socket  # noqa: F401
+        from ...execution.process.behind_socket import run_node_behind_socket  # noqa: F401
 
         family = socket.AF_INET6 if ":" in (host := host or _node_ip()) else socket.AF_INET
         self._listening = socket.create_server((host, 0), family=family)
@@ -71,7 +75,7 @@ class RayWorker:
             silence_seconds: how long this process may be cut off, or stopped.
         """
         from ...links.socket import LinkSecret
-        from ..process import run_node_behind_socket
+        from ...execution.process.behind_socket import run_node_behind_socket
         from .guard_process import guarded_pulse
 
         sys.path += [path for path in sys_path if path not in sys.path and Path(path).is_dir()]

@@ -115,5 +115,7 @@ def is_stopped(pid: int) -> bool:
 
 
 if __name__ == "__main__":
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, 0)  # Ray has lowered that of the worker
     *given, seconds = sys.argv[1:]
     Guard([int(number) for number in given], float(seconds)).run()
