@@ -58,6 +58,9 @@ class RaySettings(ExecutorSettings):
         detail="Each has about 100 MB, and is used once. With one, a node starts in 30 ms instead "
         "of a second.",
     )
+    max_workers: int = setting(
+        100, "nodes on the cluster at once, of all sessions", ge=1, le=100_000
+    )
     partition_timeout_secs: float = setting(
         3,
         "seconds without a sign of life of a worker after which it is lost",

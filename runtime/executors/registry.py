@@ -43,6 +43,7 @@ BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
         place=declared.place,
         runs_elsewhere=declared.runs_elsewhere,
         settings=declared.settings,
+        request=declared.request,
         open=_OPEN[name],
     )
     for name, declared in BUILT_IN_EXECUTORS.items()

@@ -23,7 +23,13 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry, Place
+from .executor_registry import (
+    BUILT_IN_EXECUTORS,
+    ExecutorDeclaration,
+    ExecutorRegistry,
+    Place,
+    settings_of,
+)
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
@@ -172,7 +178,7 @@ def make_plan(
     faults.raise_any()  # before a module is imported for it
     router = Router(config.routing, executors=executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router)
+    planner = _Planner(manifest, checker, router, config)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
@@ -225,7 +231,10 @@ def plan_manifest(
 
 
 class _Planner:
-    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
+    def __init__(
+        self, manifest: Manifest, checker: NodeChecker, router: Router, config: RuntimeConfig
+    ) -> None:
+        self._config = config
         self._manifest = manifest
         self._router = router
         self._checker = checker
@@ -260,6 +269,7 @@ class _Planner:
                 preload_params = None
                 if declared.uses_processes:
                     preload_params = self._checker.preload_params(node_type)
+                reason += self._request(index, node, executor, declared)
                 if preload_params is not None:
                     reason += "; forked from a template (multiprocess.preload)"
                 planned.append(
@@ -289,6 +299,19 @@ class _Planner:
                 self._checker.check_kinds(index, types[connection.source], types[connection.target])
         planned.sort(key=lambda node: order[node.node_id])
         return Plan(manifest, tuple(planned), settings)
+
+    def _request(
+        self, index: int, node: NodeManifest, executor: str, declared: ExecutorDeclaration
+    ) -> str:
+        """Return what a node asks the machines of its executor for, to follow the reason."""
+        if declared.request is None:
+            return ""
+        settings = settings_of(executor, declared, self._config.executors)
+        try:
+            return f"; asks for {declared.request(node.capabilities, settings)}"
+        except ValueError as error:
+            self._checker.fault(("nodes", index, "capabilities"), str(error))
+            return ""
 
     def _check_interpreter(
         self, index: int, assignment: Assignment, settings: EffectiveSettings

@@ -44,6 +44,7 @@ class RayExecutor:
         self._settings = settings
         self._warm: deque[PlacedWorker] = deque()
         self._used = trio.Event()
+        self._running = 0
 
     async def keep_warm(self) -> None:
         """Keep workers ready for nodes that any place will do for, until cancelled.
@@ -82,10 +83,22 @@ class RayExecutor:
             LimitError: the cluster had no room in time, or the node needs more memory than it may
                 have.
         """
-        began = trio.current_time()
-        worker, message = await self._opened(task)
+        most = self._settings.max_workers
+        if self._running >= most:
+            raise LimitError(
+                f"the server has {most} nodes on the Ray cluster (executors.ray.max_workers)",
+                node_id=task.node_id,
+            )
+        self._running += 1
         try:
-            opened = message
+            await self._run(task)
+        finally:
+            self._running -= 1
+
+    async def _run(self, task: NodeTask) -> None:
+        began = trio.current_time()
+        worker, opened = await self._opened(task)
+        try:
             if opened.version != _VERSION:
                 raise SpawnError(
                     task.node_id,
@@ -103,7 +116,7 @@ class RayExecutor:
         try:
             request = cluster_request(task.plan.capabilities, self._settings.gpu_memory_gb)
         except ValueError as error:
-            raise SpawnError(task.node_id, f"capabilities.gpu.min_memory_gb: {error}") from error
+            raise SpawnError(task.node_id, str(error)) from error
         if request.is_plain and (warm := self._take_warm()) is not None:
             return warm
         with trio.move_on_after(task.init_timeout_seconds):

@@ -33,11 +33,12 @@ def on_ray(
     **multiprocess: Any,
 ) -> Manifest:
     """Return a chain of nodes; the capabilities are those of the first."""
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"id": f"n{index}", "node_type": node_type if index == 0 else "PassThrough"}
         for index in range(len(places))
     ]
-    nodes[0]["capabilities"] = capabilities
+    if capabilities is not None:
+        nodes[0]["capabilities"] = capabilities
     nodes[0]["params"] = params or {}
     overrides = {f"n{index}": place for index, place in enumerate(places)}
     return manifest_from(
@@ -47,9 +48,7 @@ def on_ray(
                 "name": "ray",
                 "multiprocess": {"executor_overrides": overrides, **multiprocess},
             },
-            "nodes": [
-                {key: value for key, value in node.items() if value is not None} for node in nodes
-            ],
+            "nodes": nodes,
             "connections": [
                 {"from": f"n{index}", "to": f"n{index + 1}"} for index in range(len(places) - 1)
             ],
@@ -131,7 +130,7 @@ async def test_a_killed_worker_ends_its_session_and_no_other(open_ray: OpenRay) 
                 os.kill(int(result.data.text.split()[0]), signal.SIGKILL)
                 await session.receive()
         await other.send(Text("still here"))
-        assert await other.receive()
+        assert (await other.receive()).node_id == "n0"
 
 
 async def test_an_error_of_an_actor_has_its_traceback(open_ray: OpenRay) -> None:
@@ -255,6 +254,6 @@ async def test_a_killed_gcs_ends_only_sessions_on_the_cluster(
                     gcs.kill()
                     await session.receive()
             await other.send(Text("still here"))
-            assert await other.receive()
+            assert (await other.receive()).node_id == "n1"
             with pytest.raises(PipelineError, match="cannot connect to the Ray cluster"):
                 await where(runtime, on_ray())
