@@ -203,6 +203,18 @@ class Driver:
                     self._surveys[number].set()
 
 
+async def first_of(*events: trio.Event) -> None:
+    """Return when one of them is set."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(event: trio.Event) -> None:
+            await event.wait()
+            nursery.cancel_scope.cancel()
+
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
 @asynccontextmanager
 async def open_driver(address: str, *, without: Collection[str] = ()) -> AsyncIterator[Driver]:
     """Start the process of the driver and connect it to a cluster, as long as the block lasts.

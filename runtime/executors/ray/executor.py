@@ -18,7 +18,7 @@ from ...plan import ClusterRequest, cluster_request
 from ..contract import NodeTask
 from ..socket_node import run_socket_node
 from .cluster import has_room_ever, has_room_now, refusal, waiting
-from .driver import Driver, PlacedWorker, open_driver
+from .driver import Driver, PlacedWorker, first_of, open_driver
 
 # What a node says itself comes before what Ray says of its process.
 _LAST_WORDS_SECONDS: Final = 0.2
@@ -65,7 +65,7 @@ class RayExecutor:
         """Start a worker; return whether that worked. If not, the next node tries again."""
         worker = self._driver.place(ClusterRequest())
         try:
-            await _first_of(worker.opened, worker.ended, self._driver.lost)
+            await first_of(worker.opened, worker.ended, self._driver.lost)
         except BaseException:
             worker.end()
             raise
@@ -161,7 +161,7 @@ class RayExecutor:
     ) -> tuple[PlacedWorker, OpenedWorker]:
         worker = self._driver.place(request)
         try:
-            await _first_of(worker.opened, worker.ended, self._driver.lost)
+            await first_of(worker.opened, worker.ended, self._driver.lost)
         except BaseException:
             worker.end()
             raise
@@ -194,7 +194,7 @@ class RayExecutor:
         scope: trio.CancelScope,
     ) -> None:
         """Report the end of the worker, or of the driver, if the node has not said why."""
-        await _first_of(worker.ended, self._driver.lost)
+        await first_of(worker.ended, self._driver.lost)
         if not worker.ended.is_set():
             failures.append(self._loss(task))
             scope.cancel()
@@ -210,7 +210,7 @@ class RayExecutor:
         with trio.CancelScope(shield=True):
             worker.end()
             with trio.move_on_after(_END_SECONDS):
-                await _first_of(worker.ended, self._driver.lost)
+                await first_of(worker.ended, self._driver.lost)
 
     def _check_connected(self, task: NodeTask) -> None:
         if self._driver.lost.is_set():
@@ -218,18 +218,6 @@ class RayExecutor:
 
     def _loss(self, task: NodeTask) -> NodeError:
         return NodeError(task.node_id, f"the Ray cluster is lost: {self._driver.loss}")
-
-
-async def _first_of(*events: trio.Event) -> None:
-    """Return when one of them is set."""
-    async with trio.open_nursery() as nursery:
-
-        async def wait(event: trio.Event) -> None:
-            await event.wait()
-            nursery.cancel_scope.cancel()
-
-        for event in events:
-            nursery.start_soon(wait, event)
 
 
 def _hint(text: str) -> str:
