@@ -42,6 +42,10 @@ from .node_messages import NodeMessages
 _EXIT_SECONDS: Final = 2.0
 
 
+def _ignore() -> None:
+    """Do nothing."""
+
+
 async def run_socket_node(
     task: NodeTask,
     address: Address,
@@ -50,6 +54,7 @@ async def run_socket_node(
     is_local: bool = False,
     environment: Mapping[str, str] | None = None,
     silence_seconds: float = SILENCE_SECONDS,
+    on_lost: Callable[[], None] = _ignore,
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
@@ -64,6 +69,8 @@ async def run_socket_node(
         is_local: whether the process finds modules where this one does.
         environment: variables that are set before the actor's module is imported.
         silence_seconds: how long the process may give no sign of life.
+        on_lost: is called when the process cannot be reached any more, is stopped, or has closed
+            its connection without having said why.
 
     Raises:
         NodeError: the node failed, or its process cannot be reached any more.
@@ -76,7 +83,7 @@ async def run_socket_node(
     except LinkRefusedError as error:
         raise NodeError(task.node_id, f"its process cannot be reached: {error}") from error
     try:
-        node = _SocketNode(task, ends, control, address, tls, silence_seconds)
+        node = _SocketNode(task, ends, control, address, tls, silence_seconds, on_lost)
         await node.run(_sys_path(is_local), dict(environment or {}))
     finally:
         control.sock.close()
@@ -91,6 +98,7 @@ class _SocketNode(NodeMessages):
         address: Address,
         tls: ssl.SSLContext | None,
         silence_seconds: float,
+        on_lost: Callable[[], None],
     ) -> None:
         messages = MessageSocket(control.sock)
         super().__init__(task, InServerTime(messages, control.offset_ns))
@@ -100,6 +108,7 @@ class _SocketNode(NodeMessages):
         self._address = address
         self._tls = tls
         self._silence_seconds = silence_seconds
+        self._on_lost = on_lost
         self._ready = False
 
     async def run(self, sys_path: list[str], environment: dict[str, str]) -> None:
@@ -134,7 +143,10 @@ class _SocketNode(NodeMessages):
                 )
             except PeerError as error:
                 # It may have said why, or whoever supervises it may know.
-                await trio.sleep(_EXIT_SECONDS if error.reason.startswith("closed") else 0)
+                is_closed = error.reason.startswith("closed")
+                await trio.sleep(_EXIT_SECONDS if is_closed else 0)
+                if not is_closed:
+                    self._on_lost()
                 self._failures.append(NodeError(self._task.node_id, error.reason))
                 scope.cancel()
 
@@ -215,6 +227,7 @@ class _SocketNode(NodeMessages):
         self._ready = True
 
     async def _on_close(self) -> None:
+        self._on_lost()
         await trio.sleep(_EXIT_SECONDS)
         self._failures.append(NodeError(self._task.node_id, "its process closed its connection"))
 

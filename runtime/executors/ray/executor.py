@@ -22,7 +22,7 @@ from .driver import Driver, PlacedWorker, first_of, open_driver
 
 # What a node says itself comes before what Ray says of its process.
 _LAST_WORDS_SECONDS: Final = 0.2
-# Ray kills a worker in 3 ms; one that is cut off is killed by its guard.
+# Ray kills a worker in 3 ms (2026-11-27, 2 cores).
 _END_SECONDS: Final = 1.0
 # A GPU that was free is mostly there at once. Another session may have been faster.
 _GPU_SECONDS: Final = 5.0
@@ -98,6 +98,7 @@ class RayExecutor:
     async def _run(self, task: NodeTask) -> None:
         began = trio.current_time()
         worker, opened = await self._opened(task)
+        lost = trio.Event()
         try:
             if opened.version != _VERSION:
                 raise SpawnError(
@@ -107,9 +108,9 @@ class RayExecutor:
                 )
             worker.run(task.socket_ends().secret.key, self._settings.partition_timeout_secs)
             task.started(trio.current_time() - began)
-            await self._run_in(task, worker, (opened.host, opened.port))
+            await self._run_in(task, worker, (opened.host, opened.port), lost)
         finally:
-            await self._end(worker)
+            await self._end(worker, 0 if lost.is_set() else _END_SECONDS)
 
     async def _opened(self, task: NodeTask) -> tuple[PlacedWorker, OpenedWorker]:
         """Return a worker that waits for its node."""
@@ -171,14 +172,21 @@ class RayExecutor:
         return worker, worker.message.opened
 
     async def _run_in(
-        self, task: NodeTask, worker: PlacedWorker, address: tuple[str, int]
+        self,
+        task: NodeTask,
+        worker: PlacedWorker,
+        address: tuple[str, int],
+        lost: trio.Event,
     ) -> None:
         failures: list[BaseException] = []
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, task, worker, failures, nursery.cancel_scope)
+            nursery.start_soon(self._watch, task, worker, lost, failures, nursery.cancel_scope)
             try:
                 await run_socket_node(
-                    task, address, silence_seconds=self._settings.partition_timeout_secs
+                    task,
+                    address,
+                    silence_seconds=self._settings.partition_timeout_secs,
+                    on_lost=lost.set,
                 )
             except (NodeError, LimitError) as error:
                 failures.append(error)
@@ -190,6 +198,7 @@ class RayExecutor:
         self,
         task: NodeTask,
         worker: PlacedWorker,
+        lost: trio.Event,
         failures: list[BaseException],
         scope: trio.CancelScope,
     ) -> None:
@@ -201,15 +210,17 @@ class RayExecutor:
             return
         if not worker.reason:
             return  # it has ended by itself, and reports why
-        await trio.sleep(_LAST_WORDS_SECONDS)
+        with trio.move_on_after(_LAST_WORDS_SECONDS):
+            await lost.wait()
         if not task.released.is_set() and not failures:
             failures.append(NodeError(task.node_id, f"its Ray worker has ended: {worker.reason}"))
             scope.cancel()
 
-    async def _end(self, worker: PlacedWorker) -> None:
+    async def _end(self, worker: PlacedWorker, seconds: float) -> None:
+        """Let Ray kill a worker that still runs. One that is cut off is killed by its guard."""
         with trio.CancelScope(shield=True):
             worker.end()
-            with trio.move_on_after(_END_SECONDS):
+            with trio.move_on_after(seconds):
                 await first_of(worker.ended, self._driver.lost)
 
     def _check_connected(self, task: NodeTask) -> None:

@@ -188,7 +188,7 @@ async def test_a_lost_machine_ends_the_session_and_leaves_nothing(
         await trio.to_thread.run_sync(assert_gone, workers)
 
 
-_SERVER = """
+SERVER = """
 import json, sys, trio
 from tests.executors.ray.conftest import runtime_on
 from tests.executors.ray.test_ray_executor import on_ray
@@ -205,7 +205,7 @@ trio.run(main)
 
 
 def test_a_killed_server_leaves_no_worker(cluster: Cluster) -> None:
-    command = [sys.executable, "-c", _SERVER, cluster.address]
+    command = [sys.executable, "-c", SERVER, cluster.address]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:
         assert server.stdout is not None
