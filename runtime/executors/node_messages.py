@@ -41,6 +41,7 @@ from ..execution.process import (
     StatisticsReport,
     StatisticsRequest,
     TappedItem,
+    bounded,
     is_exhaustion,
 )
 from ..links import Notice
@@ -202,7 +203,7 @@ class NodeMessages:
                 self._receive_control(received)
             case Logged(records):
                 for logged in records:
-                    self._on_record(logged)
+                    self._on_record(bounded(logged))
             case None:
                 await self._on_close()
                 return False

@@ -1,5 +1,6 @@
 """A node behind a socket, as the server sees it. Every executor at `Place.SOCKET` can use it."""
 
+import ipaddress
 import os
 import ssl
 import sys
@@ -11,7 +12,7 @@ import trio
 
 from actors import DataError
 
-from ..errors import NodeError, ProcessTimeoutError
+from ..errors import InitTimeoutError, NodeError, ProcessTimeoutError
 from ..execution.process import (
     CONTROL_LINK,
     PULSE_LINK,
@@ -73,9 +74,16 @@ async def run_socket_node(
             its connection without having said why.
 
     Raises:
-        NodeError: the node failed, or its process cannot be reached any more.
+        NodeError: the node failed, or its process cannot be reached any more; or the node has keys
+            of endpoints, and the link to another machine has no TLS.
         LimitError: the node needs more memory than it may have.
     """
+    if task.grants.models and tls is None and not _is_loopback(address[0]):
+        raise NodeError(
+            task.node_id,
+            f"its endpoints have keys ({', '.join(task.grants.models)}), which would cross the "
+            f"network to {address[0]} in the clear; its executor must use TLS",
+        )
     ends = task.socket_ends()
     ends.report_address(address)
     try:
@@ -126,7 +134,7 @@ class _SocketNode(NodeMessages):
         if self._overdue is not None:
             raise self._overdue("")
         if not task.released.is_set():
-            raise NodeError(task.node_id, "its process is not connected to the others in time")
+            raise InitTimeoutError(task.node_id, task.init_timeout_seconds)
 
     @asynccontextmanager
     async def _pulse(self, nursery: trio.Nursery, scope: trio.CancelScope) -> AsyncIterator[None]:
@@ -230,6 +238,13 @@ class _SocketNode(NodeMessages):
         self._on_lost()
         await trio.sleep(_EXIT_SECONDS)
         self._failures.append(NodeError(self._task.node_id, "its process closed its connection"))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _sys_path(is_local: bool) -> list[str]:

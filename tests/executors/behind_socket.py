@@ -1,11 +1,14 @@
 """An executor whose nodes run in processes of this machine, behind sockets on loopback."""
 
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 import trio
@@ -15,11 +18,28 @@ from runtime.config import ExecutorSettings
 from runtime.executors import ExecutorFactory, NodeTask, Place, run_socket_node
 from runtime.links.socket import Address
 
-_LONGEST_LINE = 4096
+# What a node has said itself comes before the report that its process has ended.
+_LAST_WORDS_SECONDS = 0.2
+
+
+@dataclass(eq=False)
+class _Worker:
+    """The process of one node."""
+
+    pid: int = 0
+    address: Address = ("", 0)
+    listens: trio.Event = field(default_factory=trio.Event)
+    ended: trio.Event = field(default_factory=trio.Event)
 
 
 class SocketExecutor:
-    """Starts a process for each node, and tells it the secret over its standard input."""
+    """Asks a process for a fork for each node, and tells it the secret over a pipe."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self._process = process
+        self._numbers = itertools.count()
+        self._workers: dict[int, _Worker] = {}
+        self._sending = trio.Lock()
 
     async def run(self, task: NodeTask) -> None:
         """Run one node.
@@ -27,63 +47,86 @@ class SocketExecutor:
         Raises:
             NodeError: the node failed, or its process ended.
         """
-        failures: list[BaseException] = []
-        async with trio.open_nursery() as nursery:
-            start = partial(
-                trio.run_process,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                check=False,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                deliver_cancel=_end,
-            )
-            process = await nursery.start(start, [sys.executable, "-m", "tests.executors.worker"])
-            task.pid = process.pid
-            nursery.start_soon(_report_exit, task, process, failures, nursery.cancel_scope)
-            try:
-                address = await _address_of(process, task)
-                await run_socket_node(task, address, is_local=True)
-            except NodeError as error:
-                failures.append(error)
-            nursery.cancel_scope.cancel()
+        failures: list[NodeError] = []
+        worker = await self._start(task)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch, task, worker, failures, nursery.cancel_scope)
+                try:
+                    await worker.listens.wait()
+                    task.pid = worker.pid
+                    await run_socket_node(task, worker.address, is_local=True)
+                except NodeError as error:
+                    failures.append(error)
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(5, shield=True):
+                await worker.listens.wait()
+                with suppress(ProcessLookupError):
+                    if not worker.ended.is_set():
+                        os.kill(worker.pid, signal.SIGKILL)
+                await worker.ended.wait()
         if failures:
             raise failures[0]
 
+    async def _start(self, task: NodeTask) -> _Worker:
+        number = next(self._numbers)
+        worker = self._workers[number] = _Worker()
+        request = {"number": number, "secret": task.socket_ends().secret.key.hex()}
+        assert self._process.stdin is not None
+        async with self._sending:
+            with trio.CancelScope(shield=True):  # not half a line
+                await self._process.stdin.send_all(json.dumps(request).encode() + b"\n")
+        return worker
 
-async def _report_exit(
-    task: NodeTask, process: trio.Process, failures: list[BaseException], scope: trio.CancelScope
-) -> None:
-    status = await process.wait()
-    await trio.sleep(0.2)  # what it has said itself comes first
-    if not task.released.is_set() and not failures:
-        failures.append(NodeError(task.node_id, f"its process ended: {status}"))
-        scope.cancel()
+    async def _watch(
+        self, task: NodeTask, worker: _Worker, failures: list[NodeError], scope: trio.CancelScope
+    ) -> None:
+        await worker.ended.wait()
+        await trio.sleep(_LAST_WORDS_SECONDS)
+        if not task.released.is_set() and not failures:
+            failures.append(NodeError(task.node_id, "its process ended"))
+            scope.cancel()
 
-
-async def _address_of(process: trio.Process, task: NodeTask) -> Address:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    await process.stdin.send_all(task.socket_ends().secret.key.hex().encode() + b"\n")
-    line = b""
-    while not line.endswith(b"\n"):
-        data = await process.stdout.receive_some(_LONGEST_LINE)
-        if not data:
-            await trio.sleep_forever()  # it has ended, which is reported
-        line += data
-    host, port = json.loads(line)
-    return host, port
-
-
-async def _end(process: trio.Process) -> None:
-    process.kill()
+    async def follow(self) -> None:
+        """Take what the process reports, until it ends."""
+        assert self._process.stdout is not None
+        received = b""
+        async for data in self._process.stdout:
+            *lines, received = (received + data).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                worker = self._workers[message["number"]]
+                if "address" in message:
+                    host, port = message["address"]
+                    worker.pid, worker.address = message["pid"], (host, port)
+                else:
+                    worker.ended.set()
+                worker.listens.set()
 
 
 @asynccontextmanager
 async def open_behind_socket(
     _config: RuntimeConfig, _settings: ExecutorSettings
 ) -> AsyncIterator[SocketExecutor]:
-    """Open the executor."""
-    yield SocketExecutor()
+    """Start the process that forks those of the nodes."""
+    async with trio.open_nursery() as nursery:
+        start = partial(
+            trio.run_process,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        process = await nursery.start(start, [sys.executable, "-m", "tests.executors.worker"])
+        executor = SocketExecutor(process)
+        nursery.start_soon(executor.follow)
+        try:
+            yield executor
+        finally:
+            nursery.cancel_scope.cancel()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
 
 
 BEHIND_SOCKET = ExecutorFactory(open=open_behind_socket, uses_processes=True, place=Place.SOCKET)

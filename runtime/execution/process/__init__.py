@@ -15,7 +15,7 @@ from .forkserver import Forkserver, forkserver_command, forkserver_environment
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
-from .log_records import NodeRecord
+from .log_records import NodeRecord, bounded
 from .memory_limit import is_exhaustion
 from .message_socket import MalformedMessageError, MessageSocket
 from .messages import (
@@ -87,5 +87,6 @@ __all__ = [
     "open_forkserver_keeper",
     "out_of_memory_kills",
     "set_breakpoint_hook",
+    "bounded",
     "is_exhaustion",
 ]

@@ -5,6 +5,7 @@ from every thread, and also right before a crash. A line with a record begins wi
 the server and the process know, so no text that a node prints for a client can pass for one.
 """
 
+import itertools
 import logging
 import math
 import os
@@ -177,6 +178,20 @@ def _record_of(record: logging.LogRecord) -> NodeRecord:
         encodable(shortened(message, _MESSAGE_CHARACTERS)),
         encodable(shortened(trace, _TRACE_CHARACTERS)),
         _fields_of(record),
+    )
+
+
+def bounded(record: NodeRecord) -> NodeRecord:
+    """Return a record within the bounds of its source, which is not trusted."""
+    return msgspec.structs.replace(
+        record,
+        logger=encodable(shortened(record.logger, _FIELD_CHARACTERS)),
+        message=encodable(shortened(record.message, _MESSAGE_CHARACTERS)),
+        stack_trace=encodable(shortened(record.stack_trace, _TRACE_CHARACTERS)),
+        fields={
+            encodable(shortened(name, _NAME_CHARACTERS)): _field(value)
+            for name, value in itertools.islice(record.fields.items(), _MOST_FIELDS)
+        },
     )
 
 

@@ -60,7 +60,10 @@ class PrivateActivity:
         times: see `CallTimes`.
         tap_memory: nobody else sees it.
         descriptor: of the memory that begins with `times`, for a process that gives the signs.
+        grace_seconds: how long the process may go on without the server.
     """
+
+    grace_seconds = _OPENING_SECONDS
 
     def __init__(self) -> None:
         self.descriptor = os.memfd_create("millrace-activity", os.MFD_CLOEXEC)
@@ -258,6 +261,7 @@ async def _run_node(
 ) -> int:
     if spec.sys_path:
         sys.path[:] = spec.sys_path
+    activity.grace_seconds = spec.grace_seconds
     node = _SocketNode(spec, opened[CONTROL_LINK], {}, activity, Preloaded())
     control = node.control_socket
     node.logged = BatchSender(Logged, control.report, control.send)
@@ -308,10 +312,16 @@ async def _open_links(
 
 @asynccontextmanager
 async def _beating(sock: socket.socket, activity: PrivateActivity) -> AsyncIterator[None]:
-    """Give signs of life as long as the block lasts."""
+    """Give signs of life as long as the block lasts.
+
+    Without the server, nobody else ends a process whose actor does not return.
+    """
+    finished = threading.Event()
 
     def give() -> None:
         beat(sock, lambda: running_seconds(activity.times))
+        if not finished.wait(activity.grace_seconds):
+            os._exit(1)
 
     async with trio.open_nursery() as nursery:
         # Not abandoned: it ends as soon as the socket is shut down.
@@ -319,6 +329,7 @@ async def _beating(sock: socket.socket, activity: PrivateActivity) -> AsyncItera
         try:
             yield
         finally:
+            finished.set()
             with suppress(OSError):  # the server is gone
                 sock.shutdown(socket.SHUT_RDWR)
 

@@ -1,0 +1,95 @@
+"""Nodes in processes behind sockets, where they differ from others."""
+
+import itertools
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+
+from actors import Json, ModelEndpoint, Text
+from runtime import NodeError, ProcessTimeoutError, Runtime, RuntimeConfig, open_runtime
+from runtime.config import Multiprocess
+from runtime.executors import NodeTask, run_socket_node
+from runtime.plan import Grants
+from tests.conftest import SPECIMENS
+from tests.session.pipelines import chain, manifest, run_through
+
+from .behind_socket import BEHIND_SOCKET
+
+FAR = "far"
+
+
+@pytest.fixture
+async def runtime() -> AsyncIterator[Runtime]:
+    config = RuntimeConfig(multiprocess=Multiprocess(cleanup_grace_period_secs=1))
+    async with open_runtime(config, node_types=SPECIMENS, executors={FAR: BEHIND_SOCKET}) as opened:
+        yield opened
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def test_a_process_that_is_stopped_ends_the_session_and_is_named(runtime: Runtime) -> None:
+    with pytest.raises(NodeError, match="node 'n1': has given no sign of life"):
+        async with runtime.open_session(chain("PassThrough", ["native", FAR])) as session:
+            await session.wait_ready()
+            os.kill(session.processes()["n1"], signal.SIGSTOP)
+            with trio.fail_after(30):
+                await trio.sleep_forever()
+
+
+async def test_a_call_that_does_not_return_is_a_timeout(runtime: Runtime) -> None:
+    pipeline = chain(("Slow", {"seconds": 3600}), [FAR], process_timeout_secs=0.5)
+    with pytest.raises(ProcessTimeoutError, match="'n0'.*has not returned for 0.5 s"):
+        async with runtime.open_session(pipeline) as session:
+            await session.send(Text("x"))
+            with trio.fail_after(30):
+                await session.receive()
+
+
+async def test_its_log_records_are_those_of_the_node(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        await run_through(runtime, chain("Cautious", [FAR]), [Text("x")])
+    records = [each for each in caplog.records if each.name == "millrace.node.n0"]
+    assert records
+    assert {vars(each).get("node") for each in records} == {"n0"}
+
+
+async def test_an_item_for_one_reader_reaches_it_over_every_way(runtime: Runtime) -> None:
+    items = [Json(["ab"[number % 2], number]) for number in range(10)]
+    for place, backpressure in itertools.product(["native", "multiprocess", FAR], [True, False]):
+        pipeline = manifest(
+            {"s": "Sorter", "a": "PassThrough", "b": "PassThrough"},
+            ["s > a", "s > b"],
+            places={"s": place, "a": FAR, "b": "multiprocess"},
+            enable_backpressure=backpressure,
+        )
+        results = await run_through(runtime, pipeline, items)
+        for node in "ab":
+            found = [each.data for each in results if each.node_id == node]
+            assert found == items["ab".index(node) :: 2], (place, backpressure)
+
+
+async def test_nothing_of_its_links_is_left(runtime: Runtime) -> None:
+    pipeline = chain("PassThrough", ["native", FAR, FAR, "multiprocess", FAR])
+    await runtime.warm()
+    before = descriptors()
+    async with runtime.open_session(pipeline) as session:
+        await session.wait_ready()
+        assert descriptors() > before
+    assert descriptors() == before
+
+
+async def test_keys_of_endpoints_do_not_cross_the_network_in_the_clear() -> None:
+    class Task:
+        node_id = "n"
+        grants = Grants(models={"m": ModelEndpoint(name="m", url="http://x", model="x")})
+
+    task: NodeTask = Task()  # type: ignore[assignment]  # it has what is looked at
+    with pytest.raises(NodeError, match=r"have keys \(m\).*192.0.2.1 in the clear"):
+        await run_socket_node(task, ("192.0.2.1", 1))
