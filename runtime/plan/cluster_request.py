@@ -108,7 +108,7 @@ def _gpu_share(gpu: GpuRequirement, gpu_memory_gb: float) -> float:
         return 1.0
     if gpu.min_memory_gb > gpu_memory_gb:
         raise ValueError(
-            f"asks for a GPU with {gpu.min_memory_gb:g} GB; one of the cluster has {gpu_memory_gb:g} GB "
-            "(executors.ray.gpu_memory_gb)"
+            f"asks for a GPU with {gpu.min_memory_gb:g} GB; one of the cluster has "
+            f"{gpu_memory_gb:g} GB (executors.ray.gpu_memory_gb)"
         )
     return max(_LEAST_GPU_SHARE, round(gpu.min_memory_gb / gpu_memory_gb, 2))

@@ -48,8 +48,8 @@ class ExecutorDeclaration:
             their links are in it, because the executor carries the items on.
         settings: the settings that the operator may give it in [executors.NAME].
         request: returns in words what a node asks the executor's machines for, given its
-            `capabilities` and the settings; it raises ValueError if that can never be had. None: the
-            machine of the server is what counts.
+            `capabilities` and the settings; it raises ValueError if that can never be had. None:
+            the machine of the server is what counts.
     """
 
     uses_processes: bool

@@ -18,7 +18,7 @@ import trio
 from actors import Binary, Text
 from runtime import NodeError, Runtime, Session
 from tests.executors.ray.cluster import Cluster, opened_cluster, why_not
-from tests.executors.ray.conftest import runtime_on, runs
+from tests.executors.ray.conftest import runs, runtime_on
 from tests.executors.ray.test_ray_executor import ON_OTHER, SERVER, on_ray
 
 from .report import Report, median, p99
@@ -86,7 +86,9 @@ async def _round_trip(session: Session, item: Binary) -> float:
 
 async def starts(address: str) -> None:
     """Measure from the opening of a session until it is ready."""
-    report = Report("ray_start", f"Until ready, {STARTS} times, in milliseconds", ("", "least", "median"))
+    report = Report(
+        "ray_start", f"Until ready, {STARTS} times, in milliseconds", ("", "least", "median")
+    )
     for name, warm in (("cold", 0), ("warm", 1)):
         times = []
         async with runtime_on(address, warm=warm) as runtime:

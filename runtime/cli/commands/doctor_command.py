@@ -28,9 +28,9 @@ def doctor(
     """Check this machine: shared memory, limits, cores, extras, leftovers, clock.
 
     Run it as the user, and in the container or service, in which the server runs: limits are those
-    of this process. It needs no server, starts nothing and changes nothing; only with --ray, it starts
-    a worker on each node of the cluster for a moment. Exit status: 0 no error (warnings do not
-    count), 1 an error.
+    of this process. It needs no server, starts nothing and changes nothing; only with --ray, it
+    starts a worker on each node of the cluster for a moment. Exit status: 0 no error (warnings do
+    not count), 1 an error.
     """
     from ..doctor import State, check_cluster, examined
     from ..errors import FAILED

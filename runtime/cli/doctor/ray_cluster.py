@@ -59,7 +59,9 @@ def check_cluster(address: str, subject: Subject) -> Iterator[Finding]:
             continue
         found = f"{amounts} free; Millrace {worker.version}, Python {worker.python}"
         if (worker.version, worker.python) != (version("millrace-runtime"), _python()):
-            advice = f"Install the versions of this machine: {version('millrace-runtime')}, {_python()}"
+            advice = (
+                f"Install the versions of this machine: {version('millrace-runtime')}, {_python()}"
+            )
             is_error = worker.version != version("millrace-runtime")
             yield Finding(check, State.ERROR if is_error else State.WARNING, found, advice)
             continue

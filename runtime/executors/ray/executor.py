@@ -13,8 +13,8 @@ from actors import Progress
 
 from ...config import RaySettings, RuntimeConfig, secret_variables
 from ...errors import LimitError, NodeError, PipelineError, SpawnError, printable
-from ...worker.ray import OpenedWorker
 from ...plan import ClusterRequest, cluster_request
+from ...worker.ray import OpenedWorker
 from ..contract import NodeTask
 from ..socket_node import run_socket_node
 from .cluster import has_room_ever, has_room_now, refusal, waiting

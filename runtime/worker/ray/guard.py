@@ -27,9 +27,9 @@ SUPERVISOR_ENDED, SUPERVISOR_STOPPED, PROCESS_STOPPED = -1.0, -2.0, -3.0
 # nothing of it may be left.
 _LEAVE_SECONDS = 0.4
 _TIMES = struct.Struct("=dd")
-# tcpi_last_ack_recv in struct tcp_info of <linux/tcp.h>: milliseconds since the last acknowledgement.
-# TCP_USER_TIMEOUT ends a connection as soon, but only when a retransmission is due, 10 s after a cut
-# (2026-11-27).
+# tcpi_last_ack_recv in struct tcp_info of <linux/tcp.h>: milliseconds since the last
+# acknowledgement. TCP_USER_TIMEOUT is noticed only when a retransmission is due: that was 10 s
+# after a cut (2026-11-27, a busy machine).
 _LAST_ACK = struct.Struct("=56xI")
 
 

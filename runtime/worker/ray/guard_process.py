@@ -30,8 +30,8 @@ def guarded_pulse(silence_seconds: float) -> GiveSigns:
             passed += [os.pidfd_open(worker), os.pidfd_open(supervisor)]
             numbers = [*passed, worker, supervisor]
             command = [sys.executable, "-I", "-S", str(_PROGRAM), *map(str, numbers)]
-            # A blocking start: nothing else is to do here before, and the fork takes 2 ms.
-            process = subprocess.Popen(  # noqa: S603
+            # It blocks for 2 ms, in which nothing else is to do here.
+            process = subprocess.Popen(  # noqa: ASYNC220, S603
                 [*command, str(silence_seconds)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=passed,

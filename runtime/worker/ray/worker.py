@@ -74,8 +74,8 @@ class RayWorker:
                 file system, are searched after those of this interpreter.
             silence_seconds: how long this process may be cut off, or stopped.
         """
-        from ...links.socket import LinkSecret
         from ...execution.process.behind_socket import run_node_behind_socket
+        from ...links.socket import LinkSecret
         from .guard_process import guarded_pulse
 
         sys.path += [path for path in sys_path if path not in sys.path and Path(path).is_dir()]

@@ -1,6 +1,5 @@
 """Nodes on a real Ray cluster of two machines."""
 
-import json
 import os
 import signal
 import subprocess
@@ -121,7 +120,10 @@ async def test_a_warm_worker_is_used_once(open_ray: OpenRay) -> None:
 
 
 async def test_a_killed_worker_ends_its_session_and_no_other(open_ray: OpenRay) -> None:
-    async with open_ray() as runtime, runtime.open_session(on_ray("PassThrough", places=("native",))) as other:
+    async with (
+        open_ray() as runtime,
+        runtime.open_session(on_ray("PassThrough", places=("native",))) as other,
+    ):
         with pytest.raises(NodeError, match="node 'n0': its Ray worker has ended"):
             async with runtime.open_session(on_ray()) as session:
                 await session.send(Text("x"))
