@@ -1,17 +1,21 @@
 """Nodes in processes behind sockets, where they differ from others."""
 
 import itertools
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
 from actors import Json, ModelEndpoint, Text
 from runtime import NodeError, ProcessTimeoutError, Runtime, RuntimeConfig, open_runtime
-from runtime.config import Multiprocess
-from runtime.executors import NodeTask, run_socket_node
+from runtime.config import ExecutorSettings, Multiprocess
+from runtime.executors import ExecutorFactory, NodeTask, Place, run_socket_node
 from runtime.plan import Grants
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, manifest, run_through
@@ -93,3 +97,58 @@ async def test_keys_of_endpoints_do_not_cross_the_network_in_the_clear() -> None
     task: NodeTask = Task()  # type: ignore[assignment]  # it has what is looked at
     with pytest.raises(NodeError, match=r"have keys \(m\).*192.0.2.1 in the clear"):
         await run_socket_node(task, ("192.0.2.1", 1))
+
+
+ALONE = """
+import json, sys
+from runtime.worker import LinkSecret, run_node_behind_socket
+secret = LinkSecret(bytes.fromhex(sys.stdin.readline()))
+run_node_behind_socket(secret, lambda address: print(json.dumps(address), flush=True))
+"""
+
+
+class LeavingExecutor:
+    """Leaves its processes alone, as a server that is killed does."""
+
+    def __init__(self) -> None:
+        self.processes: list[trio.Process] = []
+
+    async def run(self, task: NodeTask) -> None:
+        """Run one node."""
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-c", ALONE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        self.processes.append(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        async with process.stdin, process.stdout:
+            await process.stdin.send_all(task.socket_ends().secret.key.hex().encode() + b"\n")
+            host, port = json.loads(await process.stdout.receive_some())
+            await run_socket_node(task, (host, port), is_local=True)
+
+
+@pytest.mark.parametrize("kind", ["PassThrough", ("Slow", {"seconds": 3600})])
+async def test_a_process_ends_with_its_server_also_in_a_call_that_does_not_return(
+    kind: object,
+) -> None:
+    executor = LeavingExecutor()
+
+    @asynccontextmanager
+    async def open_it(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[LeavingExecutor]:
+        yield executor
+
+    factory = ExecutorFactory(open=open_it, uses_processes=True, place=Place.SOCKET)
+    config = RuntimeConfig(multiprocess=Multiprocess(cleanup_grace_period_secs=0.5))
+    async with open_runtime(config, node_types=SPECIMENS, executors={FAR: factory}) as opened:
+        async with opened.open_session(chain(kind, [FAR])) as session:
+            await session.send(Text("x"))
+            if kind == "PassThrough":
+                await session.receive()
+        (process,) = executor.processes
+        with trio.fail_after(30):
+            await process.wait()

@@ -36,6 +36,7 @@ from runtime.links.socket import (
     writer_of,
 )
 from runtime.links.socket.frames import CREDITS, RECORD, RecordKind, record
+from runtime.links.socket.pulse import LOST_SECONDS
 from tests.links.test_data_kinds import ITEMS
 from tests.service.certificates import make_authority
 
@@ -151,6 +152,16 @@ async def test_a_reader_that_is_slower_than_the_network_gets_all_of_it() -> None
         tasks.start_soon(send_all, pair.output, sent)
         received = await receive_all(pair.inbox)
     assert [item.data for item in received] == [item.data for item in sent]
+
+
+async def test_a_reader_may_take_nothing_for_longer_than_a_connection_takes_to_be_lost() -> None:
+    async with linked(spec(capacity_bytes=2**26)) as pair:
+        count = 0
+        while pair.output.try_send(Item(Binary(bytes(10**6)))):  # more than the kernel buffers
+            count += 1
+        await trio.sleep(LOST_SECONDS + 2)  # time has to pass in the kernel
+        for _ in range(count):
+            assert (await pair.inbox.receive()).data == Binary(bytes(10**6))
 
 
 async def test_a_link_may_be_encrypted(tmp_path: Path) -> None:

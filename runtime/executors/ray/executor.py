@@ -24,8 +24,10 @@ from .driver import Driver, PlacedWorker, first_of, open_driver
 _LAST_WORDS_SECONDS: Final = 0.2
 # Ray kills a worker in 3 ms (2026-11-27, 2 cores).
 _END_SECONDS: Final = 1.0
-# A GPU that was free is mostly there at once. Another session may have been faster.
-_GPU_SECONDS: Final = 5.0
+# For an optional GPU. One that is free is mostly there at once, but another session may be faster;
+# one that is not may just have been freed, since what Ray knows of other machines is late.
+_FREE_GPU_SECONDS: Final = 5.0
+_BUSY_GPU_SECONDS: Final = 1.0
 _log: Final = logging.getLogger("millrace.ray")
 _VERSION: Final = version("millrace-runtime")
 
@@ -121,9 +123,9 @@ class RayExecutor:
         if request.is_plain and (warm := self._take_warm()) is not None:
             return warm
         with trio.move_on_after(task.init_timeout_seconds):
-            request = await self._checked(task, request)
+            request, gpu_seconds = await self._checked(task, request)
             if request.gpu_is_optional:
-                with trio.move_on_after(_GPU_SECONDS):
+                with trio.move_on_after(gpu_seconds):
                     return await self._place(task, request)
                 request = request.without_gpu()
             return await self._place(task, request)
@@ -142,11 +144,13 @@ class RayExecutor:
                 return worker, worker.message.opened
         return None
 
-    async def _checked(self, task: NodeTask, request: ClusterRequest) -> ClusterRequest:
-        """Return what to ask Ray for: without an optional GPU where none is free."""
+    async def _checked(
+        self, task: NodeTask, request: ClusterRequest
+    ) -> tuple[ClusterRequest, float]:
+        """Return what to ask Ray for, and how long to wait for an optional GPU."""
         nodes = await self._driver.survey()
         self._check_connected(task)
-        if request.gpu_is_optional and not has_room_now(request, nodes):
+        if request.gpu_is_optional and not has_room_ever(request, nodes):
             request = request.without_gpu()
         if not has_room_ever(request, nodes):
             raise SpawnError(task.node_id, refusal(request, nodes))
@@ -155,7 +159,8 @@ class RayExecutor:
         else:
             text = waiting(request, nodes)
         task.report(Progress("starting", 0.0, text))
-        return request
+        is_free = has_room_now(request, nodes)
+        return request, _FREE_GPU_SECONDS if is_free else _BUSY_GPU_SECONDS
 
     async def _place(
         self, task: NodeTask, request: ClusterRequest

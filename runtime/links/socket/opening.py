@@ -26,9 +26,6 @@ from .tls import TlsSocket
 OPENING_SECONDS: Final = 5.0
 """How long a handshake may take."""
 
-LOST_SECONDS: Final = 3.0
-"""Without an answer of the other machine's kernel for so long, a connection is lost."""
-
 _LEAST_SECRET_BYTES: Final = 16
 _MAGIC: Final = b"millrace-link/1\n"
 _NONCE_BYTES: Final = 32
@@ -105,7 +102,11 @@ class AcceptedLink:
 
 
 def tune(sock: socket.socket) -> None:
-    """Send at once, and notice an unreachable machine in `LOST_SECONDS`."""
+    """Send at once, and notice a machine that is out of reach while nothing is sent.
+
+    Not `TCP_USER_TIMEOUT`, which also ends a connection whose reader has no room for so long, as
+    one that is slow has none. Signs of life have it: see `pulse`.
+    """
     sock.setblocking(False)
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -113,9 +114,7 @@ def tune(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, int(LOST_SECONDS))
-    # Overrides the number of probes where there are data under way, too.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * LOST_SECONDS))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
 
 
 async def dial(

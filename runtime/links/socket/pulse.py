@@ -21,6 +21,9 @@ BEAT_SECONDS: Final = 0.5
 SILENCE_SECONDS: Final = 2.75
 """After so long without one, the process counts as gone: told within 3.5 s, with some to spare."""
 
+LOST_SECONDS: Final = 3.0
+"""Without an answer of the server's kernel for so long, its machine is out of reach."""
+
 SUPERVISOR_ENDED: Final = -1.0
 SUPERVISOR_STOPPED: Final = -2.0
 PROCESS_STOPPED: Final = -3.0
@@ -56,6 +59,8 @@ def beat(sock: socket.socket, running_seconds: Callable[[], float] = _never) -> 
     in C code that does not let it go, looks like a process that is stopped; an executor whose
     nodes do that runs this in a process of its own, which it starts beside the node.
     """
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * LOST_SECONDS))
     closed = select.poll()
     closed.register(sock, select.POLLIN)
     with suppress(OSError):

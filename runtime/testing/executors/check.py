@@ -35,7 +35,7 @@ def check_executor(
     Args:
         factory: the executor; None for one that the runtime has by its name.
         name: of the executor.
-        config: of the runtime; the executor's own settings, for example.
+        config: of the runtime, with the executor's own settings; any file may be named.
         without: names of checks to leave out, for what the executor does not offer.
         together: how many checks run at the same time.
 
@@ -49,18 +49,21 @@ def check_executor(
     """
     unknown = set(without) - {check.__name__ for check in CHECKS}
     if unknown:
-        raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
+        raise ValueError(f"no check is called {', '.join(map(repr, sorted(unknown)))}")
     checks = [check for check in CHECKS if check.__name__ not in without]
-    failures = trio.run(_run, factory, name, config or _default_config(), checks, together)
+    failures = trio.run(_run, factory, name, _config_of(config), checks, together)
     if failures:
         raise AssertionError(
             f"the executor {name!r} breaks {len(failures)} rules:\n" + "\n".join(failures)
         )
 
 
-def _default_config() -> RuntimeConfig:
-    multiprocess = Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
-    return RuntimeConfig(files=Files(roots=("/",)), multiprocess=multiprocess)
+def _config_of(given: RuntimeConfig | None) -> RuntimeConfig:
+    config = given or RuntimeConfig(
+        multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS)
+    )
+    # One of the checks names a file.
+    return config.model_copy(update={"files": Files(roots=("/",))})
 
 
 async def _run(

@@ -104,6 +104,6 @@ async def run_through(session: Session, items: Iterable[Data]) -> list[Result]:
 
 
 def node_types() -> dict[str, str]:
-    """Return the actors of the checks, as node types."""
+    """Return the actors of the checks, as node types: for another server that runs them."""
     names = ("Probe", "Counter", "ControlWatcher")
     return {name: f"{_ACTORS}:{name}" for name in names}
