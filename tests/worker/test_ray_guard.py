@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime.socket import (
+from runtime.links.socket import (
     BEAT_SECONDS,
     PROCESS_STOPPED,
     SUPERVISOR_ENDED,

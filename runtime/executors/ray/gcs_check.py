@@ -7,6 +7,7 @@ import trio
 from ...errors import PipelineError
 
 _SECONDS: Final = 3.0
+_LAST_PORT: Final = 65535
 
 
 async def check_gcs(address: str) -> None:
@@ -17,12 +18,14 @@ async def check_gcs(address: str) -> None:
     """
     host, _, port = address.rpartition(":")
     try:
+        if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+            raise ValueError("expected HOST:PORT")
         with trio.fail_after(_SECONDS):
             stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
             await stream.aclose()
     except trio.TooSlowError:
         reason = f"no answer within {_SECONDS:g} s"
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         reason = str(error)
     else:
         return

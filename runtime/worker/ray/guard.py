@@ -40,6 +40,7 @@ class Guard:
         pulse, activity, self._worker_end, self._raylet_end, self._worker, self._raylet = numbers
         self._server = socket.socket(fileno=pulse)
         self._memory = mmap.mmap(activity, mmap.PAGESIZE, prot=mmap.PROT_READ)
+        self._began = time.monotonic()  # before, there was nothing to answer
         self._silence = silence_seconds
         self._patience = max(0.0, silence_seconds - BEAT_SECONDS)
         self._stopped_since: dict[int, float] = {}
@@ -72,7 +73,7 @@ class Guard:
                 self._patience
             ):
                 self._end(word)
-        if self._seconds_since_answer() > self._silence:
+        if time.monotonic() - self._began > self._silence < self._seconds_since_answer():
             self.kill()
         began, ended = _TIMES.unpack_from(self._memory)
         self._send(max(0.0, time.perf_counter() - began) if began > ended else 0.0)
