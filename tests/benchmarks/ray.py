@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 import numpy as np
@@ -57,7 +58,7 @@ async def round_trips(runtime: Runtime) -> None:
                         times[name][size].append(1e6 * seconds)
         ended.set()
     for name, by_size in times.items():
-        figures = {}
+        figures: dict[str, float] = {}
         for size, found in by_size.items():
             figures |= {f"least_{size}": min(found), f"p50_{size}": median(found)}
             figures[f"p99_{size}"] = p99(found)
@@ -116,6 +117,9 @@ async def losses(runtime: Runtime, cluster: Cluster) -> None:
     def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
+    def mend(cable: AbstractContextManager[None]) -> None:
+        cable.__exit__(None, None, None)
+
     def stop(pid: int) -> None:
         os.kill(pid, signal.SIGSTOP)
 
@@ -125,7 +129,7 @@ async def losses(runtime: Runtime, cluster: Cluster) -> None:
         "raylet: SIGSTOP": (lambda _: raylet.suspend(), raylet.resume),
         "network cut": (
             lambda _: cut[-1].__enter__(),
-            lambda: cut.pop().__exit__(None, None, None) or None,
+            lambda: mend(cut.pop()),
         ),
         "raylet: SIGKILL": (
             lambda _: cluster.raylet("other").kill(),

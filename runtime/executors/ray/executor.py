@@ -112,7 +112,8 @@ class RayExecutor:
             task.started(trio.current_time() - began)
             await self._run_in(task, worker, (opened.host, opened.port), lost)
         finally:
-            await self._end(worker, 0 if lost.is_set() else _END_SECONDS)
+            seconds = 0 if lost.is_set() else _END_SECONDS
+            await self._end(worker, seconds)  # noqa: ASYNC102 (it shields itself, with a deadline)
 
     async def _opened(self, task: NodeTask) -> tuple[PlacedWorker, OpenedWorker]:
         """Return a worker that waits for its node."""

@@ -163,39 +163,46 @@ async def _run(
 ) -> int:
     opened = _OpenedSockets()
     ended = trio.Event()
+    status = 0
     try:
         async with trio.open_nursery() as nursery:
+            hold = partial(nursery.start, _hold, ended)
+            spec = None
             async with listen() as listener:
                 report_address(listener.address)
-                with trio.move_on_after(_OPENING_SECONDS):
-                    control = await opened.take(listener, CONTROL_LINK)
-                    pulse = await opened.take(listener, PULSE_LINK)
-                if not opened.has(CONTROL_LINK, PULSE_LINK):
-                    return 0
-                # From now on, since other nodes may take long to start.
-                await nursery.start(_hold, give_signs(pulse), ended)
-                try:
-                    spec = await receive_spec_of(control)
-                except EOFError:
-                    ended.set()
-                    return 0  # the session was cancelled meanwhile
-                assert spec.socket_links is not None
-                await opened.complete(listener, spec.socket_links)
+                if await opened.begin(listener):
+                    # From now on, since other nodes may take long to start.
+                    await hold(give_signs(opened[PULSE_LINK]))
+                    spec = await _received_spec(opened, listener)
             try:
-                status = await _run_node(spec, opened, secret, client_tls, activity)
+                if spec is not None:
+                    status = await _run_node(spec, opened, secret, client_tls, activity)
             finally:
                 ended.set()
-        await _close_control(control)
+        if spec is not None:
+            await _close_control(opened[CONTROL_LINK])
         return status
     finally:
         opened.close()
 
 
-async def _hold(
-    block: AbstractAsyncContextManager[None],
+async def _received_spec(opened: "_OpenedSockets", listener: LinkListener) -> NodeSpec | None:
+    """Return the spec when all links are open; None if the session was cancelled meanwhile."""
+    try:
+        spec = await receive_spec_of(opened[CONTROL_LINK])
+    except EOFError:
+        return None
+    assert spec.socket_links is not None
+    await opened.complete(listener, spec.socket_links)
+    return spec
+
+
+async def _hold(  # noqa: ASYNC114 (its caller awaits its start)
     ended: trio.Event,
+    block: AbstractAsyncContextManager[None],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
+    """Hold a block in a task of its own, since what it is entered in ends before it."""
     async with block:
         task_status.started()
         await ended.wait()
@@ -217,12 +224,15 @@ class _OpenedSockets:
     def __init__(self) -> None:
         self._sockets: dict[str, socket.socket] = {}
 
-    def has(self, *names: str) -> bool:
-        """Return whether all of these are open."""
-        return all(name in self._sockets for name in names)
-
     def __getitem__(self, name: str) -> socket.socket:
         return self._sockets[name]
+
+    async def begin(self, listener: LinkListener) -> bool:
+        """Wait for the connections of the server; return whether they came in time."""
+        with trio.move_on_after(_OPENING_SECONDS):
+            await self.take(listener, CONTROL_LINK)
+            await self.take(listener, PULSE_LINK)
+        return CONTROL_LINK in self._sockets and PULSE_LINK in self._sockets
 
     async def take(self, listener: LinkListener, name: str) -> socket.socket:
         """Return a connection when it is open."""
