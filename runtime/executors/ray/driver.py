@@ -118,7 +118,9 @@ class Driver:
         return worker
 
     async def survey(self) -> list[ClusterNode]:
-        """Return the nodes of the cluster, or none if the process of the driver ends meanwhile."""
+        """Return the nodes of the cluster; none if the process of the driver has ended."""
+        if self.lost.is_set():
+            return []
         number = next(self._numbers)
         answered = self._surveys[number] = trio.Event()
         self.send(Survey(number))

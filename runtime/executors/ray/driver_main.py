@@ -50,8 +50,17 @@ class Driver:
     thread, where Ray expects them.
     """
 
-    def __init__(self, send: Callable[[FromDriver], None]) -> None:
+    def __init__(
+        self, send: Callable[[FromDriver], None], request: Callable[[ToDriver], None]
+    ) -> None:
+        """Create it.
+
+        Args:
+            send: sends a message to the server.
+            request: lets the main thread carry out a request.
+        """
         self._send = send
+        self._request = request
         self._actors: dict[int, Any] = {}
         self._actor_type = ray.remote(RayWorker)
 
@@ -111,10 +120,12 @@ class Driver:
         if error is None:
             self._send(WorkerOpened(worker, opened.result()))
         else:
+            self._request(EndWorker(worker))
             self._send(WorkerEnded(worker, reason_of(error)))
 
     def _report_end(self, worker: int, run: "Future[None]") -> None:
         error = run.exception()
+        self._request(EndWorker(worker))  # forgets it
         self._send(WorkerEnded(worker, "" if error is None else reason_of(error)))
 
 
@@ -178,7 +189,7 @@ def main(descriptor: int) -> None:
 
     threading.Thread(target=read, daemon=True).start()
     first = requests.get()
-    driver = Driver(send)
+    driver = Driver(send, requests.put)
     if not isinstance(first, Connect) or not driver.connect(first.address):
         os._exit(1)
     while True:

@@ -28,6 +28,8 @@ _END_SECONDS: Final = 1.0
 # one that is not may just have been freed, since what Ray knows of other machines is late.
 _FREE_GPU_SECONDS: Final = 5.0
 _BUSY_GPU_SECONDS: Final = 1.0
+# It takes 2 ms (2026-11-27), but a minute if the GCS does not answer.
+_SURVEY_SECONDS: Final = 1.0
 _log: Final = logging.getLogger("millrace.ray")
 _VERSION: Final = version("millrace-runtime")
 
@@ -130,10 +132,12 @@ class RayExecutor:
                     return await self._place(task, request)
                 request = request.without_gpu()
             return await self._place(task, request)
-        nodes = await self._driver.survey()
+        found = "it does not tell what it has"
+        with trio.move_on_after(_SURVEY_SECONDS):
+            found = waiting(request, await self._driver.survey())
         raise LimitError(
             f"the Ray cluster had no room within {task.init_timeout_seconds:g} s "
-            f"(multiprocess.init_timeout_secs): {waiting(request, nodes)}",
+            f"(multiprocess.init_timeout_secs): {found}",
             node_id=task.node_id,
         )
 
@@ -154,7 +158,7 @@ class RayExecutor:
         if request.gpu_is_optional and not has_room_ever(request, nodes):
             request = request.without_gpu()
         if not has_room_ever(request, nodes):
-            raise SpawnError(task.node_id, refusal(request, nodes))
+            raise LimitError(refusal(request, nodes), node_id=task.node_id)
         if has_room_now(request, nodes):
             text = f"Ray starts a worker with {request}"
         else:

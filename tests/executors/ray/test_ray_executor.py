@@ -81,7 +81,7 @@ async def test_a_node_is_placed_by_its_capabilities(open_ray: OpenRay, cluster: 
 
 async def test_what_no_machine_has_is_refused_at_once_with_figures(open_ray: OpenRay) -> None:
     async with open_ray() as runtime:
-        with pytest.raises(SpawnError) as caught:
+        with pytest.raises(LimitError) as caught:
             await where(runtime, on_ray(capabilities={"cpu": {"cores": 16}, "memory_gb": 1}))
     assert "no node of the Ray cluster has 16 CPU, 1 GiB memory; there are: " in str(caught.value)
     assert " 8 CPU" in str(caught.value)
