@@ -2,17 +2,17 @@
 
 import ipaddress
 import os
+import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import trio
 
 from actors import DataError
 
-from ..errors import InitTimeoutError, NodeError, ProcessTimeoutError
+from ..errors import InitTimeoutError, NodeError, ProcessTimeoutError, UnwrappedErrors
 from ..execution.process import (
     CONTROL_LINK,
     PULSE_LINK,
@@ -31,6 +31,7 @@ from ..links.socket import (
     Address,
     DialledLink,
     LinkRefusedError,
+    PulseEndedError,
     SocketEnds,
     dial,
     watch_pulse,
@@ -38,13 +39,11 @@ from ..links.socket import (
 from .contract import NodeTask
 from .node_messages import NodeMessages
 
-# A process that has closed its connection is about to be known as dead by whoever supervises it,
-# who knows why.
-_EXIT_SECONDS: Final = 2.0
-
-
-def _ignore() -> None:
-    """Do nothing."""
+# The executor learns why a process has ended from whoever supervises it, within this time or never.
+_VERDICT_SECONDS: Final = 2.0
+# What a process has reported before its end is all here by then.
+_LAST_WORDS_SECONDS: Final = 0.2
+_READ_BYTES: Final = 4096
 
 
 async def run_socket_node(
@@ -54,14 +53,15 @@ async def run_socket_node(
     tls: ssl.SSLContext | None = None,
     is_local: bool = False,
     environment: Mapping[str, str] | None = None,
+    why_ended: Callable[[], Awaitable[str]] | None = None,
     silence_seconds: float = SILENCE_SECONDS,
-    on_lost: Callable[[], None] = _ignore,
+    on_lost: Callable[[], None] | None = None,
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
-    The process runs `runtime.execution.process.run_node_behind_socket`, and has the secret of
-    `task.socket_ends()`. The executor starts and ends it, and raises its own error if it knows
-    better why the process is gone; this waits for that for 2 s.
+    The process runs `runtime.worker.run_node_behind_socket`, and has the secret of
+    `task.socket_ends()`. The executor starts it, and ends it if it still runs after this has
+    returned: it has had `task.grace_seconds` to clean up.
 
     Args:
         task: the node.
@@ -69,9 +69,10 @@ async def run_socket_node(
         tls: checks the certificate of the process; None: without TLS.
         is_local: whether the process finds modules where this one does.
         environment: variables that are set before the actor's module is imported.
+        why_ended: returns why the process has ended, which the executor may know in a moment; it
+            is awaited for 2 s at most.
         silence_seconds: how long the process may give no sign of life.
-        on_lost: is called when the process cannot be reached any more, is stopped, or has closed
-            its connection without having said why.
+        on_lost: is called when the process cannot be reached any more, or is stopped.
 
     Raises:
         NodeError: the node failed, or its process cannot be reached any more; or the node has keys
@@ -91,13 +92,17 @@ async def run_socket_node(
     except LinkRefusedError as error:
         raise NodeError(task.node_id, f"its process cannot be reached: {error}") from error
     try:
-        node = _SocketNode(task, ends, control, address, tls, silence_seconds, on_lost)
+        node = _SocketNode(task, ends, control, address, tls, why_ended)
+        node.silence_seconds, node.on_lost = silence_seconds, on_lost
         await node.run(_sys_path(is_local), dict(environment or {}))
     finally:
         control.sock.close()
 
 
 class _SocketNode(NodeMessages):
+    silence_seconds = SILENCE_SECONDS
+    on_lost: Callable[[], None] | None = None
+
     def __init__(
         self,
         task: NodeTask,
@@ -105,8 +110,7 @@ class _SocketNode(NodeMessages):
         control: DialledLink,
         address: Address,
         tls: ssl.SSLContext | None,
-        silence_seconds: float,
-        on_lost: Callable[[], None],
+        why_ended: Callable[[], Awaitable[str]] | None,
     ) -> None:
         messages = MessageSocket(control.sock)
         super().__init__(task, InServerTime(messages, control.offset_ns))
@@ -115,20 +119,27 @@ class _SocketNode(NodeMessages):
         self._offset_ns = control.offset_ns
         self._address = address
         self._tls = tls
-        self._silence_seconds = silence_seconds
-        self._on_lost = on_lost
+        self._why_ended = why_ended
         self._ready = False
 
     async def run(self, sys_path: list[str], environment: dict[str, str]) -> None:
+        """Run the node until it is released, or cancelled; give its process the time to end.
+
+        Raises:
+            NodeError: the node failed.
+            LimitError: it needs more memory than it may have.
+        """
         task = self._task
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery, self._pulse(nursery, scope):
-                with trio.move_on_after(task.init_timeout_seconds) as opening:
-                    await self._give_spec(sys_path, environment)
-                    await self._open_links()
-                if not opening.cancelled_caught:
-                    await self._follow(nursery, scope)
-                nursery.cancel_scope.cancel()
+        pulse = await self._dial(PULSE_LINK)
+        try:
+            with UnwrappedErrors():
+                await self._watch(pulse.sock, sys_path, environment)
+        finally:
+            self._control.sock.close()  # the process flushes, cleans up and ends
+            if not self._failures:
+                with trio.move_on_after(task.grace_seconds, shield=True):
+                    await _read_to_end(pulse.sock)
+            pulse.sock.close()
         if self._failures:
             raise self._failures.pop()
         if self._overdue is not None:
@@ -136,38 +147,39 @@ class _SocketNode(NodeMessages):
         if not task.released.is_set():
             raise InitTimeoutError(task.node_id, task.init_timeout_seconds)
 
-    @asynccontextmanager
-    async def _pulse(self, nursery: trio.Nursery, scope: trio.CancelScope) -> AsyncIterator[None]:
-        """Watch the process as long as the block lasts."""
-        link = await self._dial(PULSE_LINK)
+    async def _watch(
+        self, pulse: socket.socket, sys_path: list[str], environment: dict[str, str]
+    ) -> None:
+        """Follow the node until it is released; return early when it has failed."""
+        task = self._task
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch_pulse, pulse, scope)
+                with trio.move_on_after(task.init_timeout_seconds) as opening:
+                    await self._give_spec(sys_path, environment)
+                    await self._open_links()
+                if not opening.cancelled_caught:
+                    await self._follow(nursery, scope)
+                nursery.cancel_scope.cancel()
 
-        async def watch() -> None:
-            try:
-                await watch_pulse(
-                    link.sock,
-                    self._task.node_id,
-                    on_running,
-                    silence_seconds=self._silence_seconds,
-                )
-            except PeerError as error:
-                # It may have said why, or whoever supervises it may know.
-                is_closed = error.reason.startswith("closed")
-                await trio.sleep(_EXIT_SECONDS if is_closed else 0)
-                if not is_closed:
-                    self._on_lost()
-                self._failures.append(NodeError(self._task.node_id, error.reason))
-                scope.cancel()
-
+    async def _watch_pulse(self, pulse: socket.socket, scope: trio.CancelScope) -> None:
         def on_running(seconds: float) -> None:
             if self._ready and seconds >= self._timeout_seconds:
                 self._fail_overdue()
                 scope.cancel()
 
         try:
-            nursery.start_soon(watch)
-            yield
-        finally:
-            link.sock.close()
+            seconds = self.silence_seconds
+            await watch_pulse(pulse, self._task.node_id, on_running, silence_seconds=seconds)
+        except PeerError as error:
+            if isinstance(error, PulseEndedError):
+                await trio.sleep(_LAST_WORDS_SECONDS)
+                await self._on_close()
+            else:
+                if self.on_lost is not None:
+                    self.on_lost()
+                self._failures.append(NodeError(self._task.node_id, error.reason))
+            scope.cancel()
 
     def _fail_overdue(self) -> None:
         self._failures.append(
@@ -235,9 +247,23 @@ class _SocketNode(NodeMessages):
         self._ready = True
 
     async def _on_close(self) -> None:
-        self._on_lost()
-        await trio.sleep(_EXIT_SECONDS)
-        self._failures.append(NodeError(self._task.node_id, "its process closed its connection"))
+        reason = "its process closed its connection"
+        if self._why_ended is not None:
+            with trio.move_on_after(_VERDICT_SECONDS):
+                reason = f"its process has ended: {await self._why_ended()}"
+        self._failures.append(NodeError(self._task.node_id, reason))
+
+
+async def _read_to_end(pulse: socket.socket) -> None:
+    """Return when the other end has closed the connection."""
+    while True:
+        try:
+            if not pulse.recv(_READ_BYTES):
+                return
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(pulse)
+        except OSError:
+            return
 
 
 def _is_loopback(host: str) -> bool:

@@ -18,9 +18,6 @@ from runtime.config import ExecutorSettings
 from runtime.executors import ExecutorFactory, NodeTask, Place, run_socket_node
 from runtime.links.socket import Address
 
-# What a node has said itself comes before the report that its process has ended.
-_LAST_WORDS_SECONDS = 0.2
-
 
 @dataclass(eq=False)
 class _Worker:
@@ -47,18 +44,18 @@ class SocketExecutor:
         Raises:
             NodeError: the node failed, or its process ended.
         """
-        failures: list[NodeError] = []
         worker = await self._start(task)
+
+        async def why_ended() -> str:
+            await worker.ended.wait()
+            return "as the kernel reports"
+
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch, task, worker, failures, nursery.cancel_scope)
-                try:
-                    await worker.listens.wait()
-                    task.pid = worker.pid
-                    await run_socket_node(task, worker.address, is_local=True)
-                except NodeError as error:
-                    failures.append(error)
-                nursery.cancel_scope.cancel()
+            await worker.listens.wait()
+            if worker.ended.is_set():
+                raise NodeError(task.node_id, "its process ended before it listened")
+            task.pid = worker.pid
+            await run_socket_node(task, worker.address, is_local=True, why_ended=why_ended)
         finally:
             with trio.move_on_after(5, shield=True):
                 await worker.listens.wait()
@@ -66,8 +63,6 @@ class SocketExecutor:
                     if not worker.ended.is_set():
                         os.kill(worker.pid, signal.SIGKILL)
                 await worker.ended.wait()
-        if failures:
-            raise failures[0]
 
     async def _start(self, task: NodeTask) -> _Worker:
         number = next(self._numbers)
@@ -78,15 +73,6 @@ class SocketExecutor:
             with trio.CancelScope(shield=True):  # not half a line
                 await self._process.stdin.send_all(json.dumps(request).encode() + b"\n")
         return worker
-
-    async def _watch(
-        self, task: NodeTask, worker: _Worker, failures: list[NodeError], scope: trio.CancelScope
-    ) -> None:
-        await worker.ended.wait()
-        await trio.sleep(_LAST_WORDS_SECONDS)
-        if not task.released.is_set() and not failures:
-            failures.append(NodeError(task.node_id, "its process ended"))
-            scope.cancel()
 
     async def follow(self) -> None:
         """Take what the process reports, until it ends."""

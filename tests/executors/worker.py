@@ -6,7 +6,6 @@ import select
 import signal
 
 import actors.nodes  # noqa: F401  (what its children need, before they are forked)
-import runtime.testing.executor_actors  # noqa: F401
 from runtime.worker import LinkSecret, run_node_behind_socket
 
 

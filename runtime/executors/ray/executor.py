@@ -20,8 +20,6 @@ from ..socket_node import run_socket_node
 from .cluster import has_room_ever, has_room_now, refusal, waiting
 from .driver import Driver, PlacedWorker, first_of, open_driver
 
-# What a node says itself comes before what Ray says of its process.
-_LAST_WORDS_SECONDS: Final = 0.2
 # Ray kills a worker in 3 ms (2026-11-27, 2 cores).
 _END_SECONDS: Final = 1.0
 # For an optional GPU. One that is free is mostly there at once, but another session may be faster;
@@ -112,7 +110,7 @@ class RayExecutor:
                 )
             worker.run(task.socket_ends().secret.key, self._settings.partition_timeout_secs)
             task.started(trio.current_time() - began)
-            await self._run_in(task, worker, (opened.host, opened.port), lost)
+            await self._run_in(task, worker, opened, lost)
         finally:
             seconds = 0 if lost.is_set() else _END_SECONDS
             await self._end(worker, seconds)  # noqa: ASYNC102 (it shields itself, with a deadline)
@@ -182,19 +180,21 @@ class RayExecutor:
         return worker, worker.message.opened
 
     async def _run_in(
-        self,
-        task: NodeTask,
-        worker: PlacedWorker,
-        address: tuple[str, int],
-        lost: trio.Event,
+        self, task: NodeTask, worker: PlacedWorker, opened: OpenedWorker, lost: trio.Event
     ) -> None:
         failures: list[BaseException] = []
+
+        async def why_ended() -> str:
+            await first_of(worker.ended, self._driver.lost)
+            return worker.reason or self._driver.loss or "it has left"
+
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, task, worker, lost, failures, nursery.cancel_scope)
+            nursery.start_soon(self._end_with_driver, task, failures, nursery.cancel_scope)
             try:
                 await run_socket_node(
                     task,
-                    address,
+                    (opened.host, opened.port),
+                    why_ended=why_ended,
                     silence_seconds=self._settings.partition_timeout_secs,
                     on_lost=lost.set,
                 )
@@ -204,27 +204,12 @@ class RayExecutor:
         if failures:
             raise failures[0]
 
-    async def _watch(
-        self,
-        task: NodeTask,
-        worker: PlacedWorker,
-        lost: trio.Event,
-        failures: list[BaseException],
-        scope: trio.CancelScope,
+    async def _end_with_driver(
+        self, task: NodeTask, failures: list[BaseException], scope: trio.CancelScope
     ) -> None:
-        """Report the end of the worker, or of the driver, if the node has not said why."""
-        await first_of(worker.ended, self._driver.lost)
-        if not worker.ended.is_set():
-            failures.append(self._loss(task))
-            scope.cancel()
-            return
-        if not worker.reason:
-            return  # it has ended by itself, and reports why
-        with trio.move_on_after(_LAST_WORDS_SECONDS):
-            await lost.wait()
-        if not task.released.is_set() and not failures:
-            failures.append(NodeError(task.node_id, f"its Ray worker has ended: {worker.reason}"))
-            scope.cancel()
+        await self._driver.lost.wait()
+        failures.append(self._loss(task))
+        scope.cancel()
 
     async def _end(self, worker: PlacedWorker, seconds: float) -> None:
         """Let Ray kill a worker that still runs. One that is cut off is killed by its guard."""

@@ -19,6 +19,7 @@ from .pulse import (
     SILENCE_SECONDS,
     SUPERVISOR_ENDED,
     SUPERVISOR_STOPPED,
+    PulseEndedError,
     beat,
     watch_pulse,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "LinkListener",
     "LinkRefusedError",
     "LinkSecret",
+    "PulseEndedError",
     "SessionLinks",
     "SocketEnds",
     "SocketLink",

@@ -40,6 +40,10 @@ _BEAT: Final = struct.Struct("<d")
 _READ_BYTES: Final = 512 * _BEAT.size
 
 
+class PulseEndedError(PeerGoneError):
+    """A process has closed its connection for signs of life: it has ended, or ends."""
+
+
 def _never() -> float:
     return 0.0
 
@@ -90,6 +94,7 @@ async def watch_pulse(
         silence_seconds: how long the process may give none.
 
     Raises:
+        PulseEndedError: the process has closed the connection.
         PeerGoneError: none came for so long, or the connection is lost.
         PeerFaultError: something else came.
     """
@@ -108,7 +113,7 @@ async def watch_pulse(
         except OSError as error:
             raise PeerGoneError(node_id, f"is out of reach: {error.strerror or error}") from error
         if not data:
-            raise PeerGoneError(node_id, "closed its connection")
+            raise PulseEndedError(node_id, "closed its connection")
         received += data
         whole = len(received) // _BEAT.size * _BEAT.size
         for (seconds,) in _BEAT.iter_unpack(received[:whole]):

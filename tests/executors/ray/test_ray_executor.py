@@ -124,7 +124,7 @@ async def test_a_killed_worker_ends_its_session_and_no_other(open_ray: OpenRay) 
         open_ray() as runtime,
         runtime.open_session(on_ray("PassThrough", places=("native",))) as other,
     ):
-        with pytest.raises(NodeError, match="node 'n0': its Ray worker has ended"):
+        with pytest.raises(NodeError, match="node 'n0': its process has ended: "):
             async with runtime.open_session(on_ray()) as session:
                 await session.send(Text("x"))
                 result = await session.receive()
