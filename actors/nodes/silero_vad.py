@@ -105,8 +105,6 @@ class SileroVADNode(Actor[SileroVADParams]):
     accepts = frozenset({Kind.AUDIO})
     produces = frozenset({Kind.JSON, Kind.AUDIO})
 
-    _pending: Array
-
     @classmethod
     def preload(cls, params: SileroVADParams) -> dict[Hashable, object]:
         """Load the weights."""

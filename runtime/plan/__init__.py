@@ -1,6 +1,13 @@
 """Plans: which node runs where, with which settings, and why."""
 
 from ..config import Source
+from .cluster_request import (
+    ARCH_LABEL,
+    GPU_LABEL,
+    ClusterRequest,
+    amount_text,
+    cluster_request,
+)
 from .effective_settings import (
     EffectiveSettings,
     Setting,
@@ -13,6 +20,7 @@ from .executor_registry import (
     EXECUTOR_GROUP,
     MULTIPROCESS,
     NATIVE,
+    RAY,
     REMOTE,
     SHARED,
     DisabledExecutor,
@@ -35,6 +43,11 @@ from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
+    "ARCH_LABEL",
+    "GPU_LABEL",
+    "ClusterRequest",
+    "amount_text",
+    "cluster_request",
     "FindMachine",
     "GrantNames",
     "Grants",
@@ -51,6 +64,7 @@ __all__ = [
     "REMOTE",
     "RemotePart",
     "SHARED",
+    "RAY",
     "ExecutorDeclaration",
     "ExecutorRegistry",
     "InstalledExecutor",

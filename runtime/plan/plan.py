@@ -23,7 +23,15 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, SHARED, ExecutorRegistry, Place
+from .executor_registry import (
+    BUILT_IN_EXECUTORS,
+    REMOTE,
+    SHARED,
+    ExecutorDeclaration,
+    ExecutorRegistry,
+    Place,
+    settings_of,
+)
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .moving import MovingPlan
@@ -289,6 +297,7 @@ class _Planner:
                 preload_params = None
                 if declared.uses_processes:
                     preload_params = self._checker.preload_params(node_type)
+                reason += self._request(index, node, executor, declared)
                 if preload_params is not None:
                     reason += "; forked from a template (multiprocess.preload)"
                 planned.append(
@@ -335,6 +344,19 @@ class _Planner:
         if reason and is_chosen:
             self._checker.fault(("nodes", index, "node_type"), f"cannot share a process: {reason}")
         return shared_or_own(assignment, reason, self._config.executors.shared.sessions_per_host)
+
+    def _request(
+        self, index: int, node: NodeManifest, executor: str, declared: ExecutorDeclaration
+    ) -> str:
+        """Return what a node asks the machines of its executor for, to follow the reason."""
+        if declared.request is None:
+            return ""
+        settings = settings_of(executor, declared, self._config.executors)
+        try:
+            return f"; asks for {declared.request(node.capabilities, settings)}"
+        except ValueError as error:
+            self._checker.fault(("nodes", index, "capabilities"), str(error))
+            return ""
 
     def _check_interpreter(
         self, index: int, assignment: Assignment, settings: EffectiveSettings

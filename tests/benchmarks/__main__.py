@@ -34,7 +34,7 @@ NAMES: Final = (
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots", "rolling")
+OTHERS: Final = ("peers", "plots", "ray", "rolling")
 
 
 def main() -> int:

@@ -34,6 +34,7 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "http.talk_webrtc_ports": ('"40000-40099"', ['"40000"', '"99-40000"', '"40099-40000"']),
     "http.talk_webrtc_address": ('"192.0.2.7"', ['"nowhere"', '"192.0.2.7:40000"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
+    "executors.ray.address": ('"ray-head.local:6379"', ['"nowhere"', '"ray://head:10001"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
     "executors.remote.hosts": ('{h = {address = "x:1"}}', ["{h = 3}", "3"]),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
