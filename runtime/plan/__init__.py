@@ -37,7 +37,8 @@ from .executor_registry import (
 from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_places
-from .plan import NodePlan, Plan, make_plan, plan_manifest
+from .plan import NodePlan, Plan
+from .planner import make_plan, plan_manifest
 from .remote_nodes import RemotePart
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
