@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import fields
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -31,7 +32,13 @@ from runtime.executors import (
     open_multiprocess_executor,
     open_native_executor,
 )
-from runtime.plan import BUILT_IN_EXECUTORS, Place, declaration_of, installed_executors
+from runtime.plan import (
+    BUILT_IN_EXECUTORS,
+    ExecutorDeclaration,
+    Place,
+    declaration_of,
+    installed_executors,
+)
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, run_through
 
@@ -131,14 +138,13 @@ def test_no_distribution_takes_the_name_of_another_executor() -> None:
 
 
 def test_the_built_in_factories_declare_what_plans_assume() -> None:
-    assert {name: declaration_of(each) for name, each in BUILT_IN_EXECUTORS.items()} == {
-        name: type(BUILT_IN_EXECUTORS[name])(
-            uses_processes=factory.uses_processes,
-            place=factory.place,
-            settings=factory.settings,
-        )
-        for name, factory in BUILT_IN.items()
-    }
+    names = [each.name for each in fields(ExecutorDeclaration)]
+    assert BUILT_IN.keys() == BUILT_IN_EXECUTORS.keys()
+    for name, factory in BUILT_IN.items():
+        declared = declaration_of(BUILT_IN_EXECUTORS[name])
+        assert [getattr(factory, each) for each in names] == [
+            getattr(declared, each) for each in names
+        ]
 
 
 OUTSIDE = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_multiprocess_executor)
