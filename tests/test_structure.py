@@ -42,7 +42,7 @@ ARROWS = {
     "console": {"config", "execution", "http", "latency", "metrics", "service", "session"},
     "documents": set(),
     "execution": {"catalogue", "latency", "links", "tracing"},
-    "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
+    "executors": {"catalogue", "client", "config", "execution", "links", "logs", "plan", "tracing"},
     "http": {"config", "metrics", "service"},
     "latency": set(),
     "links": set(),

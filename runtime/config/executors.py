@@ -1,9 +1,12 @@
 """Settings of single executors, [executors.NAME], and whether sessions may use them."""
 
+from collections.abc import Mapping
+
 from pydantic import ConfigDict, Field
 
-from .section import Section, Text
-from .setting import setting
+from .remote_hosts import RemoteHost
+from .section import Name, Section, Text
+from .setting import named_tables, setting
 
 
 class ExecutorSettings(Section):
@@ -20,6 +23,15 @@ class ExecutorSettings(Section):
 
 class RemoteSettings(ExecutorSettings):
     """Nodes on another Millrace server, which a manifest names as `host`."""
+
+    hosts: Mapping[Name, RemoteHost] = named_tables(
+        "the servers that manifests may name, each in a table of its own",
+    )
+    max_parts: int = setting(8, "sessions on other hosts that one session may have", ge=1, le=1000)
+    connect_timeout_secs: float = setting(10, "seconds for a connection to one", gt=0, le=3600)
+    host_timeout_secs: float = setting(
+        3, "seconds after which a server that does not answer counts as lost", ge=1, le=3600
+    )
 
 
 class SharedSettings(ExecutorSettings):

@@ -191,6 +191,7 @@ class ActorLoop(ItemIntake):
         The loop and its control refer to each other, so that only the cyclic collector frees them.
         """
         del self._actor, self._inbox
+        self._direct_inbox = None
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
@@ -214,11 +215,14 @@ class ActorLoop(ItemIntake):
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
         is_plain = actor.batch is None and self._hooks.calls_directly
-        while True:
+        if is_plain and isinstance(self._inbox, Inbox):
+            self._direct_inbox = self._inbox
+            self._run_in_context = trio.lowlevel.current_task().context.run
+        while not self._has_ended:
             item = self._try_receive() or await self._receive()
             if item is None:
-                return
-            if isinstance(item.data, Control):
+                await self._finish_step()
+            elif isinstance(item.data, Control):
                 await self._forward_control(item, item.data)
             elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
@@ -232,6 +236,11 @@ class ActorLoop(ItemIntake):
             else:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
+
+    async def _finish_step(self) -> None:
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            await rest
 
     async def _call_at_interval(self, name: str) -> None:
         if self.control.state is NodeState.ENABLED:

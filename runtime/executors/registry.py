@@ -8,6 +8,7 @@ from ..plan import (
     BUILT_IN_EXECUTORS,
     MULTIPROCESS,
     NATIVE,
+    REMOTE,
     SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
@@ -17,11 +18,13 @@ from ..plan import (
 from .contract import ExecutorFactory, OpenExecutor
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
+from .remote import open_remote_executor
 from .shared import open_shared_executor
 
 _OPEN: Final[Mapping[str, OpenExecutor]] = {
     NATIVE: open_native_executor,
     MULTIPROCESS: open_multiprocess_executor,
+    REMOTE: open_remote_executor,
     SHARED: open_shared_executor,
 }
 

@@ -13,6 +13,7 @@ from .executor_registry import (
     EXECUTOR_GROUP,
     MULTIPROCESS,
     NATIVE,
+    REMOTE,
     SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
@@ -29,6 +30,7 @@ from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_places
 from .plan import NodePlan, Plan, make_plan, plan_manifest
+from .remote_nodes import RemotePart
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
@@ -46,6 +48,8 @@ __all__ = [
     "BUILT_IN_EXECUTORS",
     "MULTIPROCESS",
     "NATIVE",
+    "REMOTE",
+    "RemotePart",
     "SHARED",
     "ExecutorDeclaration",
     "ExecutorRegistry",

@@ -6,7 +6,7 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
-from ..config import Executors, ExecutorSettings, Section, SharedSettings
+from ..config import Executors, ExecutorSettings, RemoteSettings, Section, SharedSettings
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 
@@ -18,6 +18,9 @@ MULTIPROCESS: Final = "multiprocess"
 
 SHARED: Final = "shared"
 """The executor that runs nodes of many sessions in one process."""
+
+REMOTE: Final = "remote"
+"""The executor that runs a node on the server that its manifest names as `host`."""
 
 EXECUTOR_GROUP: Final = "millrace.executors"
 """The entry point group in which a distribution offers executors: name = "module:factory"."""
@@ -142,6 +145,7 @@ BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
     SHARED: ExecutorDeclaration(uses_processes=False, place=Place.SOCKET, settings=SharedSettings),
+    REMOTE: ExecutorDeclaration(uses_processes=False, runs_elsewhere=True, settings=RemoteSettings),
 }
 
 

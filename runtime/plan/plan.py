@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Final
 
-from actors import Kind
+from actors import ANY_KIND, Kind
 
 from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
@@ -23,10 +23,11 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, SHARED, ExecutorRegistry, Place
+from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, SHARED, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
+from .remote_nodes import RemotePart, remote_parts
 from .routing import Assignment, Router
 from .sharing import need_of_own_process, router_of, shared_or_own
 
@@ -56,7 +57,7 @@ class NodePlan:
         stateless: whether its outputs for an item depend on this item only.
         preload_params: the params that a template of the type depends on; None if it has none.
         capabilities: what the manifest asks of the machine; None if nothing.
-        host: the `name:port` that the manifest gives; empty for none.
+        remote: the part of the pipeline on another host that it belongs to; None if it runs here.
     """
 
     node_id: NodeId
@@ -79,7 +80,13 @@ class NodePlan:
     stateless: bool = False
     preload_params: tuple[str, ...] | None = None
     capabilities: Capabilities | None = None
-    host: str = ""
+    remote: RemotePart | None = None
+
+    @property
+    def local_outputs(self) -> tuple[NodeId, ...]:
+        """The nodes that read it over a link of this host."""
+        inside = () if self.remote is None else self.remote.members
+        return tuple(reader for reader in self.outputs if reader not in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +250,23 @@ class _Planner:
             outputs[connection.source].append(connection.target)
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
+        parts = remote_parts(manifest, outputs, self._config.executors.remote, self._checker.fault)
         planned: list[NodePlan] = []
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
-            node_type = self._type(index, node)
+            if node.host:
+                known = self._checker.known_type(node.node_type)
+                if known is not None and self._checker.is_source(known):
+                    message = (
+                        f"{known.name} is a source: it generates its items, and runs on this host; "
+                        "leave host out"
+                    )
+                    self._checker.fault(("nodes", index, "host"), message)
+                elif node.id in parts:
+                    ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+                    planned.append(_remote_node(node, ends, parts[node.id]))
+                continue
+            node_type = self._checker.find_type(index, node.node_type)
             if node_type is None:
                 continue
             types[node.id] = node_type
@@ -261,6 +281,10 @@ class _Planner:
                     assignment = self._shared(index, assignment, reason, override is not None)
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
+                if executor == REMOTE:
+                    message = f"executor remote runs nodes that have a host ({reason})"
+                    self._checker.fault(("nodes", index), message)
+                    continue
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
@@ -282,7 +306,6 @@ class _Planner:
                         place=declared.place,
                         is_isolated=declared.is_isolated,
                         capabilities=node.capabilities,
-                        host=node.host,
                         is_output=node.is_output_node,
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
@@ -322,13 +345,29 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "node_type"), message)
 
-    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
-        if node.host:
-            message = (
-                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
-            )
-            self._checker.fault(("nodes", index, "host"), message)
-        return self._checker.find_type(index, node.node_type)
+
+def _remote_node(
+    node: NodeManifest,
+    ends: tuple[tuple[NodeId, ...], tuple[NodeId, ...]],
+    part: RemotePart,
+) -> NodePlan:
+    """Return the plan of a node whose type and params the other host knows, and checks."""
+    return NodePlan(
+        node.id,
+        NodeType(node.node_type, "", origin=f"on {part.address}"),
+        node.params,
+        REMOTE,
+        f"host {part.address}",
+        *ends,
+        Acceptance(node.node_type, ANY_KIND),
+        ANY_KIND,
+        uses_process=False,
+        place=Place.SERVER,
+        is_isolated=True,
+        is_output=node.is_output_node,
+        capabilities=node.capabilities,
+        remote=part,
+    )
 
 
 def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
@@ -338,7 +377,7 @@ def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
     elsewhere = {
         str(node.node_id)
         for node in plan.nodes
-        if node.place is Place.SOCKET and node.executor != SHARED
+        if node.remote is not None or (node.place is Place.SOCKET and node.executor != SHARED)
     }
     assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
     _report(plan.manifest, faults, iter(assigned.problems))

@@ -334,7 +334,7 @@ async def open_runtime(
     registry = enabled_executors(registry, config.executors, given=executors or ())
     check_executors(config.routing, registry)
     grants = read_grants(config, os.environ)
-    with open_describer(without=secret_variables(config.models)) as describer:
+    with open_describer(without=secret_variables(config)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:
