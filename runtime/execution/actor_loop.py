@@ -1,7 +1,7 @@
 """The one loop that runs an actor, in the server and in a child process alike."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -75,6 +75,7 @@ class ActorLoop(ItemIntake):
         fork_guard: ForkGuard | None = None,
         key: str = "",
         asyncio_hooks: AsyncioHooks | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Create the loop.
 
@@ -91,6 +92,7 @@ class ActorLoop(ItemIntake):
             fork_guard: ends a forked copy of this process that returns from a call.
             key: of the node, in the report of such a copy; the node's id by default.
             asyncio_hooks: calls the actor on asyncio; None if it runs on trio.
+            clock: returns the time of the session's clock, in nanoseconds.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
@@ -119,9 +121,9 @@ class ActorLoop(ItemIntake):
         self.control = LoopControl(
             output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )
-        self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
-            actor, context, self._hooks, output, self.statistics, announce
-        )
+        self._emission = (
+            partial(SourceEmission, self.control, clock) if actor.is_source else Emission
+        )(actor, context, self._hooks, output, self.statistics, announce)
         self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
         context.attach(tasks_on(asyncio_hooks, self.background))
 

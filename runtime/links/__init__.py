@@ -2,7 +2,7 @@
 
 from actors.data import weight_bytes
 
-from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
+from .barriers import barrier, is_reserved, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
 from .direct_run import DirectRun
 from .errors import PeerError, PeerFaultError, PeerGoneError
@@ -12,6 +12,7 @@ from .local_queue import LocalQueue
 from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
+from .socket_spec import SocketLinkSpec
 from .statistics import Count, LinkStatistics
 from .stepped_wait import Step, SteppedWait
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
@@ -39,6 +40,7 @@ __all__ = [
     "PeerGoneError",
     "ProcessEnds",
     "Reader",
+    "SocketLinkSpec",
     "Step",
     "SteppedWait",
     "TrioWaiting",
@@ -46,6 +48,7 @@ __all__ = [
     "Wiring",
     "Writer",
     "exhausted_resource",
+    "is_reserved",
     "is_start_signal",
     "mark",
     "name_of",

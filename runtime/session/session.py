@@ -32,7 +32,7 @@ from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
-from .readers import readers_of_nodes
+from .readers import nodes_behind_sockets, nodes_on_machine, readers_over_links
 from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_explaining import SessionExplaining
@@ -109,8 +109,9 @@ class Session(SessionControl, SessionSources, SessionExplaining, SessionRelay):
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
-            readers_of_nodes(plan),
-            in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
+            readers_over_links(plan),
+            in_processes=nodes_on_machine(plan),
+            behind_sockets=nodes_behind_sockets(plan),
             bounds=Bounds(
                 settings.channel_capacity,
                 queue_bytes(plan),
@@ -278,6 +279,7 @@ class Session(SessionControl, SessionSources, SessionExplaining, SessionRelay):
             self._fail(short)
             await trio.sleep_forever()
         self._released.set()
+        self._wiring.stop()
 
     async def _run_node(self, task: NodeTask) -> None:
         """Run one node. Its error is kept for the end of the session, where it is raised once."""
@@ -362,6 +364,8 @@ class Session(SessionControl, SessionSources, SessionExplaining, SessionRelay):
                     for task in self._tasks.values():
                         nursery.start_soon(self._run_node, task)
                     nursery.start_soon(self._become_ready)
+                    if self._wiring.has_tasks:
+                        nursery.start_soon(self._wiring.run, self._wait_for_verdict)
                     if self.plan.generating:
                         nursery.start_soon(self._follow_sources)
                     if self.limits.max_timeout_ms:

@@ -22,6 +22,7 @@ NAMES: Final = (
     "neighbours",
     "parallel_branches",
     "recording",
+    "remote",
     "round_trip",
     "session_cost",
     "session_end",

@@ -14,9 +14,17 @@ from .requests import (
     limits_message,
     limits_of,
 )
-from .responses import items_of, progress_message, progress_of, result_message, results_of
+from .responses import (
+    BundleBuilder,
+    items_of,
+    progress_message,
+    progress_of,
+    result_message,
+    results_of,
+)
 
 __all__ = [
+    "BundleBuilder",
     "Chunk",
     "ChunkEncoder",
     "KnownChunks",

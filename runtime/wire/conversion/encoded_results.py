@@ -11,6 +11,7 @@ _RESULT: Final = b"\x12"
 _SEQUENCE: Final = b"\x08"
 _OUTPUT: Final = b"\x12"
 _TOTAL_ITEMS: Final = b"\x20"
+_TIMESTAMP: Final = b"\x28"
 """The tags: of StreamResponse.result, and of ChunkResult's fields."""
 
 # ChunkResult.processing_time_ms with its tag.
@@ -54,6 +55,8 @@ class ResultEncoder:
         after = _processing_time(_PROCESSING_TIME, milliseconds) if milliseconds else b""
         if total_items:
             after += _TOTAL_ITEMS + encode_varint(total_items)
+        if result.timestamp_ms:
+            after += _TIMESTAMP + encode_varint(result.timestamp_ms)
         length = len(before) + output + len(after)
         prefix = _RESULT + encode_varint(length)
         size = (len(prefix) + length).to_bytes(5, "big")  # the first byte 0: not compressed
