@@ -71,7 +71,7 @@ class SteppedWait:
         self._is_stepping = True
         try:
             self._is_left = not step()
-        except BaseException as error:  # noqa: BLE001 (the task that waits raises it)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 (the task that waits raises it)
             self._failure = error
         self._is_stepping = False
         if self._is_left or self._failure is not None or self._is_aborted:

@@ -25,6 +25,8 @@ from .call_errors import CallError, status_of
 
 # A client that cancels a call at its deadline does so a little before the server would.
 _CLOCK_SECONDS: Final = 0.25
+# A chunk of audio has 12, with all that is nested in it, and each entry of its metadata 3.
+_FEW_FIELDS: Final = 100
 
 Request = TypeVar("Request", bound=betterproto2.Message)
 Response = TypeVar("Response", bound=betterproto2.Message)
@@ -141,22 +143,22 @@ class ServerCall(Generic[Request, Response]):
             CallError: they are not a message.
             LimitError: it holds more than a message may.
         """
-        message = self.decode_short(body)
-        if message is None:  # in a thread, so that other calls go on
-            try:
-                return await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
-            except DecodeError as error:
-                raise _not_a_message(error) from error
+        try:
+            message = self._codec.decode_short(body, self._request_type)
+            if message is None:  # in a thread, so that other calls go on
+                message = await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
+        except DecodeError as error:
+            raise _not_a_message(error) from error
         return message
 
-    def decode_short(self, body: MessageBytes) -> Request | None:
-        """Return the message of these bytes; None if reading it takes long.
+    def decode_small(self, body: MessageBytes) -> Request | None:
+        """Return the message of these bytes; None if it has more fields than most chunks.
 
         Raises:
             MillraceError: as `decode`.
         """
         try:
-            return self._codec.decode_short(body, self._request_type)
+            return self._codec.decode_short(body, self._request_type, most_fields=_FEW_FIELDS)
         except DecodeError as error:
             raise _not_a_message(error) from error
 

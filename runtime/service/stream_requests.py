@@ -134,8 +134,8 @@ class StreamRequestReader:
         return True
 
     def _chunk_of(self, body: MessageBytes) -> Chunk | None:
-        """Return the chunk of a request; None if it is another request, or takes long to read."""
-        request = self._call.decode_short(body)
+        """Return the chunk of a request; None if it is another request, or has many fields."""
+        request = self._call.decode_small(body)
         if request is None or request.data_chunk is None:
             return None
         return self._converted(request.data_chunk)
