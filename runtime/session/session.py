@@ -45,8 +45,7 @@ from .state import SessionState
 from .totals import missing_items
 from .tracing import trace_nodes
 
-# A node ends its own clean-up in time; this is for its report.
-_SPARE_SECONDS = 1.0
+_SPARE_SECONDS = 1.0  # for the report of a node, which ends its own clean-up in time
 
 
 class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
@@ -64,8 +63,7 @@ class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
         peer: the address of the client that it is for; empty for none.
         owner: a digest of that client's token; None for none.
         token_name: the operator's label of that token; empty for none.
-        why_ended: called where the session was completed or left without an error; returns why, for
-            the log, as its owner knows it.
+        why_ended: called where it was completed or left; returns why, as its owner knows it.
         opened_at: when it was opened, in seconds since 1970.
         ended: set when it has ended, and its record was made.
         outcome: "completed", "failed" or "cancelled"; "" as long as it runs.
@@ -73,7 +71,7 @@ class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
     Args:
         on_ready: called when every node is ready.
         on_process_start: called with the seconds that it took to fork a node process.
-        on_end: called with the record of the session, however it ends.
+        on_end: called with its record, however it ends.
         trace: of this session; None if it is not traced.
         grants: endpoints and tools of the operator.
     """
@@ -209,8 +207,8 @@ class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
             InputError: not a data item, of a kind that the node does not take, a number out of
                 range, or no node is named and all sources generate items.
             UnknownNodeError: the pipeline has no such node.
-            LimitError: it has more audio samples than the session may still take; it takes none
-                of them, and goes on. So it does where a chunk does not fit into its shared memory.
+            LimitError: it has more audio samples than the session may still take, or does not fit
+                into its shared memory; it takes none of them, and goes on.
             SessionClosedError: `close_input` was called.
         """
         return await self._input.send(data, node=node, sequence=sequence, timestamp_ms=timestamp_ms)

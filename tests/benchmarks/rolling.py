@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import grpc
 
-from actors import Text
+from actors import Bundle, Data, Text
 from runtime import MillraceError
 from runtime.client import connect
 from tests.service.grpcio_client import Stream
@@ -143,12 +143,12 @@ def moving_stream(
 
             async def receive() -> None:
                 async for result in running:
-                    assert isinstance(result.data, Text)
                     # "Echo #7: 6": the counter of the stateful pipeline has to go on, too.
-                    words = result.data.text.replace(":", "").replace("#", "").split()
-                    number = int(words[-1])
-                    assert int(words[1]) == number + 1 if len(words) > 1 else True, words
-                    numbers.append(number)
+                    for text in _texts(result.data):
+                        words = text.replace(":", "").replace("#", "").split()
+                        number = int(words[-1])
+                        assert int(words[1]) == number + 1 if len(words) > 1 else True, text
+                        numbers.append(number)
                     if running.address not in addresses[-1:]:
                         addresses.append(running.address)
 
@@ -173,6 +173,12 @@ def moving_stream(
             outcome.errors.append("results in another order")
         if error:
             outcome.errors.append(error)
+
+
+def _texts(data: Data) -> list[str]:
+    """Return the texts of a window, or of one item."""
+    items = data.members.values() if isinstance(data, Bundle) else [data]
+    return [item.text for item in items if isinstance(item, Text)]
 
 
 def _moving_manifest(nodes: dict[str, str], executors: dict[str, str]) -> dict[str, Any]:

@@ -104,10 +104,10 @@ def test_an_interval_is_bounded(reporting: ServingThread, seconds: int) -> None:
 def test_so_many_may_ask_as_may_connect(serve: Serve) -> None:
     config = RuntimeConfig.model_validate({"server": {"load_reports": True, "max_connections": 1}})
     with connected(serve(config).target) as client:
-        first, second = reports(client), reports(client)
+        first = reports(client)
         assert next(first).application_utilization == 0
         with pytest.raises(grpc.RpcError, match="1 clients have load reports"):
-            next(second)
+            next(reports(client))
         first.cancel()
 
 
