@@ -24,6 +24,7 @@ ARROWS = {
         "console",
         "documents",
         "execution",
+        "executors",
         "http",
         "latency",
         "links",
@@ -42,7 +43,17 @@ ARROWS = {
     "console": {"config", "execution", "http", "latency", "metrics", "service", "session"},
     "documents": set(),
     "execution": {"catalogue", "latency", "links", "tracing"},
-    "executors": {"catalogue", "client", "config", "execution", "links", "logs", "plan", "tracing"},
+    "executors": {
+        "catalogue",
+        "client",
+        "config",
+        "execution",
+        "links",
+        "logs",
+        "plan",
+        "tracing",
+        "worker",
+    },
     "http": {"config", "metrics", "service"},
     "latency": set(),
     "links": set(),
@@ -267,6 +278,10 @@ def test_one_folder_alone_imports_aiortc() -> None:
 
 def test_one_module_alone_imports_opentelemetry() -> None:
     assert importers("opentelemetry") == {"runtime.tracing.otlp"}
+
+
+def test_the_process_of_the_driver_and_the_workers_alone_import_ray() -> None:
+    assert importers("ray") == {"runtime.executors.ray.driver_main", "runtime.worker.ray.worker"}
 
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:

@@ -35,9 +35,11 @@ class ResponseReader:
         closed: the last message of a stream that was closed or cancelled, or whose server shuts
             down.
         on_notice: is called when the server tells that it will shut down.
+        on_ready: is called with the id of the session.
     """
 
     on_notice: Callable[[], None] | None = None
+    on_ready: Callable[[str], None] | None = None
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
         self.ready: StreamReady | None = None
@@ -193,6 +195,8 @@ class ResponseReader:
             self._reports.append(progress_of(response.init_progress))
         elif response.ready is not None:
             self.ready = response.ready
+            if self.on_ready is not None:
+                self.on_ready(response.ready.session_id)
         elif response.closed is not None:
             self.closed = response.closed
         elif response.draining is not None and self.on_notice is not None:

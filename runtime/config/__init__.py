@@ -15,6 +15,7 @@ from .media import Media
 from .models import Model, model_endpoints
 from .overrides import with_environment, with_value
 from .remote_hosts import RemoteAccess, RemoteHost, remote_access
+from .replicas import new_session_id, replica_of
 from .resource_limits import ResourceLimits
 from .secret_variables import secret_variables
 from .section import Origin, Section, Source
@@ -76,6 +77,8 @@ __all__ = [
     "Source",
     "Tracing",
     "declarations",
+    "new_session_id",
+    "replica_of",
     "http_access",
     "is_token",
     "load_config",

@@ -1,4 +1,4 @@
-"""Bearer tokens: their characters, and where the server finds those that it accepts."""
+"""Bearer tokens and keys: their form, and where the server finds those that it accepts."""
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from .headers import lines_of_file
 TOKEN_RULE: Final = "a token must be ASCII text without blanks, and not empty"  # noqa: S105 (no secret)
 """What `is_token` requires, for error messages."""
 
+
+_SHORTEST_KEY: Final = 32
 
 # A token has no blanks, so this is no token.
 _LABELLED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,63}):[ \t]+(.*)")
@@ -100,6 +102,27 @@ def read_tokens(listed: str, key: str, file: str | None, faults: list[Fault]) ->
             faults.append(Fault("auth tokens", f"{tokens[token]} and {name} have the same token"))
         tokens[token] = name or tokens.get(token, "")
     return tokens
+
+
+def read_keys(key: str, file: str | None, faults: list[Fault]) -> tuple[bytes, ...]:
+    """Return the keys of a file, in their order; none without a file.
+
+    Args:
+        key: of the setting that names the file.
+        file: its name, or None.
+        faults: receives what is wrong.
+    """
+    if file is None:
+        return ()
+    place = f"{key} {file}"
+    before = len(faults)
+    lines = [line.strip() for line in lines_of_file(place, file, faults)]
+    keys = [line.encode() for line in lines if line and not line.startswith("#")]
+    if len(faults) == before and (not keys or min(map(len, keys)) < _SHORTEST_KEY):
+        faults.append(
+            Fault(place, f"expected keys of {_SHORTEST_KEY} characters or more, one per line")
+        )
+    return tuple(keys)
 
 
 def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:

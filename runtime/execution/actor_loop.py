@@ -206,8 +206,24 @@ class ActorLoop(ItemIntake):
 
     async def _flush(self) -> None:
         await self._deliver_controls()
-        if self.control.state is not NodeState.DISABLED:
-            await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+        if self.control.is_exporting:
+            await self._export_state()
+        elif self.control.state is not NodeState.DISABLED:
+            await self._call_flush()
+
+    async def _call_flush(self) -> None:
+        await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+
+    async def _export_state(self) -> None:
+        """Report the state, if the node has one: another session goes on with it."""
+        actor = self._actor
+        if actor.moves_state:
+            exported = await self._hooks.call("export_state", actor.export_state)
+            await self.control.report_state(exported, self._node_id)
+
+    async def _import_state(self) -> None:
+        state = self.control.take_state(self._node_id)
+        await self._hooks.call("import_state", self._actor.import_state, state)
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
@@ -332,6 +348,8 @@ class ActorLoop(ItemIntake):
         """Let a control message go on to the readers, when all before it is done."""
         number = number_of_barrier(control)
         if number is not None:
+            if self.control.has_state_to_import:
+                await self._import_state()
             await self.control.report_barrier(number)
             return
         name = name_of(control)
@@ -352,8 +370,12 @@ class ActorLoop(ItemIntake):
     async def _deliver_controls(self) -> None:
         """Tell the actor what has come for it past the items."""
         for control in self._lane.take_pending():
-            if type(self._actor).on_control is not Actor.on_control:
-                await self._hooks.call("on_control", self._actor.on_control, control)
+            await self._call_on_control(control)
+
+    async def _call_on_control(self, control: Control) -> None:
+        actor = self._actor
+        if type(actor).on_control is not Actor.on_control or actor.is_batched:
+            await self._hooks.call("on_control", actor.on_control, control)
 
     def _accept(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)

@@ -1,28 +1,46 @@
 """The built-in executors, and how any executor of the registry is opened."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
+from ..config import RaySettings, RuntimeConfig
 from ..errors import ConfigError, Fault
 from ..plan import (
     BUILT_IN_EXECUTORS,
     MULTIPROCESS,
     NATIVE,
+    RAY,
     REMOTE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     InstalledExecutor,
     declaration_of,
 )
-from .contract import ExecutorFactory, OpenExecutor
+from .contract import Executor, ExecutorFactory, OpenExecutor
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
 from .remote import open_remote_executor
+from .shared import open_shared_executor
+
+
+@asynccontextmanager
+async def _open_ray_executor(
+    config: RuntimeConfig, settings: RaySettings
+) -> AsyncIterator[Executor]:
+    from .ray import open_ray_executor  # which few servers need
+
+    async with open_ray_executor(config, settings) as executor:
+        yield executor
+
 
 _OPEN: Final[Mapping[str, OpenExecutor]] = {
     NATIVE: open_native_executor,
     MULTIPROCESS: open_multiprocess_executor,
     REMOTE: open_remote_executor,
+    SHARED: open_shared_executor,
+    RAY: _open_ray_executor,
 }
 
 BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
@@ -31,6 +49,7 @@ BUILT_IN: Final[Mapping[str, ExecutorFactory]] = {
         place=declared.place,
         runs_elsewhere=declared.runs_elsewhere,
         settings=declared.settings,
+        request=declared.request,
         open=_OPEN[name],
     )
     for name, declared in BUILT_IN_EXECUTORS.items()

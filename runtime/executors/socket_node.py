@@ -27,6 +27,7 @@ from ..execution.process import (
 )
 from ..links import PeerError
 from ..links.socket import (
+    SILENCE_SECONDS,
     Address,
     DialledLink,
     LinkRefusedError,
@@ -53,6 +54,8 @@ async def run_socket_node(
     is_local: bool = False,
     environment: Mapping[str, str] | None = None,
     why_ended: Callable[[], Awaitable[str]] | None = None,
+    silence_seconds: float = SILENCE_SECONDS,
+    on_lost: Callable[[], None] | None = None,
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
@@ -68,6 +71,8 @@ async def run_socket_node(
         environment: variables that are set before the actor's module is imported.
         why_ended: returns why the process has ended, which the executor may know in a moment; it
             is awaited for 2 s at most.
+        silence_seconds: how long the process may give no sign of life.
+        on_lost: is called when the process cannot be reached any more, or is stopped.
 
     Raises:
         NodeError: the node failed, or its process cannot be reached any more; or the node has keys
@@ -88,12 +93,16 @@ async def run_socket_node(
         raise NodeError(task.node_id, f"its process cannot be reached: {error}") from error
     try:
         node = _SocketNode(task, ends, control, address, tls, why_ended)
+        node.silence_seconds, node.on_lost = silence_seconds, on_lost
         await node.run(_sys_path(is_local), dict(environment or {}))
     finally:
         control.sock.close()
 
 
 class _SocketNode(NodeMessages):
+    silence_seconds = SILENCE_SECONDS
+    on_lost: Callable[[], None] | None = None
+
     def __init__(
         self,
         task: NodeTask,
@@ -160,12 +169,15 @@ class _SocketNode(NodeMessages):
                 scope.cancel()
 
         try:
-            await watch_pulse(pulse, self._task.node_id, on_running)
+            seconds = self.silence_seconds
+            await watch_pulse(pulse, self._task.node_id, on_running, silence_seconds=seconds)
         except PeerError as error:
             if isinstance(error, PulseEndedError):
                 await trio.sleep(_LAST_WORDS_SECONDS)
                 await self._on_close()
             else:
+                if self.on_lost is not None:
+                    self.on_lost()
                 self._failures.append(NodeError(self._task.node_id, error.reason))
             scope.cancel()
 

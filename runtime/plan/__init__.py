@@ -1,6 +1,13 @@
 """Plans: which node runs where, with which settings, and why."""
 
 from ..config import Source
+from .cluster_request import (
+    ARCH_LABEL,
+    GPU_LABEL,
+    ClusterRequest,
+    amount_text,
+    cluster_request,
+)
 from .effective_settings import (
     EffectiveSettings,
     Setting,
@@ -13,7 +20,9 @@ from .executor_registry import (
     EXECUTOR_GROUP,
     MULTIPROCESS,
     NATIVE,
+    RAY,
     REMOTE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
@@ -28,12 +37,18 @@ from .executor_registry import (
 from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_places
-from .plan import NodePlan, Plan, make_plan, plan_manifest
+from .plan import NodePlan, Plan
+from .planner import make_plan, plan_manifest
 from .remote_nodes import RemotePart
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
 __all__ = [
+    "ARCH_LABEL",
+    "GPU_LABEL",
+    "ClusterRequest",
+    "amount_text",
+    "cluster_request",
     "FindMachine",
     "GrantNames",
     "Grants",
@@ -49,6 +64,8 @@ __all__ = [
     "NATIVE",
     "REMOTE",
     "RemotePart",
+    "SHARED",
+    "RAY",
     "ExecutorDeclaration",
     "ExecutorRegistry",
     "InstalledExecutor",

@@ -1,20 +1,35 @@
 """What a plan must know of each executor, without opening it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import Any, Final
 
-from ..config import Executors, ExecutorSettings, RemoteSettings, Section
+from ..config import (
+    Executors,
+    ExecutorSettings,
+    RaySettings,
+    RemoteSettings,
+    Section,
+    SharedSettings,
+)
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
+from ..manifest import Capabilities
+from .cluster_request import cluster_request
 
 NATIVE: Final = "native"
 """The executor that runs a node as a task of the server."""
 
+RAY: Final = "ray"
+"""The executor that runs a node on a Ray cluster."""
+
 MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
+
+SHARED: Final = "shared"
+"""The executor that runs nodes of many sessions in one process."""
 
 REMOTE: Final = "remote"
 """The executor that runs a node on the server that its manifest names as `host`."""
@@ -47,12 +62,16 @@ class ExecutorDeclaration:
         runs_elsewhere: whether the nodes run outside of the server's process although the ends of
             their links are in it, because the executor carries the items on.
         settings: the settings that the operator may give it in [executors.NAME].
+        request: returns in words what a node asks the executor's machines for, given its
+            `capabilities` and the settings; it raises ValueError if that can never be had. None:
+            the machine of the server is what counts.
     """
 
     uses_processes: bool
     place: Place = Place.SERVER
     runs_elsewhere: bool = False
     settings: type[ExecutorSettings] = ExecutorSettings
+    request: Callable[[Capabilities | None, Any], str] | None = None
 
     @property
     def loads_classes_elsewhere(self) -> bool:
@@ -141,7 +160,16 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
+    SHARED: ExecutorDeclaration(uses_processes=False, place=Place.SOCKET, settings=SharedSettings),
     REMOTE: ExecutorDeclaration(uses_processes=False, runs_elsewhere=True, settings=RemoteSettings),
+    RAY: ExecutorDeclaration(
+        uses_processes=False,
+        place=Place.SOCKET,
+        settings=RaySettings,
+        request=lambda capabilities, settings: str(
+            cluster_request(capabilities, settings.gpu_memory_gb)
+        ),
+    ),
 }
 
 

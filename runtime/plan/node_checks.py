@@ -127,6 +127,20 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def is_batched(self, node_type: NodeType) -> bool:
+        """Return whether nodes of a type can share a host; False if it cannot be imported."""
+        try:
+            return self._describer.describe(node_type).is_batched
+        except ConfigError:
+            return False
+
+    def moves_state(self, node_type: NodeType) -> bool:
+        """Return whether a type moves its state; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).moves_state
+        except ConfigError:
+            return False
+
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
         """Return the params that a template of the type depends on; None if it has no template.
 

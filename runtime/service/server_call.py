@@ -1,7 +1,7 @@
 """One call at the server: its messages, for the trio task that answers it."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
 import betterproto2
@@ -90,12 +90,19 @@ class ServerCall(Generic[Request, Response]):
         """Send the headers, unless they are sent. The first message sends them, too."""
         self._stream.send_headers()
 
-    def send_status(self, failure: MillraceError | None) -> None:
-        """End the call with the status of an error; None means OK."""
+    def send_status(
+        self, failure: MillraceError | None, more: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """End the call with the status of an error; None means OK.
+
+        Args:
+            failure: the error.
+            more: further trailers.
+        """
         if failure is None:
-            self._stream.send_status(Status.OK, None)
+            self._stream.send_status(Status.OK, None, more)
         else:
-            self._stream.send_status(status_of(failure), str(failure))
+            self._stream.send_status(status_of(failure), str(failure), more)
 
     def watch_for(self, message: Request, found: Callable[[], None]) -> None:
         """Call `found` when exactly this message arrives, even if earlier ones are not read yet."""

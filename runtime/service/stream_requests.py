@@ -21,6 +21,7 @@ from ..wire import (
 from ..wire.conversion import Chunk, KnownChunks, audio_of_chunk, chunk_data_of
 from .call_errors import RequestError
 from .inputs import send_inputs
+from .moved_state import StateSeals
 from .server_call import ServerCall
 from .session_metrics import SessionMetrics
 
@@ -31,7 +32,8 @@ class StreamRequestReader:
     """Reads one stream's requests, in their order.
 
     Attributes:
-        closed: whether the client has sent CLOSE.
+        closed: whether the client has sent CLOSE or MOVE.
+        awaits_state: whether the session goes on with a state that has not arrived.
     """
 
     def __init__(
@@ -41,8 +43,12 @@ class StreamRequestReader:
         init: StreamInit,
         metrics: SessionMetrics,
         metrics_due: Callable[[int], None],
+        seals: StateSeals,
     ) -> None:
         self.closed = False
+        self.awaits_state = init.resumes
+        self._seals = seals
+        self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._known = KnownChunks()
         self._call = call
         self._session = session
@@ -57,6 +63,8 @@ class StreamRequestReader:
             CallerError: a request is not valid.
         """
         await send_inputs(self._session, self._inputs, self._metrics)
+        if self.awaits_state and not await self._receive_state():
+            return True
         while True:
             body = await self._call.receive_unless(self._take_at_once)
             if body is None:
@@ -74,12 +82,35 @@ class StreamRequestReader:
                 if _is_cancel(request.control):
                     return True
                 self.closed = True
+                if request.control.command == StreamControlCommand.MOVE:
+                    await self._move()
+                    return False
                 break
             elif request.init is not None:
                 raise RequestError("init is sent once, as the first message; open another stream")
+            elif request.state is not None:
+                raise RequestError("state is sent once, after an init with resumes")
             # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input(stop_sources=self.closed)
         return False
+
+    async def _receive_state(self) -> bool:
+        """Let the nodes import the state, which must be the first message; False: CANCEL came."""
+        request = await self._call.receive()
+        if request is not None and request.control is not None and _is_cancel(request.control):
+            return False
+        if request is None or request.state is None:
+            raise RequestError("init has resumes: the next message must be state, or CANCEL")
+        session = self._session
+        states = self._seals.opened(request.state.data, session.plan, session.owner)
+        await session.import_states(states)
+        self.awaits_state = False
+        return True
+
+    async def _move(self) -> None:
+        if not self._moves_state:
+            raise RequestError("MOVE needs moves_state of ready; send CLOSE")
+        await self._session.end_for_move(self._seals.most_bytes)
 
     def _take_at_once(self, body: MessageBytes) -> bool:
         """Enter a chunk if it need not wait; return whether it has entered."""
@@ -163,6 +194,6 @@ def _check_node_id(node_id: str) -> None:
 def _is_cancel(control: StreamControl) -> bool:
     if control.command == StreamControlCommand.CANCEL:
         return True
-    if control.command == StreamControlCommand.CLOSE:
+    if control.command in (StreamControlCommand.CLOSE, StreamControlCommand.MOVE):
         return False
-    raise RequestError(f"control.command {int(control.command)} is neither CLOSE nor CANCEL")
+    raise RequestError(f"control.command {int(control.command)} is not CLOSE, CANCEL or MOVE")

@@ -14,6 +14,7 @@ from ..links import weight_bytes
 from ..session import EndReason, Session
 from ..wire import (
     DrainNotice,
+    SessionState,
     StreamClosed,
     StreamControl,
     StreamControlCommand,
@@ -30,6 +31,7 @@ from ..wire.conversion import (
     progress_message,
     result_message,
 )
+from .moved_state import StateSeals
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
@@ -61,7 +63,12 @@ class StreamRun:
     """
 
     def __init__(
-        self, call: StreamCall, session: Session, init: StreamInit, server_state: ServerState
+        self,
+        call: StreamCall,
+        session: Session,
+        init: StreamInit,
+        server_state: ServerState,
+        seals: StateSeals,
     ) -> None:
         self.is_ready = False
         self._call = call
@@ -69,8 +76,10 @@ class StreamRun:
         self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
         self._metrics = SessionMetrics()
+        self._seals = seals
+        self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._requests = StreamRequestReader(
-            call, session, init, self._metrics, self._note_metrics_due
+            call, session, init, self._metrics, self._note_metrics_due, seals
         )
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
@@ -114,6 +123,7 @@ class StreamRun:
             recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
             max_buffer_latency_ms=0,
             may_move=self._session.plan.may_move,
+            moves_state=self._moves_state,
         )
         return [StreamResponse(ready=ready)]
 
@@ -143,8 +153,16 @@ class StreamRun:
             final_metrics=metrics,
             reason=reason,
             chunks_taken=self._metrics.chunks,
+            state=self._exported_state(),
         )
         await self._call.send(StreamResponse(closed=closed))
+
+    def _exported_state(self) -> SessionState | None:
+        session = self._session
+        # A state that has not arrived, or not at all nodes, is still at the client.
+        if self._cancelled or self._requests.awaits_state or not session.states:
+            return None
+        return SessionState(data=self._seals.sealed(session.states, session.plan, session.owner))
 
     def _cancel(self) -> None:
         self._cancelled = True
@@ -159,7 +177,10 @@ class StreamRun:
             await state.ending.wait()
             self._receiving.cancel()
             # Also where the client has ended its side, after which sources go on.
-            nursery.start_soon(partial(self._session.close_input, stop_sources=True))
+            if self._moves_state:
+                nursery.start_soon(self._session.end_for_move, self._seals.most_bytes)
+            else:
+                nursery.start_soon(partial(self._session.close_input, stop_sources=True))
             await state.stopping.wait()
             raise ShutdownError("the server is shutting down; it ended this session")
 

@@ -38,9 +38,9 @@ from .session_control import SessionControl
 from .session_explaining import SessionExplaining
 from .session_input import SessionInput
 from .session_log import SessionLog
+from .session_moving import SessionMoving
 from .session_output import SessionOutput
 from .session_relay import SessionRelay
-from .session_sources import SessionSources
 from .state import SessionState
 from .totals import missing_items
 from .tracing import trace_nodes
@@ -49,7 +49,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionSources, SessionExplaining, SessionRelay):
+class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task

@@ -28,12 +28,13 @@ NAMES: Final = (
     "session_end",
     "session_start",
     "small_message",
+    "shared_host",
     "time_to_error",
     "tracing",
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots", "rolling")
+OTHERS: Final = ("peers", "plots", "ray", "rolling")
 
 
 def main() -> int:

@@ -11,8 +11,7 @@ from runtime.catalogue import Catalogue, build_catalogue
 from runtime.config import RuntimeConfig, parse_config
 from runtime.errors import ErrorType, LimitError, ManifestError
 from runtime.manifest import manifest_from, parse_manifest
-from runtime.plan import ExecutorDeclaration, Plan, Source
-from runtime.plan.plan import make_plan
+from runtime.plan import ExecutorDeclaration, Plan, Source, make_plan
 from tests.manifest.manifests import pipeline
 
 from .actors_for_plans import RequiredNode, TunedNode

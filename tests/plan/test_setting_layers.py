@@ -24,6 +24,8 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         ['[{pattern = "*"}]'],
     ),
     "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "server.replica_id": ('"replica-1"', ['"a b"', '""', '"-a"', "3", f'"{64 * "a"}"']),
+    "server.replicas": ('{a = "h:1"}', ['{a = "h"}', '{"a b" = "h:1"}', "3"]),
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "http.talk_origins": (
         '["https://app.example"]',
@@ -32,6 +34,7 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "http.talk_webrtc_ports": ('"40000-40099"', ['"40000"', '"99-40000"', '"40099-40000"']),
     "http.talk_webrtc_address": ('"192.0.2.7"', ['"nowhere"', '"192.0.2.7:40000"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
+    "executors.ray.address": ('"ray-head.local:6379"', ['"nowhere"', '"ray://head:10001"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
     "executors.remote.hosts": ('{h = {address = "x:1"}}', ["{h = 3}", "3"]),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),

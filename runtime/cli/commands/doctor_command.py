@@ -1,6 +1,6 @@
 """`millrace doctor`: whether this machine is ready for a server."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,21 +15,33 @@ if TYPE_CHECKING:
 def doctor(
     as_json: JsonOption = False,
     settings: ConfigOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Check the Ray cluster at this address too, or that of this machine: auto.",
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Check this machine: shared memory, limits, cores, extras, leftovers, clock.
 
     Run it as the user, and in the container or service, in which the server runs: limits are those
-    of this process. It needs no server, starts nothing and changes nothing. Exit status: 0 no error
-    (warnings do not count), 1 an error.
+    of this process. It needs no server, starts nothing and changes nothing; only with --ray, it
+    starts a worker on each node of the cluster for a moment. Exit status: 0 no error (warnings do
+    not count), 1 an error.
     """
-    from ..doctor import State, examined
+    from ..doctor import State, check_cluster, examined
     from ..errors import FAILED
     from ..tables import print_findings
     from ..terminal import error_console, errors_reported, output_console, print_json
 
     with errors_reported(error_console(), verbose=verbose):
-        findings = list(examined(_subject(settings)))
+        subject = _subject(settings)
+        findings = list(examined(subject))
+        if ray is not None:
+            findings += check_cluster("" if ray == "auto" else ray, subject)
         failed = any(finding.state is State.ERROR for finding in findings)
         if as_json:
             checks = [finding.as_json() for finding in findings]

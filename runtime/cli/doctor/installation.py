@@ -60,6 +60,7 @@ def _needed_extras(subject: Subject) -> set[str]:
         "http": config.http.enabled,
         "llm": bool(config.models),
         "otel": config.tracing.endpoint is not None,
+        "ray": config.executors.ray.enabled,
         "record": config.recording.folder is not None,
     }
     return {extra for extra, is_needed in needed.items() if is_needed}

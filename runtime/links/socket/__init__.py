@@ -13,7 +13,16 @@ from .opening import (
     open_link_listener,
     tune,
 )
-from .pulse import BEAT_SECONDS, SILENCE_SECONDS, PulseEndedError, beat, watch_pulse
+from .pulse import (
+    BEAT_SECONDS,
+    PROCESS_STOPPED,
+    SILENCE_SECONDS,
+    SUPERVISOR_ENDED,
+    SUPERVISOR_STOPPED,
+    PulseEndedError,
+    beat,
+    watch_pulse,
+)
 from .reader import SocketReader
 from .session_links import SessionLinks, SocketEnds, SocketLink
 from .writer import SocketWriter
@@ -21,7 +30,10 @@ from .writing import writer_of
 
 __all__ = [
     "BEAT_SECONDS",
+    "PROCESS_STOPPED",
     "SILENCE_SECONDS",
+    "SUPERVISOR_ENDED",
+    "SUPERVISOR_STOPPED",
     "AcceptedLink",
     "Address",
     "DialledLink",

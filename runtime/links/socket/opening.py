@@ -249,7 +249,12 @@ class LinkListener:
 
 @asynccontextmanager
 async def open_link_listener(
-    host: str, secret: LinkSecret, *, port: int = 0, tls: ssl.SSLContext | None = None
+    host: str,
+    secret: LinkSecret,
+    *,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    listening: socket.socket | None = None,
 ) -> AsyncIterator[LinkListener]:
     """Listen for links as long as the block lasts.
 
@@ -258,13 +263,18 @@ async def open_link_listener(
         secret: of the session.
         port: 0 takes any free one.
         tls: with the listener's certificate; None: without TLS.
+        listening: a socket that listens already, which this takes over; then `host` and `port` have
+            no meaning.
 
     Raises:
         OSError: the address cannot be used.
     """
-    listener, *others = await trio.open_tcp_listeners(port, host=host)
-    for other in others:
-        await other.aclose()
+    if listening is not None:
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    else:
+        listener, *others = await trio.open_tcp_listeners(port, host=host)
+        for other in others:
+            await other.aclose()
     try:
         name, bound = listener.socket.getsockname()[:2]
         links = LinkListener(secret, tls, (name, bound))

@@ -24,6 +24,17 @@ SILENCE_SECONDS: Final = 2.75
 LOST_SECONDS: Final = 3.0
 """Without an answer of the server's kernel for so long, its machine is out of reach."""
 
+SUPERVISOR_ENDED: Final = -1.0
+SUPERVISOR_STOPPED: Final = -2.0
+PROCESS_STOPPED: Final = -3.0
+
+_LAST_WORDS: Final = {
+    SUPERVISOR_ENDED: "has been ended, because what supervises it on its machine has",
+    SUPERVISOR_STOPPED: "has been ended, because what supervises it on its machine is stopped",
+    PROCESS_STOPPED: "has been ended, because it was stopped",
+}
+"""What the process beside the node has found out, instead of a sign of life."""
+
 # How long the running call of the node has lasted, in seconds; 0 if none is running.
 _BEAT: Final = struct.Struct("<d")
 _READ_BYTES: Final = 512 * _BEAT.size
@@ -68,7 +79,11 @@ def _send_beat(sock: socket.socket, running_seconds: Callable[[], float]) -> Non
 
 
 async def watch_pulse(
-    sock: socket.socket, node_id: str, on_running: Callable[[float], None] = _ignore
+    sock: socket.socket,
+    node_id: str,
+    on_running: Callable[[float], None] = _ignore,
+    *,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> NoReturn:
     """Return never, as long as signs of life come.
 
@@ -76,22 +91,23 @@ async def watch_pulse(
         sock: non-blocking; the caller closes it.
         node_id: of the node at the other end.
         on_running: is called with how long the running call of the node has lasted, in seconds.
+        silence_seconds: how long the process may give none.
 
     Raises:
         PulseEndedError: the process has closed the connection.
-        PeerGoneError: none came for `SILENCE_SECONDS`, or the connection is lost.
+        PeerGoneError: none came for so long, or the connection is lost.
         PeerFaultError: something else came.
     """
     received = b""
     while True:
-        with trio.move_on_after(SILENCE_SECONDS):
+        with trio.move_on_after(silence_seconds):
             await trio.lowlevel.wait_readable(sock)
         try:
             data = sock.recv(_READ_BYTES)  # also what came while this process had no turn
         except BlockingIOError:
             raise PeerGoneError(
                 node_id,
-                f"has given no sign of life for {SILENCE_SECONDS:g} s: its process or its machine "
+                f"has given no sign of life for {silence_seconds:g} s: its process or its machine "
                 "is stopped",
             ) from None
         except OSError as error:
@@ -101,6 +117,8 @@ async def watch_pulse(
         received += data
         whole = len(received) // _BEAT.size * _BEAT.size
         for (seconds,) in _BEAT.iter_unpack(received[:whole]):
+            if seconds in _LAST_WORDS:
+                raise PeerGoneError(node_id, _LAST_WORDS[seconds])
             if not 0 <= seconds < math.inf:
                 raise PeerFaultError(node_id, "sent what is no sign of life")
             on_running(seconds)

@@ -4,6 +4,7 @@ Its process listens. The server opens a connection for control, one for signs of
 each link that has an end in the server; other nodes of the executor open theirs.
 """
 
+import mmap
 import os
 import socket
 import ssl
@@ -11,9 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Final
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final, Protocol
 
 import trio
 
@@ -31,7 +32,7 @@ from ....links.socket import (
     open_link_listener,
     writer_of,
 )
-from ...call_clock import running_seconds
+from ...call_clock import CallTimes, running_seconds
 from ..batch_sender import BatchSender
 from ..log_records import NodeRecord, logging_through
 from ..messages import (
@@ -52,12 +53,41 @@ _CLOSING_SECONDS: Final = 1.0
 _READ_BYTES: Final = 65536
 
 
-@dataclass(slots=True)
-class _PrivateActivity:
-    """What the actor is doing; the server is told of it with each sign of life."""
+class PrivateActivity:
+    """What the actor is doing; the server is told of it with each sign of life. Close it.
 
-    times: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    tap_memory: memoryview = field(default_factory=lambda: memoryview(bytearray(TAP_MEMORY_BYTES)))
+    Attributes:
+        times: see `CallTimes`.
+        tap_memory: nobody else sees it.
+        descriptor: of the memory that begins with `times`, for a process that gives the signs.
+        grace_seconds: how long the process may go on without the server.
+    """
+
+    grace_seconds = _OPENING_SECONDS
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("millrace-activity", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, mmap.PAGESIZE)
+        # Unmapped with the last view of it.
+        self.times: CallTimes = memoryview(mmap.mmap(self.descriptor, mmap.PAGESIZE)).cast("d")
+        self.tap_memory = memoryview(bytearray(TAP_MEMORY_BYTES))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+
+class GiveSigns(Protocol):
+    """Gives signs of life on a connection to the server, as long as its block lasts."""
+
+    def __call__(
+        self, sock: socket.socket, /, activity: PrivateActivity
+    ) -> AbstractAsyncContextManager[None]:
+        """Return the block. The connection is closed by its caller."""
+
+
+def _ignore_address(_address: Address) -> None:
+    """Do nothing: who has made the socket knows its address."""
 
 
 class _SocketNode(NodeMain):
@@ -82,9 +112,11 @@ class _SocketNode(NodeMain):
 
 def run_node_behind_socket(
     secret: LinkSecret,
-    report_address: Callable[[Address], None],
+    report_address: Callable[[Address], None] = _ignore_address,
     *,
     host: str = "127.0.0.1",
+    listening: socket.socket | None = None,
+    give_signs: GiveSigns | None = None,
     server_tls: ssl.SSLContext | None = None,
     client_tls: ssl.SSLContext | None = None,
 ) -> int:
@@ -95,6 +127,8 @@ def run_node_behind_socket(
         report_address: is called with the address that this process listens on. The executor
             brings it to the server.
         host: the address of the interface to listen on.
+        listening: a socket that listens already, instead; this closes it.
+        give_signs: gives the server signs of life as long as its block lasts; None: a thread does.
         server_tls: with the certificate of this process; None: without TLS.
         client_tls: checks the certificates of other nodes; None: without TLS.
 
@@ -104,35 +138,74 @@ def run_node_behind_socket(
     Raises:
         OSError: the address cannot be used.
     """
-    return trio.run(_run, secret, report_address, host, server_tls, client_tls)
+    activity = PrivateActivity()
+    try:
+        return trio.run(
+            _run,
+            secret,
+            partial(open_link_listener, host, secret, tls=server_tls, listening=listening),
+            report_address,
+            partial(give_signs or _beating, activity=activity),
+            activity,
+            client_tls,
+        )
+    finally:
+        activity.close()
 
 
 async def _run(
     secret: LinkSecret,
+    listen: Callable[[], AbstractAsyncContextManager[LinkListener]],
     report_address: Callable[[Address], None],
-    host: str,
-    server_tls: ssl.SSLContext | None,
+    give_signs: Callable[[socket.socket], AbstractAsyncContextManager[None]],
+    activity: PrivateActivity,
     client_tls: ssl.SSLContext | None,
 ) -> int:
     opened = _OpenedSockets()
+    ended = trio.Event()
+    status = 0
     try:
-        with trio.move_on_after(_OPENING_SECONDS) as waiting:
-            async with open_link_listener(host, secret, tls=server_tls) as listener:
+        async with trio.open_nursery() as nursery:
+            hold = partial(nursery.start, _hold, ended)
+            spec = None
+            async with listen() as listener:
                 report_address(listener.address)
-                control = await opened.take(listener, CONTROL_LINK)
-                try:
-                    spec = await receive_spec_of(control)
-                except EOFError:
-                    return 0  # the session was cancelled meanwhile
-                assert spec.socket_links is not None
-                await opened.complete(listener, spec.socket_links)
-        if waiting.cancelled_caught:
-            return 0
-        status = await _run_node(spec, opened, secret, client_tls)
-        await _close_control(control)
+                if await opened.begin(listener):
+                    # From now on, since other nodes may take long to start.
+                    await hold(give_signs(opened[PULSE_LINK]))
+                    spec = await _received_spec(opened, listener)
+            try:
+                if spec is not None:
+                    status = await _run_node(spec, opened, secret, client_tls, activity)
+            finally:
+                ended.set()
+        if spec is not None:
+            await _close_control(opened[CONTROL_LINK])
         return status
     finally:
         opened.close()
+
+
+async def _received_spec(opened: "_OpenedSockets", listener: LinkListener) -> NodeSpec | None:
+    """Return the spec when all links are open; None if the session was cancelled meanwhile."""
+    try:
+        spec = await receive_spec_of(opened[CONTROL_LINK])
+    except EOFError:
+        return None
+    assert spec.socket_links is not None
+    await opened.complete(listener, spec.socket_links)
+    return spec
+
+
+async def _hold(  # noqa: ASYNC114 (its caller awaits its start)
+    ended: trio.Event,
+    block: AbstractAsyncContextManager[None],
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Hold a block in a task of its own, since what it is entered in ends before it."""
+    async with block:
+        task_status.started()
+        await ended.wait()
 
 
 async def _close_control(control: socket.socket) -> None:
@@ -154,6 +227,13 @@ class _OpenedSockets:
     def __getitem__(self, name: str) -> socket.socket:
         return self._sockets[name]
 
+    async def begin(self, listener: LinkListener) -> bool:
+        """Wait for the connections of the server; return whether they came in time."""
+        with trio.move_on_after(_OPENING_SECONDS):
+            await self.take(listener, CONTROL_LINK)
+            await self.take(listener, PULSE_LINK)
+        return CONTROL_LINK in self._sockets and PULSE_LINK in self._sockets
+
     async def take(self, listener: LinkListener, name: str) -> socket.socket:
         """Return a connection when it is open."""
         while name not in self._sockets:
@@ -166,7 +246,6 @@ class _OpenedSockets:
 
     async def complete(self, listener: LinkListener, links: SocketLinks) -> None:
         """Return when every connection is open that is opened from elsewhere."""
-        await self.take(listener, PULSE_LINK)
         for incoming in links.incoming:
             await self.take(listener, incoming.name)
         for outgoing in links.outgoing:
@@ -184,18 +263,20 @@ class _OpenedSockets:
 
 
 async def _run_node(
-    spec: NodeSpec, opened: _OpenedSockets, secret: LinkSecret, tls: ssl.SSLContext | None
+    spec: NodeSpec,
+    opened: _OpenedSockets,
+    secret: LinkSecret,
+    tls: ssl.SSLContext | None,
+    activity: PrivateActivity,
 ) -> int:
     if spec.sys_path:
         sys.path[:] = spec.sys_path
-    activity = _PrivateActivity()
+    activity.grace_seconds = spec.grace_seconds
     node = _SocketNode(spec, opened[CONTROL_LINK], {}, activity, Preloaded())
     control = node.control_socket
     node.logged = BatchSender(Logged, control.report, control.send)
     try:
-        async with AsyncExitStack() as stack:
-            pulse = _pulse(opened[PULSE_LINK], activity, spec.grace_seconds)
-            await stack.enter_async_context(pulse)
+        with ExitStack() as stack:
             stack.enter_context(logging_through(_in_loop(node.logged.record), spec.log_level))
             try:
                 output = await _open_links(node, spec, opened, secret, tls)
@@ -240,9 +321,7 @@ async def _open_links(
 
 
 @asynccontextmanager
-async def _pulse(
-    sock: socket.socket, activity: _PrivateActivity, grace_seconds: float
-) -> AsyncIterator[None]:
+async def _beating(sock: socket.socket, activity: PrivateActivity) -> AsyncIterator[None]:
     """Give signs of life as long as the block lasts.
 
     Without the server, nobody else ends a process whose actor does not return.
@@ -251,7 +330,7 @@ async def _pulse(
 
     def give() -> None:
         beat(sock, lambda: running_seconds(activity.times))
-        if not finished.wait(grace_seconds):
+        if not finished.wait(activity.grace_seconds):
             os._exit(1)
 
     async with trio.open_nursery() as nursery:

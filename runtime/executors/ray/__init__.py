@@ -1,0 +1,12 @@
+"""The executor `ray`, nodes on a Ray cluster. Only the process of its driver imports Ray."""
+
+from .examination import ClusterReport, NodeReport, examine_cluster
+from .executor import RayExecutor, open_ray_executor
+
+__all__ = [
+    "ClusterReport",
+    "NodeReport",
+    "RayExecutor",
+    "examine_cluster",
+    "open_ray_executor",
+]
