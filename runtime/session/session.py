@@ -10,13 +10,7 @@ import trio
 
 from actors import Data, Progress
 
-from ..errors import (
-    LimitError,
-    MillraceError,
-    NodeError,
-    SessionKilledError,
-    UnwrappedErrors,
-)
+from ..errors import LimitError, MillraceError, NodeError, SessionKilledError, UnwrappedErrors
 from ..events import InitProgress, Result
 from ..execution import EXIT_REPORT_SECONDS
 from ..executors import Executor, NodeTask
