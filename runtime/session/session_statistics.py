@@ -89,5 +89,5 @@ class SessionStatistics:
         return totals(self._wiring, self.statistics())
 
     def processes(self) -> dict[str, int]:
-        """Return the process id of every node that has a process of its own."""
+        """Return the process id of every node that has a process of its own on this machine."""
         return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}

@@ -4,20 +4,23 @@ import itertools
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
 
-from actors import Json, ModelEndpoint, Text
+from actors import Binary, Json, ModelEndpoint, Text
 from runtime import NodeError, ProcessTimeoutError, Runtime, RuntimeConfig, open_runtime
 from runtime.config import ExecutorSettings, Multiprocess
 from runtime.executors import ExecutorFactory, NodeTask, Place, run_socket_node
 from runtime.plan import Grants
 from tests.conftest import SPECIMENS
+from tests.service.certificates import make_authority
 from tests.session.pipelines import chain, manifest, run_through
 
 from .behind_socket import BEHIND_SOCKET
@@ -100,23 +103,36 @@ async def test_keys_of_endpoints_do_not_cross_the_network_in_the_clear() -> None
 
 
 ALONE = """
-import json, sys
+import json, ssl, sys
 from runtime.worker import LinkSecret, run_node_behind_socket
 secret = LinkSecret(bytes.fromhex(sys.stdin.readline()))
-run_node_behind_socket(secret, lambda address: print(json.dumps(address), flush=True))
+server_tls = client_tls = None
+if sys.argv[1:]:
+    certificate, key, authority = sys.argv[1:]
+    server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_tls.load_cert_chain(certificate, key)
+    client_tls = ssl.create_default_context(cafile=authority)
+run_node_behind_socket(
+    secret,
+    lambda address: print(json.dumps(address), flush=True),
+    server_tls=server_tls,
+    client_tls=client_tls,
+)
 """
 
 
 class LeavingExecutor:
     """Leaves its processes alone, as a server that is killed does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *files: Path) -> None:
         self.processes: list[trio.Process] = []
+        self._files = list(map(str, files))
+        self._tls = ssl.create_default_context(cafile=self._files[-1]) if files else None
 
     async def run(self, task: NodeTask) -> None:
         """Run one node."""
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-c", ALONE],
+            [sys.executable, "-c", ALONE, *self._files],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -127,7 +143,17 @@ class LeavingExecutor:
         async with process.stdin, process.stdout:
             await process.stdin.send_all(task.socket_ends().secret.key.hex().encode() + b"\n")
             host, port = json.loads(await process.stdout.receive_some())
-            await run_socket_node(task, (host, port), is_local=True)
+            await run_socket_node(task, (host, port), is_local=True, tls=self._tls)
+
+
+def factory_of(executor: LeavingExecutor) -> ExecutorFactory:
+    @asynccontextmanager
+    async def open_it(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[LeavingExecutor]:
+        yield executor
+
+    return ExecutorFactory(open=open_it, uses_processes=True, place=Place.SOCKET)
 
 
 @pytest.mark.parametrize("kind", ["PassThrough", ("Slow", {"seconds": 3600})])
@@ -135,14 +161,7 @@ async def test_a_process_ends_with_its_server_also_in_a_call_that_does_not_retur
     kind: object,
 ) -> None:
     executor = LeavingExecutor()
-
-    @asynccontextmanager
-    async def open_it(
-        _config: RuntimeConfig, _settings: ExecutorSettings
-    ) -> AsyncIterator[LeavingExecutor]:
-        yield executor
-
-    factory = ExecutorFactory(open=open_it, uses_processes=True, place=Place.SOCKET)
+    factory = factory_of(executor)
     config = RuntimeConfig(multiprocess=Multiprocess(cleanup_grace_period_secs=0.5))
     async with open_runtime(config, node_types=SPECIMENS, executors={FAR: factory}) as opened:
         async with opened.open_session(chain(kind, [FAR])) as session:
@@ -151,4 +170,24 @@ async def test_a_process_ends_with_its_server_also_in_a_call_that_does_not_retur
                 await session.receive()
         (process,) = executor.processes
         with trio.fail_after(30):
+            await process.wait()
+
+
+async def test_all_connections_of_nodes_may_be_encrypted(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path)
+    issued = authority.issue("worker")
+    executor = LeavingExecutor(issued.certificate, issued.key, authority.certificate)
+    items = [Text("x"), Binary(bytes(10**6)), Text("y" * 40_000)]
+    async with open_runtime(
+        RuntimeConfig(), node_types=SPECIMENS, executors={FAR: factory_of(executor)}
+    ) as opened:
+        async with opened.open_session(chain("PassThrough", [FAR, FAR])) as session:
+            await session.wait_ready()
+            async with session.tap("n1") as outputs:
+                for item in items:
+                    await session.send(item)
+                assert [(await outputs.receive()).data for _ in items] == items
+            await session.close_input()
+            assert [result.data async for result in session] == items
+        for process in executor.processes:
             await process.wait()
