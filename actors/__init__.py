@@ -1,6 +1,6 @@
 """The API for authors of nodes: the actor contract, params, and data items."""
 
-from .actor import Actor, Outputs
+from .actor import Actor, Outputs, State
 from .batch import Batch
 from .context import Context, Output, Progress
 from .data import (
@@ -61,6 +61,7 @@ __all__ = [
     "PixelFormat",
     "Progress",
     "Routed",
+    "State",
     "Tensor",
     "Text",
     "Timestamped",

@@ -1,18 +1,23 @@
 """The contract between an actor and its executor."""
 
-from collections.abc import AsyncIterable, Awaitable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from .batch import Batch
+from .batched_calls import process_alone
 from .context import Context, Output
 from .data import Control
-from .definition import check_actor_class, params_type_of
+from .definition import check_actor_class, defines_state, is_batched, params_type_of
 from .errors import DefinitionError
 from .intervals import intervals_of
 from .kinds import ANY_KIND, Kind
 from .params import NoParams, Params
 
 P = TypeVar("P", bound=Params)
+
+State = Any
+"""What `export_state` returns: None, bool, int, float, str, bytes, numpy arrays, data items, lists,
+and dicts with text as keys."""
 
 Outputs = Output | None | Iterable[Output] | AsyncIterable[Output] | Awaitable[Output | None]
 """The return value of `process`, `flush` and `generate`: nothing, one item, or many; direct or
@@ -58,9 +63,14 @@ class Actor(Generic[P]):
         stateless: set it if the outputs of an item depend on this item and the params only, so that
             `flush` emits nothing. A stream whose nodes all say so may move to another server when
             its own shuts down. A subclass declares it itself.
-        is_source: whether the class defines `generate`. It is set when the class is defined.
+        moves_state: whether the class defines `export_state` and `import_state`, so that a stream
+            may move with its state. It is set when the class is defined. A subclass that defines
+            other hooks has to define both again: it may remember more.
+        is_source: whether the class defines `generate`. It is set likewise.
         intervals: the methods with `@on_interval`, and their intervals. It is set likewise.
         preload_params: the names of the params that `preload` reads.
+        is_batched: whether the class defines `process_batch`, and no subclass has changed
+            `process`, `flush` or `on_control` since. It is set when the class is defined.
         params: the checked params.
         context: the node's id, progress reports, loans, background tasks, and a logger.
     """
@@ -73,12 +83,15 @@ class Actor(Generic[P]):
     process_timeout_secs: ClassVar[float | None] = None
     batch: ClassVar[Batch | None] = None
     stateless: ClassVar[bool] = False
+    moves_state: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     intervals: ClassVar[Mapping[str, float | str]] = {}
     preload_params: ClassVar[frozenset[str]] = frozenset()
+    is_batched: ClassVar[bool] = False
 
     params: P
     context: Context
+    _alone: tuple[Any] | None = None
 
     def __init_subclass__(
         cls, *, loop: Literal["trio", "asyncio"] | None = None, **kwargs: Any
@@ -98,7 +111,9 @@ class Actor(Generic[P]):
         if "stateless" not in vars(cls):
             cls.stateless = False  # a subclass may have added state
         cls.is_source = cls.generate is not Actor.generate
+        cls.is_batched = is_batched(cls, Actor)
         cls.intervals = intervals_of(cls)
+        cls.moves_state = defines_state(cls)
         check_actor_class(cls)
         declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
         if (cls.accepts != ANY_KIND or cls.is_source) and not declares:
@@ -130,7 +145,8 @@ class Actor(Generic[P]):
             params: those of `preload_params`; the others have their defaults.
 
         Returns:
-            resources by their keys, which `self.context.shared` returns.
+            resources by their keys, which `self.context.shared` or `self.context.preloaded`
+            returns.
         """
         return None
 
@@ -139,6 +155,9 @@ class Actor(Generic[P]):
 
     def process(self, item: Any) -> Outputs:
         """Process one item, or a list if `batch` is set; return nothing, one item or many."""
+        if self._has_batches():
+            name, state = type(self).__name__, self._own_state()
+            return cast(Outputs, process_alone(name, self.process_batch, state, item))
         raise NotImplementedError(f"{type(self).__name__} must define process()")
 
     def generate(self) -> Outputs:
@@ -181,10 +200,119 @@ class Actor(Generic[P]):
         If `accepts` contains Kind.CONTROL and is not ANY_KIND, `process` gets control messages too,
         in order with the items.
         """
+        if self._has_batches():
+            return self.on_state_control(self._own_state(), control)
+        return None
 
     def flush(self) -> Outputs:
         """Return the remaining outputs at the end of the stream."""
-        return None
+        return self.flush_state(self._own_state()) if self._has_batches() else None
+
+    def export_state(self) -> State | Awaitable[State]:
+        """Return what the node remembers, so that another session can go on with it.
+
+        Define it with `import_state`, so that streams with this node may move to another server. It
+        is called in place of `flush`, after the last item: what `flush` would emit is part of the
+        state. The state consists of None, bool, int, float, str, bytes, numpy arrays, data items,
+        lists, and dicts with text as keys. It passes through the client, which can read it and not
+        change it: leave secrets out. The operator limits its size (`limits.max_state_bytes`).
+
+        >>> from actors import Actor, Json, NoParams
+        >>> class CountNode(Actor[NoParams]):
+        ...     '''Count the items.'''
+        ...     count = 0
+        ...     def process(self, item):
+        ...         self.count += 1
+        ...         return Json(self.count)
+        ...     def export_state(self):
+        ...         return self.count
+        ...     def import_state(self, state):
+        ...         self.count = state
+        >>> CountNode.moves_state
+        True
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define export_state()")
+
+    def import_state(self, state: Any) -> Awaitable[None] | None:
+        """Take over the state that `export_state` of another session's node returned.
+
+        It is called at most once, after `initialize` and before the first item, with the same
+        params. Tuples have become lists. Arrays are read-only.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define import_state()")
 
     def cleanup(self) -> Awaitable[None] | None:
         """Release all resources; called once, also after an error or a cancellation."""
+
+    def open_state(self, context: Context) -> Any:
+        """Return what a batched node keeps for one session: an object of any type.
+
+        It is dropped when the session ends. This hook is a plain `def`: what takes long belongs
+        into `initialize`. See `process_batch`.
+
+        Args:
+            context: of the session's node: ids, log, loans, `emit`, and the sequence and the
+                timestamp of the item that is being processed.
+        """
+        return None
+
+    def process_batch(self, work: Sequence[tuple[Any, Any]]) -> Any:
+        """Process one item of each of several sessions in one call.
+
+        Define it, with `open_state`, for a model that computes a batch in less time than its items
+        one by one. If the operator lets sessions share a host of this type (`executors.shared`),
+        one instance of the actor serves all of those with equal params: `initialize` and `cleanup`
+        are called once, `open_state` for each session. Everything that belongs to a session is in
+        its state. Elsewhere one instance has one session; there `process`, `flush` and `on_control`
+        call this method, `flush_state` and `on_state_control`, unless the class defines them too.
+
+        An entry with an exception in place of its outputs ends its session alone. If the call
+        raises, each entry is given to another call, alone, to find the one that it cannot process.
+        So change a state only when nothing can fail any more.
+
+        >>> from actors import Actor, Context, Json, Kind, NoParams
+        >>> class SumNode(Actor[NoParams]):
+        ...     '''Sum the numbers of a session.'''
+        ...     accepts = produces = frozenset({Kind.JSON})
+        ...     def open_state(self, context: Context) -> list[float]:
+        ...         return [0.0]
+        ...     def process_batch(self, work):
+        ...         sums = [total[0] + item.value for total, item in work]
+        ...         for (total, _), new in zip(work, sums):
+        ...             total[0] = new
+        ...         return [Json(new) for new in sums]
+        >>> node = SumNode()
+        >>> node.process(Json(2.5)).value, node.process(Json(4)).value
+        (2.5, 6.5)
+
+        Args:
+            work: the state of each session, and its item; each session has at most one entry.
+
+        Returns:
+            one entry for each of `work`, in its order: what `process` would return, or an
+            exception. Outputs of a generator are requested after the call, one by one, while other
+            sessions go on. An `async def` may return the list too.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define process_batch()")
+
+    def flush_state(self, state: Any) -> Outputs:
+        """Return the remaining outputs of a session, at the end of its stream: see `flush`."""
+        return None
+
+    def on_state_control(self, state: Any, control: Control) -> Awaitable[None] | None:
+        """Handle a control message of a session: see `on_control`."""
+
+    @classmethod
+    def can_process(cls) -> bool:
+        """Return whether the class defines `process`, `process_batch` or `generate`."""
+        return cls.process is not Actor.process or cls._has_batches() or cls.is_source
+
+    @classmethod
+    def _has_batches(cls) -> bool:
+        return cls.process_batch is not Actor.process_batch
+
+    def _own_state(self) -> Any:
+        """Return the state of the one session of an instance that shares nothing."""
+        if self._alone is None:
+            self._alone = (self.open_state(self.context),)
+        return self._alone[0]

@@ -70,6 +70,11 @@ async def _load_alone(  # noqa: ASYNC124 (in place of one that waits)
     return load()
 
 
+def _load_own(_key: Hashable, load: Callable[[], object]) -> object:
+    """Load a resource: no template has done it."""
+    return load()
+
+
 class _NodeLog(logging.LoggerAdapter[logging.Logger]):
     """Adds session and node to the fields of each record."""
 
@@ -102,6 +107,7 @@ class Context:
         "_loan",
         "_report",
         "_share",
+        "_take",
         "_tasks",
         "log",
         "models",
@@ -125,6 +131,7 @@ class Context:
         find_tool: Callable[[str], Callable[..., Any]] = _no_tool,
         readers: tuple[str, ...] = (),
         share: Callable[[Hashable, Callable[[], object]], Awaitable[object]] = _load_alone,
+        take: Callable[[Hashable, Callable[[], object]], object] = _load_own,
     ) -> None:
         self.node_id = node_id
         self.session_id = session_id
@@ -142,6 +149,7 @@ class Context:
         self._loan = loan
         self._find_tool = find_tool
         self._share = share
+        self._take = take
         self._tasks: NodeTasks | None = None
 
     def progress(
@@ -196,6 +204,21 @@ class Context:
             RuntimeError: the node has ended.
         """
         return cast(T, await self._share(key, load))
+
+    def preloaded(self, key: Hashable, load: Callable[[], T]) -> T:
+        """Return a resource of this node alone: its template's, or else what `load` returns.
+
+        Call it in `initialize` for what `Actor.preload` returns under this key, where nodes must
+        not share one object, such as a decoder with a state. See `shared` for the others.
+
+        Args:
+            key: as `preload` has it.
+            load: takes no argument, and returns the resource where there is no template.
+
+        Raises:
+            Exception: what `load` raised.
+        """
+        return cast(T, self._take(key, load))
 
     async def emit(
         self, data: Output, *, sequence: int | None = None, timestamp_ms: int | None = None

@@ -22,8 +22,17 @@ _HOOKS: Final = {
     "on_control": ("control",),
     "generate": (),
     "flush": (),
+    "export_state": (),
+    "import_state": ("state",),
     "cleanup": (),
+    "open_state": ("context",),
+    "process_batch": ("work",),
+    "flush_state": ("state",),
+    "on_state_control": ("state", "control"),
 }
+# What a batched host does not call: it has hooks of its own for sessions.
+_OF_ONE_SESSION: Final = ("process", "flush", "on_control")
+_STATE_HOOKS: Final = frozenset({"export_state", "import_state"})
 
 
 def check_actor_class(actor: type) -> None:
@@ -66,9 +75,77 @@ def check_actor_class(actor: type) -> None:
         if name in declared:
             _check_hook(actor, name, arguments)
     _check_intervals(actor)
+    _check_state(actor)
     if getattr(actor, "is_source", False):
         _check_source(actor)
     _check_constructor(actor)
+    if "process_batch" in declared:
+        _check_batched(actor)
+
+
+def is_batched(actor: type, root: type) -> bool:
+    """Return whether hosts may run an actor class: all that it does is in `process_batch`.
+
+    Args:
+        actor: the class.
+        root: `Actor`.
+    """
+    place = _place(actor, "process_batch")
+    if actor.__mro__[place] is root:
+        return False
+    return not any(_place(actor, hook) < place for hook in _OF_ONE_SESSION)
+
+
+def _place(actor: type, name: str) -> int:
+    """Return which of the classes of an actor, itself first, defines a hook."""
+    return next(at for at, kind in enumerate(actor.__mro__) if name in vars(kind))
+
+
+def _check_batched(actor: Any) -> None:
+    """Check a class with `process_batch`, whose sessions share one instance and one event loop."""
+    if inspect.iscoroutinefunction(actor.open_state):
+        raise _wrong(actor, "open_state", "expected a plain def; await in initialize()")
+    for is_wrong, name, what in (
+        (actor.is_source, "process_batch", "a source, which defines generate(), has no inputs"),
+        (actor.batch is not None, "batch", "process_batch() takes one item of each session"),
+        (bool(actor.intervals), "process_batch", "a method with @on_interval has no session there"),
+        (actor.loop != "trio", "loop", "hosts of several sessions run on trio"),
+    ):
+        if is_wrong:
+            raise _wrong(actor, name, f"{what}; leave one of the two out")
+
+
+def defines_state(actor: type) -> bool:
+    """Return whether a class can export and import its state.
+
+    A class that adds hooks or intervals to those of another one may remember more than that one.
+    """
+    for kind in actor.__mro__:
+        declared = vars(kind)
+        if kind.__module__ == f"{__package__}.actor":
+            return False
+        if declared.keys() >= _STATE_HOOKS:
+            return True
+        if declared.keys() & {*_HOOKS, "__init__"} or declared.get("intervals"):
+            return False
+    return False
+
+
+def _check_state(actor: Any) -> None:
+    """Check that a class which defines one of the hooks of its state defines both."""
+    defined = _STATE_HOOKS & vars(actor).keys()
+    if not defined:
+        return
+    if actor.is_source:
+        raise _wrong(
+            actor,
+            min(defined),
+            "a source cannot move to another server: leave export_state() and import_state() out",
+        )
+    for name in _STATE_HOOKS - defined:
+        raise _wrong(actor, name, f"is missing: define it too, since {min(defined)}() is defined")
+    if actor.stateless:
+        raise _wrong(actor, "stateless", "a class with export_state() has a state; leave it out")
 
 
 def _check_source(actor: Any) -> None:

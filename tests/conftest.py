@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -19,10 +21,11 @@ from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
 from runtime.config import ExecutorSettings, Files, Origin, Source, with_value
 from runtime.execution.process import Forkserver
-from runtime.executors import ExecutorFactory, MultiprocessExecutor
+from runtime.executors import BUILT_IN, ExecutorFactory, MultiprocessExecutor, open_hosts
 from runtime.plan import Place
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
+from tests.executors import batched_specimens
 from tests.latency import specimens as latency_specimens
 from tests.links import specimens as link_specimens
 from tests.service import specimens as service_specimens
@@ -40,6 +43,7 @@ SPECIMENS = {
         background_actors,
         service_specimens,
         execution_specimens,
+        batched_specimens,
         link_specimens,
         talk_specimens,
         latency_specimens,
@@ -99,7 +103,9 @@ def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
         tests = Origin(Source.CODE, "tests")
         config = with_value(config, "routing.native_override_types", ["*"], tests)
         factory = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
-        return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": factory})
+        shared = replace(BUILT_IN["shared"], open=partial(open_hosts, forkserver[0]))
+        executors = {"multiprocess": factory, "shared": shared}
+        return open_runtime(config, node_types=SPECIMENS, executors=executors)
 
     return open_it
 

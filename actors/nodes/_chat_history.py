@@ -48,6 +48,20 @@ class ChatHistory:
         """Return all messages, the oldest first."""
         return [message for turn in self._turns for message in turn]
 
+    def spoken(self) -> list[list[str]]:
+        """Return each turn as what the person said, and what the model said; no calls of tools."""
+        return [
+            ["\n".join(_texts(turn, role)) for role in ("user", "assistant")]
+            for turn in self._turns
+        ]
+
+    def go_on(self, turns: list[list[str]]) -> None:
+        """Go on with the turns of another history, as `spoken` returns them."""
+        for person, model in turns:
+            answer = [{"role": "assistant", "content": model}] if model else []
+            self._turns.append([{"role": "user", "content": person}, *answer])
+        self._drop_oldest()
+
     def _drop_oldest(self) -> None:
         sizes = [sum(map(_characters, turn)) for turn in self._turns]
         total = sum(sizes)
@@ -56,6 +70,10 @@ class ChatHistory:
         ):
             total -= sizes.pop(0)
             del self._turns[0]
+
+
+def _texts(turn: list[Message], role: str) -> list[str]:
+    return [each["content"] for each in turn if each["role"] == role and each.get("content")]
 
 
 def _characters(message: Message) -> int:

@@ -1,10 +1,11 @@
 """A queue of audio frames that copies samples only where it must."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
-from ..data import Array
+from ..data import Array, Audio
 
 
 class HeldFrames:
@@ -51,6 +52,11 @@ class HeldFrames:
     def joined(self) -> Array:
         """Return a copy of all frames, which stay; there must be one."""
         return np.concatenate(self._blocks)
+
+    def as_audio(self, last: Audio) -> Audio:
+        """Return a copy of all frames as audio, which has the rest of `last`; it may be empty."""
+        samples = self.joined() if self._frames else last.samples[:0]
+        return replace(last, samples=samples)
 
     def keep_last(self, frames: int) -> None:
         """Drop all but the last `frames` frames."""

@@ -1,6 +1,7 @@
 """The Silero model for speech detection: the border to onnxruntime."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -39,38 +40,57 @@ def load_silero() -> "InferenceSession":
 
 
 class SileroModel:
-    """The model with its state, for one stream.
+    """The model for streams of one sample rate, whose states their owners keep.
 
     Attributes:
         window: length of a window in samples.
         context_length: samples before each window that the model takes too.
+        state: what the model remembers of the windows before.
     """
 
     def __init__(self, session: "InferenceSession", sample_rate: int) -> None:
-        """Begin a stream of 8000 or 16000 Hz, with the weights that `load_silero` has returned."""
+        """Take the weights that `load_silero` has returned, for audio of 8000 or 16000 Hz."""
         self._session = session
         self.window = round(sample_rate / _WINDOWS_PER_SECOND)
         self.context_length = self.window // _CONTEXT_PER_WINDOW
         self._rate = np.array(sample_rate, np.int64)
-        self._state = self._silent_state()
 
-    def probability(self, samples: Array) -> float:
-        """Return the speech probability of the next window, given with its context.
+    def probabilities(
+        self, windows: Sequence[Array], states: Sequence[Array]
+    ) -> list[tuple[float, Array]]:
+        """Return the speech probability of one window of each stream, and the stream's next state.
 
-        Samples far beyond full scale can make the model give NaN. Then it starts anew, since NaN in
-        its state would never go away.
+        Samples far beyond full scale can make the model give NaN. Then that stream starts anew,
+        since NaN in its state would never go away.
+
+        Args:
+            windows: with their contexts.
+            states: of their streams.
 
         Raises:
             ModelError: onnxruntime reports an error.
         """
-        feeds = {"input": samples[np.newaxis], "state": self._state, "sr": self._rate}
+        is_alone = len(windows) == 1
+        feeds = {
+            "input": windows[0][np.newaxis] if is_alone else np.stack(windows),
+            "state": states[0] if is_alone else np.concatenate(states, axis=1),
+            "sr": self._rate,
+        }
         with library_errors("onnxruntime", "the Silero model failed"):
-            output, self._state = self._session.run(None, feeds)
-        probability = float(output[0, 0])
-        if math.isfinite(probability):
-            return probability
-        self._state = self._silent_state()
-        return 0.0
+            output, state = self._session.run(None, feeds)
+        if is_alone:
+            return [self._checked(float(output[0, 0]), state)]
+        # Copies: each stream would otherwise keep the states of all.
+        return [
+            self._checked(float(output[at, 0]), state[:, at : at + 1].copy())
+            for at in range(len(windows))
+        ]
 
-    def _silent_state(self) -> Array:
+    def silent_state(self) -> Array:
+        """Return the state in which a stream begins."""
         return np.zeros((2, 1, 128), np.float32)
+
+    def _checked(self, probability: float, state: Array) -> tuple[float, Array]:
+        if math.isfinite(probability):
+            return probability, state
+        return 0.0, self.silent_state()

@@ -51,6 +51,14 @@ class SpeechGate:
             return self._close(start + length)
         return None
 
+    def state(self) -> list[bool | int | None]:
+        """Return where the gate is, for `go_on`."""
+        return [self.is_open, self._opened_at, self._silent_since]
+
+    def go_on(self, is_open: bool, opened_at: int, silent_since: int | None) -> None:
+        """Go on where another gate was."""
+        self.is_open, self._opened_at, self._silent_since = is_open, opened_at, silent_since
+
     def _close(self, position: int) -> GateChange | None:
         since = self._silent_since
         if (

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
@@ -103,6 +103,27 @@ class AudioBufferAccumulatorNode(Actor[AudioBufferAccumulatorParams]):
             )
         is_large = len(self._held) * last.channels > SLICE_SAMPLES
         return outputs_of(self._close(), is_large=is_large)
+
+    def export_state(self) -> dict[str, State]:
+        """Return the audio that is held, the last event, and where the stream is."""
+        event = self._event
+        return {
+            "event": None if event is None else [event.has_speech, event.is_start, event.is_end],
+            "held": None if self._last is None else self._held.as_audio(self._last),
+            "position_ms": self._position_ms,
+            "is_open": self._is_open,
+            "is_continued": self._is_continued,
+            "pre_roll": self._pre_roll,
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        self._event = None if state["event"] is None else VadEvent(*state["event"])
+        self._last = state["held"]
+        if self._last is not None:
+            self._held.add(self._last.samples)
+        self._position_ms, self._pre_roll = state["position_ms"], state["pre_roll"]
+        self._is_open, self._is_continued = state["is_open"], state["is_continued"]
 
     def cleanup(self) -> None:
         """Release the audio that is held."""

@@ -66,6 +66,16 @@ class AudioChunkerNode(Actor[AudioChunkerParams]):
         if self._last is not None and len(self._held):
             yield replace(self._last, samples=self._held.take_joined(len(self._held)))
 
+    def export_state(self) -> Audio | None:
+        """Return the samples that are held, in the form of the last input."""
+        return None if self._last is None else self._held.as_audio(self._last)
+
+    def import_state(self, state: Audio | None) -> None:
+        """Go on with these samples."""
+        self._last = state
+        if state is not None:
+            self._held.add(state.samples)
+
     def cleanup(self) -> None:
         """Release the inputs that are held."""
         self._held = HeldFrames()

@@ -29,3 +29,11 @@ class EchoNode(Actor[NoParams]):
             return item
         self._count += 1
         return replace(item, text=f"Echo #{self._count}: {item.text}")
+
+    def export_state(self) -> int:
+        """Return the count."""
+        return self._count
+
+    def import_state(self, state: int) -> None:
+        """Go on counting."""
+        self._count = int(state)

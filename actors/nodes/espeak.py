@@ -51,6 +51,11 @@ class EspeakNode(Actor[EspeakParams]):
     produces = frozenset({Kind.AUDIO})
     runs_in_thread = True
 
+    @classmethod
+    def preload(cls, params: EspeakParams) -> None:
+        """Load the library, of which a process has one copy."""
+        cls(params)._load()
+
     def initialize(self) -> None:
         """Load the library and find the voice.
 
@@ -60,13 +65,15 @@ class EspeakNode(Actor[EspeakParams]):
             ValueError: there is no such voice.
         """
         self.context.progress(0.1, "loading espeak-ng")
-        loader = import_library("espeakng_loader", extra="speech", node_type="EspeakNode")
-        with library_errors("espeak-ng", "the library cannot be loaded"):
-            paths = loader.get_library_path(), loader.get_data_path()
-            self._library = EspeakLibrary.load(*paths)
+        self._library = self._load()
         self.context.progress(0.8, f"loading the voice {self.params.voice}")
         self._speech = Speech(self.params.voice, self.params.rate_wpm, self.params.pitch)
         self._library.check(self._speech)
+
+    def _load(self) -> EspeakLibrary:
+        loader = import_library("espeakng_loader", extra="speech", node_type="EspeakNode")
+        with library_errors("espeak-ng", "the library cannot be loaded"):
+            return EspeakLibrary.load(loader.get_library_path(), loader.get_data_path())
 
     def process(self, item: Text) -> Iterator[Audio]:
         """Yield the speech.

@@ -102,6 +102,14 @@ class HFPipelineNode(Actor[HFPipelineParams]):
     produces = frozenset({Kind.TEXT, Kind.JSON, Kind.AUDIO, Kind.TENSOR})
     runs_in_thread = True
 
+    @classmethod
+    def preload(cls, params: HFPipelineParams) -> None:
+        """Import the libraries: a model may have threads, or be on a GPU."""
+        stay_offline()
+        names = {"extra": "transformers", "node_type": "HFPipelineNode"}
+        import_library("torch", **names)
+        import_library("transformers", **names)
+
     def initialize(self) -> None:
         """Load the model.
 

@@ -176,6 +176,12 @@ class KokoroTTSNode(Actor[KokoroTTSParams]):
     produces = frozenset({Kind.AUDIO})
     runs_in_thread = True
 
+    @classmethod
+    def preload(cls, params: KokoroTTSParams) -> None:
+        """Import the library: a model has threads, which a fork would not have."""
+        import_onnxruntime(extra="kokoro", node_type="KokoroTTSNode")
+        import_library("kokoro_onnx", extra="kokoro", node_type="KokoroTTSNode")
+
     def initialize(self) -> None:
         """Load the model and find the voice.
 

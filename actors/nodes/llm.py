@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Annotated, Any, Final, Literal
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import DEFAULT_CHANNEL, Json, Text
 from ..endpoint import ModelEndpoint
 from ..errors import DataError
@@ -91,6 +91,9 @@ class LLMNode(Actor[LLMParams]):
     A model that calls tools gets their results, and goes on, at most max_tool_rounds times. A tool
     that fails, or takes longer than tool_timeout_secs, is an error that the model is told.
 
+    A stream that moves to another server takes the conversation with it, without the results of
+    tools, which a client must not see.
+
     JSON of the ports of the control bus is taken too: `system_prompt` (text) replaces the
     instructions, `context` (text) adds to the conversation, `reset` forgets the conversation.
 
@@ -102,6 +105,11 @@ class LLMNode(Actor[LLMParams]):
     produces = frozenset({Kind.TEXT})
 
     _client: ChatClient | None = None
+
+    @classmethod
+    def preload(cls, params: LLMParams) -> None:
+        """Import the HTTP library."""
+        import_library("httpx2", extra="llm", node_type="LLMNode")
 
     def initialize(self) -> Awaitable[None] | None:
         """Load the HTTP client and the tools. Nothing is sent yet.
@@ -145,6 +153,14 @@ class LLMNode(Actor[LLMParams]):
             async with aclosing(self._answer()) as pieces:
                 async for piece in pieces:
                     yield piece  # noqa: ASYNC119 (the runtime closes it)
+
+    def export_state(self) -> list[State]:
+        """Return the conversation: what both sides have said, without the results of tools."""
+        return self._history.spoken()
+
+    def import_state(self, state: list[State]) -> None:
+        """Go on with it."""
+        self._history.go_on(state)
 
     async def cleanup(self) -> None:
         """Close the connection."""

@@ -64,6 +64,12 @@ class PiperTTSNode(Actor[PiperTTSParams]):
     produces = frozenset({Kind.AUDIO})
     runs_in_thread = True
 
+    @classmethod
+    def preload(cls, params: PiperTTSParams) -> None:
+        """Import the library: a voice has threads, which a fork would not have."""
+        import_onnxruntime(extra="piper", node_type=_NODE)
+        import_library("piper", extra="piper", node_type=_NODE)
+
     def initialize(self) -> None:
         """Load the voice.
 

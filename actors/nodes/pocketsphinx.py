@@ -1,8 +1,9 @@
 """PocketSphinxNode."""
 
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Hashable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import field_validator, model_validator
@@ -144,6 +145,15 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
     accepts = frozenset({Kind.AUDIO, Kind.JSON})
     produces = frozenset({Kind.TEXT})
     runs_in_thread = True
+    preload_params = frozenset({"grammar", "keywords", "keyword_threshold", "partial"})
+
+    @classmethod
+    def preload(cls, params: PocketSphinxParams) -> dict[Hashable, object]:
+        """Load the models, for these words."""
+        loaded: dict[Hashable, object] = {"decoder": _load(SphinxDecoder, params)}
+        if params.partial:
+            loaded["partial"] = _load(PartialDecoder, params, normalization="live")
+        return loaded
 
     def initialize(self) -> None:
         """Load the models.
@@ -154,17 +164,12 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
         """
         self.context.progress(0.1, "loading the acoustic model")
         params = self.params
-        self._decoder = SphinxDecoder(
-            params.grammar, params.keywords or (), params.keyword_threshold
-        )
+        self._decoder = self.context.preloaded("decoder", partial(_load, SphinxDecoder, params))
         self._partial: PartialDecoder | None = None
         if params.partial:
             self.context.progress(0.5, "loading the decoder for partial results")
-            self._partial = PartialDecoder(
-                params.grammar,
-                params.keywords or (),
-                params.keyword_threshold,
-                normalization="live",
+            self._partial = self.context.preloaded(
+                "partial", partial(_load, PartialDecoder, params, normalization="live")
             )
         self._partial_text = ""
         self._partial_due = 0
@@ -289,6 +294,13 @@ class PocketSphinxNode(Actor[PocketSphinxParams]):
             start_ms=_milliseconds(utterance.position),
             seconds=len(utterance.samples) / SAMPLE_RATE_HZ,
         )
+
+
+D = TypeVar("D", bound=SphinxDecoder)
+
+
+def _load(kind: type[D], params: PocketSphinxParams, **options: Any) -> D:
+    return kind(params.grammar, params.keywords or (), params.keyword_threshold, **options)
 
 
 def _as_text(words: list[Word], explained: float, position: int) -> Text:

@@ -1,6 +1,6 @@
 """SherpaASRNode."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -91,6 +91,18 @@ class SherpaASRNode(Actor[SherpaASRParams]):
     produces = frozenset({Kind.TEXT})
     runs_in_thread = True
 
+    preload_params = frozenset(
+        {
+            *("model", "architecture", "sample_rate", "decoding", "num_threads"),
+            *("silence_ms", "max_utterance_ms"),
+        }
+    )
+
+    @classmethod
+    def preload(cls, params: SherpaASRParams) -> dict[Hashable, object]:
+        """Load the model; with more threads than one, it cannot be forked."""
+        return {"recognizer": cls(params)._load()}
+
     def initialize(self) -> None:
         """Load the model.
 
@@ -103,6 +115,11 @@ class SherpaASRNode(Actor[SherpaASRParams]):
         self._recognizer: OnlineRecognizer | None = None
         self._stream: OnlineStream | None = None
         self._last = ""
+        self._recognizer = self.context.preloaded("recognizer", self._load)
+        self._position = 0
+        self._begin()
+
+    def _load(self) -> "OnlineRecognizer":
         find_package("sherpa_onnx", extra="sherpa", node_type=_NODE)
         folder = find_model_folder(
             self.params.model, node_type=_NODE, holds=_HOLDS, prefix="sherpa-onnx-"
@@ -114,7 +131,7 @@ class SherpaASRNode(Actor[SherpaASRParams]):
         self.context.progress(0.3, f"loading the model {folder.name}")
         beam = {} if constructor.endswith("ctc") else {"decoding_method": self.params.decoding}
         with library_errors("sherpa-onnx", f"the model {folder.name} cannot be loaded"):
-            self._recognizer = getattr(library.OnlineRecognizer, f"from_{constructor}")(
+            recognizer: OnlineRecognizer = getattr(library.OnlineRecognizer, f"from_{constructor}")(
                 tokens=str(folder / "tokens.txt"),
                 num_threads=self.params.num_threads,
                 sample_rate=self.params.sample_rate,
@@ -125,8 +142,7 @@ class SherpaASRNode(Actor[SherpaASRParams]):
                 **{name: str(path) for name, path in files.items()},
                 **beam,
             )
-        self._position = 0
-        self._begin()
+        return recognizer
 
     def process(self, item: Audio | Json) -> Iterator[Text]:
         """Yield the text so far where it has changed, and the text of an utterance that has ended.

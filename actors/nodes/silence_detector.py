@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Final
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import Audio, Json
 from ..kinds import Kind
 from ..params import Field, Params
@@ -78,6 +78,21 @@ class SilenceDetectorNode(Actor[SilenceDetectorParams]):
     def process(self, item: Audio) -> Json | Awaitable[Json]:
         """Return the event of one chunk."""
         return result_of(self._measure(item))
+
+    def export_state(self) -> dict[str, State]:
+        """Return the silence and the dropouts so far."""
+        return {
+            "position_ms": self._position_ms,
+            "is_silent": self._is_silent,
+            "silence_ms": self._silence_ms,
+            "dropouts": list(self._dropouts),
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        self._position_ms, self._silence_ms = state["position_ms"], state["silence_ms"]
+        self._is_silent = state["is_silent"]
+        self._dropouts.extend(state["dropouts"])
 
     def _measure(self, item: Audio) -> Steps[Json]:
         levels = yield from levels_of(item)

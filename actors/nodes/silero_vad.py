@@ -1,22 +1,21 @@
 """SileroVADNode."""
 
-from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Self
+from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import numpy as np
 from pydantic import model_validator
 
-from ..actor import Actor
-from ..data import Array, Audio, Data, Json
+from ..actor import Actor, State
+from ..context import Context
+from ..data import Audio, Data, Json
 from ..errors import DataError
 from ..kinds import Kind
 from ..params import Field, Params
 from ._event_loop import has_event_loop
-from ._levels import Levels, finite_or_silent
 from ._silero_model import SileroModel, load_silero
-from ._slices import PAUSE, Steps, audio_slices, outputs_of
-from ._speech_gate import GateChange, SpeechGate
+from ._silero_stream import Detection, SileroStream, WindowCut, run_batch
+from ._slices import PAUSE, SLICE_SAMPLES, audio_slices, outputs_of
+from ._speech_gate import SpeechGate
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -119,6 +118,7 @@ class SileroVADNode(Actor[SileroVADParams]):
             ModelError: the model cannot be loaded.
         """
         self._model: SileroModel | None = None
+        self._stream: SileroStream | None = None
         self.context.progress(0.1, "loading the Silero model")
         if has_event_loop():
             return self._load()
@@ -131,59 +131,130 @@ class SileroVADNode(Actor[SileroVADParams]):
         Raises:
             DataError: the audio has another sample rate than the params.
         """
-        if item.sample_rate != self.params.sampling_rate:
-            raise DataError(
-                f"the audio has {item.sample_rate} Hz, but sampling_rate is "
-                f"{self.params.sampling_rate} Hz; put a FastResampleNode with target_rate "
-                f"{self.params.sampling_rate} before this node"
-            )
+        self._check_rate(item)
+        assert self._stream is not None
+        return outputs_of(self._outputs(item, self._stream), is_large=self._is_large(item))
+
+    def open_state(self, context: Context) -> SileroStream:
+        """Begin a stream."""
+        return self._new_stream()
+
+    def process_batch(
+        self, work: Sequence[tuple[SileroStream, Audio]]
+    ) -> list[Iterable[Data] | AsyncIterator[Data] | DataError]:
+        """Run the model over the windows of all streams together; large chunks get turns after it.
+
+        Raises:
+            ModelError: onnxruntime reports an error.
+        """
+        outputs: list[Any] = [None] * len(work)
+        small: list[tuple[int, WindowCut, Detection]] = []
         assert self._model is not None
-        is_large = item.frames > _SMALL_CHUNK_WINDOWS * self._model.window
-        return outputs_of(self._outputs(item), is_large=is_large)
+        for number, (stream, item) in enumerate(work):
+            try:
+                self._check_rate(item)
+            except DataError as error:
+                outputs[number] = error
+                continue
+            if self._is_large(item):
+                outputs[number] = outputs_of(self._outputs(item, stream), is_large=True)
+                continue
+            detection = Detection()
+            detection.levels.add(item.as_float())
+            small.append((number, WindowCut(stream, self._model, item, detection), detection))
+        run_batch(self._model, [cut for _, cut, _ in small])
+        for number, cut, detection in small:
+            stream, item = work[number]
+            cut.commit(self.params.threshold)
+            event = Json(self._event(item, detection, stream), metadata=item.metadata)
+            outputs[number] = (event, item)
+        return outputs
+
+    def export_state(self) -> dict[str, State]:
+        """Return the state of the model and of the gate, and the samples of the next window."""
+        stream = self._stream
+        assert stream is not None
+        return {
+            "model": stream.state,
+            "pending": stream.pending,
+            "position": stream.position,
+            "probability": stream.probability,
+            "gate": stream.gate.state(),
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        stream = self._stream
+        assert stream is not None
+        stream.state = state["model"]
+        stream.pending, stream.position = state["pending"], state["position"]
+        stream.probability = state["probability"]
+        stream.gate.go_on(*state["gate"])
 
     def cleanup(self) -> None:
         """Release the model."""
-        self._model = None
+        self._model = self._stream = None
 
     async def _load(self) -> None:
         self._begin(await self.context.shared("silero", load_silero))
 
     def _begin(self, session: "InferenceSession") -> None:
         self.context.progress(0.9, "the Silero model is loaded")
-        model = self._model = SileroModel(session, self.params.sampling_rate)
-        # What the next windows are cut from, the context of the first of them in front.
-        self._pending: Array = np.zeros(model.context_length, np.float32)
-        self._position = 0
-        self._probability = 0.0
-        self._gate = SpeechGate(
-            threshold=self.params.threshold,
-            silence_threshold=self.params.silence_threshold,
-            min_speech=self._samples(self.params.min_speech_duration_ms),
-            min_silence=self._samples(self.params.min_silence_duration_ms),
-        )
+        self._model = SileroModel(session, self.params.sampling_rate)
+        self._stream = self._new_stream()
 
-    def _outputs(self, item: Audio) -> Iterator[Data | None]:
-        detection = _Detection()
+    def _new_stream(self) -> SileroStream:
+        assert self._model is not None
+        params = self.params
+        gate = SpeechGate(
+            threshold=params.threshold,
+            silence_threshold=params.silence_threshold,
+            min_speech=self._samples(params.min_speech_duration_ms),
+            min_silence=self._samples(params.min_silence_duration_ms),
+        )
+        return SileroStream(self._model, gate)
+
+    def _check_rate(self, item: Audio) -> None:
+        if item.sample_rate != self.params.sampling_rate:
+            raise DataError(
+                f"the audio has {item.sample_rate} Hz, but sampling_rate is "
+                f"{self.params.sampling_rate} Hz; put a FastResampleNode with target_rate "
+                f"{self.params.sampling_rate} before this node"
+            )
+
+    def _is_large(self, item: Audio) -> bool:
+        assert self._model is not None
+        most_frames = _SMALL_CHUNK_WINDOWS * self._model.window
+        return item.frames > most_frames or item.samples.size > SLICE_SAMPLES
+
+    def _outputs(self, item: Audio, stream: SileroStream) -> Iterator[Data | None]:
+        assert self._model is not None
+        detection = Detection()
         for part in audio_slices(item):
             detection.levels.add(part.as_float())
             yield PAUSE
-            yield from self._detect(part, detection)
-        yield Json(self._event(item, detection), metadata=item.metadata)
+            cut = WindowCut(stream, self._model, part, detection)
+            for _ in cut.run(self._model):
+                yield PAUSE
+            cut.commit(self.params.threshold)
+        yield Json(self._event(item, detection, stream), metadata=item.metadata)
         yield item
 
-    def _event(self, item: Audio, detection: "_Detection") -> dict[str, float | bool]:
+    def _event(
+        self, item: Audio, detection: Detection, stream: SileroStream
+    ) -> dict[str, float | bool]:
         changes, levels = detection.changes, detection.levels
         if detection.probability is not None:
-            self._probability = detection.probability
-        position = self._position
+            stream.probability = detection.probability
+        position = stream.position
         if changes:
             first = next((change for change in changes if change.is_start), changes[0])
             pad = self._samples(self.params.speech_pad_ms)
             position = max(first.position + (-pad if first.is_start else pad), 0)
-        self._position += item.frames
+        stream.position += item.frames
         return {
-            "has_speech": self._gate.is_open or detection.has_speech,
-            "speech_probability": self._probability,
+            "has_speech": stream.gate.is_open or detection.has_speech,
+            "speech_probability": stream.probability,
             "is_speech_start": any(change.is_start for change in changes),
             "is_speech_end": any(not change.is_start for change in changes),
             "timestamp_ms": round(position * 1000 / self.params.sampling_rate),
@@ -194,46 +265,5 @@ class SileroVADNode(Actor[SileroVADParams]):
             "sample_rate": item.sample_rate,
         }
 
-    def _detect(self, part: Audio, detection: "_Detection") -> Steps[None]:
-        """Run the model over the windows that a part of a chunk completes."""
-        model = self._model
-        assert model is not None
-        context, window = model.context_length, model.window
-        held = np.concatenate((self._pending, finite_or_silent(part.as_mono())))
-        # The stream position of the sample after the context, where the next window begins.
-        window_start = self._position + detection.frames - (len(self._pending) - context)
-        detection.frames += part.frames
-        begin = 0
-        while len(held) - begin >= context + window:
-            probability = model.probability(held[begin : begin + context + window])
-            detection.add(probability, probability >= self.params.threshold)
-            if change := self._gate.step(probability, window_start, window):
-                detection.changes.append(change)
-            begin += window
-            window_start += window
-            yield PAUSE
-        self._pending = held[begin:].copy()
-
     def _samples(self, milliseconds: int) -> int:
         return milliseconds * self.params.sampling_rate // 1000
-
-
-@dataclass(slots=True)
-class _Detection:
-    """What the windows of one chunk gave.
-
-    Attributes:
-        frames: of the chunk that were looked at so far.
-        probability: the highest of the windows; None if no window ended in the chunk.
-    """
-
-    levels: Levels = field(default_factory=Levels)
-    frames: int = 0
-    probability: float | None = None
-    has_speech: bool = False
-    changes: list[GateChange] = field(default_factory=list)
-
-    def add(self, probability: float, is_speech: bool) -> None:
-        """Take the probability of the next window."""
-        self.probability = max(probability, self.probability or 0.0)
-        self.has_speech = self.has_speech or is_speech

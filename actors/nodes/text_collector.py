@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import field_validator
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import DEFAULT_CHANNEL, Data, Text
 from ..kinds import Kind
 from ..params import Field, Params
@@ -100,6 +100,20 @@ class TextCollectorNode(Actor[TextCollectorParams]):
         self._pending, self._searched = "", 0
         if rest and self._last is not None and self.params.yield_partial_on_end:
             yield replace(self._last, text=rest)
+
+    def export_state(self) -> dict[str, State]:
+        """Return the text that waits for its boundary, and the last piece."""
+        return {
+            "pending": self._pending,
+            "searched": self._searched,
+            "last": self._last,
+            "ended_at_boundary": self._ended_at_boundary,
+        }
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with that text."""
+        self._pending, self._searched = state["pending"], state["searched"]
+        self._last, self._ended_at_boundary = state["last"], state["ended_at_boundary"]
 
     def _sentences(self, item: Text, boundaries: Boundaries) -> Iterator[Text | None]:
         self._last = item

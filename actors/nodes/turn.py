@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import DEFAULT_CHANNEL, Audio, CancelSpeculation, Control, Data, Json, Text
 from ..errors import DataError
 from ..kinds import Kind
@@ -17,6 +17,21 @@ _ENDS: Final = tuple(".!?\u3002\uff01\uff1f")
 _GOES_ON: Final = tuple(",-\u2026\u3001")
 # Text that nobody answers is not collected without an end.
 _MOST_CHARACTERS: Final = 65_536
+_REMEMBERED: Final = (
+    "position_ms",
+    "has_events",
+    "is_speech",
+    "speech_ms",
+    "silence_ms",
+    "turn_ms",
+    "final",
+    "partial",
+    "language",
+    "given",
+    "turns",
+    "turn_end_ms",
+    "may_interrupt",
+)
 
 
 class TurnParams(Params):
@@ -123,6 +138,15 @@ class TurnNode(Actor[TurnParams]):
         """Yield the turn that is open at the end of the stream."""
         if self._text():
             yield self._end_turn()
+
+    def export_state(self) -> dict[str, State]:
+        """Return the turn that is open, and where the stream is."""
+        return {name: getattr(self, f"_{name}") for name in _REMEMBERED}
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with it."""
+        for name in _REMEMBERED:
+            setattr(self, f"_{name}", state[name])
 
     def _take_event(self, item: Json) -> None:
         event = VadEvent.read(item)

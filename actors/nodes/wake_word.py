@@ -66,6 +66,11 @@ class WakeWordNode(Actor[WakeWordParams]):
 
     _model: "MicroWakeWord | None" = None
 
+    @classmethod
+    def preload(cls, params: WakeWordParams) -> None:
+        """Import the library, whose models take few milliseconds to load."""
+        import_library("pymicro_wakeword", extra="wakeword", node_type="WakeWordNode")
+
     def initialize(self) -> None:
         """Load the model.
 

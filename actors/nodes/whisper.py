@@ -106,6 +106,12 @@ class WhisperNode(Actor[WhisperParams]):
     produces = frozenset({Kind.TEXT, Kind.JSON})
     runs_in_thread = True
 
+    @classmethod
+    def preload(cls, params: WhisperParams) -> None:
+        """Import the library: a model has threads, which a fork would not have."""
+        stay_offline()
+        import_library("faster_whisper", extra="whisper", node_type="WhisperNode")
+
     def initialize(self) -> None:
         """Load the model.
 

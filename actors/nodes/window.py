@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from ..actor import Actor
+from ..actor import Actor, State
 from ..data import Bundle, Control, Data
 from ..errors import DataError
 from ..kinds import ANY_KIND, Kind
@@ -90,6 +90,16 @@ class WindowNode(Actor[WindowParams]):
                 break  # the rest would be a part of it
             self._advance()
         self._held.clear()
+
+    def export_state(self) -> dict[str, State]:
+        """Return the items that are held, and where the window begins."""
+        return {"held": list(self._held), "to_skip": self._to_skip, "start_ms": self._start_ms}
+
+    def import_state(self, state: dict[str, State]) -> None:
+        """Go on with them."""
+        for timestamp_ms, item in state["held"]:
+            self._held.append((timestamp_ms, item))
+        self._to_skip, self._start_ms = state["to_skip"], state["start_ms"]
 
     def _count(self, timestamp_ms: int, item: Data) -> list[Timestamped]:
         if self._to_skip:

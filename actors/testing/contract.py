@@ -9,8 +9,8 @@ from ..actor import Actor
 from ..context import Progress
 from ..data import Data
 
-ExecutorName = Literal["native", "multiprocess"]
-"""How an actor is run: as a task of the test's process, or in a node process."""
+ExecutorName = Literal["native", "multiprocess", "shared"]
+"""How an actor is run: as a task of the test's process, in a node process, or in a batched host."""
 
 Sent = TypeVar("Sent", covariant=True)
 Outputs = TypeVar("Outputs", covariant=True)

@@ -28,7 +28,8 @@ def harness(
     Args:
         actor: defined anywhere: also in a script, in a notebook, inside a function.
         params: in the form of a manifest, or as a Params object; its defaults if None.
-        executor: "native" runs the actor in the test's process, "multiprocess" in a node process.
+        executor: "native" runs the actor in the test's process, "multiprocess" in a node process,
+            "shared" a batched actor in a host.
         virtual_time: whether time stands still for a native actor until `advance`. In an async
             test on trio, the clock is the test's: use the fixture mock_clock or autojump_clock.
         kit: the test kit; that of the installed runtime if None. The pytest fixtures pass one with

@@ -28,6 +28,8 @@ Response = TypeVar("Response", bound=betterproto2.Message)
 # Before any message, they ask for another server: it shuts down, or is full.
 _REFUSED: Final = {str(status.value) for status in (Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED)}
 
+_NOT_FOUND: Final = str(Status.NOT_FOUND.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -108,6 +110,16 @@ class ClientCall(Generic[Response]):
         """Whether the server has refused the call, and another one may accept it."""
         last = self._last_headers()
         return not self._has_message and last is not None and last.get("grpc-status") in _REFUSED
+
+    def trailer(self, name: str) -> str | None:
+        """Return a trailer of a call that has ended; None if it has none of that name."""
+        last = self._last_headers()
+        return None if last is None else last.get(name)
+
+    @property
+    def is_unknown_here(self) -> bool:
+        """Whether the server has nothing of the name that the call asks for."""
+        return not self._has_message and self.trailer("grpc-status") == _NOT_FOUND
 
     @property
     def is_unanswered(self) -> bool:

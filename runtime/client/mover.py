@@ -4,9 +4,11 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Final
 
 from ..errors import LimitError, ServerError, UnreachableError
+from ..wire import StreamControl, StreamControlCommand, StreamInit, StreamRequest
 from .call import CallEndedError
 from .sent_chunks import SentChunks
 from .servers import Servers, StreamCall
@@ -22,10 +24,10 @@ class Mover:
 
     1. When the server tells so, the stream is opened at another one, until its nodes are ready.
        Chunks and results go on as before.
-    2. The old stream is closed. The old server sends the results of what it has taken, and how many
-       chunks that were. Chunks wait meanwhile.
-    3. Chunks that were not taken are sent to the new server, then those that wait. The results of
-       the new server come after those of the old one.
+    2. The old stream is closed. The old server sends the results of what it has taken, how many
+       chunks that were, and what its nodes remember, if they do. Chunks wait meanwhile.
+    3. That state is sent to the new server, then chunks that were not taken, then those that wait.
+       The results of the new server come after those of the old one.
 
     No chunk is processed twice, so no result comes twice, and order is kept. A server that ends the
     stream earlier, because its time is over, is left in the same way.
@@ -38,23 +40,18 @@ class Mover:
     Args:
         servers: where the stream can run.
         first: the stream at its first server.
-        init: the first message of the stream, encoded.
-        close: the message CLOSE, encoded.
+        init: the first message of the stream.
     """
 
-    def __init__(
-        self,
-        servers: Servers,
-        first: StreamCall,
-        init: bytes,
-        close: bytes,
-    ) -> None:
+    def __init__(self, servers: Servers, first: StreamCall, init: StreamInit) -> None:
         self.current = first
         self.ended_by = ""
         self.is_switching = False
         self._servers = servers
         self._init = init
-        self._close = close
+        self._close = servers.encode(_control(StreamControlCommand.CLOSE))
+        self._move_on = servers.encode(_control(StreamControlCommand.MOVE))
+        self._state: bytes | None = None  # until a server has taken it and given another one
         self._sent = SentChunks()
         self._waiting: deque[bytes] = deque()  # chunks that no server has taken
         self._is_moving = False
@@ -160,7 +157,8 @@ class Mover:
             if self.ended_by == "close_input":
                 await call.call.end()
             else:
-                await call.call.send(self._close, end=True)
+                moves = not self.ended_by and _moves_state(call)
+                await call.call.send(self._move_on if moves else self._close, end=True)
         except asyncio.CancelledError:
             call.is_input_ended = False
             raise
@@ -175,20 +173,22 @@ class Mover:
         closed = responses.closed
         if closed is None:
             return False  # after a half-close, everything was taken
-        return not self.ended_by or bool(self._waiting) or closed.chunks_taken < self._sent.count
+        if not self.ended_by or bool(self._waiting) or closed.state is not None:
+            return True
+        return closed.chunks_taken < self._sent.count
 
     def _follow_call(self, call: StreamCall) -> None:
         """Remember what is sent on a call, and note when its server shuts down."""
         sent = self._sent = SentChunks()
 
         def note_sent(message: bytes) -> None:
-            if message is self._close:
+            if message is self._close or message is self._move_on or message is self._state:
                 return
             sent.add(message)
             responses = call.responses
             if responses.metrics is not None:
                 sent.drop_taken(responses.metrics.chunks_processed)
-            if responses.ready is not None and not responses.ready.may_move:
+            if responses.ready is not None and not _may_move(call):
                 call.call.on_sent = None
                 sent.clear()
 
@@ -229,8 +229,10 @@ class Mover:
                 if old.responses.has_failed or closed is None:
                     return
                 self._waiting.extendleft(reversed(_untaken(self._sent, closed.chunks_taken)))
-                if self.ended_by and not self._waiting:
+                if self.ended_by and not self._waiting and closed.state is None:
                     return
+                if closed.state is not None:
+                    self._state = self._servers.encode(StreamRequest(state=closed.state))
                 old.call.close()
                 self._follow_call(new)
                 old.successor = new
@@ -243,9 +245,11 @@ class Mover:
     async def _open_elsewhere(self, old: StreamCall) -> StreamCall:
         loop = asyncio.get_running_loop()
         deadline: float | None = None
+        init = replace(self._init, resumes=_moves_state(old))
+        request = self._servers.encode(StreamRequest(init=init))
         while True:
             try:
-                new = await self._servers.open_stream(self._init, without=[old.server])
+                new = await self._servers.open_stream(request, without=[old.server])
                 try:
                     await new.responses.wait_ready()
                 except BaseException:
@@ -276,6 +280,8 @@ class Mover:
 
     async def _send_waiting(self, new: StreamCall) -> None:
         try:
+            if self._state is not None:
+                await new.call.send(self._state)
             while self._waiting:
                 await new.call.send(self._waiting[0])
                 self._waiting.popleft()
@@ -300,7 +306,16 @@ class Mover:
 
 def _may_move(call: StreamCall) -> bool:
     ready = call.responses.ready
-    return ready is not None and ready.may_move
+    return ready is not None and (ready.may_move or ready.moves_state)
+
+
+def _moves_state(call: StreamCall) -> bool:
+    ready = call.responses.ready
+    return ready is not None and ready.moves_state and not ready.may_move
+
+
+def _control(command: StreamControlCommand) -> StreamRequest:
+    return StreamRequest(control=StreamControl(command=command))
 
 
 def _untaken(sent: SentChunks, taken: int) -> list[bytes]:

@@ -13,14 +13,11 @@ from ..config import DEFAULT_ADDRESS, TOKEN_RULE, ResourceLimits, is_token
 from ..errors import CallerError, InputError, ServerError
 from ..manifest import ManifestSource, read_manifest
 from ..wire import (
-    ATTACH,
     AUTHORIZATION,
     EXECUTE_PIPELINE,
     GET_VERSION,
     HEALTH_CHECK,
     PROTOCOL_VERSION,
-    ControlEvent,
-    ControlFrame,
     ExecuteRequest,
     ExecuteResponse,
     ExecutionMetrics,
@@ -44,7 +41,7 @@ from .items import Sendable, input_buffers
 from .mover import Mover
 from .operations import RemoteOperations
 from .servers import Servers
-from .stream import CLOSE, RemoteStream
+from .stream import RemoteStream
 from .tls import client_tls
 
 _MOST_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -108,6 +105,7 @@ class RemoteRuntime(RemoteOperations):
             resource_limits=limits_message(resource_limits),
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
+            takes_state=self._servers.are_several,
         )
         try:
             first = self._servers.encode(StreamRequest(init=init))
@@ -122,7 +120,7 @@ class RemoteRuntime(RemoteOperations):
             finally:
                 opened.call.close()
             return
-        mover = Mover(self._servers, opened, first, self._servers.encode(CLOSE))
+        mover = Mover(self._servers, opened, init)
         try:
             await self._bridge.run(mover.start)
             stream = RemoteStream(opened, checked, self._bridge, mover)
@@ -205,18 +203,17 @@ class RemoteRuntime(RemoteOperations):
     async def attach(self, session_id: str, attach_id: str = "") -> AsyncIterator[RemoteAttach]:
         """Attach to a session as long as the block is open. The session continues after it.
 
-        The first event is `attached`.
+        The first event is `attached`. With several servers, the block begins when the one that has
+        the session was found.
 
         Raises:
-            CallerError: the client has several servers; connect to the `address` of the stream.
+            CallerError: of several servers, none has the session.
             MillraceError: the call failed.
         """
-        call = await self._bridge.run(self._servers.sole().open_call, ATTACH, ControlEvent)
+        hello = Hello(session_id=session_id, attach_id=attach_id)
+        call, event = await self._bridge.run(self._servers.open_attach, hello)
         try:
-            attach = RemoteAttach(call, self._bridge)
-            hello = Hello(session_id=session_id, attach_id=attach_id)
-            await attach.send(ControlFrame(hello=hello))
-            yield attach
+            yield RemoteAttach(call, self._bridge, event)
         finally:
             call.close()
 
@@ -229,6 +226,7 @@ async def connect(
     tls: ssl.SSLContext | bool = False,
     max_message_bytes: int = _MOST_MESSAGE_BYTES,
     timeout_seconds: float = 10,
+    peer_timeout_seconds: float | None = None,
 ) -> AsyncIterator[RemoteRuntime]:
     """Connect to a server, or several, as long as the block is open, under asyncio or trio.
 
@@ -245,6 +243,8 @@ async def connect(
             contexts.
         max_message_bytes: the most bytes of a message, in both directions.
         timeout_seconds: the time that a server has to accept the connection.
+        peer_timeout_seconds: the time after which a connection with open calls counts as lost if
+            the server does not even answer pings; None means 80 s.
 
     Raises:
         CallerError: the form of an address or the token is not valid.
@@ -266,6 +266,7 @@ async def connect(
                         metadata,
                         most_bytes=max_message_bytes,
                         timeout_seconds=timeout_seconds,
+                        peer_timeout_seconds=peer_timeout_seconds,
                     )
                     for each in addresses
                 ]

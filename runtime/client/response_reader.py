@@ -15,7 +15,7 @@ from ..wire import (
     StreamReady,
     StreamResponse,
 )
-from ..wire.conversion import error_of, progress_of, results_of
+from ..wire.conversion import BundleBuilder, error_of, progress_of, results_of
 from .call import ClientCall
 
 T = TypeVar("T")
@@ -35,15 +35,18 @@ class ResponseReader:
         closed: the last message of a stream that was closed or cancelled, or whose server shuts
             down.
         on_notice: is called when the server tells that it will shut down.
+        on_ready: is called with the id of the session.
     """
 
     on_notice: Callable[[], None] | None = None
+    on_ready: Callable[[str], None] | None = None
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
         self.ready: StreamReady | None = None
         self.metrics: StreamMetrics | None = None
         self.closed: StreamClosed | None = None
         self._call = call
+        self._bundles = BundleBuilder()
         self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
         self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
         self._is_reading = False
@@ -192,6 +195,8 @@ class ResponseReader:
             self._reports.append(progress_of(response.init_progress))
         elif response.ready is not None:
             self.ready = response.ready
+            if self.on_ready is not None:
+                self.on_ready(response.ready.session_id)
         elif response.closed is not None:
             self.closed = response.closed
         elif response.draining is not None and self.on_notice is not None:
@@ -202,7 +207,10 @@ class ResponseReader:
         # A server that sends results is ready, even if it sends no `ready`.
         self.ready = self.ready or StreamReady()
         try:
-            self._results.extend(results_of(message))
+            for part in results_of(message):
+                result = self._bundles.add(part, message.bundle_size)
+                if result is not None:
+                    self._results.append(result)
         except InputError as error:
             self._fail(ServerError(f"the server sent an invalid result: {error}"))
 

@@ -2,19 +2,25 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from typing import Final, TypeVar
 
 import betterproto2
 
+from ..config import replica_of
 from ..errors import CallerError, LimitError, MillraceError, UnreachableError
-from ..wire import HEALTH_WATCH, STREAM_PIPELINE, StreamResponse
-from ..wire.grpclib_adapter import ClientProtocol
-from ..wire.standard import HealthCheckRequest, HealthCheckResponse, ServingStatus
+from ..wire import (
+    ATTACH,
+    REPLICA_ADDRESS_TRAILER,
+    STREAM_PIPELINE,
+    ControlEvent,
+    ControlFrame,
+    Hello,
+    StreamResponse,
+)
 from .call import CallEndedError, ClientCall
 from .http2_connection import Http2Connection
+from .known_server import RefusedError, Server
 from .response_reader import ResponseReader
 
 T = TypeVar("T")
@@ -26,93 +32,6 @@ _ATTEMPTS: Final = 5
 # back all at once.
 _PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 1.0
-# A server that did not answer, or has refused a call, comes last for so long; doubled each time.
-_AVOIDED_SECONDS: Final = 1.0
-_LONGEST_AVOIDED_SECONDS: Final = 30.0
-
-
-class RefusedError(Exception):
-    """A call that a server did not accept, and another one may.
-
-    Attributes:
-        error: for the user.
-        leaves: whether the server should get the next call on another HTTP/2 connection.
-    """
-
-    def __init__(self, error: MillraceError, *, leaves: bool = False) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.leaves = leaves
-
-
-class Server:
-    """One server, and what is known of it."""
-
-    def __init__(self, connection: Http2Connection) -> None:
-        self.connection = connection
-        self.last_used = 0
-        self._refused = 0
-        self._avoided_until = 0.0
-        self._watched: ClientProtocol | None = None
-        self._watch: ClientCall[HealthCheckResponse] | None = None
-        self._is_serving = True
-        self._leaving: ClientProtocol | None = None
-
-    def note_leaving(self) -> None:
-        """Note that the server shuts down: it is avoided until it has closed the connection."""
-        self._leaving = self.connection.current
-
-    def note_refused(self, refused: RefusedError) -> None:
-        """Note that the server did not accept a call."""
-        if refused.leaves:
-            self.connection.retire()
-        pause = min(_AVOIDED_SECONDS * 2**self._refused, _LONGEST_AVOIDED_SECONDS)
-        self._avoided_until = _now() + pause
-        self._refused += 1
-
-    def note_accepted(self) -> None:
-        """Note that the server has accepted a call."""
-        self._refused = 0
-        self._avoided_until = 0.0
-
-    def is_available(self) -> bool:
-        """Return whether it is likely that the server accepts a call."""
-        if self._leaving is not None and not self._leaving.closed.is_set():
-            return False
-        return self._avoided_until <= _now() and self._reports_serving()
-
-    async def watch_health(self) -> None:
-        """Let the server report whether it accepts calls; connect to it first, if necessary.
-
-        Raises:
-            UnreachableError: there is no server.
-        """
-        protocol = await self.connection.connect()
-        if protocol is self._watched:
-            return
-        self.stop_watching()
-        self._watched, self._is_serving = protocol, True
-        self._watch = await self.connection.open_call(HEALTH_WATCH, HealthCheckResponse)
-        with suppress(CallEndedError):  # a server without the service
-            await self._watch.send(self._watch.encode(HealthCheckRequest()), end=True)
-
-    def stop_watching(self) -> None:
-        """End that."""
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-
-    def _reports_serving(self) -> bool:
-        """Return what the server has reported; a server that reports nothing is available."""
-        if self._watch is None or self._watch.has_ended:
-            return True
-        try:
-            while (response := self._watch.try_receive()) is not None:
-                self._is_serving = response.status != ServingStatus.NOT_SERVING
-        except MillraceError:
-            self.stop_watching()
-            return True
-        return self._is_serving
 
 
 class Servers:
@@ -202,6 +121,7 @@ class Servers:
             call = await _opened(server, STREAM_PIPELINE, StreamResponse)
             try:
                 responses = ResponseReader(call)
+                responses.on_ready = server.note_session
                 try:
                     await call.send(init)
                 except CallEndedError as error:
@@ -221,6 +141,48 @@ class Servers:
             return StreamCall(server, call, responses)
 
         return await self._run(attempt, without=without, attempts=attempts)
+
+    async def open_attach(
+        self, hello: Hello
+    ) -> tuple[ClientCall[ControlEvent], ControlEvent | None]:
+        """Attach to a session; the caller closes the call. Of several servers, find the right one.
+
+        Returns:
+            The call, and of several servers its first event.
+
+        Raises:
+            MillraceError: the call failed; of several servers, none has the session.
+        """
+        request = self.encode(ControlFrame(hello=hello))
+        if not self.are_several:
+            call = await self.sole().open_call(ATTACH, ControlEvent)
+            await call.send(request)
+            return call, None
+        replica = replica_of(hello.session_id)
+        left = sorted(self._servers, key=lambda each: each.replica_id != replica)
+        errors: list[MillraceError] = []
+        while left:
+            server = left.pop(0)
+            try:
+                call = await server.connection.open_call(ATTACH, ControlEvent)
+            except UnreachableError as error:
+                errors.append(error)
+                continue
+            try:
+                await call.send(request)
+                return call, await call.receive()
+            except MillraceError as error:
+                call.close()
+                if not (call.is_unknown_here or call.is_unanswered or call.is_refused):
+                    raise
+                errors.append(error)
+                # Only to addresses that the user has given: a call carries the token.
+                told = call.trailer(REPLICA_ADDRESS_TRAILER)
+                left.sort(key=lambda each: each.connection.address != told)
+            except BaseException:
+                call.close()
+                raise
+        raise _not_attached(errors)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -307,8 +269,15 @@ class StreamCall:
         return self.server.connection.address
 
 
-def _now() -> float:
-    return time.monotonic()
+def _not_attached(errors: Sequence[MillraceError]) -> MillraceError:
+    """Return one error for those of all servers that do not have a session."""
+    reasons = "; ".join(map(str, errors))
+    kind = (
+        UnreachableError
+        if all(isinstance(each, UnreachableError) for each in errors)
+        else CallerError
+    )
+    return kind(f"no server has the session: {reasons}")
 
 
 async def _watched(server: Server) -> None:

@@ -23,7 +23,7 @@ from .response_reader import ResponseReader
 from .servers import StreamCall
 
 _MOST: Final = 2**64 - 1
-CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
+_CLOSE: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CLOSE))
 """The request that ends the input."""
 
 _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))
@@ -167,7 +167,7 @@ class RemoteStream:
         Results can still be received; after the last one, `closed` has the metrics.
         """
         if not self._closed_by:
-            await self._requests.end(CLOSE)
+            await self._requests.end(_CLOSE)
             self._closed_by = "close"
 
     async def cancel(self) -> None:
@@ -190,7 +190,7 @@ class RemoteStream:
     async def receive(self) -> Result | None:
         """Return the next result of any sink; None at the end of the stream.
 
-        Its `timestamp_ms` is 0: the contract does not carry it.
+        Its `timestamp_ms` is 0 if the server is an older one, which does not send it.
 
         Raises:
             MillraceError: the stream failed.

@@ -12,9 +12,12 @@ from .executors import (
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .media import Media
-from .models import Model, model_endpoints, secret_variables
+from .models import Model, model_endpoints
 from .overrides import with_environment, with_value
+from .remote_hosts import RemoteAccess, RemoteHost, remote_access
+from .replicas import new_session_id, replica_of
 from .resource_limits import ResourceLimits
+from .secret_variables import secret_variables
 from .section import Origin, Section, Source
 from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
 from .setting import Declaration, Rules, declarations, rules_of, section_of_tables, setting
@@ -58,6 +61,8 @@ __all__ = [
     "OutsideSettings",
     "Pattern",
     "RaySettings",
+    "RemoteAccess",
+    "RemoteHost",
     "RemoteSettings",
     "ResourceLimits",
     "Routing",
@@ -72,11 +77,14 @@ __all__ = [
     "Source",
     "Tracing",
     "declarations",
+    "new_session_id",
+    "replica_of",
     "http_access",
     "is_token",
     "load_config",
     "model_endpoints",
     "parse_config",
+    "remote_access",
     "rules_of",
     "secret_variables",
     "section_of_tables",

@@ -1,12 +1,14 @@
 """Settings of single executors, [executors.NAME], and whether sessions may use them."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field
 
 from ..documents import ACCEPTED
-from .section import Section
-from .setting import setting
+from .remote_hosts import RemoteHost
+from .section import Name, Section, Text
+from .setting import named_tables, setting
 
 
 class ExecutorSettings(Section):
@@ -24,9 +26,35 @@ class ExecutorSettings(Section):
 class RemoteSettings(ExecutorSettings):
     """Nodes on another Millrace server, which a manifest names as `host`."""
 
+    hosts: Mapping[Name, RemoteHost] = named_tables(
+        "the servers that manifests may name, each in a table of its own",
+    )
+    max_parts: int = setting(8, "sessions on other hosts that one session may have", ge=1, le=1000)
+    connect_timeout_secs: float = setting(10, "seconds for a connection to one", gt=0, le=3600)
+    host_timeout_secs: float = setting(
+        3, "seconds after which a server that does not answer counts as lost", ge=1, le=3600
+    )
+
 
 class SharedSettings(ExecutorSettings):
-    """Nodes of many sessions in one process."""
+    """Nodes of many sessions in one process, which computes them a batch at a time."""
+
+    types: tuple[Text, ...] = setting(
+        (),
+        "node types that share hosts, where they have process_batch()",
+        detail="All sessions with equal params of the type then depend on one process.",
+    )
+    sessions_per_host: int = setting(64, "nodes in one host", ge=1, le=1024)
+    batch_wait_ms: float = setting(
+        0,
+        "ms that the first item of a batch waits for those of other sessions; 0: for none",
+        ge=0,
+        le=1000,
+    )
+    max_hosts: int = setting(16, "hosts at once", ge=1, le=10_000)
+    idle_secs: float = setting(
+        60, "seconds after which a host without sessions ends", gt=0, le=10**7
+    )
 
 
 _MOST_GIGABYTES: Final = 4096

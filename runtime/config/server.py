@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Field
 from ..documents import ACCEPTED
 from ..errors import ConfigError, Fault
 from .overrides import with_environment
+from .replicas import ReplicaId
 from .section import Section, Text
-from .setting import setting
-from .tokens import read_tokens
+from .setting import named_values, setting
+from .tokens import read_keys, read_tokens
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
@@ -136,6 +137,32 @@ class Server(Section):
         detail='With "not_serving", balancers that check health send new calls elsewhere. A full '
         "server refuses them with RESOURCE_EXHAUSTED anyway.",
     )
+    replica_id: ReplicaId | None = setting(
+        None,
+        "name of this server among its replicas; not set: one at random",
+        detail="The ids of sessions begin with it, so that the replica that has a session can be "
+        "found.",
+        example="replica-1",
+        variable="MILLRACE_REPLICA_ID",
+    )
+    replicas: Mapping[ReplicaId, Address] = named_values(
+        "addresses of the other replicas",
+        example='replica-2 = "10.0.0.2:50051"',
+        detail="A client that looks for a session at the wrong one is told where it is.",
+    )
+    load_reports: bool = setting(
+        False,
+        "report the load to clients and balancers (ORCA)",
+        detail="In the trailers of every stream and execution, and by xds.service.orca.v3."
+        "OpenRcaService, which needs no token.",
+    )
+    state_key_file: Text | None = setting(
+        None,
+        "file of secret keys for streams that move with their state; not set: they do not",
+        detail="One per line, of 32 characters or more, such as `openssl rand -hex 32` makes, the "
+        "same for all servers. The first one signs, all are accepted.",
+        example="/etc/millrace/state-keys",
+    )
     expose_tracebacks: bool = setting(True, "send clients the traceback of a failing node")
 
 
@@ -179,6 +206,8 @@ class ServerAccess:
         require_auth: whether a call needs one.
         admin_tokens: the operator's own; without any, operations are off. They are never shown.
         token_names: the operator's labels, by token, of those that have one.
+        state_keys: for states of sessions that move. They are never shown.
+        replica_id: of the server; None for one at random.
     """
 
     address: ServerAddress
@@ -186,18 +215,20 @@ class ServerAccess:
     tokens: frozenset[str] = field(repr=False)
     admin_tokens: frozenset[str] = field(default=frozenset(), repr=False)
     token_names: Mapping[str, str] = field(default_factory=dict, repr=False)
+    state_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    replica_id: str | None = None
 
 
 def server_access(server: Server, environment: Mapping[str, str]) -> ServerAccess:
     """Return the address to listen on, and who may call.
 
-    GRPC_BIND_ADDRESS and GRPC_REQUIRE_AUTH of the environment override runtime.toml. The tokens of
-    GRPC_AUTH_TOKENS, separated by commas, are added to those of the file, and those of
-    MILLRACE_ADMIN_TOKENS to the admin tokens.
+    GRPC_BIND_ADDRESS, GRPC_REQUIRE_AUTH and MILLRACE_REPLICA_ID of the environment override
+    runtime.toml. The tokens of GRPC_AUTH_TOKENS, separated by commas, are added to those of the
+    file, and those of MILLRACE_ADMIN_TOKENS to the admin tokens.
 
     Raises:
-        ConfigError: a value is not valid, the file of tokens cannot be read, or tokens are required
-            and there are none.
+        ConfigError: a value is not valid, a file of tokens or keys cannot be read, or tokens are
+            required and there are none.
     """
     faults: list[Fault] = []
     try:
@@ -225,8 +256,17 @@ def server_access(server: Server, environment: Mapping[str, str]) -> ServerAcces
                 "server.auth_tokens_file",
             )
         )
+    state_keys = read_keys("server.state_key_file", server.state_key_file, faults)
     if faults:
         raise ConfigError(faults)
     address = ServerAddress.parse(server.bind_address)
     names = {token: name for token, name in (tokens | admin_tokens).items() if name}
-    return ServerAccess(address, required, frozenset(tokens), frozenset(admin_tokens), names)
+    return ServerAccess(
+        address,
+        required,
+        frozenset(tokens),
+        frozenset(admin_tokens),
+        names,
+        state_keys,
+        server.replica_id,
+    )

@@ -151,6 +151,13 @@ class Limits(Section):
         le=_MOST_COUNT,
         detail="Clients rely on 10 MiB.",
     )
+    max_state_bytes: int = setting(
+        4 * MIB,
+        "bytes of the states of all nodes with which a stream moves to another server",
+        ge=1024,
+        # With it, `closed` fits into the shortest limits.max_message_bytes.
+        le=8 * MIB,
+    )
     max_manifest_nodes: int = setting(256, "nodes of one manifest", ge=1, le=MOST_NODES)
     max_manifest_connections: int = setting(
         1024, "connections of one manifest", ge=0, le=MOST_CONNECTIONS

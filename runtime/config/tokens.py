@@ -1,6 +1,7 @@
-"""Bearer tokens: their characters, and where the server finds those that it accepts."""
+"""Bearer tokens and keys: their form, and where the server finds those that it accepts."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ..errors import Fault
@@ -9,6 +10,8 @@ from .headers import lines_of_file
 TOKEN_RULE: Final = "a token must be ASCII text without blanks, and not empty"  # noqa: S105 (no secret)
 """What `is_token` requires, for error messages."""
 
+
+_SHORTEST_KEY: Final = 32
 
 # A token has no blanks, so this is no token.
 _LABELLED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.@-]{0,63}):[ \t]+(.*)")
@@ -22,6 +25,50 @@ def labelled_token(text: str) -> tuple[str, str]:
     """
     found = _LABELLED.fullmatch(text)
     return ("", text) if found is None else (found[1], found[2])
+
+
+def secret_of(
+    table: str,
+    key: str,
+    variable: str | None,
+    file: str | None,
+    environment: Mapping[str, str],
+    faults: list[Fault],
+    *,
+    rule: str = TOKEN_RULE,
+) -> str | None:
+    """Return a secret that the operator keeps in a variable or a file; None if in neither.
+
+    Args:
+        table: of runtime.toml, for the faults.
+        key: of the setting, without `_variable` and `_file`.
+        variable: the environment variable that has it.
+        file: the file whose first line it is.
+        environment: the environment variables.
+        faults: receives what is wrong; no fault has the secret.
+        rule: what a secret has to be, for a fault.
+    """
+    if variable is not None and file is not None:
+        faults.append(Fault(table, f"has {key}_variable and {key}_file; keep one of them"))
+        return None
+    if variable is not None:
+        place = f"{table}.{key}_variable {variable}"
+        if variable not in environment:
+            faults.append(Fault(place, "is not set in the environment"))
+            return None
+        secret = environment[variable].strip()
+    elif file is not None:
+        place, before = f"{table}.{key}_file {file}", len(faults)
+        lines = lines_of_file(place, file, faults)
+        if len(faults) > before:
+            return None
+        secret = lines[0].strip() if lines else ""
+    else:
+        return None
+    if not is_token(secret):
+        faults.append(Fault(place, rule))
+        return None
+    return secret
 
 
 def is_token(text: str) -> bool:
@@ -55,6 +102,27 @@ def read_tokens(listed: str, key: str, file: str | None, faults: list[Fault]) ->
             faults.append(Fault("auth tokens", f"{tokens[token]} and {name} have the same token"))
         tokens[token] = name or tokens.get(token, "")
     return tokens
+
+
+def read_keys(key: str, file: str | None, faults: list[Fault]) -> tuple[bytes, ...]:
+    """Return the keys of a file, in their order; none without a file.
+
+    Args:
+        key: of the setting that names the file.
+        file: its name, or None.
+        faults: receives what is wrong.
+    """
+    if file is None:
+        return ()
+    place = f"{key} {file}"
+    before = len(faults)
+    lines = [line.strip() for line in lines_of_file(place, file, faults)]
+    keys = [line.encode() for line in lines if line and not line.startswith("#")]
+    if len(faults) == before and (not keys or min(map(len, keys)) < _SHORTEST_KEY):
+        faults.append(
+            Fault(place, f"expected keys of {_SHORTEST_KEY} characters or more, one per line")
+        )
+    return tuple(keys)
 
 
 def _tokens_of_file(key: str, name: str, faults: list[Fault]) -> set[str]:

@@ -191,6 +191,7 @@ class ActorLoop(ItemIntake):
         The loop and its control refer to each other, so that only the cyclic collector frees them.
         """
         del self._actor, self._inbox
+        self._direct_inbox = None
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
@@ -205,17 +206,36 @@ class ActorLoop(ItemIntake):
 
     async def _flush(self) -> None:
         await self._deliver_controls()
-        if self.control.state is not NodeState.DISABLED:
-            await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+        if self.control.is_exporting:
+            await self._export_state()
+        elif self.control.state is not NodeState.DISABLED:
+            await self._call_flush()
+
+    async def _call_flush(self) -> None:
+        await self._emission.emit("flush", await self._hooks.call("flush", self._actor.flush))
+
+    async def _export_state(self) -> None:
+        """Report the state, if the node has one: another session goes on with it."""
+        actor = self._actor
+        if actor.moves_state:
+            exported = await self._hooks.call("export_state", actor.export_state)
+            await self.control.report_state(exported, self._node_id)
+
+    async def _import_state(self) -> None:
+        state = self.control.take_state(self._node_id)
+        await self._hooks.call("import_state", self._actor.import_state, state)
 
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
         is_plain = actor.batch is None and self._hooks.calls_directly
-        while True:
+        if is_plain and isinstance(self._inbox, Inbox):
+            self._direct_inbox = self._inbox
+            self._run_in_context = trio.lowlevel.current_task().context.run
+        while not self._has_ended:
             item = self._try_receive() or await self._receive()
             if item is None:
-                return
-            if isinstance(item.data, Control):
+                await self._finish_step()
+            elif isinstance(item.data, Control):
                 await self._forward_control(item, item.data)
             elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
@@ -229,6 +249,11 @@ class ActorLoop(ItemIntake):
             else:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
+
+    async def _finish_step(self) -> None:
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            await rest
 
     async def _call_at_interval(self, name: str) -> None:
         if self.control.state is NodeState.ENABLED:
@@ -323,6 +348,8 @@ class ActorLoop(ItemIntake):
         """Let a control message go on to the readers, when all before it is done."""
         number = number_of_barrier(control)
         if number is not None:
+            if self.control.has_state_to_import:
+                await self._import_state()
             await self.control.report_barrier(number)
             return
         name = name_of(control)
@@ -343,8 +370,12 @@ class ActorLoop(ItemIntake):
     async def _deliver_controls(self) -> None:
         """Tell the actor what has come for it past the items."""
         for control in self._lane.take_pending():
-            if type(self._actor).on_control is not Actor.on_control:
-                await self._hooks.call("on_control", self._actor.on_control, control)
+            await self._call_on_control(control)
+
+    async def _call_on_control(self, control: Control) -> None:
+        actor = self._actor
+        if type(actor).on_control is not Actor.on_control or actor.is_batched:
+            await self._hooks.call("on_control", actor.on_control, control)
 
     def _accept(self, item: Item) -> Data:
         data = self._accepts.taken(item.data)

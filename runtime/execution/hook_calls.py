@@ -248,7 +248,10 @@ def is_synchronous(actor: Actor[Any]) -> bool:
 
     Hooks on asyncio may have started tasks there.
     """
-    hooks = (actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control)
+    hooks = (
+        *(actor.initialize, actor.process, actor.flush, actor.cleanup, actor.on_control),
+        *(actor.process_batch, actor.flush_state, actor.on_state_control),
+    )
     if actor.is_source or actor.intervals or actor.batch is not None or actor.loop != "trio":
         return False
     return not any(

@@ -7,14 +7,16 @@ control lane is not idle.
 import time
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
-from actors import Control, Data, Kind
+from actors import Control, Data, DataError, Kind
 
+from ..errors import NodeError
 from ..links import ControlLane, Item, Output
 from .hop_observer import HopObserver, RecordHops
+from .state_bytes import decoded_state, encoded_state
 
 
 class NodeState(Enum):
@@ -42,6 +44,14 @@ OnMissed = Callable[[int], None]
 
 Intercept = Callable[[Item], Awaitable[Item | None]]
 """Decides on one output: returns the item to emit, or None to drop it."""
+
+
+ReportState = Callable[[bytes], None]
+"""Receives the state of a node."""
+
+
+def _ignore_state(_state: bytes) -> None:
+    """Do nothing."""
 
 
 def ignore_missed(_missed: int) -> None:
@@ -85,6 +95,17 @@ class NodeControl(Protocol):
 
     def cancel_call(self) -> None:
         """Cancel the call of the actor that is running, if there is one."""
+
+    def set_export(self, report: ReportState, most_bytes: int) -> None:
+        """Let the node export its state at the end of its input, in place of a flush.
+
+        Args:
+            report: receives the state as bytes, if the node has one.
+            most_bytes: of the state; more is an error of the node.
+        """
+
+    def set_import(self, state: bytes) -> None:
+        """Let the node import a state when it receives the next barrier, before its first item."""
 
     async def wait_applied(self) -> None:
         """Wait until everything that was set is in effect, or the node has ended."""
@@ -167,6 +188,8 @@ class LoopControl:
     Attributes:
         state: what the node does with its input.
         report_barrier: is called with the number of every barrier that the node receives.
+        is_exporting: whether the node exports its state at the end of its input.
+        send_state: is called with that state.
 
     Args:
         output: the node's own output.
@@ -196,6 +219,11 @@ class LoopControl:
         self._observe = observe
         self._new_observer = new_observer
         self.report_barrier: Callable[[int], Awaitable[None]] = self._note_barrier
+        self.is_exporting = False
+        self.send_state: Callable[[bytes], Awaitable[None]] = self._note_state
+        self._report_state: ReportState = _ignore_state
+        self._most_state_bytes = 0
+        self._to_import: bytes | None = None
         self._barrier = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -224,6 +252,45 @@ class LoopControl:
         self._inspected.output = observer or self._output
         self._choose_output()
 
+    def set_export(self, report: ReportState, most_bytes: int) -> None:
+        """Let the node export its state at the end of its input, in place of a flush."""
+        self.is_exporting = True
+        self._report_state, self._most_state_bytes = report, most_bytes
+
+    async def report_state(self, state: object, node_id: str) -> None:
+        """Report what the actor has exported.
+
+        Raises:
+            NodeError: it cannot be moved.
+        """
+        try:
+            encoded = encoded_state(state, self._most_state_bytes)
+        except DataError as error:
+            raise NodeError(node_id, f"export_state(): {error}") from None
+        await self.send_state(encoded)
+
+    def set_import(self, state: bytes) -> None:
+        """Let the node import a state when it receives the next barrier."""
+        self._to_import = state
+
+    @property
+    def has_state_to_import(self) -> bool:
+        """Whether there is a state to import."""
+        return self._to_import is not None
+
+    def take_state(self, node_id: str) -> Any:
+        """Return the state to import; it is imported once.
+
+        Raises:
+            NodeError: these bytes are no state.
+        """
+        state, self._to_import = self._to_import, None
+        assert state is not None
+        try:
+            return decoded_state(state)
+        except DataError as error:
+            raise NodeError(node_id, f"its state cannot be imported: {error}") from None
+
     async def wait_applied(self) -> None:
         """Return: in the node's own process, everything takes effect at once."""
         await trio.lowlevel.checkpoint()
@@ -237,6 +304,10 @@ class LoopControl:
     async def _note_barrier(self, number: int) -> None:
         self._barrier = number
         self._waiting.unpark_all()
+        await trio.lowlevel.checkpoint()
+
+    async def _note_state(self, state: bytes) -> None:
+        self._report_state(state)
         await trio.lowlevel.checkpoint()
 
     def passes(self, data: Data) -> bool:

@@ -5,6 +5,7 @@ from .contract import Executor, ExecutorFactory, Executors, NodeTask, OpenExecut
 from .multiprocess import MultiprocessExecutor, open_multiprocess_executor
 from .native import NativeExecutor, open_native_executor
 from .registry import BUILT_IN, factory_of
+from .shared import SharedExecutor, open_hosts, open_shared_executor
 from .socket_node import run_socket_node
 
 __all__ = [
@@ -17,8 +18,11 @@ __all__ = [
     "NodeTask",
     "OpenExecutor",
     "Place",
+    "SharedExecutor",
     "factory_of",
+    "open_hosts",
     "open_multiprocess_executor",
     "open_native_executor",
+    "open_shared_executor",
     "run_socket_node",
 ]

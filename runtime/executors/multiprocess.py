@@ -94,7 +94,7 @@ async def open_multiprocess_executor(
         LimitError: the machine has no descriptor, process or memory left.
         PipelineError: it does not start.
     """
-    async with open_forkserver_keeper(secret_variables(config.models)) as forkserver:
+    async with open_forkserver_keeper(secret_variables(config)) as forkserver:
         settings = config.multiprocess
         async with trio.open_nursery() as nursery:
             templates = Templates(

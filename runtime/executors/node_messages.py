@@ -26,6 +26,7 @@ from ..execution.process import (
     ControlFromNode,
     ControlToNode,
     Done,
+    ExportedState,
     Failure,
     FromNode,
     Hops,
@@ -199,6 +200,7 @@ class NodeMessages:
                 | Hops()
                 | ControlApplied()
                 | BarrierReached()
+                | ExportedState()
             ):
                 self._receive_control(received)
             case Logged(records):

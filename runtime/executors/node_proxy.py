@@ -23,8 +23,8 @@ from ..errors import (
 from ..execution.process import (
     ControlToNode,
     Exit,
-    NodeProcess,
     NodeSpec,
+    RunningNode,
     ServerEnd,
     Watchdog,
     exit_hint,
@@ -48,7 +48,7 @@ _LAST_OUTPUT_SECONDS: Final = 2.0
 class NodeProxy(NodeMessages):
     """Represents the process of one node in the server."""
 
-    def __init__(self, task: NodeTask, process: NodeProcess) -> None:
+    def __init__(self, task: NodeTask, process: RunningNode) -> None:
         super().__init__(task, process)
         self._process = process
         self._kills_before = out_of_memory_kills()
@@ -186,7 +186,7 @@ class NodeProxy(NodeMessages):
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=exit_hint(exited.signal_name, self._kills_before, limit),
+            hint=self._process.remark or exit_hint(exited.signal_name, self._kills_before, limit),
         )
         if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)

@@ -11,6 +11,8 @@ from ..plan import (
     MULTIPROCESS,
     NATIVE,
     RAY,
+    REMOTE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     InstalledExecutor,
@@ -19,6 +21,8 @@ from ..plan import (
 from .contract import Executor, ExecutorFactory, OpenExecutor
 from .multiprocess import open_multiprocess_executor
 from .native import open_native_executor
+from .remote import open_remote_executor
+from .shared import open_shared_executor
 
 
 @asynccontextmanager
@@ -34,6 +38,8 @@ async def _open_ray_executor(
 _OPEN: Final[Mapping[str, OpenExecutor]] = {
     NATIVE: open_native_executor,
     MULTIPROCESS: open_multiprocess_executor,
+    REMOTE: open_remote_executor,
+    SHARED: open_shared_executor,
     RAY: _open_ray_executor,
 }
 

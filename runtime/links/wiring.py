@@ -9,6 +9,7 @@ import msgspec
 import trio
 
 from ..errors import SharedMemoryError
+from .direct_run import DirectRun
 from .errors import PeerError
 from .inbox import Inbox, Reader
 from .local_queue import LocalQueue
@@ -80,6 +81,7 @@ class Wiring:
 
     Attributes:
         outlet: where the items of all sinks arrive.
+        direct: lets the readers in this process take an item at once.
         inlets: for each node, where the session puts chunks that enter there.
         elsewhere: the nodes whose ends are not in this process.
 
@@ -105,7 +107,8 @@ class Wiring:
         domain: DomainSpec,
         on_fault: Callable[[SharedMemoryError], None],
     ) -> None:
-        self.outlet = Inbox()
+        self.direct = DirectRun()
+        self.outlet = Inbox(direct=self.direct)
         self.inlets: dict[str, Output] = {}
         self._bounds = bounds
         self._domain = domain
@@ -118,7 +121,9 @@ class Wiring:
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
         self._on_fault = on_fault
-        self._inboxes = {node: Inbox() for node in successors if node not in self.elsewhere}
+        self._inboxes = {
+            node: Inbox(direct=self.direct) for node in successors if node not in self.elsewhere
+        }
         self._outputs: dict[str, Output] = {}
         self._in_processes_ends = {node: ProcessEnds(domain) for node in self._in_processes}
         self._successors = successors

@@ -21,6 +21,8 @@ from .executor_registry import (
     MULTIPROCESS,
     NATIVE,
     RAY,
+    REMOTE,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
@@ -35,7 +37,9 @@ from .executor_registry import (
 from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_places
-from .plan import NodePlan, Plan, make_plan, plan_manifest
+from .plan import NodePlan, Plan
+from .planner import make_plan, plan_manifest
+from .remote_nodes import RemotePart
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
@@ -58,6 +62,9 @@ __all__ = [
     "BUILT_IN_EXECUTORS",
     "MULTIPROCESS",
     "NATIVE",
+    "REMOTE",
+    "RemotePart",
+    "SHARED",
     "RAY",
     "ExecutorDeclaration",
     "ExecutorRegistry",

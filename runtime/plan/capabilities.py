@@ -34,7 +34,7 @@ def assign_gpus(
     are chosen first; a node that does not require one runs without where none is left.
 
     Args:
-        nodes: of the manifest.
+        nodes: of the manifest; another host checks those that it runs.
         uses_process: node id -> whether it runs in a process of its own; only such a node can be
             given a GPU.
         find_machine: is called only if a node has capabilities.

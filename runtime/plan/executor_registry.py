@@ -6,18 +6,33 @@ from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from ..config import Executors, ExecutorSettings, RaySettings, Section
+from ..config import (
+    Executors,
+    ExecutorSettings,
+    RaySettings,
+    RemoteSettings,
+    Section,
+    SharedSettings,
+)
 from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 from ..manifest import Capabilities
 from .cluster_request import cluster_request
 
 NATIVE: Final = "native"
-RAY: Final = "ray"
 """The executor that runs a node as a task of the server."""
+
+RAY: Final = "ray"
+"""The executor that runs a node on a Ray cluster."""
 
 MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
+
+SHARED: Final = "shared"
+"""The executor that runs nodes of many sessions in one process."""
+
+REMOTE: Final = "remote"
+"""The executor that runs a node on the server that its manifest names as `host`."""
 
 EXECUTOR_GROUP: Final = "millrace.executors"
 """The entry point group in which a distribution offers executors: name = "module:factory"."""
@@ -145,6 +160,8 @@ ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
     MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
+    SHARED: ExecutorDeclaration(uses_processes=False, place=Place.SOCKET, settings=SharedSettings),
+    REMOTE: ExecutorDeclaration(uses_processes=False, runs_elsewhere=True, settings=RemoteSettings),
     RAY: ExecutorDeclaration(
         uses_processes=False,
         place=Place.SOCKET,

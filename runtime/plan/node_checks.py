@@ -44,6 +44,10 @@ class NodeChecker:
             self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
         return node_type
 
+    def known_type(self, name: str) -> NodeType | None:
+        """Return a node type of this host; None if it has none of that name."""
+        return self._catalogue.find(name)
+
     def check_params(
         self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
     ) -> Mapping[str, Any]:
@@ -123,6 +127,20 @@ class NodeChecker:
         except ConfigError:
             return False
 
+    def is_batched(self, node_type: NodeType) -> bool:
+        """Return whether nodes of a type can share a host; False if it cannot be imported."""
+        try:
+            return self._describer.describe(node_type).is_batched
+        except ConfigError:
+            return False
+
+    def moves_state(self, node_type: NodeType) -> bool:
+        """Return whether a type moves its state; False if its class cannot be imported."""
+        try:
+            return self._describer.describe(node_type).moves_state
+        except ConfigError:
+            return False
+
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
         """Return the params that a template of the type depends on; None if it has no template.
 
@@ -156,6 +174,8 @@ def check_document(
     types: dict[object, NodeType] = {}
     texts, _ = params_of_nodes(document.value)
     for index, node in enumerate(nodes):
+        if _at(node, ("host",)):
+            continue  # the other host checks it
         name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
         node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
         if node_type is None:

@@ -1,41 +1,20 @@
-"""Plans: everything about a session that is checked and decided before it starts."""
+"""Plans: the values that planning gives."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from actors import Kind
 
-from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
-from ..catalogue.describing import Describer, ImportingDescriber
-from ..config import RuntimeConfig
-from ..documents import Document, FaultList, Problem
-from ..errors import LimitError, ManifestError
-from ..manifest import (
-    Capabilities,
-    Manifest,
-    ManifestSource,
-    NodeId,
-    NodeManifest,
-    read_manifest,
-    topological_order,
-)
-from .capabilities import assign_gpus
-from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import (
-    BUILT_IN_EXECUTORS,
-    ExecutorDeclaration,
-    ExecutorRegistry,
-    Place,
-    settings_of,
-)
+from ..catalogue import Acceptance, ClassCode, NodeType
+from ..manifest import Capabilities, Manifest, NodeId
+from .effective_settings import EffectiveSettings
+from .executor_registry import Place
 from .grants import GrantNames
-from .machine import FindMachine, Gpu, find_machine
-from .node_checks import NodeChecker, check_document
-from .routing import Assignment, Router
-
-_IMPORTING: Final = ImportingDescriber()
+from .machine import Gpu
+from .moving import MovingPlan
+from .remote_nodes import RemotePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +38,10 @@ class NodePlan:
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
+        moves_state: whether its class can export and import its state.
         preload_params: the params that a template of the type depends on; None if it has none.
         capabilities: what the manifest asks of the machine; None if nothing.
-        host: the `name:port` that the manifest gives; empty for none.
+        remote: the part of the pipeline on another host that it belongs to; None if it runs here.
     """
 
     node_id: NodeId
@@ -82,13 +62,20 @@ class NodePlan:
     is_source: bool = False
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
+    moves_state: bool = False
     preload_params: tuple[str, ...] | None = None
     capabilities: Capabilities | None = None
-    host: str = ""
+    remote: RemotePart | None = None
+
+    @property
+    def local_outputs(self) -> tuple[NodeId, ...]:
+        """The nodes that read it over a link of this host."""
+        inside = () if self.remote is None else self.remote.members
+        return tuple(reader for reader in self.outputs if reader not in inside)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(MovingPlan):
     """A pipeline that can be started.
 
     Attributes:
@@ -116,11 +103,6 @@ class Plan:
         # By its name, since what draws a plan imports this module.
         svg: str = import_module(f"{__package__}.drawing").to_svg(self)
         return svg
-
-    @property
-    def may_move(self) -> bool:
-        """Whether a session can be continued by another one: every node is stateless."""
-        return all(node.stateless for node in self.nodes)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:
@@ -151,222 +133,3 @@ class Plan:
     def process_count(self) -> int:
         """The number of processes that the plan needs."""
         return sum(node.uses_process for node in self.nodes)
-
-
-def make_plan(
-    manifest: Manifest,
-    *,
-    config: RuntimeConfig,
-    catalogue: Catalogue,
-    executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
-    describer: Describer = _IMPORTING,
-    machine: FindMachine = find_machine,
-) -> Plan:
-    """Check a manifest and decide what its session will run. Start nothing.
-
-    The describer knows the classes of the node types that the manifest names; the default one
-    imports them here, which may take a while. `machine` describes the machine that `capabilities`
-    are checked against.
-
-    Raises:
-        ManifestError: a node type, a parameter, an executor or a setting is not valid, or the
-            manifest is larger than the operator allows; `faults` lists everything that is wrong.
-        LimitError: it is all valid, and needs more processes than a session may have.
-    """
-    faults = FaultList()
-    _report(manifest, faults, _size_problems(manifest, config))
-    faults.raise_any()  # before a module is imported for it
-    router = Router(config.routing, executors=executors)
-    checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router, config)
-    plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
-    plan = _with_gpus(plan, faults, machine)
-    _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
-    excess = _excess_processes(plan)
-    if excess and faults:
-        faults.add(manifest.where(("nodes",)), excess)
-    faults.raise_any()
-    if excess:
-        raise LimitError(excess)
-    return plan
-
-
-def plan_manifest(
-    source: ManifestSource,
-    *,
-    config: RuntimeConfig,
-    catalogue: Catalogue,
-    executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
-    describer: Describer = _IMPORTING,
-    lenient: bool = False,
-    machine: FindMachine = find_machine,
-) -> Plan:
-    """Read a manifest if it is not parsed yet, and decide what its session will run.
-
-    `lenient` is that of `load_manifest`, `machine` that of `make_plan`.
-
-    Raises:
-        ManifestError: as `load_manifest` and `make_plan`; `faults` has those of both.
-        LimitError: as `make_plan`.
-    """
-    try:
-        manifest = read_manifest(source, lenient=lenient)
-    except ManifestError as error:
-        faults = FaultList()
-        faults.extend(error.faults)
-        if isinstance(error.document, Document):
-            router = Router(config.routing, executors=executors)
-            checker = NodeChecker(error.document, catalogue, describer, config, faults)
-            check_document(error.document, config, checker, router)
-        faults.raise_any()
-        raise
-    return make_plan(
-        manifest,
-        config=config,
-        catalogue=catalogue,
-        executors=executors,
-        describer=describer,
-        machine=machine,
-    )
-
-
-class _Planner:
-    def __init__(
-        self, manifest: Manifest, checker: NodeChecker, router: Router, config: RuntimeConfig
-    ) -> None:
-        self._config = config
-        self._manifest = manifest
-        self._router = router
-        self._checker = checker
-
-    def plan(self, settings: EffectiveSettings) -> Plan:
-        """Return the plan; where there are faults, a node that has one may be missing."""
-        manifest = self._manifest
-        inputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
-        outputs: dict[NodeId, list[NodeId]] = {node.id: [] for node in manifest.nodes}
-        for connection in manifest.connections:
-            outputs[connection.source].append(connection.target)
-            inputs[connection.target].append(connection.source)
-        order = {node: place for place, node in enumerate(topological_order(outputs))}
-        planned: list[NodePlan] = []
-        types: dict[NodeId, NodeType] = {}
-        for index, node in enumerate(manifest.nodes):
-            node_type = self._type(index, node)
-            if node_type is None:
-                continue
-            types[node.id] = node_type
-            params = self._checker.check_params(index, node.id, node_type, node.params)
-            override = manifest.metadata.multiprocess.executor_overrides.get(node.id)
-            assignment = self._checker.find_executor(
-                index, node.id, node_type, override, self._router
-            )
-            if assignment is not None:
-                self._check_interpreter(index, assignment, settings)
-                executor, reason = assignment.executor, assignment.reason
-                ends = tuple(inputs[node.id]), tuple(outputs[node.id])
-                kinds = self._checker.kinds(node_type)
-                declared = self._router.declaration(executor)
-                preload_params = None
-                if declared.uses_processes:
-                    preload_params = self._checker.preload_params(node_type)
-                reason += self._request(index, node, executor, declared)
-                if preload_params is not None:
-                    reason += "; forked from a template (multiprocess.preload)"
-                planned.append(
-                    NodePlan(
-                        node.id,
-                        node_type,
-                        params,
-                        executor,
-                        reason,
-                        *ends,
-                        *kinds,
-                        uses_process=declared.uses_processes,
-                        place=declared.place,
-                        is_isolated=declared.is_isolated,
-                        capabilities=node.capabilities,
-                        host=node.host,
-                        is_output=node.is_output_node,
-                        grants=self._checker.grants(node_type, params),
-                        is_source=self._checker.is_source(node_type),
-                        code=assignment.code,
-                        stateless=self._checker.is_stateless(node_type),
-                        preload_params=preload_params,
-                    )
-                )
-        for index, connection in enumerate(manifest.connections):
-            if connection.source in types and connection.target in types:
-                self._checker.check_kinds(index, types[connection.source], types[connection.target])
-        planned.sort(key=lambda node: order[node.node_id])
-        return Plan(manifest, tuple(planned), settings)
-
-    def _request(
-        self, index: int, node: NodeManifest, executor: str, declared: ExecutorDeclaration
-    ) -> str:
-        """Return what a node asks the machines of its executor for, to follow the reason."""
-        if declared.request is None:
-            return ""
-        settings = settings_of(executor, declared, self._config.executors)
-        try:
-            return f"; asks for {declared.request(node.capabilities, settings)}"
-        except ValueError as error:
-            self._checker.fault(("nodes", index, "capabilities"), str(error))
-            return ""
-
-    def _check_interpreter(
-        self, index: int, assignment: Assignment, settings: EffectiveSettings
-    ) -> None:
-        if assignment.code is not None and settings.setting("python_executable").value is not None:
-            message = (
-                "its class is not in a module, and its code is for this interpreter only; move the "
-                "class to a module of its own, or leave python_executable out"
-            )
-            self._checker.fault(("nodes", index, "node_type"), message)
-
-    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
-        if node.host:
-            message = (
-                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
-            )
-            self._checker.fault(("nodes", index, "host"), message)
-        return self._checker.find_type(index, node.node_type)
-
-
-def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
-    """Return the plan with the GPUs of its nodes; report what the machine does not have."""
-    uses_process = {str(node.node_id): node.uses_process for node in plan.nodes}
-    # Behind a socket may be another machine, which its executor knows.
-    elsewhere = {str(node.node_id) for node in plan.nodes if node.place is Place.SOCKET}
-    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
-    _report(plan.manifest, faults, iter(assigned.problems))
-    if not assigned.gpus:
-        return plan
-    nodes = tuple(replace(node, gpu=assigned.gpus.get(node.node_id)) for node in plan.nodes)
-    return replace(plan, nodes=nodes)
-
-
-def _report(manifest: Manifest, faults: FaultList, problems: Iterator[Problem]) -> None:
-    for problem in problems:
-        faults.add(manifest.where(problem.path), problem.message)
-
-
-def _size_problems(manifest: Manifest, config: RuntimeConfig) -> Iterator[Problem]:
-    limits = config.limits
-    for key, count, most in (
-        ("nodes", len(manifest.nodes), limits.max_manifest_nodes),
-        ("connections", len(manifest.connections), limits.max_manifest_connections),
-    ):
-        if count > most:
-            message = f"got {count}; the operator allows {most} (limits.max_manifest_{key})"
-            yield Problem((key,), message)
-
-
-def _excess_processes(plan: Plan) -> str:
-    """Return what is wrong if the plan needs more processes than a session may have."""
-    most, needed = plan.settings.setting("max_processes_per_session"), plan.process_count
-    if needed <= most.value:
-        return ""
-    names = ", ".join(node.node_id for node in plan.nodes if node.uses_process)
-    return (
-        f"{needed} nodes need a process of their own ({names}); max_processes_per_session is {most}"
-    )

@@ -10,6 +10,7 @@ from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
 from .executor_registry import (
     BUILT_IN_EXECUTORS,
+    SHARED,
     DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
@@ -43,10 +44,22 @@ class Router:
     """
 
     def __init__(
-        self, routing: Routing, *, executors: ExecutorRegistry = BUILT_IN_EXECUTORS
+        self,
+        routing: Routing,
+        *,
+        executors: ExecutorRegistry = BUILT_IN_EXECUTORS,
+        shared_types: Collection[str] = (),
     ) -> None:
+        """Create the router.
+
+        Args:
+            routing: the operator's rules.
+            executors: by name.
+            shared_types: the names of the types that share batched hosts.
+        """
         self._routing = routing
         self._executors = executors
+        self._shared_types = shared_types
         # Of two patterns with one priority, the longer one is more specific. The sort is stable, so
         # the order of the file decides where both are equal.
         self._patterns = sorted(
@@ -119,6 +132,17 @@ class Router:
                 "runtime.toml, routing.native_override_types: "
                 f"{', '.join(movable) or 'none'}"
             )
+        # Nor may it choose to depend on the sessions of others, and they on it.
+        if (
+            override == SHARED != assigned.executor
+            and not isinstance(self._executors[SHARED], DisabledExecutor)
+            and not node_type.is_of_application
+            and node_type.name not in self._shared_types
+        ):
+            raise RoutingError(
+                f"the operator does not let {node_type.name} share a process with other sessions; "
+                f"runtime.toml, executors.shared.types: {', '.join(self._shared_types) or 'none'}"
+            )
 
     def _assignment(self, node_type: NodeType, override: str | None) -> Assignment:
         if override is not None:
@@ -130,6 +154,8 @@ class Router:
         if name in registry:
             executor = registry[name]
             return Assignment(executor, f"registered in runtime.toml: {name} -> {executor}")
+        if name in self._shared_types:
+            return Assignment(SHARED, "executors.shared.types")
         if node_type.executor is not None:
             return Assignment(node_type.executor, f"registered: {name} -> {node_type.executor}")
         for rule in self._patterns:

@@ -8,15 +8,19 @@ from typing import Final
 from grpclib.const import Status
 
 from ..config import ServerAccess
-from ..wire import HEALTH_SERVICE, OPERATIONS_SERVICE, token_of
+from ..wire import HEALTH_SERVICE, OPERATIONS_SERVICE, ORCA_SERVICE, token_of
 from ..wire.grpclib_adapter import CallRequest, RefusedCallError
 
-_HEALTH: Final = f"/{HEALTH_SERVICE}/"
+_WITHOUT_TOKEN: Final = (f"/{HEALTH_SERVICE}/", f"/{ORCA_SERVICE}/")
 _OPERATIONS: Final = f"/{OPERATIONS_SERVICE}/"
 
 
 class Authentication:
-    """Refuses calls without a valid token. Health checks need no token."""
+    """Refuses calls without a valid token.
+
+    Health checks need no token, and neither do load reports: clients ask for both beside their
+    calls, without what belongs to a call.
+    """
 
     def __init__(self, access: ServerAccess) -> None:
         # Digests of equal length: the time of a comparison does not depend on a token's length.
@@ -38,7 +42,7 @@ class Authentication:
                     "operations are off: the operator has set no server.admin_tokens_file",
                 )
             _check_token(request.authorization, self._operators)
-        elif self._require_auth and not request.path.startswith(_HEALTH):
+        elif self._require_auth and not request.path.startswith(_WITHOUT_TOKEN):
             _check_token(request.authorization, (*self._clients, *self._operators))
 
     def token_name(self, authorization: str | None) -> str:

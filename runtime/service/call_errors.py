@@ -1,10 +1,12 @@
 """The errors of a call, and how a client receives any error: in a message or as a status."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from grpclib.const import Status
 
+from ..config import replica_of
 from ..errors import (
     CallerError,
     ErrorType,
@@ -14,7 +16,8 @@ from ..errors import (
     ShutdownError,
     sole_error,
 )
-from ..wire import InitProgressUpdate
+from ..session import Runtime
+from ..wire import REPLICA_ADDRESS_TRAILER, InitProgressUpdate
 from ..wire.grpclib_adapter import STATUS_OF_TYPE
 
 SHUTTING_DOWN: Final = "the server is shutting down; try another one"
@@ -26,17 +29,36 @@ _log = logging.getLogger("millrace.service")
 
 
 class CallError(CallerError):
-    """An error that ends a call with a status: no message of the contract can carry it."""
+    """An error that ends a call with a status: no message of the contract can carry it.
 
-    def __init__(self, status: Status, message: str) -> None:
+    Attributes:
+        trailers: beside the status.
+    """
+
+    def __init__(
+        self, status: Status, message: str, trailers: Sequence[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.trailers = tuple(trailers)
 
 
-def session_not_found(session_id: str) -> CallError:
-    """Return the error for a session that is not open, or that the caller may not see."""
+def session_not_found(session_id: str, runtime: Runtime) -> CallError:
+    """Return the error for a session that is not open here, or that the caller may not see.
+
+    If its id names another replica, the error tells which, and where that is.
+    """
     shown = repr(session_id[:_MAX_SHOWN_CHARACTERS])
-    return CallError(Status.NOT_FOUND, f"no session {shown} is open on this server")
+    message = f"no session {shown} is open on this server"
+    replica = replica_of(session_id)
+    if replica is None or replica == runtime.replica_id:
+        return CallError(Status.NOT_FOUND, message)
+    address = runtime.config.server.replicas.get(replica)
+    message += f", which is the replica {runtime.replica_id!r}; the id is of {replica!r}"
+    if address is None:
+        return CallError(Status.NOT_FOUND, f"{message}: connect to the address of that one")
+    trailers = [(REPLICA_ADDRESS_TRAILER, address)]
+    return CallError(Status.NOT_FOUND, f"{message}, at {address}: connect there", trailers)
 
 
 class RequestError(CallerError):

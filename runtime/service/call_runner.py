@@ -2,7 +2,7 @@
 
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from grpclib.const import Status
 
 from ..errors import InternalError, MillraceError, ShutdownError, sole_error
 from ..metrics import OTHER, Registry
+from ..wire import LOAD_REPORT_TRAILER
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import RefusedCallError, ServerStream
 from .call_errors import CallError, status_of
@@ -34,12 +35,14 @@ class Rpc:
         sends_headers: whether the headers are sent before the handler runs. Otherwise the first
             message sends them, and a call that is refused before it has trailers only: gRPC's own
             retries may try another server then.
+        reports_load: whether the trailers have the load of the server, if it reports it.
     """
 
     handler: CallHandler
     request_type: type[Any]
     counts: bool = True
     sends_headers: bool = True
+    reports_load: bool = False
 
 
 class CallRunner:
@@ -55,6 +58,7 @@ class CallRunner:
         codec: of the messages.
         most_bytes: of one message.
         metrics: counts the calls.
+        load_trailer: returns the load for the trailers of calls that report it; None: none does.
     """
 
     def __init__(
@@ -65,9 +69,11 @@ class CallRunner:
         codec: Codec,
         most_bytes: int,
         metrics: Registry,
+        load_trailer: Callable[[], str] | None = None,
     ) -> None:
         self.active = 0
         self._metrics = metrics
+        self._load_trailer = load_trailer
         self._running = 0
         self._rpcs = rpcs
         self._ended = trio.lowlevel.ParkingLot()
@@ -148,7 +154,7 @@ class CallRunner:
                     f"no answer within the client's deadline, {seconds:g} s",
                 )
         finally:
-            call.send_status(failure)
+            call.send_status(failure, self._more_trailers(rpc, failure))
             stream.release()
             self.active -= rpc.counts
             self._running -= 1
@@ -156,6 +162,12 @@ class CallRunner:
             status = Status.CANCELLED if is_reset else _status(failure)
             self._metrics.end_call(stream.request.path.removeprefix("/"), status.name)
             self._ended.unpark_all()
+
+    def _more_trailers(self, rpc: Rpc, failure: MillraceError | None) -> Sequence[tuple[str, str]]:
+        trailers = failure.trailers if isinstance(failure, CallError) else ()
+        if self._load_trailer is None or not rpc.reports_load:
+            return trailers
+        return [*trailers, (LOAD_REPORT_TRAILER, self._load_trailer())]
 
 
 def _status(failure: MillraceError | None) -> Status:

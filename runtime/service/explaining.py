@@ -51,7 +51,7 @@ class ExplainingService:
         seconds = interval_seconds(request.interval_ms)
         session = self._runtime.sessions.get(request.session_id)
         if session is None:
-            raise session_not_found(request.session_id)
+            raise session_not_found(request.session_id, self._runtime)
         with self._counted():
             async with (
                 self._server_state.cancelled_at_stop(),

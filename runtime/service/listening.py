@@ -10,7 +10,24 @@ _BACKLOG: Final = 512
 
 
 def listening_socket(address: ServerAddress) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ConfigError: the server cannot listen at the address.
+    """
+    bound = bound_socket(address)
+    try:
+        listen(bound, address)
+    except ConfigError:
+        bound.close()
+        raise
+    return bound
+
+
+def bound_socket(address: ServerAddress) -> socket.socket:
     """Return a bound socket. An address in use is an error before anything is started.
+
+    Connections to it are refused until it listens.
 
     Raises:
         ConfigError: the server cannot listen at the address.
@@ -28,11 +45,22 @@ def listening_socket(address: ServerAddress) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
-        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise _unusable(address, error) from error
     return listening
+
+
+def listen(bound: socket.socket, address: ServerAddress) -> None:
+    """Let a bound socket listen.
+
+    Raises:
+        ConfigError: another one listens there since.
+    """
+    try:
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        raise _unusable(address, error) from error
 
 
 def _unusable(address: ServerAddress, error: OSError) -> ConfigError:

@@ -101,7 +101,7 @@ class OperationsService:
     def _session(self, session_id: str) -> Session:
         session = self._runtime.sessions.get(session_id)
         if session is None:
-            raise session_not_found(session_id)
+            raise session_not_found(session_id, self._runtime)
         return session
 
 

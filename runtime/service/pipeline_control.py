@@ -34,7 +34,7 @@ class PipelineControlService:
         if session is None or not self._authentication.may_attach(
             session.owner, call.authorization
         ):
-            raise session_not_found(hello.session_id)
+            raise session_not_found(hello.session_id, self._runtime)
         attached = Attached(session_id=session.id, attach_id=hello.attach_id)
         await call.send(ControlEvent(attached=attached))
         async with self._server_state.cancelled_at_stop():

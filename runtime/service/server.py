@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,7 @@ from ..wire import (
     REFLECTION_INFO,
     REFLECTION_SERVICE,
     REFLECTION_V1ALPHA_INFO,
+    STREAM_CORE_METRICS,
     STREAM_PIPELINE,
     STREAMING_SERVICE,
     WATCH_ITEMS,
@@ -55,6 +57,7 @@ from ..wire.operations import (
 )
 from ..wire.standard import (
     HealthCheckRequest,
+    OrcaLoadReportRequest,
     ServerReflectionRequest,
 )
 from .authentication import Authentication
@@ -63,7 +66,9 @@ from .execution import ExecutionService
 from .explaining import ExplainingService
 from .health import HealthService
 from .http2_server import Http2Server
-from .listening import listening_socket
+from .listening import bound_socket, listen
+from .load_reports import LoadReports
+from .moved_state import StateSeals
 from .operations import OperationsService
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
@@ -102,6 +107,9 @@ class GrpcServer:
         health: HealthService,
         listener: Http2Server,
         metrics: Registry,
+        bound: socket.socket,
+        *,
+        uses_tls: bool,
     ) -> None:
         self.address = address
         self.requires_token = requires_token
@@ -110,6 +118,18 @@ class GrpcServer:
         self._health = health
         self._listener = listener
         self._metrics = metrics
+        self._bound = bound
+        self._uses_tls = uses_tls
+
+    def start_listening(self) -> None:
+        """Accept connections from now on.
+
+        Raises:
+            ConfigError: another server listens at the address since this one was opened.
+        """
+        listen(self._bound, self.address)
+        self._listener.start(self._bound)
+        _log.info("listening", extra={"address": str(self.address), "tls": self._uses_tls})
 
     @property
     def is_draining(self) -> bool:
@@ -166,7 +186,7 @@ class GrpcServer:
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, *, environment: Mapping[str, str] | None = None
+    runtime: Runtime, *, environment: Mapping[str, str] | None = None, listens: bool = True
 ) -> AsyncIterator[GrpcServer]:
     """Serve a runtime, configured by [server] of its configuration and by the environment.
 
@@ -175,6 +195,8 @@ async def open_server(
     Args:
         runtime: runs the sessions.
         environment: the environment variables; None means those of the process.
+        listens: whether it accepts connections at once, or when `start_listening` is called. Until
+            then they are refused, so that balancers try another server.
 
     Raises:
         ConfigError: an address, token or certificate cannot be used.
@@ -187,9 +209,10 @@ async def open_server(
     settings = runtime.config.server
     access = server_access(settings, os.environ if environment is None else environment)
     tls = server_tls(settings)
+    runtime.replica_id = access.replica_id or runtime.replica_id
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
-    listening = listening_socket(access.address)
+    listening = bound_socket(access.address)
     try:
         async with (
             trio_asyncio.open_loop() as loop,
@@ -199,14 +222,23 @@ async def open_server(
             loop.set_exception_handler(_on_exception)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             authentication = Authentication(access)
-            rpcs = _rpcs(runtime, server_state, health, authentication)
+            seals = StateSeals(access.state_keys, runtime.config.limits.max_state_bytes)
+            rpcs = _rpcs(runtime, server_state, health, authentication, seals)
             codec = Codec(StreamResponse)
-            calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
+            load_trailer = None
+            if settings.load_reports:
+                load = LoadReports(runtime, codec, most_streams=settings.max_connections)
+                load_trailer = load.trailer
+                rpcs[STREAM_CORE_METRICS] = Rpc(
+                    load.stream_core_metrics, OrcaLoadReportRequest, counts=False
+                )
+            calls = CallRunner(
+                rpcs, nursery, loop, codec, most_bytes, runtime.metrics, load_trailer
+            )
             listener = await trio_asyncio.aio_as_trio(_make)(
                 calls, authentication, connections, loop, tls, settings, most_bytes
             )
             address = ServerAddress(access.address.host, listening.getsockname()[1])
-            listener.start(listening)
             if settings.health_when_full == "not_serving":
                 nursery.start_soon(health.follow, runtime.capacity)
             server = GrpcServer(
@@ -217,8 +249,11 @@ async def open_server(
                 health,
                 listener,
                 runtime.metrics,
+                listening,
+                uses_tls=tls is not None,
             )
-            _log.info("listening", extra={"address": str(address), "tls": tls is not None})
+            if listens:
+                server.start_listening()
             try:
                 yield server
             finally:
@@ -282,10 +317,11 @@ def _rpcs(
     server_state: ServerState,
     health: HealthService,
     authentication: Authentication,
+    seals: StateSeals,
 ) -> dict[str, Rpc]:
     """Return the rpcs of the server, by their paths."""
     execution = ExecutionService(runtime, server_state, authentication)
-    streaming = StreamingService(runtime, server_state, authentication)
+    streaming = StreamingService(runtime, server_state, authentication, seals)
     control = PipelineControlService(runtime, server_state, authentication)
     operations = OperationsService(runtime, server_state)
     watching = WatchingService(runtime, server_state)
@@ -295,9 +331,13 @@ def _rpcs(
     )
     reflection_info = Rpc(reflection.server_reflection_info, ServerReflectionRequest, counts=False)
     return {
-        EXECUTE_PIPELINE: Rpc(execution.execute_pipeline, ExecuteRequest, sends_headers=False),
+        EXECUTE_PIPELINE: Rpc(
+            execution.execute_pipeline, ExecuteRequest, sends_headers=False, reports_load=True
+        ),
         GET_VERSION: Rpc(execution.get_version, VersionRequest),
-        STREAM_PIPELINE: Rpc(streaming.stream_pipeline, StreamRequest, sends_headers=False),
+        STREAM_PIPELINE: Rpc(
+            streaming.stream_pipeline, StreamRequest, sends_headers=False, reports_load=True
+        ),
         ATTACH: Rpc(control.attach, ControlFrame, counts=False),
         LIST_SESSIONS: Rpc(operations.list_sessions, ListSessionsRequest, counts=False),
         KILL_SESSION: Rpc(operations.kill_session, KillSessionRequest, counts=False),

@@ -14,6 +14,7 @@ from ..links import weight_bytes
 from ..session import EndReason, Session
 from ..wire import (
     DrainNotice,
+    SessionState,
     StreamClosed,
     StreamControl,
     StreamControlCommand,
@@ -22,13 +23,24 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
-from ..wire.conversion import buffer_of, items_of, progress_message, result_message
+from ..wire.codec import Buffer
+from ..wire.conversion import (
+    ResultEncoder,
+    buffer_of,
+    items_of,
+    progress_message,
+    result_message,
+)
+from .moved_state import StateSeals
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
 from .stream_requests import StreamRequestReader
 
 StreamCall = ServerCall[StreamRequest, StreamResponse]
+
+Response = StreamResponse | list[Buffer]
+"""A response, or its bytes with the prefix of gRPC, in pieces."""
 
 # The progress of a loading node is sent at least this often, as a sign of life.
 _HEARTBEAT_SECONDS: Final = 1.5
@@ -51,7 +63,12 @@ class StreamRun:
     """
 
     def __init__(
-        self, call: StreamCall, session: Session, init: StreamInit, server_state: ServerState
+        self,
+        call: StreamCall,
+        session: Session,
+        init: StreamInit,
+        server_state: ServerState,
+        seals: StateSeals,
     ) -> None:
         self.is_ready = False
         self._call = call
@@ -59,8 +76,10 @@ class StreamRun:
         self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
         self._metrics = SessionMetrics()
+        self._seals = seals
+        self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._requests = StreamRequestReader(
-            call, session, init, self._metrics, self._note_metrics_due
+            call, session, init, self._metrics, self._note_metrics_due, seals
         )
         self._due: deque[tuple[int, int, int]] = deque()
         self._cancelled = False
@@ -71,6 +90,8 @@ class StreamRun:
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
         self._reported_drops = 0
+        self._unsent: list[Response] = []
+        self._results = ResultEncoder()
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -102,6 +123,7 @@ class StreamRun:
             recommended_chunk_size=self._chunk_size or _RECOMMENDED_SAMPLES,
             max_buffer_latency_ms=0,
             may_move=self._session.plan.may_move,
+            moves_state=self._moves_state,
         )
         return [StreamResponse(ready=ready)]
 
@@ -131,8 +153,16 @@ class StreamRun:
             final_metrics=metrics,
             reason=reason,
             chunks_taken=self._metrics.chunks,
+            state=self._exported_state(),
         )
         await self._call.send(StreamResponse(closed=closed))
+
+    def _exported_state(self) -> SessionState | None:
+        session = self._session
+        # A state that has not arrived, or not at all nodes, is still at the client.
+        if self._cancelled or self._requests.awaits_state or not session.states:
+            return None
+        return SessionState(data=self._seals.sealed(session.states, session.plan, session.owner))
 
     def _cancel(self) -> None:
         self._cancelled = True
@@ -147,7 +177,10 @@ class StreamRun:
             await state.ending.wait()
             self._receiving.cancel()
             # Also where the client has ended its side, after which sources go on.
-            nursery.start_soon(partial(self._session.close_input, stop_sources=True))
+            if self._moves_state:
+                nursery.start_soon(self._session.end_for_move, self._seals.most_bytes)
+            else:
+                nursery.start_soon(partial(self._session.close_input, stop_sources=True))
             await state.stopping.wait()
             raise ShutdownError("the server is shutting down; it ended this session")
 
@@ -205,7 +238,11 @@ class StreamRun:
 
     async def _send_results(self) -> None:
         """Send results until the session has ended."""
-        async for result in self._session:
+        while True:
+            try:
+                result = await self._session.receive_unless(self._send_at_once)
+            except trio.EndOfChannel:
+                break
             await self._send_batch(result)
         self._is_complete = True
         responses = self._due_metrics(None)
@@ -226,24 +263,48 @@ class StreamRun:
                 if self._due and self._due[0] is oldest:
                     await self._call.send(*self._due_metrics(None))
 
+    def _send_at_once(self, result: Result) -> bool:
+        """Send a small result if it need not wait; return whether it was sent."""
+        if not self._call.can_send or weight_bytes(result.data) >= _TOGETHER_BYTES:
+            return False
+        responses: list[Response] = []
+        self._add_result(result, responses)
+        if self._call.try_send(*responses):
+            return True
+        self._unsent = responses  # `_send_batch` gets this result next
+        return False
+
     async def _send_batch(self, first: Result) -> None:
-        responses: list[StreamResponse] = []
-        result, weight = first, 0
+        responses, self._unsent = self._unsent, []
+        weight = weight_bytes(first.data) if responses else self._add_result(first, responses)
         while True:
-            weight += self._add_result(result, responses)
             if len(responses) >= _TOGETHER or weight >= _TOGETHER_BYTES:
                 break
             try:
                 result = self._session.receive_nowait()
             except trio.WouldBlock:
                 break
+            weight += self._add_result(result, responses)
         await self._call.send(*responses)
 
-    def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
+    def _add_result(self, result: Result, responses: list[Response]) -> int:
         """Add the messages of a result and the due metrics; return its size in bytes, roughly."""
         metrics = self._metrics
         metrics.count_out(result)
-        weight = 0
+        began = time.perf_counter()
+        encoded = self._results.encode(result, metrics.items)
+        if encoded is not None:
+            metrics.converted_out(began)
+            responses.append(encoded)
+            weight = weight_bytes(result.data)
+        else:
+            weight = self._add_messages(result, responses)
+        if self._due:
+            responses += self._due_metrics(result.sequence)
+        return weight
+
+    def _add_messages(self, result: Result, responses: list[Response]) -> int:
+        metrics, weight = self._metrics, 0
         for data in items_of(result.data):
             began = time.perf_counter()
             buffer = buffer_of(data)
@@ -251,8 +312,6 @@ class StreamRun:
             weight += weight_bytes(data)
             message = result_message(result, buffer, metrics.items)
             responses.append(StreamResponse(result=message))
-        if self._due:
-            responses += self._due_metrics(result.sequence)
         return weight
 
     def _note_metrics_due(self, sequence: int) -> None:

@@ -18,6 +18,7 @@ from .call_errors import (
     error_in_band,
     progress_of_failure,
 )
+from .moved_state import StateSeals, check_resumable
 from .planning import plan_of
 from .server_state import ServerState
 from .stream_run import StreamCall, StreamRun
@@ -31,8 +32,13 @@ class StreamingService:
     """Answers StreamPipeline."""
 
     def __init__(
-        self, runtime: Runtime, server_state: ServerState, authentication: Authentication
+        self,
+        runtime: Runtime,
+        server_state: ServerState,
+        authentication: Authentication,
+        seals: StateSeals,
     ) -> None:
+        self._seals = seals
         self._runtime = runtime
         self._server_state = server_state
         self._authentication = authentication
@@ -60,6 +66,8 @@ class StreamingService:
                 raise RequestError("init has no manifest; set the manifest of the pipeline to run")
             name = self._authentication.token_name(call.authorization)
             plan = await plan_of(self._runtime, init.manifest, peer=call.peer, token_name=name)
+            if init.resumes:
+                check_resumable(init, plan, self._seals)
             async with (
                 self._runtime.open_session(
                     plan,
@@ -72,7 +80,7 @@ class StreamingService:
                 ) as session,
                 archived(session, self._runtime.config.recording),
             ):
-                run = StreamRun(call, session, init, self._server_state)
+                run = StreamRun(call, session, init, self._server_state, self._seals)
                 await run.run()
             await run.send_closed()
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)

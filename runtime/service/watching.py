@@ -87,7 +87,7 @@ class WatchingService:
         ticks = _Ticks(interval_seconds(request.interval_ms))
         session = self._runtime.sessions.get(request.session_id)
         if session is None:
-            raise session_not_found(request.session_id)
+            raise session_not_found(request.session_id, self._runtime)
         work, quantiles = RecentWork(), RecentQuantiles()
         with self._counted():
             async with self._server_state.cancelled_at_stop():

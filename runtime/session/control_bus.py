@@ -6,8 +6,7 @@ intercept has a deadline.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,12 +16,13 @@ import trio
 from actors import ANY_KIND, Control, Data, Kind
 
 from ..catalogue import Acceptance
-from ..errors import InputError, MillraceError, UnknownNodeError
+from ..errors import CallerError, InputError, MillraceError, UnknownNodeError
 from ..events import InitProgress
-from ..execution import NodeControl, NodeState, OnMissed, Tap
+from ..execution import NodeControl, NodeState
 from ..latency import Hop
 from ..links import Item, barrier
 from ..plan import Plan
+from .bus_node import BusIntercept, BusNode, Decide, delay_of, on_missed_of, tap_of
 from .taps import TapReceiver
 
 DEFAULT_DEADLINE_SECONDS: Final = 0.05
@@ -37,41 +37,12 @@ _log = logging.getLogger("millrace.session")
 AddHops = Callable[[str, Sequence[Hop]], None]
 """Receives the id of a node, and hops of it."""
 
-Decide = Callable[[Data], Awaitable[Data | None]]
-"""Decides on one output: returns it, another item in its place, or None to drop it."""
-
-
-@dataclass(eq=False, slots=True)
-class _Intercept:
-    decide: Decide
-    deadline_seconds: float
-    waiting: set[trio.CancelScope] = field(default_factory=set)
-
-    def release(self) -> None:
-        """Let every output that waits pass."""
-        for scope in self.waiting:
-            scope.cancel()
-
-
-@dataclass(eq=False, slots=True)
-class _Node:
-    """What is wanted of one node.
-
-    Attributes:
-        reader_kinds: the kinds that every reader of the node accepts.
-    """
-
-    node_id: str
-    reader_kinds: Collection[Kind]
-    taps: list[TapReceiver] = field(default_factory=list)
-    intercept: _Intercept | None = None
-    state: NodeState = NodeState.ENABLED
-    control: NodeControl | None = None
-    has_published: bool = False
-
 
 class ControlBus:
     """Controls the nodes of one session.
+
+    Attributes:
+        states: what the nodes have exported, by their ids.
 
     Args:
         plan: the session's.
@@ -84,14 +55,18 @@ class ControlBus:
         accepts = {str(node.node_id): node.accepts for node in plan.nodes}
         readers = {str(node): list(map(str, to)) for node, to in plan.successors.items()}
         self._nodes = {
-            node: _Node(node, _accepted_by_all(readers[node], accepts)) for node in accepts
+            node: BusNode(node, _accepted_by_all(readers[node], accepts)) for node in accepts
         }
+        for each in plan.nodes:
+            if each.remote is not None:
+                self._nodes[str(each.node_id)].host = each.remote.address
         self._receivers: list[TapReceiver] = []
         self._correlation_id = 0
         self._barriers = 0
         self._enter_barrier = enter_barrier
         self._add_hops: AddHops | None = None
         self._hop_interval = 1
+        self.states: dict[str, bytes] = {}
 
     def set_control(self, node_id: str, control: NodeControl | None) -> None:
         """Apply what is wanted of a node that has become ready; None: the node has ended."""
@@ -102,7 +77,7 @@ class ControlBus:
         if node.state is not NodeState.ENABLED:
             control.set_state(node.state, node.reader_kinds)
         if node.taps:
-            control.set_tap(_tap_of(node), _delay_of(node), _on_missed_of(node))
+            control.set_tap(tap_of(node), delay_of(node), on_missed_of(node))
         if node.intercept is not None:
             control.set_intercept(self._intercept_of(node))
         if self._add_hops is not None:
@@ -164,8 +139,9 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            CallerError: the node runs on another host.
         """
-        node = self._node(node_id)
+        node = self._node_here(node_id)
         await self._wait_received(node)
         node.state = state
         if node.control is not None:
@@ -195,7 +171,7 @@ class ControlBus:
             if tap not in self._receivers:
                 self._receivers.append(tap)
             if node.control is not None:
-                node.control.set_tap(_tap_of(node), _delay_of(node), _on_missed_of(node))
+                node.control.set_tap(tap_of(node), delay_of(node), on_missed_of(node))
                 await node.control.wait_applied()
 
     async def remove_tap(self, node_id: str, tap: TapReceiver) -> None:
@@ -208,8 +184,8 @@ class ControlBus:
         if tap in node.taps:
             node.taps = [each for each in node.taps if each is not tap]
             if node.control is not None:
-                rest = _tap_of(node) if node.taps else None
-                node.control.set_tap(rest, _delay_of(node), _on_missed_of(node))
+                rest = tap_of(node) if node.taps else None
+                node.control.set_tap(rest, delay_of(node), on_missed_of(node))
                 await node.control.wait_applied()
 
     async def forget_tap(self, tap: TapReceiver) -> None:
@@ -232,6 +208,36 @@ class ControlBus:
                 node.control.set_hops(record, interval)
         await self.wait_applied()
 
+    async def export_states(self, most_bytes: int) -> None:
+        """Let every node export its state at the end of its input, in place of a flush.
+
+        Args:
+            most_bytes: of the state of one node.
+        """
+        for node in self._nodes.values():
+            if node.control is not None:
+                report = partial(self.states.__setitem__, node.node_id)
+                node.control.set_export(report, most_bytes)
+        await self.wait_applied()
+
+    async def import_states(self, states: Mapping[str, bytes]) -> None:
+        """Let nodes import their states, and wait until they have.
+
+        Raises:
+            UnknownNodeError: the pipeline has no such node.
+        """
+        nodes = [self._node(node_id) for node_id in states]
+        self._barriers += 1
+        number = self._barriers
+        for node in nodes:
+            if node.control is not None:
+                node.control.set_import(states[node.node_id])
+                await node.control.wait_applied()
+                await self._enter_barrier(node.node_id, barrier(number))
+        for node in nodes:
+            if node.control is not None:
+                await node.control.wait_barrier(number)
+
     async def set_intercept(self, node_id: str, decide: Decide, deadline_seconds: float) -> object:
         """Let `decide` decide on every output of a node; it replaces the intercept before it.
 
@@ -240,11 +246,12 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            CallerError: the node runs on another host.
         """
-        node = self._node(node_id)
+        node = self._node_here(node_id)
         if node.intercept is not None:
             node.intercept.release()
-        node.intercept = _Intercept(decide, deadline_seconds)
+        node.intercept = BusIntercept(decide, deadline_seconds)
         if node.control is not None:
             node.control.set_intercept(self._intercept_of(node))
             await node.control.wait_applied()
@@ -283,7 +290,7 @@ class ControlBus:
                 f"{names}"
             )
 
-    async def _wait_received(self, node: _Node) -> None:
+    async def _wait_received(self, node: BusNode) -> None:
         """Wait until a node has received what was published into it, unless it is too busy."""
         if not node.has_published or node.control is None:
             return
@@ -294,13 +301,21 @@ class ControlBus:
             await self._enter_barrier(node.node_id, barrier(number))
             await node.control.wait_barrier(number)
 
-    def _node(self, node_id: str) -> _Node:
+    def _node_here(self, node_id: str) -> BusNode:
+        node = self._node(node_id)
+        if node.host:
+            raise CallerError(
+                f"node {node_id!r} runs on {node.host}: attach to its session on that server"
+            )
+        return node
+
+    def _node(self, node_id: str) -> BusNode:
         try:
             return self._nodes[node_id]
         except KeyError:
             raise UnknownNodeError(f"the pipeline has no node {node_id!r}") from None
 
-    def _intercept_of(self, node: _Node) -> Callable[[Item], Awaitable[Item | None]]:
+    def _intercept_of(self, node: BusNode) -> Callable[[Item], Awaitable[Item | None]]:
         async def decide(item: Item) -> Item | None:
             intercept = node.intercept
             if intercept is None:
@@ -325,33 +340,6 @@ class ControlBus:
             return item if decided is item.data else msgspec.structs.replace(item, data=decided)
 
         return decide
-
-
-def _tap_of(node: _Node) -> Tap:
-    if len(node.taps) == 1:
-        return node.taps[0].put
-
-    taps = node.taps  # as they are now: until a change is applied, one that was removed receives
-
-    def put(item: Item, missed: int, time_ns: int) -> None:
-        for tap in taps:
-            tap.put(item, missed, time_ns)
-
-    return put
-
-
-def _on_missed_of(node: _Node) -> OnMissed:
-    taps = node.taps  # as they are now, likewise
-
-    def put_missed(missed: int) -> None:
-        for tap in taps:
-            tap.put_missed(node.node_id, missed)
-
-    return put_missed
-
-
-def _delay_of(node: _Node) -> float:
-    return min((tap.delay_seconds for tap in node.taps), default=0.0)
 
 
 def _accepted_by_all(readers: list[str], accepts: Mapping[str, Acceptance]) -> frozenset[Kind]:

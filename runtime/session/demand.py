@@ -74,7 +74,9 @@ def _socket_descriptors(plan: Plan) -> int:
 def _links(plan: Plan) -> list[tuple[str, list[str]]]:
     """Return the producer and the readers of every link, those of the session included."""
     links: list[tuple[str, list[str]]] = [(INLET, [str(node.node_id)]) for node in plan.nodes]
-    links += [(str(node.node_id), list(map(str, node.outputs)) or [INLET]) for node in plan.nodes]
+    links += [
+        (str(node.node_id), list(map(str, node.local_outputs)) or [INLET]) for node in plan.nodes
+    ]
     return links
 
 

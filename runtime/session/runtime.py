@@ -1,7 +1,6 @@
 """The runtime: opens sessions, and owns what they share: settings, node types and executors."""
 
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import MappingProxyType
@@ -14,7 +13,13 @@ from actors import Actor
 
 from ..catalogue import Catalogue, build_catalogue, check_not_importing
 from ..catalogue.describing import Describer, discover, open_describer
-from ..config import ResourceLimits, RuntimeConfig, load_config, secret_variables
+from ..config import (
+    ResourceLimits,
+    RuntimeConfig,
+    load_config,
+    new_session_id,
+    secret_variables,
+)
 from ..documents import shown
 from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
@@ -61,6 +66,7 @@ class Runtime:
         capacity: admits sessions within the limits of the operator and the machine.
         metrics: counts what happens here, and has the figures of every session.
         endings: the sessions that ended in the last hour.
+        replica_id: begins the ids of the sessions.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class Runtime:
         self.metrics = Registry(self._capacity_figures)
         self.endings = RecentEndings()
         self._instance = instance
+        self.replica_id = config.server.replica_id or instance.name
         self._interpreters = Interpreters()
         self._opened = 0
         self._sessions: dict[str, Session] = {}
@@ -93,6 +100,11 @@ class Runtime:
     def swept(self) -> SweepReport:
         """What was removed at the start that killed servers had left."""
         return self._instance.swept
+
+    @property
+    def opened(self) -> int:
+        """How many sessions were opened so far."""
+        return self._opened
 
     @property
     def sessions(self) -> Mapping[str, Session]:
@@ -205,7 +217,7 @@ class Runtime:
             number = self._opened
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
             domain = self._instance.domain(number, budget_bytes)
-            session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
+            session_id = new_session_id(self.replica_id, number)
             try:
                 session = Session(
                     session_id,
@@ -334,7 +346,7 @@ async def open_runtime(
     registry = enabled_executors(registry, config.executors, given=executors or ())
     check_executors(config.routing, registry)
     grants = read_grants(config, os.environ)
-    with open_describer(without=secret_variables(config.models)) as describer:
+    with open_describer(without=secret_variables(config)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:

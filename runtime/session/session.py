@@ -32,14 +32,15 @@ from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
-from .readers import nodes_behind_sockets, nodes_on_machine, readers_of_nodes
+from .readers import nodes_behind_sockets, nodes_on_machine, readers_over_links
 from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_explaining import SessionExplaining
 from .session_input import SessionInput
 from .session_log import SessionLog
+from .session_moving import SessionMoving
 from .session_output import SessionOutput
-from .session_sources import SessionSources
+from .session_relay import SessionRelay
 from .state import SessionState
 from .totals import missing_items
 from .tracing import trace_nodes
@@ -48,7 +49,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionSources, SessionExplaining):
+class Session(SessionControl, SessionMoving, SessionExplaining, SessionRelay):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -108,7 +109,7 @@ class Session(SessionControl, SessionSources, SessionExplaining):
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
-            readers_of_nodes(plan),
+            readers_over_links(plan),
             in_processes=nodes_on_machine(plan),
             behind_sockets=nodes_behind_sockets(plan),
             bounds=Bounds(
@@ -149,6 +150,7 @@ class Session(SessionControl, SessionSources, SessionExplaining):
             self._wiring.inlets,
             self._controls,
             self._ready,
+            self._wiring.direct,
             on_begin=self._begin,
             on_peer_gone=self._wait_for_verdict,
             has_ended=lambda node: self._tasks[NodeId(node)].done.is_set(),

@@ -10,7 +10,8 @@ from actors import Data
 
 from ..errors import InputError
 from ..execution import NodeState
-from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus, Decide
+from .bus_node import Decide
+from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .session_input import InputTap, SessionInput
 from .taps import TapQueue
 

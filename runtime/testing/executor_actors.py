@@ -1,10 +1,10 @@
 """Actors for the checks of executors. A process of a node imports this, and little else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import trio
 
-from actors import ANY_KIND, Actor, Control, Data, Field, Json, Kind, Params, Text
+from actors import ANY_KIND, Actor, Context, Control, Data, Field, Json, Kind, Params, Text
 
 
 class ProbeParams(Params):
@@ -84,3 +84,49 @@ class ControlWatcher(Actor[Params]):
     def process(self, item: Data) -> Json | None:
         """Return the messages so far."""
         return None if isinstance(item, Control) else Json(list(self._told))
+
+
+class BatchedProbe(Actor[ProbeParams]):
+    """Do what Probe does, for several sessions together."""
+
+    accepts = ANY_KIND
+    produces = ANY_KIND
+
+    def initialize(self) -> None:
+        """Report progress."""
+        self.context.progress(0.5, "half of it")
+
+    async def process_batch(self, work: Sequence[tuple[None, Data]]) -> list[Data]:
+        """Return the items."""
+        await trio.sleep(self.params.process_seconds)
+        return [item for _, item in work]
+
+
+class BatchedPass(Actor[Params]):
+    """Pass items on."""
+
+    accepts = ANY_KIND
+    produces = ANY_KIND
+
+    def process_batch(self, work: Sequence[tuple[None, Data]]) -> list[Data]:
+        """Return the items."""
+        return [item for _, item in work]
+
+
+class BatchedWatcher(Actor[Params]):
+    """Do what ControlWatcher does, for several sessions together."""
+
+    accepts = ANY_KIND
+    produces = frozenset({Kind.JSON})
+
+    def open_state(self, context: Context) -> list[str]:
+        """Begin with none."""
+        return []
+
+    def on_state_control(self, state: list[str], control: Control) -> None:
+        """Note a message."""
+        state.append(type(control.message).__name__)
+
+    def process_batch(self, work: Sequence[tuple[list[str], Data]]) -> list[Json | None]:
+        """Return the messages so far."""
+        return [None if isinstance(item, Control) else Json(list(state)) for state, item in work]

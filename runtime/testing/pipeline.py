@@ -2,16 +2,24 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, Self
 
 from actors import Actor
 from actors.testing import ExecutorName
 
 from ..catalogue import Catalogue
-from ..config import ExecutorSettings, Multiprocess, RuntimeConfig
+from ..config import Executors as ExecutorTables
+from ..config import ExecutorSettings, Multiprocess, RuntimeConfig, SharedSettings
 from ..execution.process import Forkserver
-from ..executors import ExecutorFactory, Executors, MultiprocessExecutor
+from ..executors import (
+    BUILT_IN,
+    ExecutorFactory,
+    Executors,
+    MultiprocessExecutor,
+    open_hosts,
+)
 from ..manifest import Manifest, manifest_from
 from ..plan import Place, plan_manifest
 from ..session import Session, open_runtime
@@ -54,14 +62,17 @@ class Pipeline:
         """
         manifest = manifest_from(_document(actors, connections, executor))
         types = {_type_name(node): kind for node, (kind, _) in actors.items()}
-        config = RuntimeConfig(multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS))
+        config = RuntimeConfig(
+            multiprocess=Multiprocess(cleanup_grace_period_secs=_GRACE_SECONDS),
+            executors=ExecutorTables(shared=SharedSettings(enabled=True)),
+        )
         plan = plan_manifest(manifest, config=config, catalogue=Catalogue().with_types(types))
         successors = {str(node): list(map(str, plan.successors[node])) for node in plan.successors}
         return cls(
             manifest,
             config,
             types,
-            {} if forkserver is None else {"multiprocess": _warm(forkserver)},
+            {} if forkserver is None else _warm(forkserver),
             {str(sink): _paths_to(str(sink), successors) for sink in plan.sinks},
             tuple(map(str, plan.entries)),
         )
@@ -116,11 +127,13 @@ def _paths_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, i
     return paths
 
 
-def _warm(forkserver: Forkserver) -> ExecutorFactory:
+def _warm(forkserver: Forkserver) -> Executors:
     @asynccontextmanager
     async def open_executor(
         _config: RuntimeConfig, _settings: ExecutorSettings
     ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver)
 
-    return ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
+    own = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
+    shared = replace(BUILT_IN["shared"], open=partial(open_hosts, forkserver))
+    return {"multiprocess": own, "shared": shared}

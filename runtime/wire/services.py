@@ -13,6 +13,13 @@ REFLECTION_SERVICE: Final = "grpc.reflection.v1.ServerReflection"
 # Tools of before 2023 know reflection by this name only. Its messages are the same.
 REFLECTION_V1ALPHA_SERVICE: Final = "grpc.reflection.v1alpha.ServerReflection"
 
+# Load reports for balancers, out of band.
+ORCA_SERVICE: Final = "xds.service.orca.v3.OpenRcaService"
+LOAD_REPORT_TRAILER: Final = "endpoint-load-metrics-bin"
+
+# Where a session is that a client looks for at the wrong replica; of our own.
+REPLICA_ADDRESS_TRAILER: Final = "millrace-replica-address"
+
 # Paths of rpcs, as in the :path header.
 EXECUTE_PIPELINE: Final = f"/{EXECUTION_SERVICE}/ExecutePipeline"
 GET_VERSION: Final = f"/{EXECUTION_SERVICE}/GetVersion"
@@ -27,6 +34,7 @@ EXPLAIN_SESSION: Final = f"/{OPERATIONS_SERVICE}/ExplainSession"
 RECENT_ENDINGS: Final = f"/{OPERATIONS_SERVICE}/RecentEndings"
 HEALTH_CHECK: Final = f"/{HEALTH_SERVICE}/Check"
 HEALTH_WATCH: Final = f"/{HEALTH_SERVICE}/Watch"
+STREAM_CORE_METRICS: Final = f"/{ORCA_SERVICE}/StreamCoreMetrics"
 REFLECTION_INFO: Final = f"/{REFLECTION_SERVICE}/ServerReflectionInfo"
 REFLECTION_V1ALPHA_INFO: Final = f"/{REFLECTION_V1ALPHA_SERVICE}/ServerReflectionInfo"
 

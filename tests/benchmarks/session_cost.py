@@ -11,7 +11,8 @@ import trio
 
 from actors import Audio
 from runtime import Manifest, Runtime, RuntimeConfig, Session, open_runtime
-from runtime.config import Multiprocess
+from runtime.config import Executors, Multiprocess, SharedSettings
+from tests.log_events import log_events
 from tests.session.pipelines import manifest
 
 from .report import Report, median
@@ -51,14 +52,21 @@ async def measure() -> None:
 def pipelines() -> Sequence[tuple[str, Manifest, int, RuntimeConfig]]:
     """Return the pipelines, the results of a chunk, and the settings."""
     plain = RuntimeConfig()
-    preload = RuntimeConfig(multiprocess=Multiprocess(preload=("SileroVADNode",)))
+    preload = RuntimeConfig(
+        multiprocess=Multiprocess(preload=("SileroVADNode", "PocketSphinxNode"))
+    )
+    shared = RuntimeConfig(
+        executors=Executors(shared=SharedSettings(enabled=True, types=("SileroVADNode",)))
+    )
     return [
         ("PassThrough, native", one("PassThrough", "native"), 1, plain),
         ("SileroVADNode, native", one("SileroVADNode", "native"), 2, plain),
         ("PassThrough, process", one("PassThrough", "multiprocess"), 1, plain),
         ("SileroVADNode, process", one("SileroVADNode", "multiprocess"), 2, plain),
         ("SileroVADNode, template", one("SileroVADNode", "multiprocess"), 2, preload),
+        ("SileroVADNode, shared host", one("SileroVADNode", "shared"), 2, shared),
         ("PocketSphinxNode, process", one("PocketSphinxNode", "multiprocess"), 0, plain),
+        ("PocketSphinxNode, template", one("PocketSphinxNode", "multiprocess"), 0, preload),
     ]
 
 
@@ -67,9 +75,12 @@ def one(node_type: str, executor: str) -> Manifest:
 
 
 async def prepare(runtime: Runtime, pipeline: Manifest) -> None:
-    """Run one session, so that its modules are imported."""
-    async with runtime.open_session(pipeline) as session:
-        await session.wait_ready()
+    """Run one session, so that its modules are imported, and there is a template if any."""
+    with log_events("millrace.templates") as events:
+        async with runtime.open_session(pipeline) as session:
+            await session.wait_ready()
+        if "template" in runtime.plan(pipeline).nodes[0].reason:
+            await events.wait("template_ready")
 
 
 async def cost(

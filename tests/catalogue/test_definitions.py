@@ -180,7 +180,16 @@ def wrong_classes() -> Iterator[tuple[str, str, str]]:
     yield f"{head}; stateless = 'yes'", "WrongNode.stateless", "True or False"
     source = "produces = TEXT; stateless = True\n    def generate(self): ..."
     yield source, "WrongNode.stateless: a source has a state", "leave it out"
+    half = f"{head}\n    def export_state(self): ..."
+    yield half, "WrongNode.import_state: is missing", "since export_state() is defined"
+    half = f"{head}\n    def import_state(self, state): ..."
+    yield half, "WrongNode.export_state: is missing", "since import_state() is defined"
+    both = "def export_state(self): ...\n    def import_state(self, state): ..."
+    yield f"{head}; stateless = True\n    {both}", "WrongNode.stateless", "has a state; leave it"
+    source = f"produces = TEXT\n    def generate(self): ...\n    {both}"
+    yield source, "WrongNode.export_state: a source cannot move", "leave export_state()"
     for hook, form in (
+        ("def import_state(self)", "def import_state(self, state)"),
         ("def process(self)", "def process(self, item)"),
         ("def process(self, item, sample_rate)", "def process(self, item)"),
         ("async def process(item)", "def process(self, item)"),
@@ -290,3 +299,27 @@ def test_an_error_of_the_import_has_its_line(tmp_path: Path, line: str, message:
         load_actor(f"{tmp_path}/slips.py:X")
     assert message in str(caught.value)
     assert "errors.pydantic.dev" not in str(caught.value)
+
+
+def test_a_subclass_with_further_hooks_declares_its_state_again() -> None:
+    class Counter(Actor[Params]):
+        def export_state(self) -> int:
+            return 0
+
+        def import_state(self, state: int) -> None: ...
+
+    class Renamed(Counter):
+        """The same."""
+
+    class Flushing(Counter):
+        def flush(self) -> None: ...
+
+    class Complete(Flushing):
+        def export_state(self) -> int:
+            return 1
+
+        def import_state(self, state: int) -> None: ...
+
+    assert not Actor.moves_state
+    found = [each.moves_state for each in (Counter, Renamed, Flushing, Complete)]
+    assert found == [True, True, False, True]

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.cli.commands import millrace, write_manifest
 
 LEVEL: dict[str, object] = {"id": "level", "node_type": "AudioLevelNode"}
@@ -15,6 +17,25 @@ def test_validate_shows_the_executor_of_each_node_and_why(tmp_path: Path) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     assert "registered: AudioLevelNode -> native" in done.stdout
     assert "pattern *Node (priority 100) -> multiprocess" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        (["PassThrough"], "every node is stateless"),
+        (["PassThrough", "EchoNode"], "with the state of n1, where server.state_key_file is set"),
+        (["EchoNode", "FastResampleNode"], "do not export a state: n1 (FastResampleNode)"),
+    ],
+)
+def test_validate_tells_whether_a_stream_may_move(
+    tmp_path: Path, types: list[str], words: str
+) -> None:
+    nodes: list[dict[str, object]] = [
+        {"id": f"n{place}", "node_type": kind} for place, kind in enumerate(types)
+    ]
+    done = millrace("validate", write_manifest(tmp_path, *nodes), folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert words in " ".join(done.stdout.split())
 
 
 def test_validate_draws_pictures(tmp_path: Path) -> None:

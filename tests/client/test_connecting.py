@@ -9,13 +9,21 @@ from pathlib import Path
 import pytest
 import trio
 
-from runtime import AuthenticationError, CallerError, MillraceError, ServerError, UnreachableError
+from runtime import (
+    AuthenticationError,
+    CallerError,
+    ConfigError,
+    MillraceError,
+    Runtime,
+    ServerError,
+    UnreachableError,
+)
 from runtime.client import RemoteRuntime, ServingStatus, client_tls, connect
-from runtime.service import GrpcServer
+from runtime.service import GrpcServer, open_server
 from tests.session.pipelines import chain
 
 from .certificates import make_certificate
-from .conftest import Client, Serve
+from .conftest import ANY_PORT, Client, Serve
 from .libraries import together
 
 ECHO = chain("PassThrough", ["native"])
@@ -228,3 +236,24 @@ def test_an_asyncio_client_needs_no_trio() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+async def test_a_server_refuses_connections_until_it_listens(runtime: Runtime) -> None:
+    async with open_server(runtime, environment=ANY_PORT, listens=False) as server:
+        with pytest.raises(UnreachableError, match="refused"):
+            async with connect(str(server.address)):
+                pass
+        server.start_listening()
+        async with connect(str(server.address)) as client:
+            assert (await client.version()).compatible
+
+
+async def test_an_address_at_which_another_server_listens_since_is_a_clear_error(
+    runtime: Runtime,
+) -> None:
+    async with open_server(runtime, environment=ANY_PORT, listens=False) as first:
+        taken = {"GRPC_BIND_ADDRESS": str(first.address)}
+        async with open_server(runtime, environment=taken, listens=False) as second:
+            first.start_listening()
+            with pytest.raises(ConfigError, match="cannot be listened on: Address already in use"):
+                second.start_listening()

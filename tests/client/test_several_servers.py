@@ -1,10 +1,9 @@
 """A client with the addresses of several servers."""
 
+import re
 import socket
 from collections.abc import Iterator
-from contextlib import (
-    contextmanager,
-)
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -147,9 +146,6 @@ async def test_operations_concern_one_server(serve_several: ServeSeveral) -> Non
             await runtime.sessions()
         async with runtime.stream(ECHO) as stream:
             await stream.wait_ready()
-            with pytest.raises(CallerError, match="this call concerns one server"):
-                async with runtime.attach(stream.session_id):
-                    pass
             async with (
                 connect(stream.address) as alone,
                 alone.attach(stream.session_id) as attach,
@@ -157,6 +153,94 @@ async def test_operations_concern_one_server(serve_several: ServeSeveral) -> Non
                 event = await attach.receive()
                 assert event is not None
                 assert event.attached is not None
+
+
+async def test_an_attach_finds_the_replica_that_has_the_session(
+    serve_several: ServeSeveral, client: Client
+) -> None:
+    replicas = [{"server": {"replica_id": f"replica-{number}"}} for number in (1, 2, 3)]
+
+    async def body(runtime: RemoteRuntime) -> None:
+        for _ in range(3):
+            async with runtime.stream(ECHO) as stream:
+                await stream.wait_ready()
+                assert re.fullmatch(r"replica-[123]-1-[0-9a-f]{16}", stream.session_id)
+                async with runtime.attach(stream.session_id, "mine") as attach:
+                    event = await attach.receive()
+                    assert event is not None
+                    assert event.attached is not None
+                    assert event.attached.session_id == stream.session_id
+                    assert event.attached.attach_id == "mine"
+
+    async with serve_several(*replicas) as servers:
+        await client(together_at(servers), body)
+        # Also a client that has opened none of the sessions.
+        async with (
+            connect(str(servers[0].address)) as first,
+            first.stream(ECHO) as stream,
+        ):
+            await stream.wait_ready()
+
+            async def attach(runtime: RemoteRuntime) -> None:
+                async with runtime.attach(stream.session_id) as attached:
+                    assert await attached.receive() is not None
+
+            await client(together_at([servers[2], servers[1], servers[0]]), attach)
+
+
+async def test_a_replica_tells_where_a_session_is(serve_several: ServeSeveral) -> None:
+    config = {"server": {"replica_id": "a", "replicas": {"b": "10.0.0.2:50051"}}}
+    number = "7-0123456789abcdef"
+    expected = {
+        f"a-{number}": "is open on this server$",
+        f"b-{number}": "the replica 'a'; the id is of 'b', at 10.0.0.2:50051: connect there",
+        f"c-{number}": "the id is of 'c': connect to the address of that one",
+        "no id": "no session 'no id' is open on this server$",
+        "x" * 200_000: f"no session '{'x' * 80}' is open on this server$",
+        "c" * 64 + f"-{number}": "is open on this server$",
+    }
+    async with (
+        serve_several(config) as (server,),
+        connect(str(server.address)) as runtime,
+    ):
+        for session_id, words in expected.items():
+            async with runtime.attach(session_id) as attach:
+                with pytest.raises(CallerError, match=words):
+                    await attach.receive()
+
+
+async def test_an_attach_follows_no_address_that_the_client_was_not_given(
+    serve_several: ServeSeveral,
+) -> None:
+    async with serve_several({"server": {"replica_id": "b"}}, {}, {}) as (elsewhere, *_):
+        told = {"server": {"replica_id": "a", "replicas": {"b": str(elsewhere.address)}}}
+        async with (
+            serve_several(told, told) as (one, two),
+            connect((str(one.address), str(two.address))) as runtime,
+            connect(str(elsewhere.address)) as other,
+            other.stream(ECHO) as stream,
+        ):
+            await stream.wait_ready()
+            with pytest.raises(CallerError, match="no server has the session: .*connect there"):
+                async with runtime.attach(stream.session_id):
+                    pass
+
+
+async def test_an_attach_passes_by_a_server_that_is_gone(
+    serve_several: ServeSeveral, client: Client
+) -> None:
+    async def body(runtime: RemoteRuntime) -> None:
+        async with runtime.stream(ECHO) as stream:
+            await stream.wait_ready()
+            async with runtime.attach(stream.session_id) as attach:
+                assert await attach.receive() is not None
+        with pytest.raises(CallerError, match="no server has the session"):
+            async with runtime.attach("b-1-0123456789abcdef"):
+                pass
+
+    async with serve_several({}) as servers:
+        addresses = f"127.0.0.1:1,{servers[0].address}"
+        await client(Addresses(addresses), body)
 
 
 @pytest.mark.parametrize("addresses", [[], "", "a:1,,b:2", ["a:1", "everywhere"], ["a:1,b:2"]])

@@ -68,7 +68,7 @@ def test_the_file_in_the_repository_shows_every_key_with_a_comment():
     )
     for section in (*sections, RuntimeConfig):
         for key in section.model_fields:
-            pattern = rf"(# )?{key} =|\[+(routing\.)?{key}\]"
+            pattern = rf"(# )?{key} =|\[+((routing|server)\.)?{key}\]"
             places = [index for index, line in enumerate(lines) if re.match(pattern, line)]
             assert places, key
             if section is not Pattern and key not in TABLES:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from runtime.service import open_service_manager
-from tests.deploy.files import DEPLOY, container, pod, text_of, unit, yaml_of
+from tests.deploy.files import DEPLOY, container, pod, settings_of, text_of, unit, yaml_of
 from tests.docs.blocks import ROOT
 from tests.docs.documents import check_command
 
@@ -195,6 +195,22 @@ def test_services_and_budgets_select_the_pods() -> None:
     assert yaml_of("kubernetes/service.yaml")["spec"]["selector"] == labels
     budget = yaml_of("kubernetes/poddisruptionbudget.yaml")["spec"]
     assert budget["selector"]["matchLabels"] == labels
+
+
+@needs_metrics
+def test_pods_are_added_by_a_metric_that_is_exported_before_they_are_full() -> None:
+    from runtime.metrics import EXPORTED
+
+    spec = yaml_of("kubernetes/horizontalpodautoscaler.yaml")["spec"]
+    deployment = yaml_of("kubernetes/deployment.yaml")
+    target = spec["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", deployment["metadata"]["name"])
+    assert "replicas" not in deployment["spec"]
+    pods, resource = spec["metrics"]
+    assert pods["pods"]["metric"]["name"] in {each.name for each in EXPORTED}
+    most = settings_of("kubernetes/configmap.yaml").limits.max_sessions
+    assert 0.5 * most <= float(pods["pods"]["target"]["averageValue"]) <= 0.8 * most
+    assert resource["resource"]["name"] in container()["resources"]["requests"]
 
 
 def panels() -> list[Any]:

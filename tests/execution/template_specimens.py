@@ -5,7 +5,7 @@ import threading
 from collections.abc import Hashable
 from typing import Any
 
-from actors import Actor, Field, Json, Kind, Params, Text
+from actors import Actor, Field, Json, Kind, NoParams, Params, Text
 
 
 class PreloadParams(Params):
@@ -37,3 +37,20 @@ class Preloading(Actor[PreloadParams]):
 
     def process(self, item: Text) -> Json:
         return Json([self._loaded_by, os.getpid(), os.getppid()])
+
+
+class Taking(Actor[NoParams]):
+    """Answer with the process that loaded what this node alone has, and its own."""
+
+    accepts = frozenset({Kind.TEXT})
+    produces = frozenset({Kind.JSON})
+
+    @classmethod
+    def preload(cls, params: Any) -> dict[Hashable, object]:
+        return {"decoder": os.getpid()}
+
+    def initialize(self) -> None:
+        self._loaded_by = self.context.preloaded("decoder", os.getpid)
+
+    def process(self, item: Text) -> Json:
+        return Json([self._loaded_by, os.getpid()])

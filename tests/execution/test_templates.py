@@ -1,6 +1,5 @@
 """Node processes are forked from templates, where the operator allows it and where it works."""
 
-import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,50 +12,21 @@ import trio
 from actors import Json, Text
 from runtime import NodeError, Result, Runtime, RuntimeConfig, open_runtime
 from runtime.config import Multiprocess
+from tests.log_events import LogEvents, log_events
 from tests.running import is_running
 from tests.session.pipelines import manifest, run_through
 
-TYPES = {"Preloading": "tests.execution.template_specimens:Preloading"}
-
-
-class LogEvents(logging.Handler):
-    """Lets a test wait for log lines of templates."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-        self._changed = trio.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-        self._changed.set()
-        self._changed = trio.Event()
-
-    async def wait(self, text: str) -> str:
-        with trio.fail_after(60):
-            while True:
-                for line in self.lines:
-                    if text in line:
-                        self.lines.remove(line)
-                        return line
-                await self._changed.wait()
+SPECIMENS = "tests.execution.template_specimens"
+TYPES = {name: f"{SPECIMENS}:{name}" for name in ("Preloading", "Taking")}
 
 
 @asynccontextmanager
 async def preloading(**settings: Any) -> AsyncIterator[tuple[Runtime, LogEvents]]:
     """Open a runtime that keeps templates."""
-    events = LogEvents()
-    logger = logging.getLogger("millrace.templates")
-    level = logger.level
-    logger.addHandler(events)
-    logger.setLevel(logging.INFO)
-    multiprocess = Multiprocess(**{"preload": ("Preloading",), **settings})
-    try:
-        async with open_runtime(RuntimeConfig(multiprocess=multiprocess), node_types=TYPES) as run:
-            yield run, events
-    finally:
-        logger.removeHandler(events)
-        logger.setLevel(level)
+    config = RuntimeConfig(multiprocess=Multiprocess(**{"preload": ("Preloading",), **settings}))
+    with log_events("millrace.templates") as events:
+        async with open_runtime(config, node_types=TYPES) as runtime:
+            yield runtime, events
 
 
 def pipeline(how: str = "well", other: int = 0) -> Any:
@@ -149,3 +119,78 @@ async def test_a_template_is_kept_for_no_type_that_the_operator_does_not_name() 
             loaded_by, node, _ = await answer(runtime)
             assert loaded_by == node
         assert events.lines == []
+
+
+async def wait_end(pid: int) -> None:
+    """Wait until a process has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        with trio.fail_after(60):
+            await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def test_a_template_ends_when_it_has_been_idle_but_not_under_its_nodes() -> None:
+    async with preloading(preload_idle_secs=1) as (runtime, events):
+        await answer(runtime)
+        await events.wait("template_ready")
+        async with runtime.open_session(pipeline()) as session:
+            await session.send(Text("who?"))
+            template, node, parent = value_of(await session.receive())
+            assert template == parent
+            await trio.sleep(1.5)  # longer than that, with a node
+            await session.send(Text("who?"))
+            assert value_of(await session.receive()) == [template, node, parent]
+        await wait_end(template)
+        loaded_by, node, _ = await answer(runtime)
+        assert loaded_by == node
+
+
+async def test_a_template_more_takes_the_place_of_an_idle_one_and_of_none_with_nodes() -> None:
+    async with preloading(preload_max_templates=1) as (runtime, events):
+        await answer(runtime)
+        await events.wait("template_ready")
+        async with runtime.open_session(pipeline()) as session:
+            await session.send(Text("who?"))
+            template, _, _ = value_of(await session.receive())
+            loaded_by, node, _ = await answer(runtime, "other")
+            assert loaded_by == node
+            await session.send(Text("who?"))
+            assert value_of(await session.receive())[0] == template
+        await answer(runtime, "other")
+        await wait_end(template)
+        await events.wait("template_ready")
+        other, node, parent = await answer(runtime, "other")
+        assert other == parent != node
+
+
+async def test_params_that_come_once_do_not_take_the_place_of_a_template_in_use() -> None:
+    async with preloading(preload_max_templates=2) as (runtime, events):
+        await answer(runtime)
+        await events.wait("template_ready")
+        template, _, _ = await answer(runtime)
+        for how in ("first", "second"):
+            await answer(runtime, how)
+            await events.wait("template_ready")
+        assert (await answer(runtime))[0] == template
+
+
+async def test_a_node_takes_what_its_template_has_loaded_for_it_alone() -> None:
+    async with preloading(preload=("Taking",)) as (runtime, events):
+        taking = manifest({"n": "Taking"}, places={"n": "multiprocess"})
+        (loaded_by, node), *_ = [value_of(each) for each in await taken(runtime, taking)]
+        assert loaded_by == node
+        await events.wait("template_ready")
+        (loaded_by, node), *_ = [value_of(each) for each in await taken(runtime, taking)]
+        assert loaded_by != node
+        native = manifest({"n": "Taking"}, places={"n": "native"})
+        (loaded_by, node), *_ = [value_of(each) for each in await taken(runtime, native)]
+        assert loaded_by == node == os.getpid()
+
+
+async def taken(runtime: Runtime, pipeline: Any) -> list[Result]:
+    return await run_through(runtime, pipeline, [Text("who?")])

@@ -9,8 +9,7 @@ from runtime.catalogue import build_catalogue
 from runtime.config import RuntimeConfig
 from runtime.errors import ManifestError
 from runtime.manifest import manifest_from
-from runtime.plan import Gpu, Machine, Plan, find_machine
-from runtime.plan.plan import make_plan
+from runtime.plan import Gpu, Machine, Plan, find_machine, make_plan
 from tests.manifest.manifests import pipeline
 
 SMALL = Machine("x86_64", cores=2, memory_gb=8.0)

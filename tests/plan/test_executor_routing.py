@@ -150,7 +150,7 @@ def test_executors_that_runtime_toml_names_can_be_checked_at_the_start():
         check_executors(routing, BUILT_IN_EXECUTORS)
     assert [str(fault) for fault in caught.value.faults] == [
         'routing.default_executor: no executor "nativ"; did you mean "native"?',
-        'routing.registry.X: no executor "gpu"; known: native, multiprocess, ray',
+        'routing.registry.X: no executor "gpu"; known: native, multiprocess, shared, remote, ray',
     ]
 
 
@@ -195,9 +195,9 @@ def test_what_an_outside_executor_declares_decides_which_way_an_override_goes():
     executors = {
         **BUILT_IN_EXECUTORS,
         "sandbox": ExecutorDeclaration(uses_processes=True),
-        "shared": ExecutorDeclaration(uses_processes=False),
+        "together": ExecutorDeclaration(uses_processes=False),
     }
     router = Router(Routing(), executors=executors)
     assert router.route(SUFFIXED, "sandbox").executor == "sandbox"
     with pytest.raises(RoutingError, match="native_override_types"):
-        router.route(SUFFIXED, "shared")
+        router.route(SUFFIXED, "together")

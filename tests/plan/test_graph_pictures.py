@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from runtime.catalogue import Catalogue
 from runtime.config import RuntimeConfig
 from runtime.manifest import manifest_from
-from runtime.plan import Plan
+from runtime.plan import Plan, make_plan
 from runtime.plan.drawing import draw, to_dot, to_svg
 from runtime.plan.drawing.spread import spread
-from runtime.plan.plan import make_plan
 from tests.manifest.manifests import pipeline
 
 TARGET = "actors.nodes.pass_through:PassThrough"

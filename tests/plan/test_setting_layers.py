@@ -24,6 +24,8 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
         ['[{pattern = "*"}]'],
     ),
     "server.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
+    "server.replica_id": ('"replica-1"', ['"a b"', '""', '"-a"', "3", f'"{64 * "a"}"']),
+    "server.replicas": ('{a = "h:1"}', ['{a = "h"}', '{"a b" = "h:1"}', "3"]),
     "http.bind_address": ('"0.0.0.0:1"', ['"nowhere"', '"0.0.0.0:65536"']),
     "http.talk_origins": (
         '["https://app.example"]',
@@ -34,6 +36,7 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "executors.ray.address": ('"ray-head.local:6379"', ['"nowhere"', '"ray://head:10001"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
+    "executors.remote.hosts": ('{h = {address = "x:1"}}', ["{h = 3}", "3"]),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
     "tools": ('{t = "a:b"}', ['{t = "a"}']),
     "media.output_folders": ('["/srv"]', ['["relative"]']),
@@ -108,7 +111,8 @@ def test_runtime_toml_overrides_the_default(key: str) -> None:
             assert each.source == "runtime.toml"
             assert each.value != DEFAULTS[key].value
         elif each.key.startswith(f"{key}."):  # of a named table
-            assert each.source == ("runtime.toml" if each.key[-3:] in ("url", "del") else "default")
+            given = each.key.rpartition(".")[2] in OPERATOR[key]
+            assert each.source == ("runtime.toml" if given else "default")
         else:
             assert each == DEFAULTS[each.key]
 

@@ -125,3 +125,28 @@ class Exits(Actor[ExitsParams]):
         print("a last word on stderr", file=sys.stderr, flush=True)
         error: BaseException = getattr(builtins, self.params.kind)("leaving")
         raise error
+
+
+class HoardParams(Params):
+    """What is exported."""
+
+    size: int = Field(0, ge=0, description="bytes of the state")
+    fails: bool = Field(False, description="raise an error instead")
+    refuses: bool = Field(False, description="raise an error where it is imported")
+
+
+class Hoard(Actor[HoardParams]):
+    """Export a state of some size."""
+
+    def process(self, item: Data) -> Data:
+        return item
+
+    def export_state(self) -> bytes:
+        if self.params.fails:
+            raise RuntimeError("the state is locked")
+        return bytes(self.params.size)
+
+    async def import_state(self, state: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.params.refuses or len(state) != self.params.size:
+            raise ValueError("this is not my state")

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -55,6 +55,23 @@ class ReusesOutput(Actor[Params]):
         self._count += 1
         self._scratch[0] = self._count
         return NumpyArray(self._scratch[0])
+
+
+class MixesSessions(Actor[Params]):
+    """Number the items of all sessions of a batch together."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def initialize(self) -> None:
+        self._count = 0
+
+    def process_batch(self, work: Sequence[tuple[None, Text]]) -> list[Json]:
+        numbers = []
+        for _ in work:
+            self._count += 1
+            numbers.append(Json(self._count))
+        return numbers
 
 
 class SwallowsCancellation(Actor[Params]):
@@ -149,6 +166,40 @@ class CountsThoughStateless(Actor[Params]):
     def process(self, item: Text) -> Json:
         self._count += 1
         return Json(self._count)
+
+
+class ForgetsWhenMoved(Actor[Params]):
+    """Number the texts, and begin anew where it moves to."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+    _count = 0
+
+    def process(self, item: Text) -> Json:
+        self._count += 1
+        return Json(self._count)
+
+    def export_state(self) -> int:
+        return self._count
+
+    def import_state(self, state: int) -> None:
+        pass
+
+
+class MovesObjects(Actor[Params]):
+    """Export what is no state."""
+
+    accepts = TEXT
+    produces = ANY_KIND
+
+    def process(self, item: Text) -> Text:
+        return item
+
+    def export_state(self) -> object:
+        return {"thing": object()}
+
+    def import_state(self, state: object) -> None:
+        pass
 
 
 class BlocksOnLarge(Actor[Params]):

@@ -34,6 +34,13 @@ pytestmark = pytest.mark.usefixtures("warm_forkserver")
         (faulty.UncleanStart, "failing-hooks", "AttributeError.* after a failed initialize"),
         (faulty.SharesState, "session-state", "SharesState.seen changed while a stream ran"),
         (faulty.CountsThoughStateless, "stateless", "declares stateless = True: leave that out"),
+        (faulty.MixesSessions, "batches", "keep what belongs to a session in its state"),
+        (faulty.ForgetsWhenMoved, "moved-state", "its outputs differ: export_state.. must return"),
+        (
+            faulty.MovesObjects,
+            "moved-state",
+            "returned what cannot be moved: a value of the type object",
+        ),
         (faulty.TakesAnyParams, "params", "an unknown param is not refused"),
         (faulty.IgnoresClose, "closed-generator", "let GeneratorExit through"),
         (faulty.KnowsItsPlace, "executors", "depends on where it runs"),

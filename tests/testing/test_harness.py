@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from actors import Audio, Json, NumpyArray, Text
 from actors.nodes.echo import EchoNode
 from actors.testing import harness, pipeline_harness
 from runtime import HookError, InputError, ManifestError
+from tests.executors.batched_specimens import BatchedTotal
 
 from .subjects import (
     BadStart,
@@ -214,3 +216,14 @@ def test_progress_may_be_reported_from_a_thread(run_actor):
             "step 2",
             "step 3",
         ]
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess", "shared"])
+def test_a_batched_actor_runs_in_each_executor(actor_kit, place):
+    params = {"start": 2.0}
+    with harness(BatchedTotal, params=params, executor=place, kit=actor_kit) as node:
+        (first,) = node.feed(Json(1.0))
+        assert isinstance(first, Json)
+        value: Any = first.value
+        assert value[0] == 3.0
+        assert node.end() == [Json(["flushed", 3.0])]

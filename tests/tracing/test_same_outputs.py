@@ -92,3 +92,14 @@ async def test_tracing_changes_no_figure_of_a_node(
             node = session.statistics()["n0"]
             figures.append((node.items_in, node.items_out, node.cancelled, node.processing.count))
     assert figures[0] == figures[1]
+
+
+async def test_the_calls_of_a_node_in_a_batched_host_are_traced(
+    runtime_with: OpenRuntime, collector: Collector
+) -> None:
+    pipeline = manifest({"a": "BatchedSleep"}, places={"a": "shared"})
+    async with runtime_with(collector.tracing(item_interval=1)) as runtime:
+        results = await run_through(runtime, pipeline, [Json(0.0), Json(0.0)])
+    assert [each.data for each in results if each.data != Json("began")] == [Json(1), Json(2)]
+    assert len(collector.named("process a")) == 2
+    assert collector.named("flush a")

@@ -21,6 +21,8 @@ class Description(msgspec.Struct, frozen=True):
         schema: the JSON schema of the params.
         is_source: whether it generates items, and has no inputs.
         stateless: whether the outputs of an item depend on this item only.
+        is_batched: whether one call may process items of several sessions.
+        moves_state: whether it can export and import its state.
         preload_params: that its `preload` reads; None if it has none.
     """
 
@@ -30,6 +32,8 @@ class Description(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
     is_source: bool
     stateless: bool
+    is_batched: bool
+    moves_state: bool
     preload_params: list[str] | None = None
 
     @property
@@ -72,5 +76,7 @@ def describe_class(actor: type[Actor[Any]]) -> Description:
         dict(schema_of(actor.params_type)),
         actor.is_source,
         actor.stateless,
+        actor.is_batched,
+        actor.moves_state,
         sorted(actor.preload_params) if has_preload else None,
     )

@@ -61,6 +61,6 @@ def _actors_of(module: ModuleType) -> list[type]:
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, Actor)
-        and (kind.process is not Actor.process or kind.is_source)
+        and kind.can_process()
         and not kind.__name__.startswith("_")
     ]

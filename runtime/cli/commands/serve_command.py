@@ -86,7 +86,7 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
         async with (
             open_service_manager(os.environ) as manager,
             open_runtime(config) as runtime,
-            open_server(runtime) as server,
+            open_server(runtime, listens=False) as server,
             open_console(runtime, config.http) as console,
             open_talk(runtime) as talk,
             open_http_server(
@@ -101,6 +101,8 @@ async def _serve(workspace: "Workspace", output: "LogOutput", bind: str | None) 
             announce = _announcer(workspace, output)
             _announce_sweep(announce, runtime.swept)
             await runtime.warm()
+            # Before, a session would wait for the forkserver, half a second on a busy machine.
+            server.start_listening()
             is_warm = True
             if http is not None:
                 _announce_http(announce, http)

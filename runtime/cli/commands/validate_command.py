@@ -37,8 +37,8 @@ def validate(
 ) -> None:
     """Check a manifest, and show which executor runs each node.
 
-    Prints every fault with its place, or the plan: the executor of each node, the reason, and the
-    graph. Exit status: 0 valid, 2 not valid.
+    Prints every fault with its place, or the plan: the executor of each node, the reason, whether
+    its streams may move to another server, and the graph. Exit status: 0 valid, 2 not valid.
     """
     from ...plan.drawing import to_dot, to_svg
     from ..errors import CommandError
@@ -72,9 +72,11 @@ def validate(
 
 def _print_plan(plan: "Plan", console: "Console", *, verbose: bool) -> None:
     from ...plan.drawing import draw
-    from ..tables import print_plan, print_session_settings
+    from ..tables import print_moving, print_plan, print_session_settings
 
     print_plan(console, plan)
+    console.print()
+    print_moving(console, plan)
     console.print()
     drawing = draw(plan)
     widest = max(len(line) for line in drawing.splitlines())

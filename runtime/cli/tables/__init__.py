@@ -4,7 +4,7 @@ from .entries import NodeTypeEntry, node_type_entry
 from .findings import print_findings
 from .layout import Column, print_rows
 from .node_types import print_node_type, print_node_types
-from .plan import print_plan
+from .plan import print_moving, print_plan
 from .profile import print_profile
 from .recording import print_chunk, print_recording, print_replay, recording_value
 from .sessions import print_sessions
@@ -18,6 +18,7 @@ __all__ = [
     "node_type_entry",
     "print_node_type",
     "print_node_types",
+    "print_moving",
     "print_plan",
     "print_profile",
     "print_chunk",

@@ -24,3 +24,19 @@ def print_plan(console: Console, plan: "Plan") -> None:
         for node in plan.nodes
     ]
     print_rows(console, (Column("node"), Column("type"), Column("executor")), "why", rows)
+
+
+def print_moving(console: Console, plan: "Plan") -> None:
+    """Print whether a stream of the plan may move to another server, or which nodes prevent it."""
+    if plan.may_move:
+        text = "A stream may move to another server: every node is stateless."
+    elif plan.moves_state:
+        names = ", ".join(plan.stateful)
+        text = (
+            f"A stream may move to another server with the state of {names}, where "
+            "server.state_key_file is set."
+        )
+    else:
+        names = ", ".join(f"{node} ({plan.node(node).node_type.name})" for node in plan.staying)
+        text = f"A stream stays at its server because of nodes that do not export a state: {names}."
+    console.print(Text(text, "dim"))

@@ -1,18 +1,26 @@
 """Child processes: the forkserver that makes them, and what runs inside."""
 
+from .batched_hosts import BatchedHosts, HostLimits
 from .breakpoints import debug_environment, set_breakpoint_hook
 from .control_messages import (
     BarrierReached,
     ControlApplied,
     ControlFromNode,
     ControlToNode,
+    ExportedState,
     Hops,
     InterceptQuestion,
     OutputsWaiting,
     TappedItem,
 )
-from .forkserver import Forkserver, forkserver_command, forkserver_environment
+from .forkserver import (
+    Forkserver,
+    forkserver_command,
+    forkserver_environment,
+    open_template,
+)
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
+from .hosted_process import HostedProcess, RunningNode
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
 from .log_records import NodeRecord, bounded
@@ -24,6 +32,7 @@ from .messages import (
     Done,
     Failure,
     FromNode,
+    HostSpec,
     Logged,
     NodeSpec,
     OutgoingLink,
@@ -43,6 +52,12 @@ from .templates import Templates, may_have_template
 from .watchdog import Watchdog
 
 __all__ = [
+    "BatchedHosts",
+    "HostLimits",
+    "HostSpec",
+    "HostedProcess",
+    "RunningNode",
+    "open_template",
     "CONTROL_LINK",
     "PULSE_LINK",
     "TAP_MEMORY_BYTES",
@@ -59,6 +74,7 @@ __all__ = [
     "TappedItem",
     "Done",
     "Exit",
+    "ExportedState",
     "Failure",
     "Forkserver",
     "ForkserverKeeper",

@@ -15,8 +15,9 @@ from ..profiling import sampling_if_requested
 from .activity import Activity
 from .breakpoints import set_breakpoint_hook
 from .closing_links import close_links
+from .host_main import run_host
 from .log_records import log_to_server
-from .messages import NodeSpec, receive_descriptors, receive_spec
+from .messages import HostStart, NodeSpec, receive_descriptors, receive_start
 from .node_main import NodeMain
 from .preloaded import Preloaded
 from .stack_dump import dump_stacks_on_signal
@@ -25,16 +26,30 @@ from .title import set_process_title
 
 
 def run_node_process(control: int, preloaded: Preloaded) -> int:
-    """Run the node that the control socket names; return the process's exit status."""
+    """Run the node or the host that the control socket names; return the process's exit status."""
     die_with_parent(signal.SIGKILL)
     faulthandler.enable()
     dump_stacks_on_signal(1)
     sock = socket.socket(fileno=control)
     try:
-        spec = receive_spec(sock)
-        passed = receive_descriptors(sock, spec.descriptors)
+        start = receive_start(sock)
+        passed = receive_descriptors(sock, start.descriptors)
     except EOFError:
         return 0  # the session was cancelled meanwhile
+    activity = Activity(passed[0])
+    os.close(passed[0])
+    if isinstance(start, HostStart):
+        return run_host(start, sock, activity, preloaded)
+    return _run_node(start, sock, activity, DoorbellEnd.of_descriptors(passed[1:]), preloaded)
+
+
+def _run_node(
+    spec: NodeSpec,
+    sock: socket.socket,
+    activity: Activity,
+    doorbells: list[DoorbellEnd],
+    preloaded: Preloaded,
+) -> int:
     os.environ.update(spec.environment)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
@@ -44,9 +59,8 @@ def run_node_process(control: int, preloaded: Preloaded) -> int:
     set_breakpoint_hook(spec.node_id)
     try:
         with sampling_if_requested() as stacks:
-            node = NodeMain(spec, sock, stacks, Activity(passed[0]), preloaded)
-            os.close(passed[0])
-            status = trio.run(_run, node, spec, DoorbellEnd.of_descriptors(passed[1:]))
+            node = NodeMain(spec, sock, stacks, activity, preloaded)
+            status = trio.run(_run, node, spec, doorbells)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

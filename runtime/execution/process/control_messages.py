@@ -58,6 +58,24 @@ class CancelCall(msgspec.Struct, tag=True, frozen=True):
     """Cancel the call of the actor that is running."""
 
 
+class SetExport(msgspec.Struct, tag=True, frozen=True):
+    """Export the node's state at the end of its input, in place of a flush."""
+
+    most_bytes: int
+
+
+class SetImport(msgspec.Struct, tag=True, frozen=True):
+    """Import a state when the next barrier comes."""
+
+    state: bytes
+
+
+class ExportedState(msgspec.Struct, tag=True, frozen=True):
+    """The state of the node, at the end of its input."""
+
+    state: bytes
+
+
 class TappedItem(msgspec.Struct, tag=True, frozen=True):
     """A copy of an output.
 
@@ -115,7 +133,22 @@ class BarrierReached(msgspec.Struct, tag=True, frozen=True):
     number: int
 
 
-ControlToNode = SetState | SetTap | SetIntercept | SetHops | InterceptAnswer | CancelCall
+ControlToNode = (
+    SetState
+    | SetTap
+    | SetIntercept
+    | SetHops
+    | SetExport
+    | SetImport
+    | InterceptAnswer
+    | CancelCall
+)
 ControlFromNode = (
-    TappedItem | OutputsWaiting | InterceptQuestion | Hops | ControlApplied | BarrierReached
+    TappedItem
+    | OutputsWaiting
+    | InterceptQuestion
+    | Hops
+    | ControlApplied
+    | BarrierReached
+    | ExportedState
 )

@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
-import msgspec
 import trio
 
-from .messages import LENGTH, FromNode, ToNode, framed
+from .messages import LENGTH, TO_NODE, FromNode, ToNode, framed
 
 # Mostly a few bytes; the replacement of a video frame is megabytes.
 _READ_BYTES: Final = 64 * 1024
@@ -82,5 +81,4 @@ class ControlSocket:
                     break
                 body = bytes(received[LENGTH.size : LENGTH.size + length])
                 del received[: LENGTH.size + length]
-                message: ToNode = msgspec.msgpack.decode(body, type=ToNode)
-                await handle(message)
+                await handle(TO_NODE.decode(body))

@@ -155,14 +155,13 @@ def main() -> None:
     # The server handles the terminal's Ctrl-C, and then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    import trio
-
     from . import child  # noqa: F401 (for the nodes)
+    from .title import set_process_title
+    from .warm_up import warm_up
 
     import_shared_memory()
-
-    # The first run initializes what all later ones share.
-    trio.run(trio.lowlevel.checkpoint)
+    set_process_title("forkserver", "")
+    warm_up()
     requests = socket.socket(fileno=int(sys.argv[1]))
     requests.set_inheritable(False)
     try:

@@ -1,13 +1,14 @@
 """The server's end of a control socket: messages both ways."""
 
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 import trio
 
-from .messages import LENGTH, MAX_MESSAGE_BYTES, FromNode, framed
+from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, framed
 
 _READ_BYTES: Final = 65536
 
@@ -55,6 +56,28 @@ class MessageSocket:
             with suppress(OSError):
                 await self.send_all(framed(message))
 
+    async def send_with(self, message: msgspec.Struct, descriptors: Sequence[int]) -> None:
+        """Send the first message, and descriptors that belong to it.
+
+        Raises:
+            trio.BrokenResourceError: the process is gone.
+        """
+        try:
+            await self.send_all(framed(message))
+            await self.pass_descriptors(descriptors)
+        except OSError as error:
+            raise trio.BrokenResourceError from error
+
+    async def pass_descriptors(self, descriptors: Sequence[int]) -> None:
+        """Pass descriptors of this process.
+
+        Raises:
+            OSError: the process is gone.
+        """
+        async with self._sending:
+            for start in range(0, len(descriptors), DESCRIPTORS_AT_ONCE):
+                await self._pass(descriptors[start : start + DESCRIPTORS_AT_ONCE])
+
     async def send_all(self, data: bytes) -> None:
         """Send bytes.
 
@@ -67,6 +90,15 @@ class MessageSocket:
                 rest = rest[self.sock.send(rest) :]
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self.sock)
+
+    async def _pass(self, descriptors: Sequence[int]) -> None:
+        while True:
+            try:
+                socket.send_fds(self.sock, [b"d"], descriptors)
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self.sock)
+            else:
+                return
 
     def _buffered_message(self) -> FromNode | None:
         if len(self._received) < LENGTH.size:

@@ -1,9 +1,10 @@
 """Messages between the server and a node process, on the control socket."""
 
 import logging
+import os
 import socket
 import struct
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 import trio
@@ -63,8 +64,11 @@ class SocketLinks(msgspec.Struct, frozen=True):
     offset_ns: int = 0
 
 
-class NodeSpec(msgspec.Struct, frozen=True):
-    """What a new process runs. Descriptors follow: the activity memory, the readers, the peers.
+class NodeSpec(msgspec.Struct, tag=True, frozen=True):
+    """What a new process runs, or a host.
+
+    Descriptors follow: the activity memory, the readers, the peers. In a host they are the activity
+    memory, and the sockets of incoming and outgoing links.
 
     Attributes:
         target: "module:Class" of the actor.
@@ -112,15 +116,55 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
     @property
     def descriptors(self) -> int:
-        """How many descriptors follow: the activity memory, then two for each doorbell."""
+        """How many descriptors follow, where any do: the activity memory, then those of links."""
         peers = len(self.writer.peers) if self.writer is not None else 0
-        return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers)
+        links = self.socket_links
+        sockets = 0 if links is None else len(links.incoming) + len(links.outgoing)
+        return 1 + DESCRIPTORS_PER_DOORBELL * (len(self.readers) + peers) + sockets
 
     def load_actor(self) -> type[Actor[Any]]:
         """Import the class of the actor, or load it from its code."""
         if self.code is None:
             return load_actor(self.target)
         return checked_actor(self.code.load(self.target), self.target)
+
+
+class HostSpec(msgspec.Struct, tag=True, frozen=True):
+    """What a new host runs, for many sessions; those with equal specifications may share one.
+
+    One descriptor follows: the activity memory. Then each descriptor is a control socket, on which
+    the NodeSpec of a node comes.
+
+    Attributes:
+        target, params, sys_path, code, max_memory_bytes, environment: as in `NodeSpec`.
+        wait_seconds: how long the first item of a batch waits for those of other sessions.
+    """
+
+    target: str
+    params: bytes
+    sys_path: tuple[str, ...]
+    wait_seconds: float
+    code: ClassCode | None = None
+    max_memory_bytes: int = 0
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class HostStart(msgspec.Struct, tag=True, frozen=True):
+    """Makes a new process a host.
+
+    Attributes:
+        spec: what it runs.
+        log_level, record_mark: as in `NodeSpec`.
+    """
+
+    spec: HostSpec
+    log_level: int = logging.INFO
+    record_mark: str = ""
+
+    @property
+    def descriptors(self) -> int:
+        """How many descriptors follow."""
+        return 1
 
 
 class Logged(msgspec.Struct, tag=True, frozen=True):
@@ -213,7 +257,11 @@ class StackRequest(msgspec.Struct, tag=True, frozen=True):
 ToNode = StatisticsRequest | StackRequest | Notice | ControlToNode
 """The server closes the socket to let the process finish and exit."""
 
-M = TypeVar("M")
+# Made once, in the forkserver: each takes a millisecond.
+_STARTS: Final = msgspec.msgpack.Decoder(NodeSpec | HostStart)
+_SPECS: Final = msgspec.msgpack.Decoder(NodeSpec)
+TO_NODE: Final = msgspec.msgpack.Decoder(ToNode)
+"""Decodes a message of the server."""
 
 
 def framed(message: msgspec.Struct) -> bytes:
@@ -237,14 +285,15 @@ def receive_descriptors(sock: socket.socket, count: int) -> list[int]:
     return received
 
 
-def receive_spec(sock: socket.socket) -> NodeSpec:
-    """Read a NodeSpec from a blocking socket.
+def receive_start(sock: socket.socket) -> NodeSpec | HostStart:
+    """Read what a new process runs from a blocking socket.
 
     Raises:
         EOFError: the other end closed before all had come.
     """
     (length,) = LENGTH.unpack(_receive_exactly(sock, LENGTH.size))
-    return msgspec.msgpack.decode(_receive_exactly(sock, length), type=NodeSpec)
+    start: NodeSpec | HostStart = _STARTS.decode(_receive_exactly(sock, length))
+    return start
 
 
 async def receive_spec_of(sock: socket.socket) -> NodeSpec:
@@ -254,7 +303,31 @@ async def receive_spec_of(sock: socket.socket) -> NodeSpec:
         EOFError: the other end closed before all had come.
     """
     (length,) = LENGTH.unpack(await _await_exactly(sock, LENGTH.size))
-    return msgspec.msgpack.decode(await _await_exactly(sock, length), type=NodeSpec)
+    spec: NodeSpec = _SPECS.decode(await _await_exactly(sock, length))
+    return spec
+
+
+async def receive_descriptors_of(sock: socket.socket, count: int) -> list[int]:
+    """Take over `count` descriptors from a non-blocking socket.
+
+    Raises:
+        EOFError: the other end closed before all had come.
+    """
+    received: list[int] = []
+    while len(received) < count:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(sock, 1, DESCRIPTORS_AT_ONCE)
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
+            continue
+        except OSError:
+            data, descriptors = b"", []
+        received += descriptors
+        if not data:
+            for descriptor in received:
+                os.close(descriptor)
+            raise EOFError
+    return received
 
 
 async def _await_exactly(sock: socket.socket, count: int) -> bytes:

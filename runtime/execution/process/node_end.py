@@ -21,10 +21,13 @@ from .control_messages import (
     ControlApplied,
     ControlFromNode,
     ControlToNode,
+    ExportedState,
     InterceptAnswer,
     InterceptQuestion,
     OutputsWaiting,
+    SetExport,
     SetHops,
+    SetImport,
     SetIntercept,
     SetState,
     SetTap,
@@ -38,6 +41,10 @@ _MOST_TAPPED_ITEMS: Final = 256
 _MOST_TAPPED_BYTES: Final = 32 * 1024 * 1024
 # Larger copies would soon fill the memory of the tap; what a message costs is little beside them.
 _MOST_SHARED_BYTES: Final = 128 * 1024
+
+
+def _ignore(_state: bytes) -> None:
+    """Do nothing: the state is sent to the server."""
 
 
 class NodeEnd:
@@ -83,6 +90,7 @@ class NodeEnd:
         self._answers: dict[int, InterceptAnswer | None] = {}
         self._answered: dict[int, trio.Event] = {}
         loop.control.report_barrier = self._report_barrier
+        loop.control.send_state = self._send_state
 
     @property
     def is_idle(self) -> bool:
@@ -114,6 +122,10 @@ class NodeEnd:
                     self._pass_all()
             case SetHops(interval):
                 self._loop.control.set_hops(self._record_hops if interval else None, interval)
+            case SetExport(most_bytes):
+                self._loop.control.set_export(_ignore, most_bytes)
+            case SetImport(state):
+                self._loop.control.set_import(state)
             case InterceptAnswer(number):
                 if number in self._answered:
                     self._answers[number] = message
@@ -166,6 +178,9 @@ class NodeEnd:
 
     async def _report_barrier(self, number: int) -> None:
         await self._send(BarrierReached(number))
+
+    async def _send_state(self, state: bytes) -> None:
+        await self._send(ExportedState(state))
 
     def _tap(self, item: Item, _missed: int, time_ns: int) -> None:
         if len(self._tapped) >= _MOST_TAPPED_ITEMS or self._tapped_bytes >= _MOST_TAPPED_BYTES:

@@ -1,6 +1,5 @@
 """One node in the process that runs it, whatever its links are."""
 
-import logging
 import os
 import signal
 import socket
@@ -9,56 +8,40 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context, Progress
+from actors import Actor, Context
 
-from ...catalogue import ToolFinder
 from ...errors import (
-    MAX_PROGRESS_CHARACTERS,
     ErrorRecord,
     HookError,
     NodeError,
     SharedMemoryError,
     described,
-    shortened,
     sole_error,
     trace_of,
 )
-from ...links import BlockingWaiting, Inbox, Interrupt, Notice, Output
+from ...links import BlockingWaiting, Inbox, Interrupt, Output
 from ...links.shared import no_pages_left
-from ..actor_loop import ActorLoop
 from ..asyncio_hooks import open_hook_loop
-from ..call_clock import CallTimes
 from ..fork_guard import ForkGuard, describe_fork
 from ..hook_calls import is_synchronous
 from ..interrupts import is_from_signal
 from ..node_tracer import tracer_of
 from ..statistics import NodeStatistics
 from ..traced_loop import actor_loop_of, load_recorded
-from .batch_sender import BatchSender
-from .control_messages import Hops
 from .control_socket import ControlSocket
 from .escaped_errors import escaped_errors_reported
 from .memory_limit import is_at_limit, is_exhaustion, limit_memory, raise_soft_limit
 from .messages import (
-    Done,
     Failure,
     NodeSpec,
-    ProgressReport,
-    Ready,
-    Spans,
-    Stack,
-    StackRequest,
-    StatisticsReport,
-    StatisticsRequest,
-    ToNode,
 )
-from .node_end import NodeEnd
+from .node_run import NodeActivity, NodeRun
 from .preloaded import Preloaded
-from .statistics_push import StatisticsPush, of_process
+from .statistics_push import of_process
 
 # An error is reported within this time, also where a tap has much to send.
 _FLUSH_SECONDS: Final = 0.2
@@ -71,19 +54,7 @@ class StopNow(KeyboardInterrupt):
     """
 
 
-class NodeActivity(Protocol):
-    """Where a node shows what its actor is doing."""
-
-    @property
-    def times(self) -> CallTimes:
-        """When the last call began and ended."""
-
-    @property
-    def tap_memory(self) -> memoryview:
-        """Memory for outputs that a tap collects later."""
-
-
-class NodeMain:
+class NodeMain(NodeRun):
     """One node, from its first report to its last, in the process that runs it.
 
     Args:
@@ -102,23 +73,13 @@ class NodeMain:
         activity: NodeActivity,
         preloaded: Preloaded,
     ) -> None:
-        self._spec = spec
-        self._activity, self._stacks, self._preloaded = activity, stacks, preloaded
-        self._socket = ControlSocket(sock)
         self._stop_request = Interrupt()
         self._waiting = BlockingWaiting([sock.fileno(), self._stop_request.fileno()])
-        self._inbox = Inbox(self._waiting)
-        self._output = Output()
-        self._loop: ActorLoop | None = None
-        self._control: NodeEnd | None = None
-        self._push: StatisticsPush | None = None
-        self._finished = False
+        super().__init__(spec, sock, activity, self._waiting)
+        self._stacks, self._preloaded = stacks, preloaded
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
         self._cleaning_up = self._is_on_asyncio = False
-        report, send = self._socket.report, self._socket.send
-        self._spans = BatchSender(Spans, report, send)
-        self._hops = BatchSender(Hops, report, send)
 
     @property
     def control_socket(self) -> ControlSocket:
@@ -192,16 +153,7 @@ class NodeMain:
 
     async def _run_actor(self, nursery: trio.Nursery, stack: AsyncExitStack) -> None:
         spec = self._spec
-        context = Context(
-            spec.node_id,
-            spec.session_id,
-            report=self._report_progress,
-            loan=self._output.loan,
-            models=spec.models,
-            find_tool=ToolFinder(spec.tools),
-            readers=spec.readers_of_node,
-            share=self._preloaded.share,
-        )
+        context = self._context(self._preloaded)
         limit_memory(spec.max_memory_bytes)
         nursery.start_soon(self._spans.run)
         nursery.start_soon(self._hops.run)
@@ -210,7 +162,7 @@ class NodeMain:
             actor = self._make_actor(context)
         self._waiting.is_sole_task = self.is_sole_task if is_synchronous(actor) else self._note_wait
         self._is_on_asyncio = actor.loop == "asyncio"
-        self._loop = actor_loop_of(tracer)(
+        loop = actor_loop_of(tracer)(
             actor,
             context,
             self._inbox,
@@ -222,45 +174,15 @@ class NodeMain:
             asyncio_hooks=await stack.enter_async_context(open_hook_loop(actor)),
             clock=self.clock,
         )
-        self._loop.background.on_use = self._wait_with_trio
-        self._control = NodeEnd(
-            self._loop,
-            spec.node_id,
-            self._socket.send,
-            self._socket.report,
-            self._activity.tap_memory,
-            self._hops.record,
-        )
-        nursery.start_soon(self._control.send_tapped)
-        self._push = StatisticsPush(self._loop.statistics, self._send_statistics)
-        self._waiting.seconds_left = self._push.seconds_left
-        self._waiting.on_wake = self._push.note_activity
-        nursery.start_soon(self._push.run)
-        cleaned_up = False
-        try:
-            await self._loop.initialize()
-            await self._socket.send(Ready(type(actor).process_timeout_secs))
-            await self._loop.run()
-            cleaned_up = True
-            await self._clean_up()
-            if self._escaped is not None:  # the loop may have had no turn to be cancelled in
-                raise self._escaped
-        except (NodeError, SharedMemoryError) as error:
-            # What a tap saw before the error is what a developer looks for.
-            await self._control.flush(_FLUSH_SECONDS)  # noqa: ASYNC120 (bounded)
-            await self.report_failure(error)  # noqa: ASYNC120 (it shields itself)
-            self._finished = True
-            raise
-        finally:
-            if not cleaned_up:
-                try:
-                    await self._clean_up()  # noqa: ASYNC102 (it shields itself, with a deadline)
-                except NodeError:
-                    logging.getLogger(__name__).exception("cleanup() failed after another error")
-        await self._control.flush(spec.grace_seconds)
-        await self._spans.flush()
-        await self._hops.flush()
-        await self._socket.send(Done(self._statistics(), self._control.take_missed()))
+        loop.background.on_use = self._wait_with_trio
+        push = self._attach(loop, nursery)
+        self._waiting.seconds_left = push.seconds_left
+        self._waiting.on_wake = push.note_activity
+        await self._run_loop(type(actor).process_timeout_secs)
+
+    def _raise_escaped(self) -> None:
+        if self._escaped is not None:  # the loop may have had no turn to be cancelled in
+            raise self._escaped
 
     def _is_in_asyncio(self, frame: FrameType | None) -> bool:
         """Return whether the asyncio loop of the actor runs here, and none of its hooks."""
@@ -271,10 +193,8 @@ class NodeMain:
         )
 
     async def _clean_up(self) -> None:
-        assert self._loop is not None
         self._cleaning_up = True
-        with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._loop.cleanup()
+        await super()._clean_up()
 
     def _make_actor(self, context: Context) -> Actor[Any]:
         try:
@@ -302,25 +222,6 @@ class NodeMain:
         error = NodeError(node_id, describe_fork(hook))
         self._socket.report_from_copy(Failure(ErrorRecord.of(error)))
 
-    async def _listen(self, stop: trio.CancelScope) -> None:
-        """Answer the server; when it closes the socket, stop."""
-        await self._socket.handle_messages(self._handle)
-        stop.cancel()
-
-    async def _handle(self, message: ToNode) -> None:
-        if self._loop is None:
-            return
-        match message:
-            case Notice():
-                self._loop.notify(message)
-            case StackRequest():
-                await self._socket.send(Stack(self._loop.stack()))
-            case StatisticsRequest():
-                await self._send_statistics()
-            case _:
-                assert self._control is not None
-                await self._control.apply(message)
-
     def is_sole_task(self) -> bool:
         """Return whether only the actor's own task has anything to do."""
         return (
@@ -342,9 +243,6 @@ class NodeMain:
             self._push.note_wait()
         return False
 
-    async def _send_statistics(self) -> None:
-        await self._socket.send(StatisticsReport(self._statistics()))
-
     def _statistics(self) -> NodeStatistics:
         assert self._loop is not None
         stacks = self._stacks.get(self._spec.node_id, {})
@@ -360,14 +258,7 @@ class NodeMain:
             # The interpreter turns some failed allocations into other exceptions.
             raise_soft_limit()
             error.stack_trace += "\nMemoryError: the process has reached its memory limit\n"
-        with trio.move_on_after(self._spec.grace_seconds, shield=True):
-            await self._spans.flush()
-            missed = 0 if self._control is None else self._control.take_missed()
-            await self._socket.send(Failure(ErrorRecord.of(error), missed))
-
-    def _report_progress(self, progress: Progress) -> None:
-        message = shortened(progress.message, MAX_PROGRESS_CHARACTERS)
-        self._socket.report(ProgressReport(progress.status, progress.fraction, message))
+        await super().report_failure(error)
 
     @contextmanager
     def _stopped_by_sigterm(self, scope: trio.CancelScope) -> Iterator[None]:

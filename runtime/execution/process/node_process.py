@@ -16,7 +16,7 @@ from .activity import SharedActivity
 from .kernel import is_stopped
 from .log_records import NodeRecord, RecordMark
 from .message_socket import MessageSocket
-from .messages import DESCRIPTORS_AT_ONCE, FromNode, NodeSpec, framed
+from .messages import FromNode, HostStart, NodeSpec
 from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
 
@@ -44,6 +44,7 @@ class NodeProcess:
         pid: its process id; 0 before it is forked.
         peak_memory_bytes: the peak of its resident memory, when it has ended.
         activity: what its actor is doing.
+        remark: on its end, for the error of its node; empty for none.
         control: its control socket.
         record_mark: begins the lines of its output that are records.
         tail: the last lines that it has printed or logged.
@@ -58,6 +59,7 @@ class NodeProcess:
     ) -> None:
         self.pid = 0
         self.peak_memory_bytes = 0
+        self.remark = ""
         self.activity = activity
         self.record_mark = RecordMark.new()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -86,6 +88,11 @@ class NodeProcess:
         self.pid = number
         return 0
 
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None as long as that is not known."""
+        return self._exit
+
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the process."""
         return is_stopped(self.pid)
@@ -113,20 +120,22 @@ class NodeProcess:
         self._output.close()
         self.activity.close()
 
-    async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
+    async def send_spec(self, spec: NodeSpec | HostStart, descriptors: Iterable[int]) -> None:
         """Say what to run, and pass the ends of its links.
 
         Raises:
             trio.BrokenResourceError: the process is gone.
         """
-        passed = [self.activity.descriptor, *descriptors]
-        try:
-            await self._messages.send_all(framed(spec))
-            for start in range(0, len(passed), DESCRIPTORS_AT_ONCE):
-                await self._pass(passed[start : start + DESCRIPTORS_AT_ONCE])
-        except OSError as error:
-            raise trio.BrokenResourceError from error
+        await self._messages.send_with(spec, [self.activity.descriptor, *descriptors])
         self.activity.close_descriptor()
+
+    async def pass_descriptor(self, descriptor: int) -> None:
+        """Pass the control socket of a node to a host.
+
+        Raises:
+            OSError: it is gone.
+        """
+        await self._messages.pass_descriptors([descriptor])
 
     async def receive(self) -> FromNode | None:
         """Return the process's next message, or None when it has closed its socket.
@@ -263,15 +272,6 @@ class NodeProcess:
         reported, self._reported = self._reported, b""
         number: int = NUMBER.unpack(reported)[0]
         return number
-
-    async def _pass(self, descriptors: list[int]) -> None:
-        while True:
-            try:
-                socket.send_fds(self._control, [b"d"], descriptors)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._control)
-            else:
-                return
 
 
 def _as_exit(wait_status: int | None) -> Exit:

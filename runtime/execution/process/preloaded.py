@@ -17,3 +17,7 @@ class Preloaded:
         if key not in self._resources:
             self._resources[key] = load()
         return self._resources[key]
+
+    def take(self, key: Hashable, load: Callable[[], object]) -> object:
+        """Return a resource that is not shared: see `Context.preloaded`."""
+        return self._resources.pop(key) if key in self._resources else load()

@@ -12,18 +12,21 @@ from actors import DataError, Kind
 from ...links import Item
 from ...links.shared import item_bytes, item_of_bytes
 from ..hop_observer import RecordHops
-from ..node_control import Intercept, NodeState, OnMissed, Tap, ignore_missed
+from ..node_control import Intercept, NodeState, OnMissed, ReportState, Tap, ignore_missed
 from .control_messages import (
     BarrierReached,
     CancelCall,
     ControlApplied,
     ControlFromNode,
     ControlToNode,
+    ExportedState,
     Hops,
     InterceptAnswer,
     InterceptQuestion,
     OutputsWaiting,
+    SetExport,
     SetHops,
+    SetImport,
     SetIntercept,
     SetState,
     SetTap,
@@ -83,6 +86,8 @@ class ServerEnd:
         self._on_missed: OnMissed = ignore_missed
         self._intercept: Intercept | None = None
         self._record_hops: RecordHops | None = None
+        self._report_state: ReportState | None = None
+        self._most_state_bytes = 0
 
     def set_state(self, state: NodeState, bypass_kinds: Collection[Kind]) -> None:
         """Set the node's state."""
@@ -109,6 +114,15 @@ class ServerEnd:
     def cancel_call(self) -> None:
         """Cancel the call of the actor that is running, if there is one."""
         self._set(CancelCall())
+
+    def set_export(self, report: ReportState, most_bytes: int) -> None:
+        """Let the node export its state at the end of its input, in place of a flush."""
+        self._report_state, self._most_state_bytes = report, most_bytes
+        self._set(SetExport(most_bytes))
+
+    def set_import(self, state: bytes) -> None:
+        """Let the node import a state when it receives the next barrier, before its first item."""
+        self._set(SetImport(state))
 
     async def wait_applied(self) -> None:
         """Wait until everything that was set is in effect, or the node has ended."""
@@ -159,6 +173,12 @@ class ServerEnd:
         if isinstance(message, Hops):
             if self._record_hops is not None:
                 self._record_hops(message.hops)
+            return
+        if isinstance(message, ExportedState):
+            report, self._report_state = self._report_state, None
+            if report is None or len(message.state) > self._most_state_bytes:
+                raise DataError("a state that was not asked for, or is too large")
+            report(message.state)
             return
         if isinstance(message, OutputsWaiting):
             if message.is_filling:

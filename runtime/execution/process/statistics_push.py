@@ -87,12 +87,19 @@ def of_process(
     """Return a copy of a node's statistics, with those of its links and of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return msgspec.structs.replace(
-        statistics,
+        of_links(statistics, inbox, output),
         stacks=stacks,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         memory_bytes=usage.ru_maxrss * 1024,
         minor_faults=usage.ru_minflt,
         major_faults=usage.ru_majflt,
+    )
+
+
+def of_links(statistics: NodeStatistics, inbox: Inbox, output: Output) -> NodeStatistics:
+    """Return a copy of a node's statistics, with those of its links."""
+    return msgspec.structs.replace(
+        statistics,
         received=inbox.statistics(),
         received_from=inbox.statistics_by_source(),
         taken=inbox.taken(),

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from actors import Params
+
 from ...catalogue import load_actor
 from .fork_requests import READY
 from .preloaded import Preloaded
@@ -84,4 +86,17 @@ def _preload(spec: TemplateSpec) -> Mapping[Hashable, object]:
 
     sys.path[:] = spec.sys_path
     actor = load_actor(spec.target)
-    return actor.preload(actor.params_type.model_validate_json(spec.params)) or {}
+    return actor.preload(_params(actor.params_type, spec.params)) or {}
+
+
+def _params(params_type: type[Params], encoded: bytes) -> Params:
+    """Return the params that preloading depends on, and the defaults of the others.
+
+    Those that have no default are missing, so that a type whose template depends on none of its
+    params need not have a template for each model.
+    """
+    given = msgspec.json.decode(encoded)
+    fields = params_type.model_fields
+    if any(field.is_required() and name not in given for name, field in fields.items()):
+        return params_type.model_construct(**given)
+    return params_type.model_validate_json(encoded)

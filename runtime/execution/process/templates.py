@@ -24,12 +24,13 @@ class Template:
     Attributes:
         forkserver: None while it preloads.
         nodes: node processes of it that run.
+        served: how many it has forked in all.
     """
 
     def __init__(self, spec: TemplateSpec) -> None:
         self.spec = spec
         self.forkserver: Forkserver | None = None
-        self.nodes = 0
+        self.nodes = self.served = 0
         self.used = trio.current_time()
         self.scope = trio.CancelScope()
 
@@ -76,6 +77,7 @@ class Templates:
             yield None
             return
         template.nodes += 1
+        template.served += 1
         try:
             process = None
             try:
@@ -102,9 +104,10 @@ class Templates:
             idle = [each for each in self._templates.values() if not each.nodes]
             if not idle:
                 return
-            oldest = min(idle, key=lambda each: each.used)
-            del self._templates[oldest.spec]
-            oldest.scope.cancel()
+            # One that nobody has used is no loss: clients may send other params with each session.
+            least = min(idle, key=lambda each: (each.served > 0, each.used))
+            del self._templates[least.spec]
+            least.scope.cancel()
         template = self._templates[spec] = Template(spec)
         self._nursery.start_soon(self._keep, template)
 

@@ -7,9 +7,9 @@ from typing import Final
 import trio
 
 from ..call_clock import idle_seconds, running_seconds
+from .hosted_process import RunningNode
 from .message_socket import MalformedMessageError
 from .messages import Stack, StackRequest
-from .node_process import NodeProcess
 
 _HEARTBEAT_SECONDS: Final = 5.0
 # How long a process that may hang has for its answer, and how long for its dump.
@@ -24,7 +24,7 @@ class Watchdog:
     process that hangs outside of a call does not answer the heartbeat.
     """
 
-    def __init__(self, process: NodeProcess, request_answer: Callable[[], None]) -> None:
+    def __init__(self, process: RunningNode, request_answer: Callable[[], None]) -> None:
         """Create the watchdog.
 
         Args:

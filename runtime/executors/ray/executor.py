@@ -242,7 +242,7 @@ async def open_ray_executor(
         PipelineError: Ray is not installed, or the cluster cannot be reached.
     """
     _check_installed()
-    without = secret_variables(config.models)
+    without = secret_variables(config)
     async with open_driver(settings.address or "", without=without) as driver:
         executor = RayExecutor(driver, settings)
         async with trio.open_nursery() as nursery:

@@ -7,7 +7,16 @@ from typing import Any, ClassVar, Final
 from actors import Actor, Control, Data, Field, Json, Params
 
 from ...catalogue import NodeType, load_actor, target_of
-from . import background, behaviour, cancellation, declarations, large_items, lifecycle, resources
+from . import (
+    background,
+    batches,
+    behaviour,
+    cancellation,
+    declarations,
+    large_items,
+    lifecycle,
+    resources,
+)
 from .subject import Subject
 
 Check = Callable[[Subject], list[str] | Awaitable[list[str]]]
@@ -32,6 +41,8 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "failing-hooks": lifecycle.check_failing_hooks,
     "session-state": lifecycle.check_session_state,
     "stateless": lifecycle.check_stateless,
+    "batches": batches.check_batches,
+    "moved-state": lifecycle.check_moved_state,
     "cancellation": cancellation.check_cancellation,
     "closed-generator": cancellation.check_closed_generator,
     "background": background.check_background,

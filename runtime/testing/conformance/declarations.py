@@ -30,7 +30,7 @@ def _kind_violations(actor: type[Actor[Any]]) -> Iterator[str]:
         is_set = isinstance(kinds, frozenset) and all(isinstance(kind, Kind) for kind in kinds)
         if not is_set or not (kinds or (actor.is_source and name == "accepts")):
             yield f"{name} is {kinds!r}; expected a frozenset of Kind, such as {{Kind.AUDIO}}"
-    if actor.process is Actor.process and not actor.is_source:
+    if not actor.can_process():
         yield "it has no process(), and no generate()"
     for name, arguments in (("initialize", 0), ("process", 1), ("flush", 0), ("cleanup", 0)):
         hook = inspect.signature(getattr(actor, name))

@@ -149,3 +149,23 @@ async def check_stateless(subject: Subject) -> list[str]:
         "its outputs in one session differ from those in a new session for each item, though it "
         "declares stateless = True: leave that out, or keep nothing between two items"
     ]
+
+
+async def check_moved_state(subject: Subject) -> list[str]:
+    """Check that an actor which exports its state goes on elsewhere as if nothing had happened."""
+    if not subject.actor_type.moves_state:
+        return []
+    items = subject.fresh_samples() * 2
+    whole = await subject.run(items)
+    for at in sorted({0, 1, len(items) // 2, len(items)}):
+        try:
+            moved = await subject.run_moved(items, at)
+        except NodeError as error:
+            return [f"it cannot go on with its state after {at} items: {raised(error)}"]
+        if moved != whole:
+            return [
+                f"with its state moved after {at} of {len(items)} items, its outputs differ: "
+                "export_state() must return all that later outputs depend on, and import_state() "
+                "take it over"
+            ]
+    return []

@@ -31,13 +31,15 @@ from ...execution import (
     open_hook_loop,
     tasks_on,
 )
-from ...links import Inbox, Item, LocalQueue, Output, start_signal
+from ...links import Inbox, Item, LocalQueue, Output, barrier, start_signal
 from .samples import with_own_arrays
 
 AnyActor = Actor[Any]
 
 # Nothing waits in a check: there is room for every output.
 _UNLIMITED: Final = 2**40
+# As limits.max_state_bytes is by default.
+_MOST_STATE_BYTES: Final = 4 * 2**20
 # A check takes no more from a generator, which may never end.
 MAX_OUTPUTS: Final = 1000
 _CLEANUP_SECONDS: Final = 5.0
@@ -119,10 +121,32 @@ class Subject:
         """
         return (await self.outcome(items, actor_type)).outputs
 
+    async def run_moved(self, items: Sequence[Data], at: int) -> list[Data]:
+        """Run an actor on the items before `at`, and another one, with its state, on the rest.
+
+        Raises:
+            NodeError: as in a session.
+        """
+        states: list[bytes] = []
+        before = await self.outcome(items[:at], on_state=states.append)
+        after = await self.outcome(items[at:], state=states[0])
+        return before.outputs + after.outputs
+
     async def outcome(
-        self, items: Iterable[Data], actor_type: type[AnyActor] | None = None
+        self,
+        items: Iterable[Data],
+        actor_type: type[AnyActor] | None = None,
+        *,
+        state: bytes | None = None,
+        on_state: Callable[[bytes], None] | None = None,
     ) -> Outcome:
         """Run a new actor as `run` does, and return the outcome.
+
+        Args:
+            items: its input.
+            actor_type: a subclass that a check has defined.
+            state: that it imports.
+            on_state: receives the state that it exports, in place of a flush.
 
         Raises:
             NodeError: as in a session.
@@ -142,8 +166,13 @@ class Subject:
             )
             background, outcome = loop.background, Outcome()
             outcome.late_emits = lambda: background.late_emits
+            if on_state is not None:
+                loop.control.set_export(on_state, _MOST_STATE_BYTES)
             try:
                 await loop.initialize()
+                if state is not None:
+                    loop.control.set_import(state)
+                    await port.send(Item(barrier(1)))
                 if actor.is_source:
                     await port.send(Item(start_signal()))
                     with UnwrappedErrors():

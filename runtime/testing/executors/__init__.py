@@ -1,9 +1,10 @@
 """The checks of an executor: what the built-in ones fulfil, and any other must."""
 
-from .check import check_executor
+from .check import BATCHED_TYPES, check_executor
 from .subject import node_types
 
 __all__ = [
+    "BATCHED_TYPES",
     "check_executor",
     "node_types",
 ]

@@ -1,7 +1,8 @@
 """Runs every check of an executor."""
 
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import trio
@@ -16,6 +17,11 @@ Check = Callable[[Subject], Awaitable[None]]
 
 CHECKS: Final[tuple[Check, ...]] = (*data_checks.CHECKS, *life_checks.CHECKS)
 
+BATCHED_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {"Probe": "BatchedProbe", "PassThrough": "BatchedPass", "ControlWatcher": "BatchedWatcher"}
+)
+"""The node types of the checks for an executor of batched nodes."""
+
 _NAME: Final = "checked"
 _GRACE_SECONDS: Final = 1.0
 
@@ -26,6 +32,7 @@ def check_executor(
     name: str = _NAME,
     config: RuntimeConfig | None = None,
     without: Collection[str] = (),
+    types: Mapping[str, str] = MappingProxyType({}),
     together: int = 3,
 ) -> None:
     """Check an executor against the list that every executor must fulfil.
@@ -37,6 +44,8 @@ def check_executor(
         name: of the executor.
         config: of the runtime, with the executor's own settings; any file may be named.
         without: names of checks to leave out, for what the executor does not offer.
+        types: node types that the executor runs in place of others, by the names of those:
+            `BATCHED_TYPES` for one that runs batched nodes only.
         together: how many checks run at the same time.
 
     Raises:
@@ -51,7 +60,8 @@ def check_executor(
     if unknown:
         raise ValueError(f"no check is called {', '.join(map(repr, sorted(unknown)))}")
     checks = [check for check in CHECKS if check.__name__ not in without]
-    failures = trio.run(_run, factory, name, _config_of(config), checks, together)
+    checked = _config_of(config)
+    failures = trio.run(_run, factory, name, checked, checks, together, types)
     if failures:
         raise AssertionError(
             f"the executor {name!r} breaks {len(failures)} rules:\n" + "\n".join(failures)
@@ -72,6 +82,7 @@ async def _run(
     config: RuntimeConfig,
     checks: Collection[Check],
     together: int,
+    types: Mapping[str, str],
 ) -> list[str]:
     failures: list[str] = []
     executors = {} if factory is None else {name: factory}
@@ -80,7 +91,9 @@ async def _run(
         await runtime.warm([name])
         async with trio.open_nursery() as nursery:
             for check in checks:
-                nursery.start_soon(_run_check, check, Subject(runtime, name), turns, failures)
+                nursery.start_soon(
+                    _run_check, check, Subject(runtime, name, types), turns, failures
+                )
     return sorted(failures)
 
 

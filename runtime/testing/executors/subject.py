@@ -35,10 +35,12 @@ class Subject:
     Attributes:
         runtime: has the executor.
         name: of the executor in it.
+        types: the node types that it runs in place of others.
     """
 
     runtime: Runtime
     name: str
+    types: Mapping[str, str]
 
     def open(
         self,
@@ -63,7 +65,11 @@ class Subject:
                 "multiprocess": {"executor_overrides": overrides, **settings},
             },
             "nodes": [
-                {"id": node, "node_type": kind, "params": dict(params)}
+                {
+                    "id": node,
+                    "node_type": self._type(kind, overrides[node]),
+                    "params": dict(params),
+                }
                 for node, (kind, params) in nodes.items()
             ],
             "connections": [
@@ -71,6 +77,9 @@ class Subject:
             ],
         }
         return self.runtime.open_session(manifest)
+
+    def _type(self, kind: str, place: str) -> str:
+        return self.types.get(kind, kind) if place == self.name else kind
 
     def probe(self, **params: object) -> AbstractAsyncContextManager[Session]:
         """Open a session of one probe, "n0"."""
@@ -105,5 +114,8 @@ async def run_through(session: Session, items: Iterable[Data]) -> list[Result]:
 
 def node_types() -> dict[str, str]:
     """Return the actors of the checks, as node types: for another server that runs them."""
-    names = ("Probe", "Counter", "ControlWatcher")
+    names = (
+        *("Probe", "Counter", "ControlWatcher"),
+        *("BatchedProbe", "BatchedPass", "BatchedWatcher"),
+    )
     return {name: f"{_ACTORS}:{name}" for name in names}

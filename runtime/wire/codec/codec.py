@@ -76,26 +76,29 @@ class Codec:
             return self._view_decoder.decode(memoryview(data), message_type)
         return self._decoder.decode(memoryview(data).tobytes(), message_type)
 
-    def decode_short(self, data: Buffer, message_type: type[M]) -> M | None:
+    def decode_short(
+        self, data: Buffer, message_type: type[M], *, most_fields: int = _SHORT_FIELDS
+    ) -> M | None:
         """Return the message, or None if it has so many fields that reading it takes long.
 
-        That is more than 5,000 fields, about 5 ms. Such a message is for `decode` in a thread,
-        so that the event loop goes on; `prepare` its class before.
+        Such a message is for `decode` in a thread, so that the event loop goes on; `prepare` its
+        class before.
 
         Args:
             data: as for `decode`.
             message_type: as for `decode`.
+            most_fields: a message of more is not read; by default 5,000, which take about 5 ms.
 
         Raises:
             DecodeError: as `decode`.
         """
         if isinstance(data, bytes):
-            return self._decoder.decode_within(_SHORT_FIELDS, data, message_type)
+            return self._decoder.decode_within(most_fields, data, message_type)
         if _is_plain_view(data):
             view = memoryview(data)
-            return self._view_decoder.decode_within(_SHORT_FIELDS, view, message_type)
+            return self._view_decoder.decode_within(most_fields, view, message_type)
         copy = memoryview(data).tobytes()
-        return self._decoder.decode_within(_SHORT_FIELDS, copy, message_type)
+        return self._decoder.decode_within(most_fields, copy, message_type)
 
     def prepare(self, message_type: type[betterproto2.Message]) -> None:
         """Prepare for messages of a class, and of all classes that it holds."""

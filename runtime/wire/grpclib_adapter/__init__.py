@@ -11,7 +11,8 @@ from .configuration import http2_configuration
 from .frame_reader import FrameTooLongError
 from .frame_writer import FrameWriter, StreamEndedError
 from .private_names import PRIVATE_NAMES, PrivateName
-from .server import ServerProtocol, ServerStream, peer_name
+from .server import ServerProtocol
+from .server_stream import ServerStream, peer_name
 from .statuses import ERROR_OF_STATUS, STATUS_OF_TYPE
 
 __all__ = [

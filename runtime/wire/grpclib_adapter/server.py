@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar, Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from grpclib.config import Configuration
 from grpclib.const import Status
-from grpclib.metadata import encode_grpc_message
 from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, Stream
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
@@ -22,7 +21,6 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from ...errors import shortened
 from .. import (
     CONNECTION_WINDOW_BYTES,
     MAX_CONCURRENT_CALLS,
@@ -31,20 +29,17 @@ from .. import (
 )
 from .call_request import CallRequest, RefusedCallError, read_call_request
 from .frame_reader import FrameReader
-from .frame_writer import FrameWriter
 from .h2_connection import ServerH2Connection
 from .protocol import Http2Protocol, StreamBuffer
 from .reset_budget import ResetBudget
+from .server_stream import CONTENT_TYPE, ServerStream, end_stream, header_value
 
 _IGNORED: Final = (UnknownFrameReceived, AlternativeServiceAvailable)
-_CONTENT_TYPE: Final = "application/grpc+proto"
 # RFC 9113, 6.8: GOAWAY with the highest id announces the end, and refuses no call that was sent.
 _GOAWAY_HEADER: Final = b"\0\0\x08\x07\0\0\0\0\0"
 _NO_ERROR: Final = bytes(4)
 _HIGHEST_STREAM_ID: Final = 2**31 - 1
 _GOAWAY_PING: Final = b"goaway\0\0"
-# Clients accept 8 KiB of headers and trailers by default, each with 32 bytes on top.
-_MAX_MESSAGE_BYTES: Final = 6 * 1024
 
 # Headers are checked for each call by `read_call_request`, and kept as bytes until then: h2 would
 # close the connection for a header that is not ASCII.
@@ -121,7 +116,7 @@ class ServerProtocol(Http2Protocol):
         """
         raise NotImplementedError
 
-    def start_call(self, stream: "ServerStream") -> Callable[[], None]:
+    def start_call(self, stream: ServerStream) -> Callable[[], None]:
         """Start to answer a call; return a function that cancels it.
 
         Whoever answers it calls `ServerStream.release` at the end, also when it was cancelled.
@@ -228,11 +223,11 @@ class ServerProtocol(Http2Protocol):
         """Answer a call with headers alone; whatever else comes for it is ignored."""
         headers = [(":status", str(refused.http_status))]
         if refused.http_status == 200:
-            headers.append(("content-type", _CONTENT_TYPE))
+            headers.append(("content-type", CONTENT_TYPE))
         if refused.status is not None:
             headers.append(("grpc-status", str(refused.status.value)))
-        headers.append(("grpc-message", _header_value(str(refused))))
-        _end_stream(self._h2, stream_id, headers)
+        headers.append(("grpc-message", header_value(str(refused))))
+        end_stream(self._h2, stream_id, headers)
         self.connection.flush()
         self._count_reset()
 
@@ -259,89 +254,6 @@ class ServerProtocol(Http2Protocol):
         self._close_if_last()
 
 
-class ServerStream:
-    """The server's side of one call.
-
-    Attributes:
-        request: the headers that began it.
-        peer: the client's address, for the log.
-        buffer: of `ServerProtocol.make_buffer`.
-        writer: sends messages.
-        release: removes the call from the connection.
-    """
-
-    def __init__(
-        self,
-        h2: ServerH2Connection,
-        stream: Stream,
-        request: CallRequest,
-        release: Callable[[], None],
-    ) -> None:
-        self._h2 = h2
-        self._stream = stream
-        self.request = request
-        self.buffer: Any = stream.buffer
-        self.peer = peer_name(stream._transport.get_extra_info("peername"))
-        self.writer = FrameWriter(stream)
-        self._release = release
-        self._has_headers = False
-
-    def send_headers(self) -> None:
-        """Send the headers, unless they are sent or the call is over."""
-        if self._has_headers:
-            return
-        self._has_headers = True
-        self._send([(":status", "200"), ("content-type", _CONTENT_TYPE)])
-
-    def release(self) -> None:
-        """Forget the call; to be called once, when it has ended.
-
-        What is left of it may view shared memory, and a watch refers to who answers the call.
-        """
-        self._release()
-        self.writer.clear()
-        self.buffer.end_watch()
-
-    def send_status(self, status: Status, message: str | None) -> None:
-        """End the call, if it is not over. A long message is cut."""
-        trailers: list[tuple[str, str]] = []
-        if not self._has_headers:
-            trailers += [(":status", "200"), ("content-type", _CONTENT_TYPE)]
-        trailers.append(("grpc-status", str(status.value)))
-        if message is not None:
-            trailers.append(("grpc-message", _header_value(message)))
-        if self._is_open:
-            assert self._stream.id is not None
-            resets = status is not Status.OK
-            _end_stream(self._h2, self._stream.id, trailers, resets=resets)
-            self._stream.connection.flush()
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the connection of the call is open."""
-        return not self._stream.connection.is_closing()
-
-    @property
-    def _is_open(self) -> bool:
-        return (
-            not self._stream.connection.is_closing()
-            # h2 would open a stream that it does not know any more.
-            and self._stream.id in self._h2.streams
-        )
-
-    def _send(self, headers: list[tuple[str, str]]) -> None:
-        if self._is_open:
-            assert self._stream.id is not None
-            with suppress(ProtocolError):
-                self._h2.send_headers(self._stream.id, headers)
-            self._stream.connection.flush()
-
-
-def peer_name(address: object) -> str:
-    """Return the address of a socket's other end for the log."""
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "local"
-
-
 class _Cancelling(AbstractHandler):
     """Cancels the calls that grpclib finds to be over."""
 
@@ -361,37 +273,6 @@ class _Cancelling(AbstractHandler):
         """Cancel all calls of a connection that is closed."""
         for cancel in tuple(self._cancels.values()):
             cancel()
-
-
-def _end_stream(
-    h2: ServerH2Connection,
-    stream_id: int,
-    headers: list[tuple[str, str]],
-    *,
-    resets: bool = True,
-) -> None:
-    """Send the last headers of a stream, and unless the client has ended its side, reset it.
-
-    RFC 9113, 8.1: a reset without an error asks the client to send no more.
-    """
-    with suppress(ProtocolError):
-        h2.send_headers(stream_id, headers, end_stream=True)
-        stream = h2.streams.get(stream_id)
-        if resets and stream is not None and not stream.closed:
-            h2.reset_stream(stream_id, ErrorCodes.NO_ERROR)
-
-
-def _header_value(message: str) -> str:
-    """Return a message as grpc-message carries it, percent-encoded, cut to what clients accept."""
-    encoded = encode_grpc_message(message)
-    if len(encoded) <= _MAX_MESSAGE_BYTES:
-        return encoded
-    # A character may take twelve bytes. Fewer characters are tried until they fit.
-    most = _MAX_MESSAGE_BYTES
-    while len(encoded) > _MAX_MESSAGE_BYTES:
-        encoded = encode_grpc_message(shortened(message, most))
-        most = most * 3 // 4
-    return encoded
 
 
 def _ignore(_event: object) -> None:

@@ -1,4 +1,4 @@
-"""The messages of gRPC's standard services: health and server reflection."""
+"""The messages of gRPC's standard services: health, server reflection, load reports."""
 
 from ..generated.grpc.health.v1 import (
     HealthCheckRequest,
@@ -14,6 +14,8 @@ from ..generated.grpc.reflection.v1 import (
     ServerReflectionResponse,
     ServiceResponse,
 )
+from ..generated.xds.data.orca.v3 import OrcaLoadReport
+from ..generated.xds.service.orca.v3 import Interval, OrcaLoadReportRequest
 
 ServingStatus = HealthCheckResponseServingStatus
 
@@ -23,7 +25,10 @@ __all__ = [
     "FileDescriptorResponse",
     "HealthCheckRequest",
     "HealthCheckResponse",
+    "Interval",
     "ListServiceResponse",
+    "OrcaLoadReport",
+    "OrcaLoadReportRequest",
     "ServerReflectionRequest",
     "ServerReflectionResponse",
     "ServiceResponse",

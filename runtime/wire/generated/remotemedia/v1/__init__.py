@@ -65,6 +65,7 @@ __all__ = (
     "ResourceLimits",
     "RuntimeHint",
     "SessionClosed",
+    "SessionState",
     "SetNodeState",
     "StreamClosed",
     "StreamControl",
@@ -620,12 +621,19 @@ class StreamControlCommand(betterproto2.Enum):
     Drop the waiting items, then send `closed`.
     """
 
+    MOVE = 3
+    """
+    Process all chunks, do not flush, then send `closed` with the state. Only where `ready` has
+    `moves_state`.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
             0: "COMMAND_UNSPECIFIED",
             1: "COMMAND_CLOSE",
             2: "COMMAND_CANCEL",
+            3: "COMMAND_MOVE",
         }
 
     @classmethod
@@ -634,6 +642,7 @@ class StreamControlCommand(betterproto2.Enum):
             "COMMAND_UNSPECIFIED": 0,
             "COMMAND_CLOSE": 1,
             "COMMAND_CANCEL": 2,
+            "COMMAND_MOVE": 3,
         }
 
 
@@ -925,6 +934,17 @@ class ChunkResult(betterproto2.Message):
     total_items_processed: "int" = betterproto2.field(4, betterproto2.TYPE_UINT64)
     """
     The number of items that the session has received so far.
+    """
+
+    timestamp_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    The timestamp of the items, in milliseconds; 0 if they have none.
+    """
+
+    bundle_size: "int" = betterproto2.field(6, betterproto2.TYPE_UINT32)
+    """
+    If the item is a member of a bundle: the number of its members. They come one after the other,
+    each in a message, with their names in the metadata entry "port". Else 0.
     """
 
 
@@ -1250,7 +1270,9 @@ class DrainNotice(betterproto2.Message):
     The server will shut down. Until the deadline the session goes on as before. Then the server takes
     no more chunks, sends the results of those that it has taken, and `closed` with their number. If
     `ready` has `may_move`, a client goes on with a session at another server: it opens it, sends CLOSE
-    to the old one and waits for `closed`, then sends the chunks that were not taken, and later ones.
+    to the old one and waits for `closed`, then sends the chunks that were not taken, and later ones. If
+    it has `moves_state`, the new session is opened with `resumes`, MOVE takes the place of CLOSE, and
+    the state of `closed` is sent to the new session before the chunks.
     """
 
     deadline_ms: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
@@ -1858,6 +1880,11 @@ class NodeManifest(betterproto2.Message):
         9, betterproto2.TYPE_ENUM, repeated=True
     )
 
+    is_output_node: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
+    """
+    Whether its outputs are results also if other nodes read them.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "NodeManifest", NodeManifest)
 
@@ -2063,6 +2090,19 @@ default_message_pool.register_message("remotemedia.v1", "SessionClosed", Session
 
 
 @dataclass(eq=False, repr=False)
+class SessionState(betterproto2.Message):
+    """
+    What the nodes of a session remember, for a session at another server that goes on with it. Only
+    servers with the same key can make it and check it; to a client it is any bytes.
+    """
+
+    data: "bytes" = betterproto2.field(1, betterproto2.TYPE_BYTES)
+
+
+default_message_pool.register_message("remotemedia.v1", "SessionState", SessionState)
+
+
+@dataclass(eq=False, repr=False)
 class SetNodeState(betterproto2.Message):
     """
     Set the state of a node.
@@ -2100,6 +2140,13 @@ class StreamClosed(betterproto2.Message):
     The number of data_chunk and audio_chunk messages that were taken, the first ones sent. All of
     their results have come before, unless the client has cancelled the session. Later ones were
     not processed at all.
+    """
+
+    state: "SessionState | None" = betterproto2.field(5, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The state after these chunks; nothing was flushed. After COMMAND_MOVE, and where the server ends
+    the stream of a client that takes states. Not set if the session was to go on with a state that
+    has not arrived.
     """
 
 
@@ -2182,6 +2229,18 @@ class StreamInit(betterproto2.Message):
     expected_chunk_size: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
     The size of the later chunks, in samples for audio. A hint; 0 asks for a recommendation.
+    """
+
+    takes_state: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+    """
+    Whether the client moves the stream with its state, if `ready` has `moves_state`. A server that
+    ends the stream then does not flush, and sends the state in `closed`.
+    """
+
+    resumes: "bool" = betterproto2.field(7, betterproto2.TYPE_BOOL)
+    """
+    Whether this session goes on with the state of another one: `state` is the next message. Until
+    then, the nodes get ready.
     """
 
 
@@ -2286,6 +2345,12 @@ class StreamReady(betterproto2.Message):
     node is stateless.
     """
 
+    moves_state: "bool" = betterproto2.field(5, betterproto2.TYPE_BOOL)
+    """
+    The same, with the state of this session: every node is stateless or exports its state. Only set
+    for a client that takes states (StreamInit.takes_state).
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "StreamReady", StreamReady)
 
@@ -2320,6 +2385,13 @@ class StreamRequest(betterproto2.Message):
     control: "StreamControl | None" = betterproto2.field(
         4, betterproto2.TYPE_MESSAGE, optional=True, group="request"
     )
+
+    state: "SessionState | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, optional=True, group="request"
+    )
+    """
+    The first message after an `init` with `resumes`.
+    """
 
 
 default_message_pool.register_message("remotemedia.v1", "StreamRequest", StreamRequest)
