@@ -19,7 +19,7 @@ import trio
 from actors import Binary, Text
 from runtime import NodeError, Runtime, Session
 from tests.executors.ray.cluster import Cluster, opened_cluster, why_not
-from tests.executors.ray.conftest import runs, runtime_on
+from tests.executors.ray.conftest import runtime_on, wait_gone
 from tests.executors.ray.test_ray_executor import ON_OTHER, SERVER, on_ray
 
 from .report import Report, median, p99
@@ -153,17 +153,11 @@ async def losses(runtime: Runtime, cluster: Cluster) -> None:
                     await session.receive()
             except NodeError:
                 told.append(1e3 * (time.perf_counter() - began))
-            _wait_gone(workers)
+            wait_gone(workers)
             gone.append(1e3 * (time.perf_counter() - began))
             repair()
         report.add(name, least=min(told), most=max(told), gone=max(gone))
     report.show()
-
-
-def _wait_gone(workers: list[psutil.Process]) -> None:
-    deadline = time.monotonic() + 20
-    while any(runs(p) for p in workers) and time.monotonic() < deadline:
-        time.sleep(0.002)
 
 
 def server_killed(cluster: Cluster) -> None:
@@ -178,7 +172,7 @@ def server_killed(cluster: Cluster) -> None:
             workers = cluster.workers()
             server.kill()
             began = time.perf_counter()
-            _wait_gone(workers)
+            wait_gone(workers)
             times.append(1e3 * (time.perf_counter() - began))
     report = Report(
         "ray_server_killed",

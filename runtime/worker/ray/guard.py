@@ -129,6 +129,8 @@ def is_stopped(pid: int) -> bool:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)  # a worker that Ray ends kills its children first, and takes its time then
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, 0)  # Ray has lowered that of the worker
     *given, seconds = sys.argv[1:]

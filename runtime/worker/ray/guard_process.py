@@ -35,7 +35,7 @@ def guarded_pulse(silence_seconds: float) -> GiveSigns:
                 [*command, str(silence_seconds)],
                 stdin=subprocess.DEVNULL,
                 pass_fds=passed,
-                process_group=0,
+                start_new_session=True,
             )
         finally:
             for descriptor in passed[2:]:
@@ -43,9 +43,9 @@ def guarded_pulse(silence_seconds: float) -> GiveSigns:
         try:
             yield
         finally:
+            # The guard now sees to it that this process ends soon: Ray needs half a second for it.
             with suppress(OSError):  # the server is gone
                 sock.shutdown(SHUT_RDWR)
-            process.kill()
-            process.wait()
+            process.wait()  # what it has forked is the guard
 
     return give

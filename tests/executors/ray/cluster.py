@@ -144,10 +144,11 @@ class Cluster:
 
     def workers(self) -> list[psutil.Process]:
         """Return the workers that run a node, or wait for one, and their guards."""
-        found = []
-        for raylet in (p for p in self.processes() if Path(p.cmdline()[0]).name == "raylet"):
-            with suppress(psutil.Error):
-                found += [p for p in raylet.children(recursive=True) if is_worker(p)]
+        raylets = [p for p in self.processes() if Path(p.cmdline()[0]).name == "raylet"]
+        numbers = {str(raylet.pid) for raylet in raylets}
+        found = [p for p in psutil.process_iter() if is_guard(p, numbers)]
+        for raylet in raylets:
+            found += [p for p in raylet.children() if "ray::RayWorker" in " ".join(line_of(p))]
         return found
 
     def stop(self) -> None:
@@ -162,9 +163,17 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def is_worker(process: psutil.Process) -> bool:
-    line = " ".join(process.cmdline())
-    return "ray::RayWorker" in line or "worker/ray/guard.py" in line
+def line_of(process: psutil.Process) -> list[str]:
+    """Return the command line; empty if the process has ended."""
+    with suppress(psutil.Error):
+        return list(process.cmdline())
+    return []
+
+
+def is_guard(process: psutil.Process, raylets: set[str]) -> bool:
+    """Return whether a process is the guard of a worker of one of these raylets."""
+    line = line_of(process)
+    return any(word.endswith("/worker/ray/guard.py") for word in line) and line[-2] in raylets
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """One cluster for all tests here, and a check that nothing is left of a session."""
 
+import os
+import select
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -51,11 +54,24 @@ def open_ray(cluster: Cluster) -> Iterator[OpenRay]:
 
 def assert_gone(processes: list[psutil.Process]) -> None:
     """Wait until processes have ended; one that has may wait for init to reap it."""
-    _, left = psutil.wait_procs([p for p in processes if runs(p)], timeout=END_SECONDS)
-    assert not [p for p in left if runs(p)]
+    wait_gone(processes)
+    assert not [p for p in processes if runs(p)]
+
+
+def wait_gone(processes: list[psutil.Process]) -> None:
+    """Wait until processes, which are not children of this one, have ended, for a bounded time."""
+    deadline = time.monotonic() + END_SECONDS
+    for process in processes:
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            continue
+        with os.fdopen(descriptor, "rb", closefd=True):
+            select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
 
 
 def runs(process: psutil.Process) -> bool:
+    """Return whether a process runs, and does not only wait for init to reap it."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
