@@ -138,8 +138,13 @@ class SileroVADNode(Actor[SileroVADParams]):
                 f"{self.params.sampling_rate} before this node"
             )
         assert self._model is not None
-        is_large = item.frames > _SMALL_CHUNK_WINDOWS * self._model.window
-        return outputs_of(self._outputs(item), is_large=is_large)
+        if item.frames > _SMALL_CHUNK_WINDOWS * self._model.window:
+            return outputs_of(self._outputs(item), is_large=True)
+        # Chunks of speech are small, and many: without a generator for the outputs.
+        detection = _Detection()
+        for _ in self._analyse(item, detection):
+            pass
+        return Json(self._event(item, detection), metadata=item.metadata), item
 
     def cleanup(self) -> None:
         """Release the model."""
@@ -164,12 +169,15 @@ class SileroVADNode(Actor[SileroVADParams]):
 
     def _outputs(self, item: Audio) -> Iterator[Data | None]:
         detection = _Detection()
+        yield from self._analyse(item, detection)
+        yield Json(self._event(item, detection), metadata=item.metadata)
+        yield item
+
+    def _analyse(self, item: Audio, detection: "_Detection") -> Steps[None]:
         for part in audio_slices(item):
             detection.levels.add(part.as_float())
             yield PAUSE
             yield from self._detect(part, detection)
-        yield Json(self._event(item, detection), metadata=item.metadata)
-        yield item
 
     def _event(self, item: Audio, detection: "_Detection") -> dict[str, float | bool]:
         changes, levels = detection.changes, detection.levels

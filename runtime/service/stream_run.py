@@ -58,7 +58,7 @@ class StreamRun:
         self._session = session
         self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
-        self._metrics = SessionMetrics()
+        self._metrics = SessionMetrics(server_state.peak_memory)
         self._requests = StreamRequestReader(
             call, session, init, self._metrics, self._note_metrics_due
         )
