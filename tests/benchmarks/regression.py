@@ -28,7 +28,13 @@ ROOT: Final = HERE.parents[1]
 RESAMPLES: Final = 4000
 # Of a dozen rows without a difference, one in eight tables shows one.
 CONFIDENCE: Final = 0.99
-SIZES: Final = {"grpc_640_b": (640, 150), "grpc_64_kb": (65536, 100), "grpc_1_mb": (2**20, 20)}
+# Bytes, and how many round trips of them.
+SIZES: Final = {
+    "grpc_640_b": (640, 150),
+    "grpc_64_kb": (65536, 100),
+    "grpc_1_mb": (2**20, 20),
+    "grpc_10_mb": (10 * 2**20, 6),
+}
 IN_PROCESS: Final = ("native_hop", "child_hop", "child_round_trip", "child_10_mb", "session_start")
 FLOW, FLOW_MESSAGES = "grpc_flow", 1000
 # Few enough that half a core keeps them in real time.

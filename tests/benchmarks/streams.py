@@ -44,7 +44,7 @@ class StreamFigures(LoadFigures):
     """What the servers needed.
 
     Attributes:
-        server_cpu_us: processor time of the servers per chunk.
+        server_cpu_us: processor time of the servers per chunk that they answered.
         open_ms: per stream.
         kilobytes: of proportional memory (PSS) per stream, in the servers.
     """
@@ -91,7 +91,7 @@ class Servers:
             held = self._pss_bytes() - before
         return StreamFigures(
             **vars(figures),
-            server_cpu_us=1e6 * spent / max(figures.chunks, 1),
+            server_cpu_us=1e6 * spent / max(figures.done, 1),
             open_ms=1e3 * opened_seconds / load.streams,
             kilobytes=held / load.streams / 1e3,
         )
