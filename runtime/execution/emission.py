@@ -148,9 +148,7 @@ class Emission:
         self._statistics.sending_seconds += seconds
         self._statistics.sending.add(seconds)
 
-    async def _emit_each(
-        self, hook: str, iterator: Iterator[object], first: object = END
-    ) -> None:
+    async def _emit_each(self, hook: str, iterator: Iterator[object], first: object = END) -> None:
         """Send what an iterator yields; before that, an item that it has yielded already."""
         try:
             item = await self._hooks.awaited(hook, first)

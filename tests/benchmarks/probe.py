@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import pairwise
 
 import numpy as np
 import trio
@@ -40,7 +41,7 @@ def chain(executor: str, length: int) -> Manifest:
                 "multiprocess": {"executor_overrides": dict.fromkeys(ids, executor)},
             },
             "nodes": [{"id": each, "node_type": "PassThrough"} for each in ids],
-            "connections": [{"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)],
+            "connections": [{"from": a, "to": b} for a, b in pairwise(ids)],
         }
     )
 
@@ -148,4 +149,4 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, *sys.argv[1:])
+    trio.run(main, sys.argv[1])

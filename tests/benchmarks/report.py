@@ -49,9 +49,7 @@ class Report:
         """Add a row; each figure belongs to the column at its position."""
         self.add_shown(label, [_shown(figure) for figure in figures.values()], figures)
 
-    def add_shown(
-        self, label: str, shown: Sequence[str], figures: Mapping[str, object]
-    ) -> None:
+    def add_shown(self, label: str, shown: Sequence[str], figures: Mapping[str, object]) -> None:
         """Add a row of texts, and the figures that they show."""
         self.rows.append((label, *shown))
         self.figures[label] = dict(figures)

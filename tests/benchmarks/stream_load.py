@@ -2,8 +2,9 @@
 
 It opens the streams, prints how long that took, and waits for a line on its standard input. Then it
 sends chunks at their times, whether or not results have come, prints a line after the warm-up and
-one when all is sent, and at last its figures. A client library would need more of a core than the server that it loads, so
-this one writes prepared HTTP/2 frames, and only counts the messages that come back.
+one when all is sent, and at last its figures. A client library would need more of a core than the
+server that it loads, so this one writes prepared HTTP/2 frames, and only counts the messages that
+come back.
 """
 
 import heapq
@@ -91,7 +92,7 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self.streams: dict[int, "Stream"] = {}
+        self.streams: dict[int, Stream] = {}
         self._encoder = Encoder()
         self._unsent = bytearray(_PREFACE)
         settings = struct.pack(">HI", _INITIAL_WINDOW_SETTING, _MOST_WINDOW)

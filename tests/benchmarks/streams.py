@@ -208,6 +208,9 @@ def measure_voice(report: Report, streams: int, count: int, seconds: float) -> l
         ]
         if figures.late_ms > MOST_LATE_MS:
             notes.append("The clients were late too: they had not enough of a core.")
+        # What one core can do at most, however its time is shared with others.
+        limit = count * 1e6 * PERIOD_SECONDS / figures.server_cpu_us
+        notes.append(f"By its processor time, {count} whole cores would do for {limit:.0f}.")
         low, high = 0, streams
         while high - low > max(1, SEARCHED_SHARE * high):
             middle = (low + high) // 2
@@ -233,7 +236,7 @@ def parser() -> argparse.ArgumentParser:
         default=cores,
         help=f"that share the voice streams: one for each core ({cores})",
     )
-    found.add_argument("--seconds", type=float, default=8.0, help="of each measurement (8)")
+    found.add_argument("--seconds", type=seconds_of, default=8.0, help="of each measurement (8)")
     return found
 
 
@@ -243,6 +246,14 @@ def number_of(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is negative")
     return number
+
+
+def seconds_of(text: str) -> float:
+    """Return seconds of the command line."""
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return seconds
 
 
 def main(arguments: Sequence[str] = ()) -> None:
