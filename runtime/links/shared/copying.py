@@ -33,6 +33,6 @@ def _parts(target: Array, source: Array) -> Iterator[tuple[Array, Array]]:
         target, source = target.T, source.T
     if source.flags.c_contiguous:
         target, source = target.reshape(-1), source.reshape(-1)
-    rows = max(1, len(target) * _STEP_BYTES // target.nbytes)
+    rows = max(1, len(target) * _STEP_BYTES // max(1, target.nbytes))
     for begin in range(0, len(target), rows):
         yield target[begin : begin + rows], source[begin : begin + rows]
