@@ -29,7 +29,7 @@ from ..links import (
 from .asyncio_hooks import AsyncioHooks, tasks_on
 from .background import BackgroundTasks
 from .call_clock import CallTimes
-from .emission import NO_ITEM, Announce, Emission
+from .emission import AT_ONCE, NO_ITEM, Announce, Emission
 from .fork_guard import ForkGuard
 from .hook_calls import HookCalls, blocks_in_generate
 from .hop_observer import HopObserver
@@ -292,6 +292,10 @@ class ActorLoop(ItemIntake):
                 sending = self._emission.send_timed(outgoing)
                 return self._await_cancellable([item], sending, outputs=1)
             self.statistics.items_out += 1
+        elif type(result) in AT_ONCE:
+            rest = self._emission.emit_at_once("process", result)
+            if rest is not None:
+                return self._await_cancellable([item], rest)
         elif result is not None:
             return self._await_cancellable([item], self._emit_awaited(result))
         self.statistics.processing.add(self._hooks.busy_seconds)

@@ -10,11 +10,12 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from types import GeneratorType
 from typing import Any, Final
 
 import trio
 
-from actors import Actor, Context, Control, Data, Json, Routed, Timestamped
+from actors import Actor, Context, Control, Data, Json, Kind, Routed, Timestamped
 
 from ..errors import NodeError
 from ..links import Item, Notice, Output, name_of, named, unnamed
@@ -28,6 +29,9 @@ _CHECKPOINT_SECONDS: Final = 0.001
 
 NO_ITEM: Final = Item(Json(None))
 """Stands for the current item where there is none."""
+
+AT_ONCE: Final = frozenset({GeneratorType, list, tuple})
+"""The types of results whose items need no turn of the scheduler each."""
 
 Announce = Callable[[Notice], Awaitable[None]]
 
@@ -64,6 +68,7 @@ class Emission:
         self.current = NO_ITEM
         self.scope: trio.CancelScope | None = None
         self._produces = actor.produces
+        self._plain = actor.produces - {Kind.CONTROL}  # sent without an announcement
         self._actor_type = type(actor)
         self._node_id = context.node_id
         self._readers = context.readers
@@ -92,6 +97,40 @@ class Emission:
         else:
             await self._send(hook, result)
 
+    def emit_at_once(self, hook: str, outputs: Any) -> Awaitable[None] | None:
+        """Send the outputs of an iterable without a coroutine; return what is left to await.
+
+        That is where a reader has no room, other tasks should have a turn, or an output is no plain
+        item. A node with two outputs for each chunk, one of 20 ms, so takes 20 us less for it.
+
+        Args:
+            hook: that gave them.
+            outputs: of a type of `AT_ONCE`.
+
+        Raises:
+            HookError: the iterator raised.
+            PeerError: a reader is gone, or broken.
+        """
+        iterator, hooks = iter(outputs), self._hooks
+        until = time.perf_counter() + _CHECKPOINT_SECONDS
+        while True:
+            data = hooks.call_directly(hook, next, iterator, END)
+            if data is END:
+                return None
+            if not (isinstance(data, Data) and data.kind in self._plain):
+                return self._emit_each(hook, iterator, data)
+            try:
+                is_sent = self.output.try_send(self.item_of(data))
+            except BaseException:
+                if isinstance(iterator, Generator):
+                    hooks.call_directly(hook, iterator.close)
+                raise
+            if not is_sent:
+                return self._emit_each(hook, iterator, data)
+            self._statistics.items_out += 1
+            if hooks.times[1] > until:
+                return self._emit_each(hook, iterator)
+
     def item_of(self, data: Data) -> Item:
         """Return an output as an item, with the sequence and timestamps of the current one."""
         current = self.current
@@ -109,14 +148,17 @@ class Emission:
         self._statistics.sending_seconds += seconds
         self._statistics.sending.add(seconds)
 
-    async def _emit_each(self, hook: str, iterator: Iterator[object]) -> None:
+    async def _emit_each(self, hook: str, iterator: Iterator[object], first: object = END) -> None:
+        """Send what an iterator yields; before that, an item that it has yielded already."""
         try:
+            item = await self._hooks.awaited(hook, first)
             while True:
+                if item is not END:
+                    await self._send(hook, item)
+                    await self.checkpoint_if_due()
                 item = await self._hooks.call(hook, next, iterator, END)
                 if item is END:
                     return
-                await self._send(hook, item)
-                await self.checkpoint_if_due()
         finally:
             if isinstance(iterator, Generator):
                 with trio.CancelScope(shield=True):

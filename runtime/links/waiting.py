@@ -10,7 +10,13 @@ import trio
 
 
 class Waiting(Protocol):
-    """Waits for a descriptor."""
+    """Waits for a descriptor.
+
+    Attributes:
+        shares_loop: whether other nodes use the same event loop.
+    """
+
+    shares_loop: bool
 
     def can_continue(self) -> bool:
         """Return whether nobody else needs a turn now."""
@@ -24,6 +30,8 @@ class Waiting(Protocol):
 
 class TrioWaiting:
     """Waits as every task does, and lets the others run."""
+
+    shares_loop = True
 
     def can_continue(self) -> bool:
         """Return False."""
@@ -55,6 +63,8 @@ class BlockingWaiting:
     Args:
         interrupts: descriptors that become readable when another task has something to do.
     """
+
+    shares_loop = False
 
     def __init__(self, interrupts: Sequence[int]) -> None:
         self.is_sole_task: Callable[[], bool] = _always_false

@@ -13,7 +13,6 @@ from .effective_settings import EffectiveSettings
 from .executor_registry import Place
 from .grants import GrantNames
 from .machine import Gpu
-from .moving import MovingPlan
 from .remote_nodes import RemotePart
 
 
@@ -75,7 +74,7 @@ class NodePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan(MovingPlan):
+class Plan:
     """A pipeline that can be started.
 
     Attributes:
@@ -103,6 +102,28 @@ class Plan(MovingPlan):
         # By its name, since what draws a plan imports this module.
         svg: str = import_module(f"{__package__}.drawing").to_svg(self)
         return svg
+
+    @property
+    def may_move(self) -> bool:
+        """Whether another session can go on without any state: every node is stateless."""
+        return all(node.stateless for node in self.nodes)
+
+    @property
+    def stateful(self) -> tuple[NodeId, ...]:
+        """The nodes that export their state, so that another session can go on with it."""
+        return tuple(node.node_id for node in self.nodes if node.moves_state and not node.stateless)
+
+    @property
+    def staying(self) -> tuple[NodeId, ...]:
+        """The nodes because of which no other session can go on with one of this plan."""
+        return tuple(
+            node.node_id for node in self.nodes if not (node.moves_state or node.stateless)
+        )
+
+    @property
+    def moves_state(self) -> bool:
+        """Whether another session can go on with the states of the nodes, and some have one."""
+        return not self.staying and bool(self.stateful)
 
     @property
     def sources(self) -> tuple[NodeId, ...]:

@@ -113,7 +113,7 @@ class ExecutionService:
         plan = await plan_of(self._runtime, request.manifest, peer=call.peer, token_name=name)
         _check_inputs(plan, request)
         limits = limits_of(request.resource_limits)
-        metrics = SessionMetrics()
+        metrics = SessionMetrics(self._server_state.peak_memory)
         outputs = RunOutputs(self._runtime.config.limits.max_message_bytes)
         async with (
             self._runtime.open_session(

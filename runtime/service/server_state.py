@@ -11,6 +11,7 @@ from grpclib.const import Status
 
 from ..session import EndReason
 from .call_errors import SHUTTING_DOWN, CallError
+from .peak_memory import PeakMemory
 from .server_call import ServerCall
 
 
@@ -24,6 +25,7 @@ class ServerState:
         drain_deadline: then, the time of trio's clock at which sessions end; infinite for never.
         ending: set when sessions must take no more input, and send their last results.
         stopping: set when running calls must end.
+        peak_memory: of the server.
     """
 
     traces: bool = True
@@ -31,6 +33,7 @@ class ServerState:
     drain_deadline: float = math.inf
     ending: trio.Event = field(default_factory=trio.Event)
     stopping: trio.Event = field(default_factory=trio.Event)
+    peak_memory: PeakMemory = field(default_factory=PeakMemory)
 
     @asynccontextmanager
     async def cancelled_at_stop(self) -> AsyncIterator[None]:

@@ -1,7 +1,6 @@
 """The metrics of a session, as messages of the contract."""
 
 import json
-import resource
 import time
 from collections import Counter
 
@@ -11,10 +10,8 @@ from ..events import Result
 from ..execution import NodeStatistics
 from ..session import Session
 from ..wire import ExecutionMetrics, NodeMetrics, StreamMetrics
+from .peak_memory import PeakMemory
 
-_KIB = 1024
-# getrusage adds up the counters of all threads, which is too slow for every ten chunks.
-_MEMORY_SECONDS = 0.1
 # The metrics of a node that have fields of their own in the contract.
 _OWN_FIELDS = frozenset({"items_in", "memory_bytes"})
 
@@ -25,9 +22,12 @@ class SessionMetrics:
     Attributes:
         chunks: how many chunks were received.
         items: how many items were received; a chunk of named buffers has several.
+
+    Args:
+        peak_memory: of the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, peak_memory: PeakMemory) -> None:
         self.chunks = 0
         self.items = 0
         self._began = time.perf_counter()
@@ -36,8 +36,7 @@ class SessionMetrics:
         self._latency_seconds = 0.0
         self._incoming_seconds = 0.0
         self._outgoing_seconds = 0.0
-        self._own_memory_bytes = 0
-        self._memory_until = 0.0
+        self._peak_memory = peak_memory
 
     def converted_in(self, began: float) -> None:
         """Measure a conversion of input that began at this time of `time.perf_counter`."""
@@ -105,12 +104,8 @@ class SessionMetrics:
 
     def _memory_bytes(self, session: Session) -> int:
         """Return the peak resident memory of the server and the session's processes, in bytes."""
-        now = time.perf_counter()
-        if now > self._memory_until:
-            self._memory_until = now + _MEMORY_SECONDS
-            self._own_memory_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
         children = sum(node.memory_bytes for node in session.statistics().values())
-        return self._own_memory_bytes + children
+        return self._peak_memory.read() + children
 
 
 def _node_metrics(node: NodeStatistics, dropped_results: int) -> NodeMetrics:

@@ -75,7 +75,7 @@ class StreamRun:
         self._session = session
         self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
-        self._metrics = SessionMetrics()
+        self._metrics = SessionMetrics(server_state.peak_memory)
         self._seals = seals
         self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._requests = StreamRequestReader(

@@ -1,4 +1,7 @@
-"""`python -m tests.benchmarks [NAME ...]`: run the named measurements, or all."""
+"""`python -m tests.benchmarks [NAME ...]`: run the named measurements, or all.
+
+`python -m tests.benchmarks NAME -h` shows the arguments of those that have some.
+"""
 
 import argparse
 import sys
@@ -36,9 +39,16 @@ NAMES: Final = (
 # These take minutes or need further packages, so they are run by name only.
 OTHERS: Final = ("peers", "plots", "ray", "rolling")
 
+# These have arguments of their own, after their name.
+COMMANDS: Final = ("regression", "streams")
+
 
 def main() -> int:
     """Run the named measurements, or all; return the exit status."""
+    name, *arguments = sys.argv[1:] or [""]
+    if name in COMMANDS:
+        import_module(f"{__package__}.{name}").main(arguments)
+        return 0
     parser = argparse.ArgumentParser(
         prog=f"python -m {__package__}",
         description="Measure, print tables, and write JSON files to build/benchmarks.",
@@ -48,7 +58,8 @@ def main() -> int:
         metavar="NAME",
         nargs="*",
         choices=[*NAMES, *OTHERS],
-        help=f"by default all of: {', '.join(NAMES)}; by name only: {', '.join(OTHERS)}",
+        help=f"by default all of: {', '.join(NAMES)}; by name only: {', '.join(OTHERS)}; "
+        f"with arguments of their own: {', '.join(COMMANDS)}, see NAME -h",
     )
     for name in parser.parse_args().names or NAMES:
         run: Callable[[], None] = import_module(f"{__package__}.{name}").main

@@ -28,13 +28,13 @@ STREAM = "/remotemedia.v1.StreamingPipelineService/StreamPipeline"
 UNBOUNDED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-def init(executor: str) -> bytes:
-    """Return a first request for a pipeline of one PassThrough."""
+def init(executor: str, node_type: str = "PassThrough") -> bytes:
+    """Return a first request for a pipeline of one node."""
     settings = MultiprocessConfig(executor_overrides={"echo": executor})
     manifest = PipelineManifest(
         version="v1",
         metadata=ManifestMetadata(name="echo", multiprocess=settings),
-        nodes=[NodeManifest(id="echo", node_type="PassThrough")],
+        nodes=[NodeManifest(id="echo", node_type=node_type)],
     )
     return bytes(StreamRequest(init=StreamInit(manifest=manifest, client_version="benchmark")))
 

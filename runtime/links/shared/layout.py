@@ -35,6 +35,10 @@ _REFERENCE: Final = 2
 _SMALL_BYTES: Final = 16 * 1024
 
 
+Copies = list[tuple[Array, Array]]
+"""Arrays to copy: where to, and from where."""
+
+
 class Lent(msgspec.Struct, eq=False):
     """An array that an item refers to.
 
@@ -163,6 +167,7 @@ def write(
     number: int = 0,
     has_payload: bool = False,
     reader: int = 0,
+    deferred: Copies | None = None,
 ) -> None:
     """Write an item into `memory`, which has at least `packed.total_bytes`: the one copy.
 
@@ -173,6 +178,7 @@ def write(
         number: of the item on its link, from 0.
         has_payload: leave the payload out, since it is there already.
         reader: the position of the only reader that gets the item; 0 for all.
+        deferred: receives what of the payload is left to copy, because it takes long.
     """
     payload_bytes, attributes = packed.payload_bytes, packed.attributes
     _HEADER.pack_into(
@@ -194,11 +200,11 @@ def write(
     if payload_bytes and not has_payload:
         payload = packed.payload
         if isinstance(payload, np.ndarray):
-            _copy_array(memory, payload, payload_bytes, packed.fortran)
+            _copy_array(memory, payload, payload_bytes, packed.fortran, deferred)
         elif isinstance(payload, bytes):
             memory[HEADER_BYTES : HEADER_BYTES + payload_bytes] = payload
         else:
-            _write_members(memory, payload)
+            _write_members(memory, payload, deferred)
     if attributes:
         memory[HEADER_BYTES + payload_bytes : packed.total_bytes] = attributes
 
@@ -221,19 +227,26 @@ def header_of(packed: PackedItem, item: Item | None = None, *, number: int = 0) 
     return header + _PADDING
 
 
-def _copy_array(memory: memoryview, array: Array, size: int, fortran: bool) -> None:
+def _copy_array(
+    memory: memoryview, array: Array, size: int, fortran: bool, deferred: Copies | None
+) -> None:
     order: Literal["F", "C"] = "F" if fortran else "C"
     if size <= _SMALL_BYTES:
         memory[HEADER_BYTES : HEADER_BYTES + size] = array.tobytes(order)
-    else:
-        target = np.ndarray(array.shape, array.dtype, memory, HEADER_BYTES, order=order)
+        return
+    target = np.ndarray(array.shape, array.dtype, memory, HEADER_BYTES, order=order)
+    if deferred is None:
         np.copyto(target, array)
+    else:
+        deferred.append((target, array))
 
 
-def _write_members(memory: memoryview, members: Sequence[PackedItem]) -> None:
+def _write_members(
+    memory: memoryview, members: Sequence[PackedItem], deferred: Copies | None
+) -> None:
     begin = HEADER_BYTES
     for member in members:
-        write(memory[begin : begin + member.total_bytes], member)
+        write(memory[begin : begin + member.total_bytes], member, deferred=deferred)
         begin += aligned(member.total_bytes)
 
 

@@ -14,11 +14,12 @@ from ..errors import PeerFaultError
 from ..item import Item
 from ..statistics import LinkStatistics
 from ..waiting import Waiting
+from .copying import AT_ONCE_BYTES, copied_in_steps
 from .doorbell import DoorbellEnd, ProducerDoorbell
-from .layout import HEADER_BYTES, PackedItem, aligned, write
+from .layout import HEADER_BYTES, Copies, PackedItem, aligned, write
 from .lending import Lending
 from .loan import ATTRIBUTES_BYTES, Loan, loan_of
-from .memory import MOST_LOANS, MemoryNode, Subscriber
+from .memory import MOST_LOANS, MemoryNode, Slot, Subscriber
 from .packing import pack
 from .references import LEAST_BYTES, refer
 from .specs import WriterSpec
@@ -86,7 +87,7 @@ class SharedWriter:
             SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = self._packed(item)
-        if self._is_waiting or not self._has_room(packed):
+        if self._is_waiting or not self._has_room(packed) or self._takes_long(packed):
             return False
         self._publish(item, packed)
         return True
@@ -99,11 +100,15 @@ class SharedWriter:
             SharedMemoryError: it does not fit into the session's shared memory.
         """
         packed = self._packed(item)
-        if self._is_waiting or not self._has_room(packed):
+        if self._is_waiting or not self._has_room(packed) or self._takes_long(packed):
             async with self._turn:
                 self._is_waiting = True
                 try:
-                    self._publish(item, await self._wait_for_room(packed, self._waiting))
+                    packed = await self._wait_for_room(packed, self._waiting)
+                    if self._takes_long(packed):
+                        await self._publish_in_steps(item, packed)
+                    else:
+                        self._publish(item, packed)
                 finally:
                     self._is_waiting = bool(self._turn.statistics().tasks_waiting)
         else:
@@ -116,8 +121,9 @@ class SharedWriter:
         Raises:
             PeerError: a reader is gone, or broken.
         """
-        for bell in self._bells:
-            await bell.ring_end(self._sent_items, self._waiting)
+        async with self._turn:  # an item may be under way
+            for bell in self._bells:
+                await bell.ring_end(self._sent_items, self._waiting)
 
     @property
     def is_lending(self) -> bool:
@@ -148,7 +154,25 @@ class SharedWriter:
             )
         return _FOR_NONE
 
+    def _takes_long(self, packed: PackedItem) -> bool:
+        """Whether others of this event loop should run while the item is copied."""
+        return self._waiting.shares_loop and packed.total_bytes > AT_ONCE_BYTES
+
     def _publish(self, item: Item, packed: PackedItem) -> None:
+        self._send_slot(packed, *self._write(item, packed, None))
+
+    async def _publish_in_steps(self, item: Item, packed: PackedItem) -> None:
+        """Publish an item, and let others run while it is copied; nobody else may publish then."""
+        copies: Copies = []
+        slot, loan = self._write(item, packed, copies)
+        for _ in copied_in_steps(copies):
+            await trio.lowlevel.checkpoint()
+        self._send_slot(packed, slot, loan)
+
+    def _write(
+        self, item: Item, packed: PackedItem, deferred: Copies | None
+    ) -> tuple[Slot, Loan | None]:
+        """Write an item into a slot; the loan that it is in, if it needs no copy."""
         loan = self._loan_in(packed) if self._loaned else None
         slot = self._publisher.loan(packed.total_bytes) if loan is None else loan.slot
         write(
@@ -158,7 +182,11 @@ class SharedWriter:
             number=self._sent_items,
             has_payload=loan is not None,
             reader=self._addresses.get(item.to, _NO_READER),
+            deferred=deferred,
         )
+        return slot, loan
+
+    def _send_slot(self, packed: PackedItem, slot: Slot, loan: Loan | None) -> None:
         bells = self._bells
         count = slot.send()
         for bell in bells:

@@ -18,7 +18,10 @@ from .frame_reader import OPEN_CONNECTION
 _SENDING: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
 # Bytes of one write. asyncio copies again what the socket does not take at once.
 _WRITTEN_BYTES: Final = 256 * 1024
-# Then other tasks get a turn.
+# Others get a turn after so much of a large message: 0.2 to 0.3 ms. With 2 MiB they waited 1 to 1.5
+# ms, and sending 10 MB was no faster (27 November 2026).
+_STEP_BYTES: Final = 512 * 1024
+# What is not longer is sent at once: in two steps, 1 MB takes a fifth more processor time.
 _AT_ONCE_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -64,13 +67,13 @@ class FrameWriter:
         self._stream.window_updated.set()
 
     def try_send(self) -> None:
-        """Send as much as is possible without waiting, up to 2 MiB, so that other tasks get a turn.
+        """Send as much as is possible without waiting, of a large message only one step.
 
         Raises:
             StreamEndedError: the call is over.
         """
-        most = max(self._left - _AT_ONCE_BYTES, 0)
-        while self._left > most:
+        rest = self._left - _STEP_BYTES if self._left > _AT_ONCE_BYTES else 0
+        while self._left > rest:
             room = self.room()
             if room <= 0:
                 break
