@@ -8,7 +8,14 @@ from .models import Model, model_endpoints, secret_variables
 from .overrides import with_environment, with_value
 from .resource_limits import ResourceLimits
 from .section import Origin, Section, Source
-from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
+from .server import (
+    DEFAULT_ADDRESS,
+    MOST_WORKERS,
+    Server,
+    ServerAccess,
+    ServerAddress,
+    server_access,
+)
 from .setting import Declaration, Rules, declarations, rules_of, section_of_tables, setting
 from .settings import (
     LONGEST_INIT_TIMEOUT_SECS,
@@ -33,6 +40,7 @@ __all__ = [
     "LONGEST_INIT_TIMEOUT_SECS",
     "MOST_CONNECTIONS",
     "MOST_NODES",
+    "MOST_WORKERS",
     "TOKEN_RULE",
     "CatalogueSources",
     "Declaration",

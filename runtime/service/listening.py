@@ -9,8 +9,37 @@ from ..errors import ConfigError, Fault
 _BACKLOG: Final = 512
 
 
-def listening_socket(address: ServerAddress) -> socket.socket:
+def shared_listening_sockets(address: ServerAddress, count: int) -> list[socket.socket]:
+    """Return sockets that share an address: the kernel gives each new connection to one of them.
+
+    SO_REUSEPORT alone would let a second server of this user share the address too. So a socket
+    without it takes the address first: that fails while anybody listens there. The others are
+    bound before it is closed, so no second server can come between.
+
+    Raises:
+        ConfigError: the server cannot listen at the address.
+    """
+    opened: list[socket.socket] = []
+    try:
+        with listening_socket(address) as claim:
+            # Port 0 has become a real one. A socket may allow others beside it when it is bound.
+            address = ServerAddress(address.host, claim.getsockname()[1])
+            claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            for _ in range(count):
+                opened.append(listening_socket(address, is_shared=True))
+    except BaseException:
+        for each in opened:
+            each.close()
+        raise
+    return opened
+
+
+def listening_socket(address: ServerAddress, *, is_shared: bool = False) -> socket.socket:
     """Return a bound socket. An address in use is an error before anything is started.
+
+    Args:
+        address: where it listens.
+        is_shared: whether other sockets of this user may listen there too.
 
     Raises:
         ConfigError: the server cannot listen at the address.
@@ -27,6 +56,8 @@ def listening_socket(address: ServerAddress) -> socket.socket:
         raise _unusable(address, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listening.bind(where)
         listening.listen(_BACKLOG)
     except OSError as error:

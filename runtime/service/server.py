@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -65,12 +66,15 @@ from .health import HealthService
 from .http2_server import Http2Server
 from .listening import listening_socket
 from .operations import OperationsService
+from .peers import Peers, listen_for_peers
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
 from .server_state import ServerState
 from .streaming import StreamingService
 from .tls import server_tls
 from .watching import WatchingService
+from .worker_rpcs import passed_calls, rpcs_of_all_workers
+from .worker_snapshots import OtherWorkers
 
 # For streams to send their last results, after the drain.
 _END_STREAMS_SECONDS: Final = 2.0
@@ -91,6 +95,7 @@ class GrpcServer:
     Attributes:
         address: the address, with the actual port if any free port was requested.
         requires_token: whether calls need a token.
+        calls_path: of the socket for calls of other workers; empty without any.
     """
 
     def __init__(
@@ -102,7 +107,9 @@ class GrpcServer:
         health: HealthService,
         listener: Http2Server,
         metrics: Registry,
+        calls_path: str = "",
     ) -> None:
+        self.calls_path = calls_path
         self.address = address
         self.requires_token = requires_token
         self._calls = calls
@@ -166,7 +173,11 @@ class GrpcServer:
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, *, environment: Mapping[str, str] | None = None
+    runtime: Runtime,
+    *,
+    environment: Mapping[str, str] | None = None,
+    listening: socket.socket | None = None,
+    peers: Peers | None = None,
 ) -> AsyncIterator[GrpcServer]:
     """Serve a runtime, configured by [server] of its configuration and by the environment.
 
@@ -175,6 +186,8 @@ async def open_server(
     Args:
         runtime: runs the sessions.
         environment: the environment variables; None means those of the process.
+        listening: a socket that listens already; None: one at the address of the settings.
+        peers: the other workers of this server; None: it is one process.
 
     Raises:
         ConfigError: an address, token or certificate cannot be used.
@@ -189,7 +202,7 @@ async def open_server(
     tls = server_tls(settings)
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
-    listening = listening_socket(access.address)
+    listening = listening or listening_socket(access.address)
     try:
         async with (
             trio_asyncio.open_loop() as loop,
@@ -199,8 +212,17 @@ async def open_server(
             loop.set_exception_handler(_on_exception)
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             authentication = Authentication(access)
-            rpcs = _rpcs(runtime, server_state, health, authentication)
             codec = Codec(StreamResponse)
+            others = None if peers is None else OtherWorkers(peers, codec)
+            operations = OperationsService(runtime, server_state)
+            watching = WatchingService(runtime, server_state, others)
+            rpcs = _rpcs(runtime, server_state, health, authentication, operations, watching)
+            calls_path = ""
+            if peers is not None:
+                passed = passed_calls(rpcs, watching, codec)
+                from_workers, calls_path = listen_for_peers(runtime.folder)
+                nursery.start_soon(passed.serve, from_workers)
+                rpcs = rpcs_of_all_workers(rpcs, operations, peers, codec, server_state)
             calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
             listener = await trio_asyncio.aio_as_trio(_make)(
                 calls, authentication, connections, loop, tls, settings, most_bytes
@@ -217,6 +239,7 @@ async def open_server(
                 health,
                 listener,
                 runtime.metrics,
+                calls_path,
             )
             _log.info("listening", extra={"address": str(address), "tls": tls is not None})
             try:
@@ -282,13 +305,13 @@ def _rpcs(
     server_state: ServerState,
     health: HealthService,
     authentication: Authentication,
+    operations: OperationsService,
+    watching: WatchingService,
 ) -> dict[str, Rpc]:
     """Return the rpcs of the server, by their paths."""
     execution = ExecutionService(runtime, server_state, authentication)
     streaming = StreamingService(runtime, server_state, authentication)
     control = PipelineControlService(runtime, server_state, authentication)
-    operations = OperationsService(runtime, server_state)
-    watching = WatchingService(runtime, server_state)
     explaining = ExplainingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -44,6 +45,7 @@ from .open_executors import OpenExecutors
 from .recent_endings import RecentEndings
 from .session import Session
 from .session_log import refusals_logged
+from .shares import Shares
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application: name to "module:Class", or to the class."""
@@ -72,6 +74,7 @@ class Runtime:
         machine: FindMachine,
         tracer: Tracer | None = None,
         grants: Grants = _NO_GRANTS,
+        shares: Shares | None = None,
     ) -> None:
         self.config = config
         self._grants = grants
@@ -80,18 +83,23 @@ class Runtime:
         self._describer = describer
         self.catalogue = catalogue
         self._executors = executors
-        self.capacity = Capacity(config.limits)
+        self.capacity = Capacity(config.limits) if shares is None else shares.capacity
+        self._numbers = Shares.numbers(shares)
         self.metrics = Registry(self._capacity_figures)
-        self.endings = RecentEndings()
+        self.endings = RecentEndings() if shares is None else shares.endings
         self._instance = instance
         self._interpreters = Interpreters()
-        self._opened = 0
         self._sessions: dict[str, Session] = {}
 
     @property
     def swept(self) -> SweepReport:
         """What was removed at the start that killed servers had left."""
         return self._instance.swept
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this user alone, which is removed when the runtime has ended or was killed."""
+        return self._instance.root
 
     @property
     def sessions(self) -> Mapping[str, Session]:
@@ -189,8 +197,7 @@ class Runtime:
                 reservation = await stack.enter_async_context(reserved)
                 names = {node.executor for node in plan.nodes}
                 executors = {name: await self._executors.get(name) for name in names}
-            self._opened += 1
-            number = self._opened
+            number = next(self._numbers)
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
             domain = self._instance.domain(number, budget_bytes)
             session_id = f"{self._instance.name}-{number}-{secrets.token_hex(8)}"
@@ -300,6 +307,7 @@ async def open_runtime(
     node_types: NodeTypes | None = None,
     executors: Executors | None = None,
     machine: FindMachine = find_machine,
+    shares: Shares | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open a runtime for as long as the block lasts.
 
@@ -309,6 +317,7 @@ async def open_runtime(
             the script that runs, in a notebook, inside a function.
         executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
+        shares: what it shares with the runtimes of other processes; None: nothing.
 
     Raises:
         CallerError: a node process imports the code that calls this.
@@ -332,7 +341,15 @@ async def open_runtime(
                 ):
                     opened = OpenExecutors(registry, config, nursery)
                     runtime = Runtime(
-                        config, catalogue, opened, instance, describer, machine, tracer, grants
+                        config,
+                        catalogue,
+                        opened,
+                        instance,
+                        describer,
+                        machine,
+                        tracer,
+                        grants,
+                        shares,
                     )
                     try:
                         yield runtime

@@ -33,8 +33,10 @@ from .server_end import ServerEnd
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
 from .watchdog import Watchdog
+from .supervisor import die_with_parent
 
 __all__ = [
+    "die_with_parent",
     "TemplateSpec",
     "Templates",
     "may_have_template",
