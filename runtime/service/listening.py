@@ -1,6 +1,7 @@
 """Sockets that listen."""
 
 import socket
+from contextlib import ExitStack
 from typing import Final
 
 from ..config import ServerAddress
@@ -19,19 +20,17 @@ def shared_listening_sockets(address: ServerAddress, count: int) -> list[socket.
     Raises:
         ConfigError: the server cannot listen at the address.
     """
-    opened: list[socket.socket] = []
-    try:
+    with ExitStack() as opened:
         with listening_socket(address) as claim:
             # Port 0 has become a real one. A socket may allow others beside it when it is bound.
             address = ServerAddress(address.host, claim.getsockname()[1])
             claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            for _ in range(count):
-                opened.append(listening_socket(address, is_shared=True))
-    except BaseException:
-        for each in opened:
-            each.close()
-        raise
-    return opened
+            sockets = [
+                opened.enter_context(listening_socket(address, is_shared=True))
+                for _ in range(count)
+            ]
+        opened.pop_all()
+    return sockets
 
 
 def listening_socket(address: ServerAddress, *, is_shared: bool = False) -> socket.socket:

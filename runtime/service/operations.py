@@ -51,7 +51,9 @@ class OperationsService:
             session.refresh_statistics()
         return list(map(_with_nodes, sessions))
 
-    async def kill_session(self, call: OperatorCall[KillSessionRequest, KillSessionResponse]) -> None:
+    async def kill_session(
+        self, call: OperatorCall[KillSessionRequest, KillSessionResponse]
+    ) -> None:
         """End a session.
 
         Raises:

@@ -33,9 +33,7 @@ class PassedRpc:
 class PassedCall:
     """A call as its handler sees it; see `OperatorCall`."""
 
-    def __init__(
-        self, request: PeerRequest, frames: Frames, codec: Codec, rpc: PassedRpc
-    ) -> None:
+    def __init__(self, request: PeerRequest, frames: Frames, codec: Codec, rpc: PassedRpc) -> None:
         self.peer = request.peer
         self.authorization = request.authorization
         self._frames = frames

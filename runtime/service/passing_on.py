@@ -42,7 +42,7 @@ class PassingOn:
         async def answer(call: OperatorCall[Any, Any]) -> None:
             first = await call.receive()
             owner = None if first is None else self._peers.owner(_session_id(first))
-            if owner is None:
+            if owner is None or first is None:
                 await handler(_CallAgain(call, first))
                 return
             async with (

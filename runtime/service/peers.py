@@ -230,15 +230,16 @@ def listen_for_peers(folder: Path) -> tuple[trio.SocketListener, str]:
     Raises:
         PipelineError: the folder allows no socket.
     """
-    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _Folder(folder) as short:
-            sock._sock.bind(f"{short}/{_SOCKET}")
+            sock.bind(f"{short}/{_SOCKET}")
         sock.listen(64)
+        sock.setblocking(False)
     except OSError as error:
         sock.close()
         raise PipelineError(f"{folder}: no socket can be made: {error.strerror}") from error
-    return trio.SocketListener(sock), str(folder / _SOCKET)
+    return trio.SocketListener(trio.socket.from_stdlib_socket(sock)), str(folder / _SOCKET)
 
 
 async def _connect(path: str) -> trio.SocketStream:

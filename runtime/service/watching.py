@@ -60,7 +60,9 @@ class WatchingService:
         self._started_at = time.time()
         self._watches = 0
 
-    async def watch_server(self, call: OperatorCall[WatchServerRequest, WatchServerResponse]) -> None:
+    async def watch_server(
+        self, call: OperatorCall[WatchServerRequest, WatchServerResponse]
+    ) -> None:
         """Send snapshots of the server and its sessions until the call ends.
 
         Raises:

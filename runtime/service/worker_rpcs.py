@@ -73,9 +73,7 @@ def rpcs_of_all_workers(
     }
 
 
-def passed_calls(
-    rpcs: Mapping[str, Rpc], watching: WatchingService, codec: Codec
-) -> PassedCalls:
+def passed_calls(rpcs: Mapping[str, Rpc], watching: WatchingService, codec: Codec) -> PassedCalls:
     """Return what answers the calls of other workers, about the sessions of this one only.
 
     Args:
@@ -83,7 +81,9 @@ def passed_calls(
         watching: sends other workers snapshots.
         codec: of the messages.
     """
-    for response_type in (*_OF_A_SESSION.values(), ListSessionsResponse, WatchServerResponse):
+    codec.prepare(ListSessionsResponse)
+    codec.prepare(WatchServerResponse)
+    for response_type in _OF_A_SESSION.values():
         codec.prepare(response_type)
     passed = {
         path: PassedRpc(rpcs[path].handler, rpcs[path].request_type)  # type: ignore[arg-type]

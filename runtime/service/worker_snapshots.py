@@ -135,9 +135,7 @@ def _merged(
     for other in servers[1:]:
         server.started_ms = min(server.started_ms, other.started_ms)
         server.sessions = dict(Counter(server.sessions) + Counter(other.sessions))
-        server.ended_sessions = dict(
-            Counter(server.ended_sessions) + Counter(other.ended_sessions)
-        )
+        server.ended_sessions = dict(Counter(server.ended_sessions) + Counter(other.ended_sessions))
         server.refused_sessions += other.refused_sessions
         server.cpu_seconds += other.cpu_seconds
         server.memory_bytes += other.memory_bytes

@@ -98,7 +98,7 @@ class Runtime:
 
     @property
     def folder(self) -> Path:
-        """A folder of this user alone, which is removed when the runtime has ended or was killed."""
+        """A folder of this user alone. It is removed at the end, or after it by another server."""
         return self._instance.root
 
     @property

@@ -24,8 +24,8 @@ from .messages import (
     Ready,
     Refused,
     SharedState,
-    TakeSnapshot,
     Taken,
+    TakeSnapshot,
     ToSupervisor,
     ToWorker,
     WorkerSpec,
@@ -64,9 +64,7 @@ class Member:
         self._numbers = count(1)
         self._collected: dict[int, Snapshot | trio.Event] = {}
 
-    def report_ready(
-        self, registry: Registry, calls: str, announced: tuple[str, ...]
-    ) -> None:
+    def report_ready(self, registry: Registry, calls: str, announced: tuple[str, ...]) -> None:
         """Report that calls are accepted.
 
         Args:

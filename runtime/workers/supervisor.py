@@ -1,4 +1,4 @@
-"""The supervisor of the workers: starts them, restarts those that die, and keeps what they share."""
+"""The supervisor: starts the workers, restarts those that die, and keeps what they share."""
 
 import logging
 import socket
@@ -143,9 +143,7 @@ class Supervisor:
             if not answered:
                 return None
             retired = [] if self._retired is None else [self._retired]
-            return replace(
-                merged([*answered, *silent, *retired]), worker_restarts=self.restarts
-            )
+            return replace(merged([*answered, *silent, *retired]), worker_restarts=self.restarts)
 
     async def report_state(self) -> None:
         """Send every worker what all hold and which are ready, at each change; until cancelled."""
@@ -174,7 +172,7 @@ class Supervisor:
                 raise WorkerStartError(number, worker.process.ending, status)
             report_ready = None
             self.restarts += 1
-            fields = {"worker": number, "process": worker.process.pid, "in_seconds": seconds}
+            fields = {"worker": number, "pid": worker.process.pid, "in_seconds": seconds}
             _log.warning("worker is started again", extra=fields)
             with trio.move_on_after(seconds):
                 await self._stopping.wait()
@@ -202,16 +200,15 @@ class Supervisor:
                         self._take(worker, await channel.receive(), report_ready)
         except ChannelEndedError:
             assert worker is not None
-            lost = len(worker.places)
             await self._end(worker)
             if not self._stopping.is_set() or process.exit_status:
                 _log.error(
                     "worker has ended",
                     extra={
                         "worker": number,
-                        "process": process.pid,
+                        "pid": process.pid,
                         "ending": process.ending,
-                        "sessions_lost": lost,
+                        "sessions_lost": worker.lost,
                     },
                 )
             return worker
@@ -279,7 +276,10 @@ class Supervisor:
                 worker.peers, worker.ready_at = peers, trio.current_time()
                 self.announced = self.announced or announced
                 self._send_state()
-                if report_ready is not None:
+                if report_ready is None:
+                    fields = {"worker": worker.number, "pid": worker.process.pid}
+                    _log.info("worker runs again", extra=fields)
+                else:
                     report_ready()
 
     async def _answer(self, worker: Worker, message: Collect) -> None:

@@ -26,6 +26,7 @@ class Worker:
         ready_at: then, the time of trio's clock.
         places: sessions that have one, or wait.
         snapshot: the last one that it has sent.
+        lost: sessions that had a place when it ended.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Worker:
         self.ready_at = math.inf
         self.places: dict[int, trio.CancelScope] = {}
         self.snapshot: Snapshot | None = None
+        self.lost = 0
         self._nursery = nursery
         self._awaited: dict[int, trio.Event] = {}
         self._taken = 0
@@ -82,7 +84,10 @@ class Worker:
             with scope:
                 async with capacity.reserve(Demand(request.processes)):
                     self.channel.put(Granted(request.number))
-                    await trio.sleep_forever()
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        self.lost += not scope.cancel_called
         except LimitError as error:
             is_full = isinstance(error, ServerFullError)
             self.channel.put(Refused(request.number, str(error), is_full))

@@ -69,7 +69,7 @@ def start_worker(
     """
     descriptors = [each.fileno() for each in (control, *passed)]
     return WorkerProcess(
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 (a command of ours)
             [*command, str(control.fileno())],
             stdin=subprocess.DEVNULL,
             pass_fds=descriptors,

@@ -55,8 +55,8 @@ def announce_address(
     announce: Announce, address: ServerAddress, *, requires_token: bool, workers: int = 1
 ) -> None:
     """Announce that clients can connect."""
-    with_workers = f" with {workers} workers" if workers > 1 else ""
-    announce(f"listening on {address}{with_workers}; Ctrl-C ends it")
+    with_workers = f" {workers} workers;" if workers > 1 else ""
+    announce(f"listening on {address};{with_workers} Ctrl-C ends it")
     if not requires_token and not address.is_local:
         announce(
             "without tokens, any client that reaches this address can run pipelines: "

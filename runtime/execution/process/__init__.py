@@ -30,10 +30,10 @@ from .messages import (
 )
 from .node_process import Exit, MalformedMessageError, NodeProcess
 from .server_end import ServerEnd
+from .supervisor import die_with_parent
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
 from .watchdog import Watchdog
-from .supervisor import die_with_parent
 
 __all__ = [
     "die_with_parent",
