@@ -15,6 +15,7 @@ from hypercorn.typing import ConnectionState as SharedState
 from wsproto.connection import ConnectionState
 
 from ..config import Http
+from ..errors import UnwrappedErrors
 from .protocol import HttpProtocol
 
 _READ_BYTES: Final = 16 * 1024
@@ -49,6 +50,7 @@ class HttpConnection:
         context: WorkerContext,
     ) -> None:
         self._socket = stream
+        self._peer = _peer_of(stream)
         self._stream: trio.SocketStream | trio.SSLStream[trio.SocketStream] = stream
         if tls is not None:
             self._stream = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
@@ -78,7 +80,7 @@ class HttpConnection:
             Exception: anything that a client's bytes make the libraries raise.
         """
         try:
-            with self._scope:
+            with self._scope, UnwrappedErrors():
                 self._limit(self._http.request_timeout_secs)
                 if isinstance(self._stream, trio.SSLStream):
                     await self._stream.do_handshake()
@@ -99,7 +101,7 @@ class HttpConnection:
                 tasks,
                 SharedState({}),
                 isinstance(self._stream, trio.SSLStream),
-                _address(self._socket.socket.getpeername()),
+                _address(self._peer),
                 _address(self._socket.socket.getsockname()),
                 self._on_event,
             )
@@ -163,6 +165,14 @@ class HttpConnection:
             await self._stream.send_eof()
             while await self._stream.receive_some(_READ_BYTES):
                 pass
+
+
+def _peer_of(stream: trio.SocketStream) -> object:
+    """Return the name of the other end; None if it has reset the connection already."""
+    try:
+        return stream.socket.getpeername()
+    except OSError:
+        return None
 
 
 def _address(name: object) -> tuple[str, int] | None:

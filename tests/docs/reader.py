@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import wave
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -18,9 +19,8 @@ from tests.docs.documents import CHECKS
 
 HERE: Final = Path(__file__).parent
 _PORT: Final = "50051"
-_SECOND_PORT: Final = "50052"
-# Where the page on conversations has its model.
-_MODEL_PORT: Final = "8080"
+# Also of a second server, of replicas with their HTTP ports, and of the model of conversations.
+_PORTS: Final = re.compile(rf"\b({_PORT}|50052|5006[123]|946[123]|8080)\b")
 _SECONDS: Final = 120.0
 # The environment of the tests replaces the one that a reader makes.
 _MAKES_ENVIRONMENT: Final = re.compile(
@@ -39,9 +39,8 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._port = _free_port()
-        self._second_port = _free_port()
-        self._model_port = _free_port()
+        self._ports: defaultdict[str, str] = defaultdict(_free_port)
+        self._groups: list[int] = []
         self._printed: str | None = ""
         self._tests: list[str] = []
         self._servers: list[subprocess.Popen[str]] = []
@@ -57,20 +56,21 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         statuses = [self._end(server) for server in self._servers]
+        for group in self._groups:
+            with suppress(ProcessLookupError):  # of what a page has started with & and not ended
+                os.killpg(group, signal.SIGTERM)
         assert not any(statuses), f"a server ended with {statuses}"
 
     def follow(self, block: Block) -> None:
         """Follow one block."""
-        text = block.text.replace(_PORT, str(self._port))
-        text = text.replace(_SECOND_PORT, str(self._second_port))
-        text = text.replace(_MODEL_PORT, str(self._model_port))
+        text = _PORTS.sub(lambda found: self._ports[found[0]], block.text)
         if block.marker == "elsewhere":
             assert block.detail, "the marker needs the place where the block is run"
         elif block.marker == "output":
             self._compare(text)
         elif block.marker == "needs" and not self._has_module(block.detail):
             self._printed = None  # nor is its output looked for
-        elif block.language == "sh":
+        elif block.language == "sh" and not block.title:
             self._type(_MAKES_ENVIRONMENT.sub("true", text), block)
         elif block.title:
             self._write(block, text)
@@ -123,6 +123,7 @@ class Reader:
             text=True,
             start_new_session=True,
         )
+        self._groups.append(shell.pid)
         self._printed = _output_of(shell)
         expected = int(block.detail) if block is not None and block.marker == "fails" else 0
         assert shell.returncode == expected, f"exit status {shell.returncode}\n{self._printed}"
@@ -169,7 +170,7 @@ class Reader:
         return own | {
             "HOME": str(self._state / "home"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:{HERE / 'commands'}",
-            "GRPC_BIND_ADDRESS": f"127.0.0.1:{self._port}",
+            "GRPC_BIND_ADDRESS": f"127.0.0.1:{self._ports[_PORT]}",
             "COLUMNS": "100",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -218,7 +219,7 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _free_port() -> int:
+def _free_port() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+        return str(taken.getsockname()[1])

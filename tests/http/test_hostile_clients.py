@@ -1,6 +1,8 @@
 """Nothing that a client sends ends the port, another connection, or holds it for long."""
 
 import logging
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -199,6 +201,22 @@ async def test_the_oldest_connection_gives_way_at_the_limit(runtime: Runtime) ->
         assert await next_bytes(socket) == HI_BACK
         for stream in (socket, *idle):
             await stream.aclose()
+
+
+@pytest.mark.parametrize("has_answer", [True, False], ids=["after the answer", "at once"])
+async def test_a_connection_that_is_reset_as_balancers_do_leaves_no_line(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture, has_answer: bool
+) -> None:
+    caplog.set_level(logging.INFO, "millrace.http")
+    async with http_port(runtime) as server:
+        stream = await connect(server)
+        if has_answer:
+            await stream.send_all(request("/readyz"))
+            assert b" 200 " in await next_bytes(stream)
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()  # with that option, this is a reset
+        assert (await get(server, "/livez")).status == 200
+    assert "failed" not in caplog.text
 
 
 async def test_a_defect_of_a_route_ends_its_request_only(
