@@ -36,6 +36,7 @@ ARROWS = {
         "session",
         "talk",
         "wire",
+        "workers",
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
@@ -98,6 +99,7 @@ ARROWS = {
     },
     "tracing": {"config"},
     "wire": {"config", "manifest"},
+    "workers": {"config", "metrics", "service", "session"},
 }
 FOR_EVERYBODY = {"errors", "events"}
 ENTRY_POINTS = {"__init__", "__main__"}

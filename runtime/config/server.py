@@ -89,6 +89,14 @@ class Server(Section):
         detail="Each runs on one core. A connection stays with one worker, so set "
         "max_connection_age_secs where few clients make many calls.",
     )
+    worker_timeout_secs: float = setting(
+        30,
+        "seconds without an answer after which a worker is killed and started again; 0: never",
+        ge=0,
+        le=3600,
+        detail="A native node that computes longer in one call needs a larger value, or a process "
+        "of its own.",
+    )
     max_connections: int = setting(
         1000,
         "HTTP/2 connections of all clients",

@@ -21,6 +21,8 @@ from .messages import (
     Drain,
     Ending,
     Granted,
+    Ping,
+    Pong,
     Ready,
     Refused,
     SharedState,
@@ -117,6 +119,8 @@ class Member:
                     if isinstance(arrived, trio.Event):
                         self._collected[number] = snapshot
                         arrived.set()
+                case Ping():
+                    self._channel.put(Pong())
                 case Drain():
                     self.draining.set()
                 case WorkerSpec():

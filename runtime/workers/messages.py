@@ -147,9 +147,21 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """To a worker: send `Pong`, as a sign that the event loop runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """To the supervisor: the event loop of the worker runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """To a worker: shut down in steps."""
 
 
-ToSupervisor = Ready | Reserve | Release | Ended | Taken | Collect
-ToWorker = WorkerSpec | Granted | Refused | SharedState | Ending | TakeSnapshot | Collected | Drain
+ToSupervisor = Ready | Reserve | Release | Ended | Taken | Collect | Pong
+ToWorker = (
+    WorkerSpec | Granted | Refused | SharedState | Ending | TakeSnapshot | Collected | Ping | Drain
+)

@@ -37,4 +37,4 @@ class Restarts:
             return None
         if self._deaths == 1:
             return 0.0
-        return min(_FIRST_SECONDS * 2.0 ** float(self._deaths - 2), _MOST_SECONDS)
+        return min(_FIRST_SECONDS * float(2 ** (self._deaths - 2)), _MOST_SECONDS)

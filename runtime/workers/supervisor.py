@@ -21,6 +21,7 @@ from .messages import (
     Drain,
     Ended,
     Ending,
+    Pong,
     Ready,
     Release,
     Reserve,
@@ -270,12 +271,16 @@ class Supervisor:
                     each.channel.put(ending)
             case Taken(number, snapshot):
                 worker.add_snapshot(number, snapshot)
+            case Pong():
+                worker.add_pong()
             case Collect():
                 worker.start_soon(self._answer, worker, message)
             case Ready(peers, announced):
                 worker.peers, worker.ready_at = peers, trio.current_time()
                 self.announced = self.announced or announced
                 self._send_state()
+                if timeout := self._config.server.worker_timeout_secs:
+                    worker.start_soon(worker.watch, timeout)
                 if report_ready is None:
                     fields = {"worker": worker.number, "pid": worker.process.pid}
                     _log.info("worker runs again", extra=fields)

@@ -1,7 +1,9 @@
 """One worker of a supervisor: its channel, and what it holds of the shared limits."""
 
+import logging
 import math
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -9,8 +11,19 @@ from ..errors import LimitError, ServerFullError
 from ..metrics import Snapshot
 from ..session import Capacity, Demand
 from .channel import Channel
-from .messages import Granted, Refused, Release, Reserve, TakeSnapshot, ToSupervisor, ToWorker
+from .messages import (
+    Granted,
+    Ping,
+    Refused,
+    Release,
+    Reserve,
+    TakeSnapshot,
+    ToSupervisor,
+    ToWorker,
+)
 from .worker_process import WorkerProcess
+
+_log: Final = logging.getLogger("millrace.workers")
 
 WorkerChannel = Channel[ToWorker, ToSupervisor]
 
@@ -43,6 +56,7 @@ class Worker:
         self._nursery = nursery
         self._awaited: dict[int, trio.Event] = {}
         self._taken = 0
+        self._pong = trio.Event()
 
     def reserve(self, request: Reserve, capacity: Capacity) -> None:
         """Answer a session's request for a place, as soon as there is one."""
@@ -74,6 +88,24 @@ class Worker:
         self.snapshot = snapshot
         if number in self._awaited:
             self._awaited[number].set()
+
+    async def watch(self, timeout_seconds: float) -> None:
+        """Kill the worker when its event loop has not run for this time; until cancelled."""
+        while True:
+            self._pong = trio.Event()
+            self.channel.put(Ping())
+            with trio.move_on_after(timeout_seconds) as waiting:
+                await self._pong.wait()
+            if waiting.cancelled_caught:
+                fields = {"worker": self.number, "pid": self.process.pid}
+                _log.error("worker does not answer, and is killed", extra=fields)
+                self.process.kill()
+                return
+            await trio.sleep(timeout_seconds / 2)
+
+    def add_pong(self) -> None:
+        """Take a sign of life."""
+        self._pong.set()
 
     def start_soon(self, task: Callable[..., object], *arguments: object) -> None:
         """Start a task that ends with the worker."""

@@ -40,6 +40,10 @@ class WorkerProcess:
         """Its exit status, minus the signal that has killed it; None while it runs."""
         return self._process.returncode
 
+    def kill(self) -> None:
+        """Kill it; its end is reported as any other."""
+        self._process.kill()
+
     async def end(self) -> None:
         """Wait until it has ended, which it has been told to; kill it if it takes too long."""
         with trio.CancelScope(shield=True):

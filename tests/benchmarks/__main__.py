@@ -29,7 +29,7 @@ NAMES: Final = (
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots", "rolling")
+OTHERS: Final = ("peers", "plots", "rolling", "workers")
 
 
 def main() -> int:

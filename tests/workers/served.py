@@ -69,7 +69,8 @@ class WithWorkers:
 
     def worker(self, number: int) -> psutil.Process:
         """Return the process of a worker."""
-        (found,) = [each for each in self.serve.family() if each.name() == f"millrace-{number}"]
+        title = f"millrace: worker {number}"
+        (found,) = [each for each in self.serve.family() if each.cmdline()[:1] == [title]]
         return found
 
     @asynccontextmanager

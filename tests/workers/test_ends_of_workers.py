@@ -76,6 +76,18 @@ async def test_workers_end_with_a_killed_supervisor_and_leave_nothing(tmp_path: 
         assert [segments_of(worker) for worker in workers] == [[], []]
 
 
+def test_a_worker_whose_event_loop_stands_still_is_killed_and_started_again(
+    tmp_path: Path,
+) -> None:
+    with with_workers(tmp_path, server="worker_timeout_secs = 2") as served:
+        stopped = served.worker(1)
+        os.kill(stopped.pid, signal.SIGSTOP)
+        served.wait_for_log("worker does not answer, and is killed")
+        served.wait_for_log("worker runs again")
+        assert served.worker(1).pid != stopped.pid
+        assert served.serve.stop() == 0
+
+
 def test_a_second_server_at_the_port_is_refused(tmp_path: Path) -> None:
     with with_workers(tmp_path) as served:
         for workers in ("1", "2"):

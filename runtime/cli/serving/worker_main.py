@@ -1,6 +1,5 @@
 """A worker, as its supervisor runs it: `python -m runtime.cli.serving.worker_main DESCRIPTOR`."""
 
-import ctypes
 import logging
 import signal
 import socket
@@ -11,6 +10,7 @@ from typing import Final
 
 import trio
 import typer
+from setproctitle import setproctitle
 
 from ...execution import nodes_interrupted_by_themselves
 from ...execution.process import die_with_parent
@@ -22,8 +22,6 @@ from ..standard_streams import discard_unwritten, prepare_streams
 from ..terminal import error_console, errors_reported
 from .announcements import announce_sweep, announcer, http_lines
 from .services import open_services
-
-_PR_SET_NAME: Final = 15  # from <sys/prctl.h>
 
 _log: Final = logging.getLogger("millrace.workers")
 
@@ -56,7 +54,7 @@ async def _work(control: socket.socket) -> None:
         async with open_member(control) as member, trio.open_nursery() as nursery:
             nursery.start_soon(_ignore, signals)
             spec = member.spec
-            _set_title(f"millrace-{spec.number}")
+            setproctitle(f"millrace: worker {spec.number}")
             raise_descriptor_limit()
             with log_written(spec.config.log, sys.stderr) as output:
                 async with open_services(spec.config, member) as services:
@@ -79,11 +77,6 @@ async def _ignore(signals: AsyncIterator[int]) -> None:
     """
     async for number in signals:
         _log.debug("signal ignored", extra={"signal": signal.Signals(number).name})
-
-
-def _set_title(name: str) -> None:
-    """Set the name of this process, at most 15 bytes, as `ps` and `top` show it."""
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 if __name__ == "__main__":
