@@ -17,9 +17,10 @@ from hypothesis import settings
 
 from actors import Actor
 from runtime import Runtime, RuntimeConfig, open_runtime
-from runtime.config import Files, Origin, Source, with_value
+from runtime.config import ExecutorSettings, Files, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
+from runtime.plan import Place
 from runtime.testing.warm_forkserver import WarmForkserver
 from tests.execution import specimens as execution_specimens
 from tests.latency import specimens as latency_specimens
@@ -89,13 +90,15 @@ def runtime_opener(forkserver: tuple[Forkserver, int]) -> OpenRuntime:
     """
 
     @asynccontextmanager
-    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    async def open_executor(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it(config: RuntimeConfig) -> AbstractAsyncContextManager[Runtime]:
         tests = Origin(Source.CODE, "tests")
         config = with_value(config, "routing.native_override_types", ["*"], tests)
-        factory = ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+        factory = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
         return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": factory})
 
     return open_it

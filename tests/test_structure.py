@@ -43,7 +43,7 @@ ARROWS = {
     "console": {"config", "execution", "http", "latency", "metrics", "service", "session"},
     "documents": set(),
     "execution": {"catalogue", "latency", "links", "tracing"},
-    "executors": {"catalogue", "config", "execution", "links", "logs", "plan", "tracing"},
+    "executors": {"catalogue", "client", "config", "execution", "links", "logs", "plan", "tracing"},
     "http": {"config", "metrics", "service"},
     "latency": set(),
     "links": set(),
@@ -99,6 +99,7 @@ ARROWS = {
     },
     "tracing": {"config"},
     "wire": {"config", "manifest"},
+    "worker": {"execution", "links"},
     "workers": {"config", "metrics", "service", "session"},
 }
 FOR_EVERYBODY = {"errors", "events"}
@@ -223,6 +224,8 @@ def private_imports(name: str, path: Path) -> Iterator[str]:
         if not module.startswith("runtime.") or is_generated(name, module):
             continue
         target = f"{module}.{what}" if f"{module}.{what}" in MODULES else module
+        if module in PACKAGES and what in public_names(module):
+            target = module  # a name in `__init__` hides the module of that name
         package = target if target in PACKAGES else target.rpartition(".")[0]
         if package == "runtime" or f"{name}.".startswith(f"{package}.") or target in OPEN_MODULES:
             continue

@@ -42,7 +42,17 @@ class Data:
 
     def with_metadata(self, /, **entries: str) -> Self:
         """Return the same item, its arrays shared, with `entries` added to its metadata."""
-        return replace(self, metadata={**self.metadata, **entries})
+        return self._with({**self.metadata, **entries})
+
+    def without_metadata(self, *names: str) -> Self:
+        """Return the same item, its arrays shared, without some entries of its metadata."""
+        if not any(name in self.metadata for name in names):
+            return self
+        kept = {key: value for key, value in self.metadata.items() if key not in names}
+        return self._with(kept)
+
+    def _with(self, metadata: Mapping[str, str]) -> Self:
+        return replace(self, metadata=metadata)
 
     def __eq__(self, other: object) -> bool:
         """Compare every field, arrays bit for bit (so NaN equals the same NaN)."""

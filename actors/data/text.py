@@ -107,11 +107,8 @@ class Json(Data):
             reason = "nested too deeply" if isinstance(error, RecursionError) else error
             raise DataError(f"not JSON ({reason}): {shown}") from error
 
-    def with_metadata(self, /, **entries: str) -> Self:
-        """Return the same item with `entries` added to its metadata."""
-        return type(self).from_text(
-            self.text, self.schema_type, metadata={**self.metadata, **entries}
-        )
+    def _with(self, metadata: Mapping[str, str]) -> Self:
+        return type(self).from_text(self.text, self.schema_type, metadata=metadata)
 
     def _fill(self, text: str, schema_type: str, metadata: Mapping[str, str] | None) -> None:
         check_text("JSON text", text)

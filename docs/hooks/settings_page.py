@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from plain_text import entry, escaped
 
@@ -29,8 +29,13 @@ def settings_page() -> str:
     """Return the page, as Markdown."""
     parts = [_INTRODUCTION]
     declared = list(declarations(RuntimeConfig))
+    titles = set[str]()
     for table, of_table in groupby((each for each in declared if each.table), lambda d: d.table):
-        parts.append(_table(table, RuntimeConfig.model_fields[table].annotation, of_table))
+        outer = table.partition(".")[0]
+        if outer != table and outer not in titles:
+            parts.append(_outer(outer, declared))
+        titles.add(outer)
+        parts.append(_table(table, _section(table), of_table))
         if table == "routing":
             parts.append(_table("[routing.patterns]", Pattern, declarations(Pattern)))
     for each in declared:
@@ -49,6 +54,16 @@ def settings_page() -> str:
 
 def _table(name: str, section: object, declared: Iterable[Declaration]) -> str:
     return "\n".join([f"## \\[{name}]", "", _doc(section), "", *map(_key, declared), ""])
+
+
+def _outer(name: str, declared: Iterable[Declaration]) -> str:
+    """Return the entry of a table that has only tables."""
+    inner = dict.fromkeys(each.table for each in declared if each.table.startswith(f"{name}."))
+    rows = [
+        entry(table.rpartition(".")[2], f"\\[{table}]", _doc(_section(table)).removesuffix("."))
+        for table in inner
+    ]
+    return "\n".join([f"## \\[{name}]", "", _doc(_section(name)), "", *rows, ""])
 
 
 def _key(declared: Declaration) -> str:
@@ -76,6 +91,13 @@ def _sentences(declared: Declaration) -> str:
         f"{rules.capped_by} caps it." if rules.capped_by else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def _section(table: str) -> object:
+    section: Any = RuntimeConfig
+    for name in table.split("."):
+        section = section.model_fields[name].annotation
+    return section
 
 
 def _doc(model: object) -> str:

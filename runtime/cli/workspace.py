@@ -50,7 +50,7 @@ class Workspace:
             manifest,
             config=self.config,
             catalogue=self.catalogue,
-            executors=known_executors(),
+            executors=known_executors(self.config.executors),
             describer=self.describer,
             lenient=lenient,
         )
@@ -79,7 +79,7 @@ def open_workspace(settings: Path | None, sources: Iterable[str] | None) -> Iter
         # Last, so that no file of the user's hides an installed module.
         sys.path.append(folder)
     config = _with_sources(load_config(settings), sources or ())
-    with open_describer(without=secret_variables(config.models)) as describer:
+    with open_describer(without=secret_variables(config)) as describer:
         catalogue = build_catalogue(config, found=discover(config, describer))
         config = _with_native_overrides(config, catalogue, tuple(sources or ()))
         yield Workspace(config, catalogue, describer)

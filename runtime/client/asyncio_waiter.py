@@ -9,7 +9,7 @@ class AsyncioWaiter:
     def __init__(self) -> None:
         self._future: asyncio.Future[None] | None = None
 
-    async def wait(self) -> None:
+    async def wait(self, step: object) -> None:
         """Wait until `wake` is called."""
         self._future = asyncio.get_running_loop().create_future()
         try:

@@ -47,15 +47,18 @@ class Http2Connection:
         *,
         most_bytes: int,
         timeout_seconds: float,
+        peer_timeout_seconds: float | None = None,
     ) -> None:
         codec = Codec(most_fields=_MOST_FIELDS)
         self._endpoint = Endpoint(str(address), codec, most_bytes, metadata)
         self._tls = tls
         self._timeout_seconds = timeout_seconds
+        every, answer = _KEEPALIVE_SECONDS, _KEEPALIVE_TIMEOUT_SECONDS
+        if peer_timeout_seconds is not None:
+            # A server whose event loop stands still for two of three seconds is not lost.
+            every, answer = peer_timeout_seconds / 6, peer_timeout_seconds * 5 / 6
         configuration = http2_configuration(
-            keepalive_seconds=_KEEPALIVE_SECONDS,
-            keepalive_timeout_seconds=_KEEPALIVE_TIMEOUT_SECONDS,
-            ping_without_calls=False,
+            keepalive_seconds=every, keepalive_timeout_seconds=answer, ping_without_calls=False
         )
         self._channel = GrpclibChannel(
             address.host, address.port, codec, tls, configuration, _Protocol

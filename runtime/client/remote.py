@@ -229,6 +229,7 @@ async def connect(
     tls: ssl.SSLContext | bool = False,
     max_message_bytes: int = _MOST_MESSAGE_BYTES,
     timeout_seconds: float = 10,
+    peer_timeout_seconds: float | None = None,
 ) -> AsyncIterator[RemoteRuntime]:
     """Connect to a server, or several, as long as the block is open, under asyncio or trio.
 
@@ -245,6 +246,8 @@ async def connect(
             contexts.
         max_message_bytes: the most bytes of a message, in both directions.
         timeout_seconds: the time that a server has to accept the connection.
+        peer_timeout_seconds: the time after which a connection with open calls counts as lost if
+            the server does not even answer pings; None means 80 s.
 
     Raises:
         CallerError: the form of an address or the token is not valid.
@@ -266,6 +269,7 @@ async def connect(
                         metadata,
                         most_bytes=max_message_bytes,
                         timeout_seconds=timeout_seconds,
+                        peer_timeout_seconds=peer_timeout_seconds,
                     )
                     for each in addresses
                 ]

@@ -15,7 +15,7 @@ from ..wire import (
     StreamReady,
     StreamResponse,
 )
-from ..wire.conversion import error_of, progress_of, results_of
+from ..wire.conversion import BundleBuilder, error_of, progress_of, results_of
 from .call import ClientCall
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class ResponseReader:
         self.metrics: StreamMetrics | None = None
         self.closed: StreamClosed | None = None
         self._call = call
+        self._bundles = BundleBuilder()
         self._reports: deque[InitProgress] = deque(maxlen=_PROGRESS_REPORTS)
         self._results: deque[Result] = deque()  # of one message; of several after `raise_failure`
         self._is_reading = False
@@ -202,7 +203,10 @@ class ResponseReader:
         # A server that sends results is ready, even if it sends no `ready`.
         self.ready = self.ready or StreamReady()
         try:
-            self._results.extend(results_of(message))
+            for part in results_of(message):
+                result = self._bundles.add(part, message.bundle_size)
+                if result is not None:
+                    self._results.append(result)
         except InputError as error:
             self._fail(ServerError(f"the server sent an invalid result: {error}"))
 

@@ -190,7 +190,7 @@ class RemoteStream:
     async def receive(self) -> Result | None:
         """Return the next result of any sink; None at the end of the stream.
 
-        Its `timestamp_ms` is 0: the contract does not carry it.
+        Its `timestamp_ms` is 0 if the server is an older one, which does not send it.
 
         Raises:
             MillraceError: the stream failed.

@@ -1,12 +1,22 @@
 """The operator's settings, from runtime.toml. `setting.py` shows how to add one."""
 
 from .collector_headers import tracing_headers
+from .executors import (
+    Executors,
+    ExecutorSettings,
+    OutsideSettings,
+    RaySettings,
+    RemoteSettings,
+    SharedSettings,
+)
 from .http import Http, HttpAccess, http_access
 from .load import DEFAULT_NAME, load_config, parse_config
 from .media import Media
-from .models import Model, model_endpoints, secret_variables
+from .models import Model, model_endpoints
 from .overrides import with_environment, with_value
+from .remote_hosts import RemoteAccess, RemoteHost, remote_access
 from .resource_limits import ResourceLimits
+from .secret_variables import secret_variables
 from .section import Origin, Section, Source
 from .server import (
     DEFAULT_ADDRESS,
@@ -44,6 +54,8 @@ __all__ = [
     "TOKEN_RULE",
     "CatalogueSources",
     "Declaration",
+    "ExecutorSettings",
+    "Executors",
     "Files",
     "Http",
     "HttpAccess",
@@ -53,7 +65,12 @@ __all__ = [
     "Media",
     "Multiprocess",
     "Origin",
+    "OutsideSettings",
     "Pattern",
+    "RaySettings",
+    "RemoteAccess",
+    "RemoteHost",
+    "RemoteSettings",
     "ResourceLimits",
     "Routing",
     "Rules",
@@ -63,6 +80,7 @@ __all__ = [
     "Server",
     "ServerAccess",
     "ServerAddress",
+    "SharedSettings",
     "Source",
     "Tracing",
     "declarations",
@@ -71,6 +89,7 @@ __all__ = [
     "load_config",
     "model_endpoints",
     "parse_config",
+    "remote_access",
     "rules_of",
     "secret_variables",
     "section_of_tables",

@@ -6,22 +6,13 @@ from typing import Final, Literal
 from actors import ModelEndpoint
 
 from ..errors import ConfigError, Fault
-from .headers import headers_of_file, lines_of_file
+from .headers import headers_of_file
 from .section import HttpUrl, Section, Text
 from .setting import setting
-from .tokens import is_token
+from .tokens import secret_of
 
 _LONGEST_SECS: Final = 86_400
 _KEY_RULE: Final = "the key must be ASCII text without blanks, and not empty"
-# The server's own secrets, beside the keys of the endpoints.
-_SECRET_VARIABLES: Final = frozenset(
-    {
-        "GRPC_AUTH_TOKENS",
-        "MILLRACE_ADMIN_TOKENS",
-        "MILLRACE_HTTP_TOKENS",
-        "MILLRACE_TRACING_HEADERS",
-    }
-)
 
 
 class Model(Section):
@@ -118,46 +109,21 @@ def model_endpoints(
     return found
 
 
-def secret_variables(models: Mapping[str, Model]) -> frozenset[str]:
-    """Return the environment variables with secrets, which no node process may inherit."""
-    keys = (model.api_key_variable for model in models.values())
-    return _SECRET_VARIABLES.union(key for key in keys if key is not None)
-
-
 def _headers(
     where: str, model: Model, environment: Mapping[str, str], faults: list[Fault]
 ) -> dict[str, str]:
     headers: dict[str, str] = {}
     if model.headers_file is not None:
         headers |= headers_of_file(f"{where}.headers_file", model.headers_file, faults)
-    key = _key(where, model, environment, faults)
+    key = secret_of(
+        where,
+        "api_key",
+        model.api_key_variable,
+        model.api_key_file,
+        environment,
+        faults,
+        rule=_KEY_RULE,
+    )
     if key is not None:
         headers["authorization"] = f"Bearer {key}"
     return headers
-
-
-def _key(
-    where: str, model: Model, environment: Mapping[str, str], faults: list[Fault]
-) -> str | None:
-    variable, file = model.api_key_variable, model.api_key_file
-    if variable is not None and file is not None:
-        faults.append(Fault(where, "has api_key_variable and api_key_file; keep one of them"))
-    elif variable is not None:
-        place = f"{where}.api_key_variable {variable}"
-        if variable not in environment:
-            faults.append(Fault(place, "is not set in the environment"))
-            return None
-        return _checked(place, environment[variable].strip(), faults)
-    elif file is not None:
-        place, before = f"{where}.api_key_file {file}", len(faults)
-        lines = lines_of_file(place, file, faults)
-        if len(faults) == before:
-            return _checked(place, lines[0].strip() if lines else "", faults)
-    return None
-
-
-def _checked(place: str, key: str, faults: list[Fault]) -> str | None:
-    if is_token(key):
-        return key
-    faults.append(Fault(place, _KEY_RULE))
-    return None

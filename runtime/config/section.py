@@ -87,7 +87,12 @@ class Section(BaseModel):
 
     def __eq__(self, other: object) -> bool:
         """Compare the values."""
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+        return (
+            isinstance(other, Section)
+            and type(self) is type(other)
+            and self.__dict__ == other.__dict__
+            and self.__pydantic_extra__ == other.__pydantic_extra__
+        )
 
     def origin(self, name: str) -> Origin:
         """Return where the value of a setting comes from."""

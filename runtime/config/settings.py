@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from ..documents import ACCEPTED
+from .executors import Executors
 from .http import Http
 from .media import Media
 from .models import Model
@@ -299,6 +300,7 @@ class RuntimeConfig(Section):
     multiprocess: Multiprocess = Multiprocess()
     limits: Limits = Limits()
     routing: Routing = Routing()
+    executors: Executors = Executors()
     server: Server = Server()
     http: Http = Http()
     files: Files = Files()

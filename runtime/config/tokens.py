@@ -1,6 +1,7 @@
 """Bearer tokens: their characters, and where the server finds those that it accepts."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ..errors import Fault
@@ -22,6 +23,50 @@ def labelled_token(text: str) -> tuple[str, str]:
     """
     found = _LABELLED.fullmatch(text)
     return ("", text) if found is None else (found[1], found[2])
+
+
+def secret_of(
+    table: str,
+    key: str,
+    variable: str | None,
+    file: str | None,
+    environment: Mapping[str, str],
+    faults: list[Fault],
+    *,
+    rule: str = TOKEN_RULE,
+) -> str | None:
+    """Return a secret that the operator keeps in a variable or a file; None if in neither.
+
+    Args:
+        table: of runtime.toml, for the faults.
+        key: of the setting, without `_variable` and `_file`.
+        variable: the environment variable that has it.
+        file: the file whose first line it is.
+        environment: the environment variables.
+        faults: receives what is wrong; no fault has the secret.
+        rule: what a secret has to be, for a fault.
+    """
+    if variable is not None and file is not None:
+        faults.append(Fault(table, f"has {key}_variable and {key}_file; keep one of them"))
+        return None
+    if variable is not None:
+        place = f"{table}.{key}_variable {variable}"
+        if variable not in environment:
+            faults.append(Fault(place, "is not set in the environment"))
+            return None
+        secret = environment[variable].strip()
+    elif file is not None:
+        place, before = f"{table}.{key}_file {file}", len(faults)
+        lines = lines_of_file(place, file, faults)
+        if len(faults) > before:
+            return None
+        secret = lines[0].strip() if lines else ""
+    else:
+        return None
+    if not is_token(secret):
+        faults.append(Fault(place, rule))
+        return None
+    return secret
 
 
 def is_token(text: str) -> bool:

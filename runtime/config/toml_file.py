@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
+from .executors import OutsideSettings
 from .section import Section
 from .setting import Declaration, declarations
 from .settings import Pattern, RuntimeConfig
@@ -35,7 +36,13 @@ def _table(name: str, section: type[Section]) -> Iterator[str]:
     yield from _comment(section.__doc__ or "")
     yield f"[{name}]"
     tables = []
+    for key, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            tables += ["", *_table(f"{name}.{key}", inner)]
     for declared in declarations(section, name):
+        if declared.table != name:
+            continue  # of a table within this one
         value = json.loads(declared.default)
         if isinstance(value, dict):
             tables += ["", *_mapping(declared)]
@@ -45,6 +52,13 @@ def _table(name: str, section: type[Section]) -> Iterator[str]:
             yield from _comment(_help(declared))
             yield _line(declared, value)
     yield from tables
+    if section.model_config.get("extra") == "allow":
+        yield ""
+        yield from _comment(OutsideSettings.__doc__ or "")
+        yield f"# [{name}.NAME]"
+        for declared in declarations(OutsideSettings, name):
+            yield from _comment(_help(declared))
+            yield f"# {_line(declared, json.loads(declared.default))}"
 
 
 def _mapping(declared: Declaration) -> Iterator[str]:

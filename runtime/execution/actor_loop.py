@@ -1,7 +1,7 @@
 """The one loop that runs an actor, in the server and in a child process alike."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -75,6 +75,7 @@ class ActorLoop(ItemIntake):
         fork_guard: ForkGuard | None = None,
         key: str = "",
         asyncio_hooks: AsyncioHooks | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """Create the loop.
 
@@ -91,6 +92,7 @@ class ActorLoop(ItemIntake):
             fork_guard: ends a forked copy of this process that returns from a call.
             key: of the node, in the report of such a copy; the node's id by default.
             asyncio_hooks: calls the actor on asyncio; None if it runs on trio.
+            clock: returns the time of the session's clock, in nanoseconds.
         """
         self.times: CallTimes = [0.0, 0.0] if times is None else times
         self.statistics = NodeStatistics()
@@ -119,9 +121,9 @@ class ActorLoop(ItemIntake):
         self.control = LoopControl(
             output, self._lane, self._use_output, self._cancel_call, self._observe, observer
         )
-        self._emission = (partial(SourceEmission, self.control) if actor.is_source else Emission)(
-            actor, context, self._hooks, output, self.statistics, announce
-        )
+        self._emission = (
+            partial(SourceEmission, self.control, clock) if actor.is_source else Emission
+        )(actor, context, self._hooks, output, self.statistics, announce)
         self.background = BackgroundTasks(self._emission, self._hooks, self.control, self._node_id)
         context.attach(tasks_on(asyncio_hooks, self.background))
 
@@ -189,6 +191,7 @@ class ActorLoop(ItemIntake):
         The loop and its control refer to each other, so that only the cyclic collector frees them.
         """
         del self._actor, self._inbox
+        self._direct_inbox = None
         self._emission.current = NO_ITEM
         self._items = []
         self._held_back = None
@@ -209,11 +212,14 @@ class ActorLoop(ItemIntake):
     async def _process_all(self) -> None:
         actor, lane, statistics = self._actor, self._lane, self.statistics
         is_plain = actor.batch is None and self._hooks.calls_directly
-        while True:
+        if is_plain and isinstance(self._inbox, Inbox):
+            self._direct_inbox = self._inbox
+            self._run_in_context = trio.lowlevel.current_task().context.run
+        while not self._has_ended:
             item = self._try_receive() or await self._receive()
             if item is None:
-                return
-            if isinstance(item.data, Control):
+                await self._finish_step()
+            elif isinstance(item.data, Control):
                 await self._forward_control(item, item.data)
             elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                 statistics.items_in += 1
@@ -227,6 +233,11 @@ class ActorLoop(ItemIntake):
             else:
                 batch = await self._collect_batch(item, actor.batch)
                 await self._process(batch, [self._accept(each) for each in batch])
+
+    async def _finish_step(self) -> None:
+        if self._rest is not None:
+            rest, self._rest = self._rest, None
+            await rest
 
     async def _call_at_interval(self, name: str) -> None:
         if self.control.state is NodeState.ENABLED:

@@ -1,6 +1,5 @@
 """How a source runs: it generates items, and receives control messages at the same time."""
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,13 +24,15 @@ class SourceEmission(Emission):
 
     Args:
         control: says whether the node is enabled; otherwise its items are dropped.
+        clock: returns when an item enters, in nanoseconds of the session's clock.
         arguments: of `Emission`.
     """
 
-    def __init__(self, control: LoopControl, *arguments: Any) -> None:
+    def __init__(self, control: LoopControl, clock: Callable[[], int], *arguments: Any) -> None:
         super().__init__(*arguments)
         self.generation = trio.CancelScope()
         self._control = control
+        self._clock = clock
         self._next_sequence = 0
         self._began_at: float | None = None
 
@@ -43,9 +44,7 @@ class SourceEmission(Emission):
         """Return an output as an item, with the next number and the time since the beginning."""
         now = trio.current_time()
         passed = 0.0 if self._began_at is None else now - self._began_at
-        item = Item(
-            data, self._next_sequence, self._node_id, round(passed * 1000), time.monotonic_ns()
-        )
+        item = Item(data, self._next_sequence, self._node_id, round(passed * 1000), self._clock())
         self._next_sequence += 1
         return item
 

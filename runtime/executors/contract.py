@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -15,6 +15,9 @@ from ..execution import NodeControl, NodeStatistics
 from ..links import LocalEnds, Notice, ProcessEnds, Wiring
 from ..plan import ExecutorDeclaration, Grants, NodePlan
 from ..tracing import NodeSpan, TraceSpec
+
+if TYPE_CHECKING:
+    from ..links.socket import SocketEnds
 
 
 def _ignore(*_: object) -> None:
@@ -31,7 +34,7 @@ class NodeTask:
 
     Attributes:
         plan: the node.
-        wiring: opens the node's links; use `local_ends` or `process_ends`.
+        wiring: opens the node's links; use `local_ends`, `process_ends` or `socket_ends`.
         python_executable: the interpreter for a node process; None for the server's.
         max_memory_bytes: what a node process may allocate; 0 for no limit.
         process_timeout_seconds: how long one call of the actor may last; None if neither the
@@ -46,7 +49,7 @@ class NodeTask:
             None when the node has ended.
         control: notifies the node of a control message, past the items that wait; the executor sets
             it when the node can be notified.
-        pid: of the node process; None if the node has none.
+        pid: of the node process on this machine; None if the node has none here.
         last_output: the last lines that the node process has printed or logged.
         trace: of the session; None if it is not traced.
         grants: the endpoints and tools of the operator that the node gets.
@@ -105,12 +108,16 @@ class NodeTask:
         self.report = self.started = self.announce = self.controllable = self.record = _ignore
 
     def local_ends(self) -> LocalEnds:
-        """Return the node's links, for an executor that does not use shared memory."""
+        """Return the node's links, for an executor at `Place.SERVER`."""
         return self.wiring.local_ends(self.node_id)
 
     def process_ends(self) -> ProcessEnds:
-        """Return what to pass to the node's process, for an executor that uses shared memory."""
+        """Return what to pass to the node's process, for an executor at `Place.MACHINE`."""
         return self.wiring.process_ends(self.node_id)
+
+    def socket_ends(self) -> "SocketEnds":
+        """Return the links to connect with the node's process, for one at `Place.SOCKET`."""
+        return self.wiring.socket_ends(self.node_id)
 
 
 class Executor(Protocol):
@@ -124,8 +131,12 @@ class Executor(Protocol):
         """
 
 
-OpenExecutor = Callable[[RuntimeConfig], AbstractAsyncContextManager[Executor]]
-"""Opens an executor with the operator's settings, for as long as the block lasts."""
+OpenExecutor = Callable[[RuntimeConfig, Any], AbstractAsyncContextManager[Executor]]
+"""Opens an executor for as long as the block lasts.
+
+It gets all settings of the operator, and those of the executor itself: [executors.NAME], as an
+object of the class that the factory declares in `settings`.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +147,7 @@ class ExecutorFactory(ExecutorDeclaration):
     session needs it, and keeps it open until the runtime ends.
 
     Attributes:
-        open: called once, with the operator's settings.
+        open: called once, with the operator's settings, and with those of this executor.
     """
 
     open: OpenExecutor

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from ..config import RuntimeConfig, secret_variables
+from ..config import ExecutorSettings, RuntimeConfig, secret_variables
 from ..errors import LimitError, PipelineError, SpawnError
 from ..execution.process import (
     Forkserver,
@@ -85,14 +85,16 @@ class MultiprocessExecutor:
 
 
 @asynccontextmanager
-async def open_multiprocess_executor(config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+async def open_multiprocess_executor(
+    config: RuntimeConfig, _settings: ExecutorSettings | None = None
+) -> AsyncIterator[MultiprocessExecutor]:
     """Start the forkserver that forks the node processes.
 
     Raises:
         LimitError: the machine has no descriptor, process or memory left.
         PipelineError: it does not start.
     """
-    async with open_forkserver_keeper(secret_variables(config.models)) as forkserver:
+    async with open_forkserver_keeper(secret_variables(config)) as forkserver:
         settings = config.multiprocess
         async with trio.open_nursery() as nursery:
             templates = Templates(

@@ -7,7 +7,7 @@ from typing import Final
 
 import trio
 
-from ..config import RuntimeConfig
+from ..config import ExecutorSettings, RuntimeConfig
 from ..errors import NodeError, printable
 from ..execution import (
     ForkGuard,
@@ -86,7 +86,9 @@ class NativeExecutor:
 
 
 @asynccontextmanager
-async def open_native_executor(_config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
+async def open_native_executor(
+    _config: RuntimeConfig, _settings: ExecutorSettings | None = None
+) -> AsyncIterator[NativeExecutor]:
     """Open the native executor."""
     with open_fork_reports() as reports, open_held_loop_guard() as guard:
         async with open_shared_resources() as resources, trio.open_nursery() as nursery:

@@ -2,8 +2,9 @@
 
 from actors.data import weight_bytes
 
-from .barriers import barrier, is_start_signal, number_of_barrier, start_signal
+from .barriers import barrier, is_reserved, is_start_signal, number_of_barrier, start_signal
 from .control_lane import ControlLane, Notice, name_of, named, unnamed
+from .direct_run import DirectRun
 from .errors import PeerError, PeerFaultError, PeerGoneError
 from .inbox import Inbox, Reader
 from .item import Item
@@ -11,7 +12,9 @@ from .local_queue import LocalQueue
 from .machine_resources import exhausted_resource
 from .marks import mark, name_of_mark
 from .output import Output, Writer
+from .socket_spec import SocketLinkSpec
 from .statistics import Count, LinkStatistics
+from .stepped_wait import Step, SteppedWait
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
@@ -23,6 +26,7 @@ __all__ = [
     "Bounds",
     "ControlLane",
     "Count",
+    "DirectRun",
     "Inbox",
     "Interrupt",
     "Item",
@@ -36,11 +40,15 @@ __all__ = [
     "PeerGoneError",
     "ProcessEnds",
     "Reader",
+    "SocketLinkSpec",
+    "Step",
+    "SteppedWait",
     "TrioWaiting",
     "Waiting",
     "Wiring",
     "Writer",
     "exhausted_resource",
+    "is_reserved",
     "is_start_signal",
     "mark",
     "name_of",

@@ -7,8 +7,11 @@ from typing import Final
 
 from actors import Control, Data
 
+from .control_lane import CONTROL_KEY
+
 _KEY: Final = "millrace.barrier"
 _START: Final = "millrace.start"
+_RESERVED: Final = frozenset({_KEY, _START, CONTROL_KEY})
 
 
 def barrier(number: int) -> Control:
@@ -25,6 +28,11 @@ def number_of_barrier(data: Data) -> int | None:
 def start_signal() -> Control:
     """Return the signal at which a source begins to generate. It does not pass it on."""
     return Control(None, metadata={_START: ""})
+
+
+def is_reserved(data: Data) -> bool:
+    """Return whether an item means something to nodes that only their session may say."""
+    return isinstance(data, Control) and bool(_RESERVED & data.metadata.keys())
 
 
 def is_start_signal(data: Data) -> bool:

@@ -14,7 +14,8 @@ import msgspec
 
 from actors import BatchHint, CancelSpeculation, Control, Data, DeadlineWarning
 
-_KEY: Final = "millrace.control"
+CONTROL_KEY: Final = "millrace.control"
+"""The metadata entry with the name of a message that travels."""
 
 
 class Notice(msgspec.Struct, tag=True, frozen=True):
@@ -164,12 +165,12 @@ def _shorten(names: dict[str, Any], most: int) -> None:
 
 def named(control: Control, name: str) -> Control:
     """Return the message as it travels."""
-    return control.with_metadata(**{_KEY: name})
+    return control.with_metadata(**{CONTROL_KEY: name})
 
 
 def name_of(data: Data) -> str | None:
     """Return the name of a message that travels; None for every other item."""
-    return data.metadata.get(_KEY) if isinstance(data, Control) else None
+    return data.metadata.get(CONTROL_KEY) if isinstance(data, Control) else None
 
 
 D = TypeVar("D", bound=Data)
@@ -177,12 +178,6 @@ D = TypeVar("D", bound=Data)
 
 def unnamed(data: D) -> D | Control:
     """Return an item as its sender had it."""
-    if not isinstance(data, Control) or _KEY not in data.metadata:
+    if not isinstance(data, Control) or CONTROL_KEY not in data.metadata:
         return data
-    return Control(
-        data.message,
-        data.segment_id,
-        data.timestamp_ms,
-        data.details,
-        metadata={key: value for key, value in data.metadata.items() if key != _KEY},
-    )
+    return data.without_metadata(CONTROL_KEY)

@@ -9,9 +9,11 @@ from typing import Protocol
 
 import trio
 
+from .direct_run import DirectRun
 from .item import Item
 from .local_queue import LocalQueue
 from .statistics import LinkStatistics
+from .stepped_wait import Step, SteppedWait
 from .waiting import TrioWaiting, Waiting
 
 # A receiver that always finds an item still lets others run this often.
@@ -61,10 +63,16 @@ class Inbox:
 
     Items of one link keep their order; links take turns. Waiting is one wait: for a task of this
     process, for a descriptor, or for whichever comes first.
+
+    Args:
+        waiting: how it waits for a descriptor; by default as trio does.
+        direct: of the session, if senders of this process may let the reader run at once.
     """
 
-    def __init__(self, waiting: Waiting | None = None) -> None:
+    def __init__(self, waiting: Waiting | None = None, direct: DirectRun | None = None) -> None:
         self._waiting = TrioWaiting() if waiting is None else waiting
+        self._direct = direct
+        self._wait_task = SteppedWait()
         self._queues: list[LocalQueue] = []
         self._order: deque[LocalQueue] = deque()
         self._readers: list[Reader] = []
@@ -118,6 +126,21 @@ class Inbox:
             trio.EndOfChannel: every link's stream has ended.
             PeerError: another end vanished, or is broken.
         """
+        item = await self.receive_or_step(None)
+        assert item is not None
+        return item
+
+    async def receive_or_step(self, step: Step | None) -> Item | None:
+        """Return the next item, or None if `step` took one, and has left something to this task.
+
+        Args:
+            step: while this waits, takes each item that a sender of this process lets it take.
+
+        Raises:
+            trio.EndOfChannel: every link's stream has ended.
+            PeerError: another end vanished, or is broken.
+            Exception: `step` raised it.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         if time.perf_counter() > self._slice_end:
             await trio.lowlevel.checkpoint()
@@ -126,7 +149,8 @@ class Inbox:
         while item is None:
             if self.ended:
                 raise trio.EndOfChannel
-            await self._wait()
+            if await self._wait(step):
+                return None
             self._slice_end = time.perf_counter() + _SLICE_SECONDS
             item = self.take() or self._take_after_ring()
         return item
@@ -240,9 +264,20 @@ class Inbox:
 
     def _on_arrival(self, port: LocalQueue) -> None:
         self._order.append(port)
+        if self._wait_task.step is None or self._direct is None or not self._direct.offer(self):
+            self.wake()
+
+    def wake(self) -> None:
+        """Wake the task that waits, if one does."""
+        self._wait_task.wake()
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake()
+
+    def run_step(self) -> None:
+        """Let the step of the task that waits take one item; wake the task for what is left."""
+        if self._wait_task.run_step() and self._order:
+            self._wait_task.wake()
 
     def _drop_reader(self, reader: Reader) -> None:
         self._open_readers.remove(reader)
@@ -250,10 +285,10 @@ class Inbox:
             with suppress(FileNotFoundError):
                 self._epoll.unregister(reader.fileno())
 
-    async def _wait(self) -> None:
+    async def _wait(self, step: Step | None) -> bool:
+        """Wait for something to arrive; return whether `step` has left something to this task."""
         if not self._open_readers:
-            await self._wait_for_task()
-            return
+            return await self._wait_task.wait(step)
         self._answer()
         if all(port.closed for port in self._queues):
             await self._wait_for_descriptor()
@@ -265,18 +300,9 @@ class Inbox:
                 finally:
                     self._wake = None
             if scope.cancelled_caught:
-                return
+                return False
         self._is_rung = True
-
-    async def _wait_for_task(self) -> None:
-        task = trio.lowlevel.current_task()
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._wake = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        self._wake = lambda: trio.lowlevel.reschedule(task)
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        return False
 
     async def _wait_for_descriptor(self) -> None:
         await self._waiting.readable(self._descriptor())

@@ -1,17 +1,20 @@
 """Which links a session needs, and who gets which end."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
 from ..errors import SharedMemoryError
-from .inbox import Inbox
+from .direct_run import DirectRun
+from .errors import PeerError
+from .inbox import Inbox, Reader
 from .local_queue import LocalQueue
-from .output import Output
+from .output import Output, Writer
+from .relay import Relay
 from .shared import (
     ChannelSpec,
     DomainSpec,
@@ -25,7 +28,12 @@ from .shared import (
     refusals_explained,
     share_bytes,
 )
+from .socket_spec import SocketLinkSpec
+from .steps import steps_to_outlet
 from .waiting import TrioWaiting
+
+if TYPE_CHECKING:
+    from .socket import SessionLinks, SocketEnds
 
 INLET: Final = ""
 """The name of the session's own end, as a source and as a reader. No node id is empty."""
@@ -73,13 +81,16 @@ class Wiring:
 
     Attributes:
         outlet: where the items of all sinks arrive.
+        direct: lets the readers in this process take an item at once.
         inlets: for each node, where the session puts chunks that enter there.
-        in_processes: the nodes that run in processes of their own.
+        elsewhere: the nodes whose ends are not in this process.
 
     Args:
         successors: for each node, the nodes that read it; a node that none reads is read by the
             session itself.
-        in_processes: the nodes that run in processes of their own.
+        in_processes: the nodes whose ends are in processes of this machine.
+        behind_sockets: the nodes whose ends are behind sockets, each with its executor. Nodes of
+            one executor reach each other; between all others, the server carries the items on.
         bounds: of each link.
         domain: the session's part of shared memory.
         on_fault: called if the machine has no page for what this process writes to the links, which
@@ -91,24 +102,33 @@ class Wiring:
         successors: Mapping[str, Sequence[str]],
         *,
         in_processes: Collection[str],
+        behind_sockets: Mapping[str, str] | None = None,
         bounds: Bounds,
         domain: DomainSpec,
         on_fault: Callable[[SharedMemoryError], None],
     ) -> None:
-        self.outlet = Inbox()
+        self.direct = DirectRun()
+        self.outlet = Inbox(direct=self.direct)
         self.inlets: dict[str, Output] = {}
         self._bounds = bounds
         self._domain = domain
-        self.in_processes = frozenset(in_processes)
+        self._in_processes = frozenset(in_processes)
+        self._behind_sockets = behind_sockets or {}
+        self.elsewhere = self._in_processes.union(self._behind_sockets)
+        self._sockets = self._open_sockets()
+        self._relays: list[Relay] = []
+        self._tasks = trio.CancelScope()
         self._exits = ExitStack()
         self._shared: SharedEnds | None = None
         self._on_fault = on_fault
-        self._inboxes = {node: Inbox() for node in successors if node not in self.in_processes}
+        self._inboxes = {
+            node: Inbox(direct=self.direct) for node in successors if node not in self.elsewhere
+        }
         self._outputs: dict[str, Output] = {}
-        self._in_processes_ends = {node: ProcessEnds(domain) for node in self.in_processes}
+        self._in_processes_ends = {node: ProcessEnds(domain) for node in self._in_processes}
         self._successors = successors
         self._shared_bytes = 0
-        self._steps = _steps(successors)
+        self._steps = steps_to_outlet(successors)
 
     async def connect(self) -> None:
         """Open every link; others have a turn between two of them, since each takes half a ms.
@@ -141,6 +161,43 @@ class Wiring:
         """Return the ends for a node's own process; pass them, then call `close_passed_ends`."""
         return self._in_processes_ends[node]
 
+    def socket_ends(self, node: str) -> "SocketEnds":
+        """Return the links of a node behind a socket."""
+        assert self._sockets is not None
+        return self._sockets.ends(node)
+
+    @property
+    def dropped(self) -> int:
+        """The number of items that were dropped before the server carried them on."""
+        return sum(relay.dropped for relay in self._relays)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether `run` has something to do."""
+        return self._sockets is not None
+
+    async def run(self, on_peer_gone: Callable[[PeerError], Awaitable[None]]) -> None:
+        """Carry items between links, and send what waits for sockets, until `stop` is called.
+
+        Args:
+            on_peer_gone: is called with what a link's end finds out about its other end.
+        """
+        assert self._sockets is not None
+        with self._tasks:
+            await self._run(self._sockets, on_peer_gone)
+
+    def stop(self) -> None:
+        """End `run`: every node has done its work."""
+        self._tasks.cancel()
+
+    async def _run(
+        self, sockets: "SessionLinks", on_peer_gone: Callable[[PeerError], Awaitable[None]]
+    ) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sockets.run)
+            for relay in self._relays:
+                nursery.start_soon(_run_relay, relay, on_peer_gone)
+
     def close_passed_ends(self, node: str) -> None:
         """Close this process's copies of what `node`'s process has now."""
         ends = self._in_processes_ends[node]
@@ -158,8 +215,10 @@ class Wiring:
 
     def close(self) -> None:
         """Let go of every end in this process."""
-        for node in self.in_processes:
+        for node in self._in_processes:
             self.close_passed_ends(node)
+        for relay in self._relays:
+            relay.close()
         for output in (*self.inlets.values(), *self._outputs.values()):
             output.close()
         for inbox in (*self._inboxes.values(), self.outlet):
@@ -168,8 +227,15 @@ class Wiring:
 
     def _connect(self, producer: str, service: str, readers: Sequence[str]) -> Output:
         """Join `producer` to its readers; return its end if it is here."""
-        elsewhere = self._elsewhere(producer, readers)
-        here = [reader for reader in readers if reader not in elsewhere]
+        if producer in self._behind_sockets:
+            for place, reader in enumerate(readers):
+                self._connect_socket(producer, f"{service}r{place}", reader)
+            return Output()
+        shared = self._sharing(producer, readers)
+        sockets = [
+            reader for reader in readers if reader in self._behind_sockets and reader not in shared
+        ]
+        here = [reader for reader in readers if reader not in (*shared, *sockets)]
         bounds = self._bounds
         ports = [
             self._inbox(reader).open_queue(
@@ -181,19 +247,67 @@ class Wiring:
             )
             for reader in here
         ]
-        if not elsewhere:
-            return Output(ports)
-        return self._connect_shared(producer, service, elsewhere, ports)
+        writers: list[Writer] = [self._socket_writer(producer, reader) for reader in sockets]
+        if not shared:
+            return Output(ports, writers)
+        return self._connect_shared(producer, service, shared, ports, writers)
+
+    def _connect_socket(self, producer: str, service: str, reader: str) -> None:
+        """Join a node behind a socket to one reader."""
+        assert self._sockets is not None
+        if self._sockets.join(producer, reader):
+            return
+        end = self._sockets.open_reader(producer, reader)
+        if reader in self._in_processes:
+            self._relay(end, self._connect_shared(producer, service, [reader], [], []))
+        else:
+            self._add_reader(reader, end)
+
+    def _socket_writer(self, producer: str, reader: str) -> Writer:
+        assert self._sockets is not None
+        return self._sockets.open_writer(producer, reader)
+
+    def _add_reader(self, reader: str, end: Reader) -> None:
+        """Let a reader read a link's end that is in this process."""
+        if reader in self._behind_sockets:
+            self._relay(end, Output(writers=[self._socket_writer(end.source, reader)]))
+        else:
+            self._inbox(reader).add_reader(end)
+
+    def _relay(self, end: Reader, output: Output) -> None:
+        self._relays.append(Relay(end, output))
+
+    def _open_sockets(self) -> "SessionLinks | None":
+        # Only a session with a node behind a socket pays for them.
+        if not self._behind_sockets:
+            return None
+        from .socket import SessionLinks
+
+        bounds = self._bounds
+        spec = SocketLinkSpec(
+            INLET,
+            INLET,
+            bounds.capacity,
+            bounds.capacity_bytes,
+            max(self._domain.budget_bytes, 1),
+            bounds.drop_oldest,
+        )
+        return SessionLinks(self._behind_sockets, spec)
 
     def _connect_shared(
-        self, producer: str, service: str, readers: Sequence[str], ports: list[LocalQueue]
+        self,
+        producer: str,
+        service: str,
+        readers: Sequence[str],
+        ports: list[LocalQueue],
+        writers: list[Writer],
     ) -> Output:
         room = self._shared_bytes
         channel = self._channel(service, readers)
         reader_spec = ReaderSpec(channel, producer, room)
         writer_spec = WriterSpec(channel, tuple(readers), room)
         with refusals_explained(f"a link of {producer or 'the client'}"):
-            return self._open_shared(producer, reader_spec, writer_spec, ports)
+            return self._open_shared(producer, reader_spec, writer_spec, ports, writers)
 
     def _open_shared(
         self,
@@ -201,6 +315,7 @@ class Wiring:
         reader_spec: ReaderSpec,
         writer_spec: WriterSpec,
         ports: list[LocalQueue],
+        writers: list[Writer],
     ) -> Output:
         shared = self._shared_ends()
         # Created here, so that the children only ever open it: nobody races for the creation.
@@ -214,31 +329,38 @@ class Wiring:
             self._exits.callback(ear.close)
             bells.append(bell)
             spec = msgspec.structs.replace(reader_spec, position=position)
-            if reader in self.in_processes:
+            if reader in self._in_processes:
                 self._in_processes_ends[reader].readers.append((spec, ear))
             else:
-                self._inbox(reader).add_reader(shared.open_reader(spec, ear))
-        if producer in self.in_processes:
+                self._add_reader(reader, shared.open_reader(spec, ear))
+        if producer in self._in_processes:
             self._in_processes_ends[producer].writer = (writer_spec, bells)
             return Output(ports)
-        return Output(ports, [shared.open_writer(writer_spec, bells, TrioWaiting())])
+        return Output(ports, [shared.open_writer(writer_spec, bells, TrioWaiting()), *writers])
 
     def _share_bytes(self, links: Sequence[tuple[str, str, Sequence[str]]]) -> int:
         """Return what may wait on each shared link."""
         channels = [
-            self._channel(service, elsewhere)
+            self._channel(service, shared)
             for producer, service, readers in links
-            if (elsewhere := self._elsewhere(producer, readers))
+            for shared in self._shared_parts(producer, readers)
         ]
         if not channels:
             return self._bounds.capacity_bytes
         return share_bytes(self._domain, channels, self._bounds.capacity_bytes)
 
-    def _elsewhere(self, producer: str, readers: Sequence[str]) -> list[str]:
-        """Return the readers that are not in the producer's process."""
-        if producer in self.in_processes:
+    def _shared_parts(self, producer: str, readers: Sequence[str]) -> list[list[str]]:
+        """Return the readers of each channel through shared memory that a producer has."""
+        shared = self._sharing(producer, readers)
+        if producer in self._behind_sockets:  # the server carries the items to each reader
+            return [[reader] for reader in shared]
+        return [shared] if shared else []
+
+    def _sharing(self, producer: str, readers: Sequence[str]) -> list[str]:
+        """Return the readers that a producer reaches through shared memory."""
+        if producer in self._in_processes:
             return list(readers)
-        return [reader for reader in readers if reader in self.in_processes]
+        return [reader for reader in readers if reader in self._in_processes]
 
     def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
         bounds = self._bounds
@@ -266,16 +388,8 @@ class Wiring:
         return self.outlet if reader == INLET else self._inboxes[reader]
 
 
-def _steps(successors: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return for each node how many links lie between it and the session's outlet, at most."""
-    steps: dict[str, int] = {INLET: 0}
-    unfinished = list(successors)
-    while unfinished:
-        node = unfinished[-1]
-        missing = [reader for reader in successors[node] if reader not in steps]
-        if missing:
-            unfinished += missing
-        else:
-            steps[node] = 1 + max((steps[reader] for reader in successors[node]), default=0)
-            unfinished.pop()
-    return steps
+async def _run_relay(relay: Relay, on_peer_gone: Callable[[PeerError], Awaitable[None]]) -> None:
+    try:
+        await relay.run()
+    except PeerError as error:
+        await on_peer_gone(error)

@@ -104,8 +104,7 @@ class NodeManifest:
 
     Attributes:
         params: as in the manifest, not yet checked.
-        is_output_node: whether the node's output is a result, also if other nodes read it. Only a
-            JSON or YAML manifest can set it; the contract's message has no such field.
+        is_output_node: whether the node's output is a result, also if other nodes read it.
         host: "name:port" of the runtime that executes the node; empty for this one.
     """
 

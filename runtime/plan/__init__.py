@@ -8,21 +8,28 @@ from .effective_settings import (
     refused_settings,
 )
 from .executor_registry import (
+    ALWAYS_ENABLED,
     BUILT_IN_EXECUTORS,
     EXECUTOR_GROUP,
     MULTIPROCESS,
     NATIVE,
+    REMOTE,
+    DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
     InstalledExecutor,
+    Place,
     declaration_of,
+    enabled_executors,
     installed_executors,
     known_executors,
+    settings_of,
 )
 from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
 from .path_params import PATH_FORMAT, check_client_places
 from .plan import NodePlan, Plan, make_plan, plan_manifest
+from .remote_nodes import RemotePart
 from .routing import Router, RoutingError, check_executors
 from .setting_list import SettingEntry, setting_entries
 
@@ -36,18 +43,25 @@ __all__ = [
     "Gpu",
     "Machine",
     "find_machine",
+    "ALWAYS_ENABLED",
     "BUILT_IN_EXECUTORS",
     "MULTIPROCESS",
     "NATIVE",
+    "REMOTE",
+    "RemotePart",
     "ExecutorDeclaration",
     "ExecutorRegistry",
     "InstalledExecutor",
+    "DisabledExecutor",
+    "enabled_executors",
     "installed_executors",
     "known_executors",
+    "settings_of",
     "EXECUTOR_GROUP",
     "EffectiveSettings",
     "NodePlan",
     "PATH_FORMAT",
+    "Place",
     "Plan",
     "Router",
     "RoutingError",

@@ -1,6 +1,6 @@
 """Checks the `capabilities` of nodes against this machine, and assigns GPUs to nodes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..documents import Problem
@@ -23,7 +23,10 @@ class GpuAssignment:
 
 
 def assign_gpus(
-    nodes: Sequence[NodeManifest], uses_process: Mapping[str, bool], find_machine: FindMachine
+    nodes: Sequence[NodeManifest],
+    uses_process: Mapping[str, bool],
+    find_machine: FindMachine,
+    elsewhere: Collection[str] = (),
 ) -> GpuAssignment:
     """Check the capabilities of nodes, and choose a GPU for each that asks for one.
 
@@ -31,15 +34,16 @@ def assign_gpus(
     are chosen first; a node that does not require one runs without where none is left.
 
     Args:
-        nodes: of the manifest.
+        nodes: of the manifest; another host checks those that it runs.
         uses_process: node id -> whether it runs in a process of its own; only such a node can be
             given a GPU.
         find_machine: is called only if a node has capabilities.
+        elsewhere: nodes whose executor checks what they ask for.
     """
     wanted = [
         (index, node, node.capabilities)
         for index, node in enumerate(nodes)
-        if node.capabilities is not None
+        if node.capabilities is not None and node.id not in elsewhere
     ]
     if not wanted:
         return GpuAssignment({}, ())

@@ -1,10 +1,13 @@
 """What a plan must know of each executor, without opening it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
+from ..config import Executors, ExecutorSettings, RemoteSettings, Section
+from ..documents import check, did_you_mean, shown
 from ..errors import ConfigError, Fault
 
 NATIVE: Final = "native"
@@ -13,8 +16,24 @@ NATIVE: Final = "native"
 MULTIPROCESS: Final = "multiprocess"
 """The executor that runs a node in a process of its own."""
 
+REMOTE: Final = "remote"
+"""The executor that runs a node on the server that its manifest names as `host`."""
+
 EXECUTOR_GROUP: Final = "millrace.executors"
 """The entry point group in which a distribution offers executors: name = "module:factory"."""
+
+
+class Place(Enum):
+    """Where the ends of a node's links are.
+
+    SERVER: in the server's process; links to such nodes are queues.
+    MACHINE: in a process of the same machine; its links go through shared memory.
+    SOCKET: in a process behind a socket, on this machine or another one.
+    """
+
+    SERVER = "server"
+    MACHINE = "machine"
+    SOCKET = "socket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +41,28 @@ class ExecutorDeclaration:
     """What an executor declares.
 
     Attributes:
-        uses_processes: whether each node runs in a process of its own. These processes count
-            against `max_processes_per_session` and `max_total_processes`.
-        uses_shared_memory: whether the links of its nodes go through shared memory, so that another
-            process can open their ends. Otherwise they are queues of this process.
+        uses_processes: whether each node runs in a process of its own on this machine. These
+            processes count against `max_processes_per_session` and `max_total_processes`.
+        place: where the ends of its nodes' links are.
+        runs_elsewhere: whether the nodes run outside of the server's process although the ends of
+            their links are in it, because the executor carries the items on.
+        settings: the settings that the operator may give it in [executors.NAME].
     """
 
     uses_processes: bool
-    uses_shared_memory: bool = False
+    place: Place = Place.SERVER
+    runs_elsewhere: bool = False
+    settings: type[ExecutorSettings] = ExecutorSettings
+
+    @property
+    def loads_classes_elsewhere(self) -> bool:
+        """Whether another process of ours must load the classes of its nodes."""
+        return self.uses_processes or self.place is not Place.SERVER
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether its nodes share no memory and no event loop with the server."""
+        return self.loads_classes_elsewhere or self.runs_elsewhere
 
 
 class InstalledExecutor:
@@ -68,22 +101,47 @@ class InstalledExecutor:
         )
 
 
-ExecutorRegistry = Mapping[str, ExecutorDeclaration | InstalledExecutor]
+@dataclass(frozen=True, slots=True)
+class DisabledExecutor:
+    """An executor that the operator has not enabled.
+
+    Attributes:
+        name: of the executor.
+    """
+
+    name: str
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with using it, and how to enable it."""
+        return f"executor {shown(self.name)} is off; set executors.{self.name}.enabled = true"
+
+
+ExecutorRegistry = Mapping[str, ExecutorDeclaration | InstalledExecutor | DisabledExecutor]
 """The executors by the names that routing and manifests use."""
 
 
-def declaration_of(found: ExecutorDeclaration | InstalledExecutor) -> ExecutorDeclaration:
+def declaration_of(
+    found: ExecutorDeclaration | InstalledExecutor | DisabledExecutor,
+) -> ExecutorDeclaration:
     """Return what an executor of the registry declares.
 
     Raises:
-        ConfigError: an installed executor cannot be imported, or is no ExecutorFactory.
+        ConfigError: it is disabled; or it is installed and cannot be imported, or is no
+            ExecutorFactory.
     """
+    if isinstance(found, DisabledExecutor):
+        raise ConfigError([Fault(f"executors.{found.name}", found.reason)])
     return found.load() if isinstance(found, InstalledExecutor) else found
 
 
+ALWAYS_ENABLED: Final = (NATIVE, MULTIPROCESS)
+"""The executors that have no table in [executors], and that every runtime has."""
+
 BUILT_IN_EXECUTORS: Final[Mapping[str, ExecutorDeclaration]] = {
     NATIVE: ExecutorDeclaration(uses_processes=False),
-    MULTIPROCESS: ExecutorDeclaration(uses_processes=True, uses_shared_memory=True),
+    MULTIPROCESS: ExecutorDeclaration(uses_processes=True, place=Place.MACHINE),
+    REMOTE: ExecutorDeclaration(uses_processes=False, runs_elsewhere=True, settings=RemoteSettings),
 }
 
 
@@ -112,10 +170,84 @@ def installed_executors(
     return found
 
 
-def known_executors() -> ExecutorRegistry:
+def known_executors(config: Executors) -> ExecutorRegistry:
     """Return every built-in and installed executor by name.
 
     Raises:
-        ConfigError: as `installed_executors`.
+        ConfigError: as `installed_executors` and `enabled_executors`.
     """
-    return {**BUILT_IN_EXECUTORS, **installed_executors()}
+    return enabled_executors({**BUILT_IN_EXECUTORS, **installed_executors()}, config)
+
+
+def enabled_executors(
+    executors: ExecutorRegistry, config: Executors, *, given: Collection[str] = ()
+) -> ExecutorRegistry:
+    """Return the executors, those that the operator has not enabled as such.
+
+    Args:
+        executors: by name.
+        config: their settings.
+        given: those that the application has brought itself. They need not be enabled, and can be
+            disabled.
+
+    Raises:
+        ConfigError: there are settings for an executor that does not exist, or that has none.
+    """
+    faults = list(_faults_of_tables(executors, config))
+    if faults:
+        raise ConfigError(faults)
+    return {
+        name: found if _is_enabled(name, config, given) else DisabledExecutor(name)
+        for name, found in executors.items()
+    }
+
+
+def settings_of(name: str, declared: ExecutorDeclaration, config: Executors) -> ExecutorSettings:
+    """Return the operator's settings of an executor, in the class that it declares.
+
+    Raises:
+        ConfigError: a value is not valid; every fault is listed.
+    """
+    given = config.of(name)
+    if given is None:
+        return declared.settings()
+    if type(given) is declared.settings:
+        return given
+    checked = check(declared.settings, given.model_dump(exclude_unset=True))
+    if checked.model is None:
+        raise ConfigError(
+            Fault(_place(config, ".".join(map(str, (name, *problem.path)))), problem.message)
+            for problem in checked.problems
+        )
+    return checked.model.with_origins(
+        {key: given.origin(key) for key in checked.model.model_fields_set}
+    )
+
+
+def _is_enabled(name: str, config: Executors, given: Collection[str]) -> bool:
+    if name in ALWAYS_ENABLED:
+        return True
+    settings = config.of(name)
+    if name in given and (settings is None or "enabled" not in settings.model_fields_set):
+        return True
+    return settings is not None and settings.enabled
+
+
+def _faults_of_tables(executors: ExecutorRegistry, config: Executors) -> Iterable[Fault]:
+    optional = {*type(config).model_fields, *executors} - {*ALWAYS_ENABLED}
+    for name in config.outside:
+        if name in ALWAYS_ENABLED:
+            yield Fault(_place(config, name), "is always enabled, and has no settings here")
+        elif name not in executors:
+            hint = did_you_mean(name, sorted(optional), or_else="executors that have settings")
+            yield Fault(_place(config, name), f"no executor {shown(name)} is installed; {hint}")
+    for name in type(config).model_fields:
+        section = config.of(name)
+        if section is not None and section.enabled and name not in executors:
+            yield Fault(_place(config, f"{name}.enabled"), "this version has no such executor")
+
+
+def _place(config: Section, key: str) -> str:
+    """Return the place of a setting: its key, after the file that it is in."""
+    file = config.origin(key.partition(".")[0]).name
+    return f"{file}: executors.{key}" if file else f"executors.{key}"

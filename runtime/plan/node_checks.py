@@ -44,6 +44,10 @@ class NodeChecker:
             self.fault(("nodes", index, "node_type"), self._catalogue.unknown(name))
         return node_type
 
+    def known_type(self, name: str) -> NodeType | None:
+        """Return a node type of this host; None if it has none of that name."""
+        return self._catalogue.find(name)
+
     def check_params(
         self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
     ) -> Mapping[str, Any]:
@@ -156,6 +160,8 @@ def check_document(
     types: dict[object, NodeType] = {}
     texts, _ = params_of_nodes(document.value)
     for index, node in enumerate(nodes):
+        if _at(node, ("host",)):
+            continue  # the other host checks it
         name, node_id = _at(node, ("node_type",)), _at(node, ("id",))
         node_type = checker.find_type(index, name) if isinstance(name, str) and name else None
         if node_type is None:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Final
 
-from actors import Kind
+from actors import ANY_KIND, Kind
 
 from ..catalogue import Acceptance, Catalogue, ClassCode, NodeType
 from ..catalogue.describing import Describer, ImportingDescriber
-from ..config import RuntimeConfig
+from ..config import RemoteSettings, RuntimeConfig
 from ..documents import Document, FaultList, Problem
 from ..errors import LimitError, ManifestError
 from ..manifest import (
+    Capabilities,
     Manifest,
     ManifestSource,
     NodeId,
@@ -22,10 +23,11 @@ from ..manifest import (
 )
 from .capabilities import assign_gpus
 from .effective_settings import EffectiveSettings, effective_settings, refused_settings
-from .executor_registry import BUILT_IN_EXECUTORS, ExecutorRegistry
+from .executor_registry import BUILT_IN_EXECUTORS, REMOTE, ExecutorRegistry, Place
 from .grants import GrantNames
 from .machine import FindMachine, Gpu, find_machine
 from .node_checks import NodeChecker, check_document
+from .remote_nodes import RemotePart, remote_parts
 from .routing import Assignment, Router
 
 _IMPORTING: Final = ImportingDescriber()
@@ -44,14 +46,17 @@ class NodePlan:
         accepts: the kinds of data that it takes.
         produces: the kinds of data that it emits.
         is_output: whether its output is a result also if other nodes read it.
-        uses_process: whether it runs in a process of its own, as its executor declares.
-        uses_shared_memory: whether its links go through shared memory, as its executor declares.
+        uses_process: whether it runs in a process of its own on this machine.
+        place: where the ends of its links are.
+        is_isolated: whether it shares no memory and no event loop with the server.
         gpu: the GPU that its process may use; None for none of its own.
         grants: the operator's endpoints and tools that its params name.
         is_source: whether it generates items: no chunk can enter at it.
         code: of the actor's class, if its process cannot import it.
         stateless: whether its outputs for an item depend on this item only.
         preload_params: the params that a template of the type depends on; None if it has none.
+        capabilities: what the manifest asks of the machine; None if nothing.
+        remote: the part of the pipeline on another host that it belongs to; None if it runs here.
     """
 
     node_id: NodeId
@@ -64,7 +69,8 @@ class NodePlan:
     accepts: Acceptance
     produces: frozenset[Kind]
     uses_process: bool
-    uses_shared_memory: bool
+    place: Place
+    is_isolated: bool
     is_output: bool = False
     gpu: Gpu | None = None
     grants: GrantNames = field(default_factory=GrantNames)
@@ -72,6 +78,14 @@ class NodePlan:
     code: ClassCode | None = field(default=None, repr=False)
     stateless: bool = False
     preload_params: tuple[str, ...] | None = None
+    capabilities: Capabilities | None = None
+    remote: RemotePart | None = None
+
+    @property
+    def local_outputs(self) -> tuple[NodeId, ...]:
+        """The nodes that read it over a link of this host."""
+        inside = () if self.remote is None else self.remote.members
+        return tuple(reader for reader in self.outputs if reader not in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +179,7 @@ def make_plan(
     faults.raise_any()  # before a module is imported for it
     router = Router(config.routing, executors=executors)
     checker = NodeChecker(manifest.document, catalogue, describer, config, faults)
-    planner = _Planner(manifest, checker, router)
+    planner = _Planner(manifest, checker, router, config.executors.remote)
     plan = planner.plan(effective_settings(manifest.metadata.multiprocess, config))
     plan = _with_gpus(plan, faults, machine)
     _report(manifest, faults, refused_settings(manifest.metadata.multiprocess, config))
@@ -218,10 +232,13 @@ def plan_manifest(
 
 
 class _Planner:
-    def __init__(self, manifest: Manifest, checker: NodeChecker, router: Router) -> None:
+    def __init__(
+        self, manifest: Manifest, checker: NodeChecker, router: Router, remote: RemoteSettings
+    ) -> None:
         self._manifest = manifest
         self._router = router
         self._checker = checker
+        self._remote = remote
 
     def plan(self, settings: EffectiveSettings) -> Plan:
         """Return the plan; where there are faults, a node that has one may be missing."""
@@ -232,10 +249,23 @@ class _Planner:
             outputs[connection.source].append(connection.target)
             inputs[connection.target].append(connection.source)
         order = {node: place for place, node in enumerate(topological_order(outputs))}
+        parts = remote_parts(manifest, outputs, self._remote, self._checker.fault)
         planned: list[NodePlan] = []
         types: dict[NodeId, NodeType] = {}
         for index, node in enumerate(manifest.nodes):
-            node_type = self._type(index, node)
+            if node.host:
+                known = self._checker.known_type(node.node_type)
+                if known is not None and self._checker.is_source(known):
+                    message = (
+                        f"{known.name} is a source: it generates its items, and runs on this host; "
+                        "leave host out"
+                    )
+                    self._checker.fault(("nodes", index, "host"), message)
+                elif node.id in parts:
+                    ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+                    planned.append(_remote_node(node, ends, parts[node.id]))
+                continue
+            node_type = self._checker.find_type(index, node.node_type)
             if node_type is None:
                 continue
             types[node.id] = node_type
@@ -247,6 +277,10 @@ class _Planner:
             if assignment is not None:
                 self._check_interpreter(index, assignment, settings)
                 executor, reason = assignment.executor, assignment.reason
+                if executor == REMOTE:
+                    message = f"executor remote runs nodes that have a host ({reason})"
+                    self._checker.fault(("nodes", index), message)
+                    continue
                 ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
@@ -265,7 +299,9 @@ class _Planner:
                         *ends,
                         *kinds,
                         uses_process=declared.uses_processes,
-                        uses_shared_memory=declared.uses_shared_memory,
+                        place=declared.place,
+                        is_isolated=declared.is_isolated,
+                        capabilities=node.capabilities,
                         is_output=node.is_output_node,
                         grants=self._checker.grants(node_type, params),
                         is_source=self._checker.is_source(node_type),
@@ -290,19 +326,41 @@ class _Planner:
             )
             self._checker.fault(("nodes", index, "node_type"), message)
 
-    def _type(self, index: int, node: NodeManifest) -> NodeType | None:
-        if node.host:
-            message = (
-                f'got "{node.host}"; a node on another host is not supported yet: leave host out'
-            )
-            self._checker.fault(("nodes", index, "host"), message)
-        return self._checker.find_type(index, node.node_type)
+
+def _remote_node(
+    node: NodeManifest,
+    ends: tuple[tuple[NodeId, ...], tuple[NodeId, ...]],
+    part: RemotePart,
+) -> NodePlan:
+    """Return the plan of a node whose type and params the other host knows, and checks."""
+    return NodePlan(
+        node.id,
+        NodeType(node.node_type, "", origin=f"on {part.address}"),
+        node.params,
+        REMOTE,
+        f"host {part.address}",
+        *ends,
+        Acceptance(node.node_type, ANY_KIND),
+        ANY_KIND,
+        uses_process=False,
+        place=Place.SERVER,
+        is_isolated=True,
+        is_output=node.is_output_node,
+        capabilities=node.capabilities,
+        remote=part,
+    )
 
 
 def _with_gpus(plan: Plan, faults: FaultList, machine: FindMachine) -> Plan:
     """Return the plan with the GPUs of its nodes; report what the machine does not have."""
     uses_process = {str(node.node_id): node.uses_process for node in plan.nodes}
-    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine)
+    # Behind a socket may be another machine, which its executor knows.
+    elsewhere = {
+        str(node.node_id)
+        for node in plan.nodes
+        if node.place is Place.SOCKET or node.remote is not None
+    }
+    assigned = assign_gpus(plan.manifest.nodes, uses_process, machine, elsewhere)
     _report(plan.manifest, faults, iter(assigned.problems))
     if not assigned.gpus:
         return plan

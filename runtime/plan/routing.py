@@ -10,6 +10,7 @@ from ..documents import did_you_mean, shown
 from ..errors import ConfigError, Fault
 from .executor_registry import (
     BUILT_IN_EXECUTORS,
+    DisabledExecutor,
     ExecutorDeclaration,
     ExecutorRegistry,
     declaration_of,
@@ -72,7 +73,10 @@ class Router:
             )
         if override is not None:
             self._check_override(node_type, override)
-        if self.declaration(assignment.executor).uses_processes:
+        found = self._executors[assignment.executor]
+        if isinstance(found, DisabledExecutor):
+            raise RoutingError(f"{found.reason} ({assignment.reason})")
+        if self.declaration(assignment.executor).loads_classes_elsewhere:
             try:
                 return replace(assignment, code=node_type.code())
             except ConfigError as error:
@@ -103,8 +107,10 @@ class Router:
         if (
             not node_type.is_of_application
             and assigned.executor in self._executors
-            and self.declaration(assigned.executor).uses_processes
-            and not self.declaration(override).uses_processes
+            and not isinstance(self._executors[assigned.executor], DisabledExecutor)
+            and not isinstance(self._executors[override], DisabledExecutor)
+            and self.declaration(assigned.executor).is_isolated
+            and not self.declaration(override).is_isolated
             and not _matches_any(node_type.name, movable)
         ):
             raise RoutingError(
@@ -133,11 +139,11 @@ class Router:
         return Assignment(self._routing.default_executor, "default")
 
 
-def check_executors(routing: Routing, executors: Collection[str]) -> None:
-    """Check that the operator's rules name only executors that exist.
+def check_executors(routing: Routing, executors: ExecutorRegistry) -> None:
+    """Check that the operator's rules name only executors that exist and are enabled.
 
     Raises:
-        ConfigError: `faults` has every name that does not exist.
+        ConfigError: `faults` has every name that does not exist, or is disabled.
     """
     named = {
         "routing.default_executor": routing.default_executor,
@@ -147,11 +153,13 @@ def check_executors(routing: Routing, executors: Collection[str]) -> None:
             for index, rule in enumerate(routing.patterns)
         },
     }
-    faults = [
-        Fault(key, f"no executor {shown(name)}; {did_you_mean(name, executors)}")
-        for key, name in named.items()
-        if name not in executors
-    ]
+    faults = []
+    for key, name in named.items():
+        found = executors.get(name)
+        if found is None:
+            faults.append(Fault(key, f"no executor {shown(name)}; {did_you_mean(name, executors)}"))
+        elif isinstance(found, DisabledExecutor):
+            faults.append(Fault(key, found.reason))
     if faults:
         raise ConfigError(faults)
 

@@ -63,6 +63,12 @@ def _of_section(table: str, section: Section, notes: Mapping[str, str]) -> Itera
         plain = section.model_dump(mode="json", include={name})[name]
         note = notes.get(key) or _origin_note(origin)
         yield SettingEntry(key, plain, origin.source.label, note, field.description or "")
+    for name, value in (section.__pydantic_extra__ or {}).items():
+        if isinstance(value, Section):
+            yield from _of_section(f"{table}{name}.", value, notes)
+        else:  # declared by an executor that is not loaded
+            origin = section.origin(name)
+            yield SettingEntry(f"{table}{name}", value, origin.source.label, _origin_note(origin))
 
 
 def _origin_note(origin: Origin) -> str:

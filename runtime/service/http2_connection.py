@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import trio
 from h2.errors import ErrorCodes
 
+from ..links import DirectRun
 from ..wire import MessageBuffer
 from ..wire.grpclib_adapter import (
     CallRequest,
@@ -102,6 +103,7 @@ class Http2Connection(ServerProtocol):
         self.deadline = deadline
         self.opening = trio.CancelScope()
         self._owner = owner
+        self._direct = DirectRun()
         self._max_age_seconds = max_age_seconds
         self._leaving = False
         self._is_last_asked = False
@@ -138,7 +140,8 @@ class Http2Connection(ServerProtocol):
 
     def make_buffer(self, acknowledge: Callable[[int], None]) -> MessageBuffer:
         """Return the buffer for the messages of a new call."""
-        return MessageBuffer(TrioWaiter(), acknowledge, most_bytes=self._owner.most_message_bytes)
+        waiter = TrioWaiter(self._direct)
+        return MessageBuffer(waiter, acknowledge, most_bytes=self._owner.most_message_bytes)
 
     def on_reset_flood(self) -> None:
         """Close the connection: its client resets calls, or has them refused, without a limit."""
@@ -242,8 +245,12 @@ class Http2Connection(ServerProtocol):
                     self.close()
                     return
                 began = time.perf_counter()
-                self.data_received(bytes(buffer[:size]))
-                most = _next_read(size, most, time.perf_counter() - began)
+                self._direct.begin()
+                try:
+                    self.data_received(bytes(buffer[:size]))
+                    most = _next_read(size, most, time.perf_counter() - began)
+                finally:
+                    self._direct.finish()  # with all state of HTTP/2 as it was read
 
 
 def _next_read(size: int, most: int, took_seconds: float) -> int:

@@ -1,7 +1,7 @@
 """One call at the server: its messages, for the trio task that answers it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 import betterproto2
@@ -14,8 +14,10 @@ from ..wire import (
     MESSAGE_PREFIX_BYTES,
     CompressedMessageError,
     MessageBuffer,
+    MessageBytes,
     MessageError,
     MessageTooLongError,
+    TakeMessage,
 )
 from ..wire.codec import Buffer, Codec, DecodeError, MessageLimitError
 from ..wire.grpclib_adapter import ServerStream, StreamEndedError
@@ -104,41 +106,71 @@ class ServerCall(Generic[Request, Response]):
             CallError: the message is longer than allowed, or cannot be decoded.
             LimitError: it holds more than a message may.
         """
+        body = await self.receive_unless(None)
+        return None if body is None else await self.decode(body)
+
+    async def receive_unless(self, taken: TakeMessage | None) -> MessageBytes | None:
+        """Return the bytes of the next message that `taken` does not take.
+
+        Args:
+            taken: takes a message at once, on the task that reads the connection; see
+                `MessageBuffer.receive`.
+
+        Returns:
+            The bytes; None when the client has ended its side.
+
+        Raises:
+            CallError: the message is longer than allowed, or compressed.
+        """
         try:
-            body = await self._buffer.receive()
+            return await self._buffer.receive(taken)
         except MessageError as error:
             raise self._refused(error) from error
-        if body is None:
-            return None
-        try:
-            message = self._codec.decode_short(body, self._request_type)
-            if message is None:  # in a thread, so that other calls go on
-                message = await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
-        except MessageLimitError:
-            raise
-        except DecodeError as error:
-            raise CallError(Status.INVALID_ARGUMENT, f"not a message: {error}") from error
+
+    async def decode(self, body: MessageBytes) -> Request:
+        """Return the message of these bytes.
+
+        Raises:
+            CallError: they are not a message.
+            LimitError: it holds more than a message may.
+        """
+        message = self.decode_short(body)
+        if message is None:  # in a thread, so that other calls go on
+            try:
+                return await trio.to_thread.run_sync(self._decode, body, limiter=self._decoding)
+            except DecodeError as error:
+                raise _not_a_message(error) from error
         return message
 
-    def _decode(self, body: bytes | memoryview) -> Request:
+    def decode_short(self, body: MessageBytes) -> Request | None:
+        """Return the message of these bytes; None if reading it takes long.
+
+        Raises:
+            MillraceError: as `decode`.
+        """
+        try:
+            return self._codec.decode_short(body, self._request_type)
+        except DecodeError as error:
+            raise _not_a_message(error) from error
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more has arrived than `receive` has returned."""
+        return not self._buffer.is_empty
+
+    def _decode(self, body: MessageBytes) -> Request:
         return self._codec.decode(body, self._request_type)
 
-    async def send(self, *messages: Response) -> None:
+    async def send(self, *messages: Response | list[Buffer]) -> None:
         """Send messages together; wait while the client's flow control window is full.
+
+        Args:
+            messages: each one, or its bytes with the prefix of gRPC, in pieces.
 
         Raises:
             LimitError: a message is longer than allowed.
         """
-        buffers: list[Buffer] = []
-        for message in messages:
-            pieces = self._codec.encode_prefixed_buffers(message)
-            size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
-            if size > self._most_bytes:
-                raise LimitError(
-                    f"a result of {size} bytes; the server sends at most "
-                    f"{self._most_bytes} (limits.max_message_bytes)"
-                )
-            buffers += pieces
+        buffers = self._encoded(messages)
         try:
             self._sending.acquire_nowait()  # `async with` would cost a turn of the scheduler
         except trio.WouldBlock:
@@ -149,6 +181,42 @@ class ServerCall(Generic[Request, Response]):
             await self._send_rest()
         finally:
             self._sending.release()
+
+    @property
+    def can_send(self) -> bool:
+        """Whether `try_send` may send something."""
+        return self._writer.is_empty and not self._sending.locked()
+
+    def try_send(self, *messages: Response | list[Buffer]) -> bool:
+        """Send messages together if they need not wait; return whether they were sent.
+
+        Raises:
+            LimitError: a message is longer than allowed.
+        """
+        if not self.can_send:
+            return False
+        buffers = self._encoded(messages)
+        self._stream.send_headers()
+        try:
+            return self._writer.try_write(buffers, sum(map(len, buffers)))
+        except StreamEndedError:
+            return False  # `send` waits for the end of the call
+
+    def _encoded(self, messages: Iterable[Response | list[Buffer]]) -> list[Buffer]:
+        buffers: list[Buffer] = []
+        for message in messages:
+            if isinstance(message, list):
+                pieces = message
+            else:
+                pieces = self._codec.encode_prefixed_buffers(message)
+            size = sum(map(len, pieces)) - MESSAGE_PREFIX_BYTES
+            if size > self._most_bytes:
+                raise LimitError(
+                    f"a result of {size} bytes; the server sends at most "
+                    f"{self._most_bytes} (limits.max_message_bytes)"
+                )
+            buffers += pieces
+        return buffers
 
     def _refused(self, error: MessageError) -> CallError:
         match error:
@@ -180,3 +248,10 @@ class ServerCall(Generic[Request, Response]):
         except StreamEndedError:
             # The call is over: grpclib cancels this task in a moment.
             await trio.sleep_forever()
+
+
+def _not_a_message(error: DecodeError) -> MillraceError:
+    """Return the error of a call for one of the codec."""
+    if isinstance(error, MessageLimitError):
+        return error
+    return CallError(Status.INVALID_ARGUMENT, f"not a message: {error}")

@@ -11,13 +11,14 @@ from ..session import Session
 from ..wire import (
     AudioChunk,
     DataChunk,
+    MessageBytes,
     StreamControl,
     StreamControlCommand,
     StreamInit,
     StreamRequest,
     StreamResponse,
 )
-from ..wire.conversion import audio_of_chunk, chunk_data_of
+from ..wire.conversion import Chunk, KnownChunks, audio_of_chunk, chunk_data_of
 from .call_errors import RequestError
 from .inputs import send_inputs
 from .server_call import ServerCall
@@ -42,6 +43,7 @@ class StreamRequestReader:
         metrics_due: Callable[[int], None],
     ) -> None:
         self.closed = False
+        self._known = KnownChunks()
         self._call = call
         self._session = session
         self._inputs = init.data_inputs
@@ -56,11 +58,16 @@ class StreamRequestReader:
         """
         await send_inputs(self._session, self._inputs, self._metrics)
         while True:
-            request = await self._call.receive()
-            if request is None:
+            body = await self._call.receive_unless(self._take_at_once)
+            if body is None:
                 break
+            chunk = self._read_known(body)
+            if chunk is not None:
+                await self._enter(chunk)
+                continue
+            request = await self._call.decode(body)
             if request.data_chunk is not None:
-                await self._enter_chunk(request.data_chunk)
+                await self._enter_chunk(request.data_chunk, body)
             elif request.audio_chunk is not None:
                 await self._enter_audio(request.audio_chunk)
             elif request.control is not None:
@@ -74,23 +81,74 @@ class StreamRequestReader:
         await self._session.close_input(stop_sources=self.closed)
         return False
 
-    async def _enter_chunk(self, chunk: DataChunk) -> None:
-        _check_node_id(chunk.node_id)
+    def _take_at_once(self, body: MessageBytes) -> bool:
+        """Enter a chunk if it need not wait; return whether it has entered."""
+        if self._call.has_more:
+            return False  # under load, the messages that are here are read in one turn
+        known = self._read_known(body)
+        chunk = known or self._chunk_of(body)
+        if chunk is None:
+            return False
+        node_id, data, sequence, timestamp_ms = chunk
+        if not self._session.try_enter(
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+        ):
+            return False
+        if known is None:
+            self._known.learn(body, chunk)
+        return True
+
+    def _chunk_of(self, body: MessageBytes) -> Chunk | None:
+        """Return the chunk of a request; None if it is another request, or takes long to read."""
+        request = self._call.decode_short(body)
+        if request is None or request.data_chunk is None:
+            return None
+        return self._converted(request.data_chunk)
+
+    def _read_known(self, body: MessageBytes) -> Chunk | None:
+        """Return the chunk of a request that has the form of an earlier one."""
         began = time.perf_counter()
-        data = chunk_data_of(chunk)
+        chunk = self._known.read(body)
+        if chunk is not None:
+            self._metrics.converted_in(began)
+        return chunk
+
+    async def _enter_chunk(self, message: DataChunk, body: MessageBytes) -> None:
+        chunk = self._converted(message)
+        await self._enter(chunk)
+        self._known.learn(body, chunk)
+
+    def _converted(self, message: DataChunk) -> Chunk:
+        _check_node_id(message.node_id)
+        began = time.perf_counter()
+        data = chunk_data_of(message)
         self._metrics.converted_in(began)
-        await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
+        return Chunk(message.node_id, data, message.sequence, message.timestamp_ms)
 
     async def _enter_audio(self, chunk: AudioChunk) -> None:
         _check_node_id(chunk.node_id)
         began = time.perf_counter()
         data = audio_of_chunk(chunk)
         self._metrics.converted_in(began)
-        await self._enter(data, chunk.node_id, chunk.sequence, chunk.timestamp_ms)
+        await self._enter(Chunk(chunk.node_id, data, chunk.sequence, chunk.timestamp_ms))
 
-    async def _enter(self, data: Data, node_id: str, sequence: int, timestamp_ms: int) -> None:
+    async def _enter(self, chunk: Chunk) -> None:
+        node_id, data, sequence, timestamp_ms = chunk
+        await self._session.enter(
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+        )
+
+    def _count(self, data: Data, sequence: int) -> None:
+        """Count a chunk that has entered."""
         metrics = self._metrics
-        await self._session.send(data, node=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
         metrics.count_in(data)
         metrics.chunks += 1
         if metrics.chunks % _CHUNKS_PER_METRICS == 0:

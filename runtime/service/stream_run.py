@@ -22,13 +22,23 @@ from ..wire import (
     StreamRequest,
     StreamResponse,
 )
-from ..wire.conversion import buffer_of, items_of, progress_message, result_message
+from ..wire.codec import Buffer
+from ..wire.conversion import (
+    ResultEncoder,
+    buffer_of,
+    items_of,
+    progress_message,
+    result_message,
+)
 from .server_call import ServerCall
 from .server_state import ServerState
 from .session_metrics import SessionMetrics
 from .stream_requests import StreamRequestReader
 
 StreamCall = ServerCall[StreamRequest, StreamResponse]
+
+Response = StreamResponse | list[Buffer]
+"""A response, or its bytes with the prefix of gRPC, in pieces."""
 
 # The progress of a loading node is sent at least this often, as a sign of life.
 _HEARTBEAT_SECONDS: Final = 1.5
@@ -71,6 +81,8 @@ class StreamRun:
         self._scope = trio.CancelScope()
         self._new_due = trio.Event()
         self._reported_drops = 0
+        self._unsent: list[Response] = []
+        self._results = ResultEncoder()
 
     async def run(self) -> None:
         """Run until the client or the pipeline has ended.
@@ -205,7 +217,11 @@ class StreamRun:
 
     async def _send_results(self) -> None:
         """Send results until the session has ended."""
-        async for result in self._session:
+        while True:
+            try:
+                result = await self._session.receive_unless(self._send_at_once)
+            except trio.EndOfChannel:
+                break
             await self._send_batch(result)
         self._is_complete = True
         responses = self._due_metrics(None)
@@ -226,24 +242,48 @@ class StreamRun:
                 if self._due and self._due[0] is oldest:
                     await self._call.send(*self._due_metrics(None))
 
+    def _send_at_once(self, result: Result) -> bool:
+        """Send a small result if it need not wait; return whether it was sent."""
+        if not self._call.can_send or weight_bytes(result.data) >= _TOGETHER_BYTES:
+            return False
+        responses: list[Response] = []
+        self._add_result(result, responses)
+        if self._call.try_send(*responses):
+            return True
+        self._unsent = responses  # `_send_batch` gets this result next
+        return False
+
     async def _send_batch(self, first: Result) -> None:
-        responses: list[StreamResponse] = []
-        result, weight = first, 0
+        responses, self._unsent = self._unsent, []
+        weight = weight_bytes(first.data) if responses else self._add_result(first, responses)
         while True:
-            weight += self._add_result(result, responses)
             if len(responses) >= _TOGETHER or weight >= _TOGETHER_BYTES:
                 break
             try:
                 result = self._session.receive_nowait()
             except trio.WouldBlock:
                 break
+            weight += self._add_result(result, responses)
         await self._call.send(*responses)
 
-    def _add_result(self, result: Result, responses: list[StreamResponse]) -> int:
+    def _add_result(self, result: Result, responses: list[Response]) -> int:
         """Add the messages of a result and the due metrics; return its size in bytes, roughly."""
         metrics = self._metrics
         metrics.count_out(result)
-        weight = 0
+        began = time.perf_counter()
+        encoded = self._results.encode(result, metrics.items)
+        if encoded is not None:
+            metrics.converted_out(began)
+            responses.append(encoded)
+            weight = weight_bytes(result.data)
+        else:
+            weight = self._add_messages(result, responses)
+        if self._due:
+            responses += self._due_metrics(result.sequence)
+        return weight
+
+    def _add_messages(self, result: Result, responses: list[Response]) -> int:
+        metrics, weight = self._metrics, 0
         for data in items_of(result.data):
             began = time.perf_counter()
             buffer = buffer_of(data)
@@ -251,8 +291,6 @@ class StreamRun:
             weight += weight_bytes(data)
             message = result_message(result, buffer, metrics.items)
             responses.append(StreamResponse(result=message))
-        if self._due:
-            responses += self._due_metrics(result.sequence)
         return weight
 
     def _note_metrics_due(self, sequence: int) -> None:

@@ -17,7 +17,7 @@ import trio
 from actors import ANY_KIND, Control, Data, Kind
 
 from ..catalogue import Acceptance
-from ..errors import InputError, MillraceError, UnknownNodeError
+from ..errors import CallerError, InputError, MillraceError, UnknownNodeError
 from ..events import InitProgress
 from ..execution import NodeControl, NodeState, OnMissed, Tap
 from ..latency import Hop
@@ -59,6 +59,7 @@ class _Node:
 
     Attributes:
         reader_kinds: the kinds that every reader of the node accepts.
+        host: the address of the other server that runs it; empty for none.
     """
 
     node_id: str
@@ -67,6 +68,7 @@ class _Node:
     intercept: _Intercept | None = None
     state: NodeState = NodeState.ENABLED
     control: NodeControl | None = None
+    host: str = ""
     has_published: bool = False
 
 
@@ -86,6 +88,9 @@ class ControlBus:
         self._nodes = {
             node: _Node(node, _accepted_by_all(readers[node], accepts)) for node in accepts
         }
+        for each in plan.nodes:
+            if each.remote is not None:
+                self._nodes[str(each.node_id)].host = each.remote.address
         self._receivers: list[TapReceiver] = []
         self._correlation_id = 0
         self._barriers = 0
@@ -164,8 +169,9 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            CallerError: the node runs on another host.
         """
-        node = self._node(node_id)
+        node = self._node_here(node_id)
         await self._wait_received(node)
         node.state = state
         if node.control is not None:
@@ -240,8 +246,9 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            CallerError: the node runs on another host.
         """
-        node = self._node(node_id)
+        node = self._node_here(node_id)
         if node.intercept is not None:
             node.intercept.release()
         node.intercept = _Intercept(decide, deadline_seconds)
@@ -293,6 +300,14 @@ class ControlBus:
         with trio.move_on_after(_BARRIER_SECONDS):
             await self._enter_barrier(node.node_id, barrier(number))
             await node.control.wait_barrier(number)
+
+    def _node_here(self, node_id: str) -> _Node:
+        node = self._node(node_id)
+        if node.host:
+            raise CallerError(
+                f"node {node_id!r} runs on {node.host}: attach to its session on that server"
+            )
+        return node
 
     def _node(self, node_id: str) -> _Node:
         try:

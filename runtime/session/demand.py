@@ -6,6 +6,7 @@ from typing import Final
 
 from ..links import INLET
 from ..plan import Plan
+from .readers import nodes_behind_sockets, nodes_on_machine
 
 # File descriptors that the server opens for a session, as counted with iceoryx2 0.10. A test
 # compares the sum with what sessions of every form really open.
@@ -14,6 +15,9 @@ _PER_CHANNEL: Final = 2
 _PER_DOORBELL: Final = 4  # both pipes; those of a node process are closed when it has them
 _PER_WRITER: Final = 5  # where the server is the producer
 _PER_READER: Final = 3  # where the server is the reader
+_PER_SOCKET_NODE: Final = 2  # for control, and for signs of life
+_PER_SOCKET_WRITER: Final = 1
+_PER_SOCKET_READER: Final = 2  # and what stands for it before it is connected
 _PER_PROCESS: Final = 6  # two sockets and a pipe; its own ends are closed when it has them
 
 
@@ -40,7 +44,7 @@ def queue_bytes(plan: Plan) -> int:
 
     The links through shared memory share the same budget among themselves when they are opened.
     """
-    elsewhere = _nodes_elsewhere(plan)
+    elsewhere = nodes_on_machine(plan)
     queues = sum(
         producer not in elsewhere and reader not in elsewhere
         for producer, readers in _links(plan)
@@ -52,20 +56,33 @@ def queue_bytes(plan: Plan) -> int:
     )
 
 
-def _nodes_elsewhere(plan: Plan) -> set[str]:
-    return {str(node.node_id) for node in plan.nodes if node.uses_shared_memory}
+def _socket_descriptors(plan: Plan) -> int:
+    """Return what the links of nodes behind sockets take: one each, if an end is in the server."""
+    executors = nodes_behind_sockets(plan)
+    count = len(executors) * _PER_SOCKET_NODE
+    for producer, readers in _links(plan):
+        for reader in readers:
+            if executors.get(producer) == executors.get(reader):
+                continue  # none is behind a socket, or they reach each other
+            if producer in executors:
+                count += _PER_SOCKET_READER
+            if reader in executors:
+                count += _PER_SOCKET_WRITER
+    return count
 
 
 def _links(plan: Plan) -> list[tuple[str, list[str]]]:
     """Return the producer and the readers of every link, those of the session included."""
     links: list[tuple[str, list[str]]] = [(INLET, [str(node.node_id)]) for node in plan.nodes]
-    links += [(str(node.node_id), list(map(str, node.outputs)) or [INLET]) for node in plan.nodes]
+    links += [
+        (str(node.node_id), list(map(str, node.local_outputs)) or [INLET]) for node in plan.nodes
+    ]
     return links
 
 
 def _descriptors(plan: Plan) -> int:
-    elsewhere = _nodes_elsewhere(plan)
-    count = plan.process_count * _PER_PROCESS
+    elsewhere = nodes_on_machine(plan)
+    count = plan.process_count * _PER_PROCESS + _socket_descriptors(plan)
     server_readers: Counter[str] = Counter()
     channels = 0
     for producer, targets in _links(plan):

@@ -9,6 +9,7 @@ from actors import Audio, Bundle, Control, Data, File
 from ..config import ResourceLimits
 from ..documents import did_you_mean
 from ..errors import InputError, InputKindError, LimitError, UnknownNodeError
+from ..links import is_reserved
 from ..plan import Plan
 
 _MOST = 2**64 - 1
@@ -82,6 +83,8 @@ class InputChecker:
         for name, number in (("sequence", sequence), ("timestamp_ms", timestamp_ms)):
             if not 0 <= number <= _MOST:
                 raise InputError(f"{name} must be from 0 to 2**64 - 1, got {number}")
+        if is_reserved(data):
+            raise InputError("the metadata of a control message must not have keys of the runtime")
         for target in targets:
             if isinstance(data, Control):
                 break  # every node takes these, and passes them on
@@ -117,6 +120,10 @@ class InputChecker:
                 node_id=node_id,
             )
         return replace(data, path=path)
+
+    def take_back(self, data: Data) -> None:
+        """Forget a chunk that was admitted and has not entered."""
+        self._audio_samples -= _samples_in(data)
 
     def _count_samples(self, data: Data) -> None:
         most = self._limits.max_audio_samples

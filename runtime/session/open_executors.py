@@ -5,10 +5,10 @@ from typing import Final
 
 import trio
 
-from ..config import RuntimeConfig
+from ..config import ExecutorSettings, RuntimeConfig
 from ..errors import MillraceError, PipelineError, printable, sole_error
 from ..executors import Executor, ExecutorFactory, factory_of
-from ..plan import ExecutorRegistry
+from ..plan import ALWAYS_ENABLED, DisabledExecutor, ExecutorRegistry, settings_of
 
 _log: Final = logging.getLogger("millrace.session")
 
@@ -33,25 +33,48 @@ class OpenExecutors:
         """Return an executor; open it if it is not open.
 
         Raises:
-            ConfigError: it is installed, and cannot be imported.
+            ConfigError: it is disabled, its settings are not valid, or it is installed, and cannot
+                be imported.
             PipelineError: it cannot be opened.
         """
         async with self._opening:
             if name not in self._open:
                 factory = factory_of(name, self.registry[name])
-                self._open[name] = await self._nursery.start(self._keep_open, name, factory)
+                settings = settings_of(name, factory, self._config.executors)
+                self._open[name] = await self._nursery.start(
+                    self._keep_open, name, factory, settings
+                )
             return self._open[name]
+
+    async def open_enabled(self) -> None:
+        """Open every executor that is enabled. One that cannot be opened is logged, with its error.
+
+        A session that needs it tries again, and fails with that error.
+
+        Raises:
+            MillraceError: a built-in one that is always there cannot be opened.
+        """
+        for name, found in self.registry.items():
+            if isinstance(found, DisabledExecutor):
+                continue
+            try:
+                await self.get(name)
+            except MillraceError as error:
+                if name in ALWAYS_ENABLED:
+                    raise
+                _log.error("executor %s is not available: %s", printable(name), error)
 
     async def _keep_open(  # noqa: ASYNC114 (`get` awaits its start)
         self,
         name: str,
         factory: ExecutorFactory,
+        settings: ExecutorSettings,
         task_status: trio.TaskStatus[Executor] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Hold an executor in a task of its own, since its block may hold a nursery."""
         is_open = False
         try:
-            async with factory.open(self._config) as executor:
+            async with factory.open(self._config, settings) as executor:
                 is_open = True
                 task_status.started(executor)
                 await trio.sleep_forever()

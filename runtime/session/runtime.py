@@ -30,6 +30,7 @@ from ..plan import (
     Source,
     check_client_places,
     check_executors,
+    enabled_executors,
     find_machine,
     installed_executors,
     plan_manifest,
@@ -143,8 +144,19 @@ class Runtime:
         return plan
 
     async def warm(self, executors: Collection[str] | None = None) -> None:
-        """Open executors, by default all, before the first session needs them."""
-        for name in self._executors.registry if executors is None else executors:
+        """Open executors, before the first session needs them.
+
+        Args:
+            executors: their names; None for all that are enabled. Of these, one that cannot be
+                opened is logged, and fails only the sessions that need it.
+
+        Raises:
+            MillraceError: a named one, native or multiprocess cannot be opened.
+        """
+        if executors is None:
+            await self._executors.open_enabled()
+            return
+        for name in executors:
             await self._executors.get(name)
 
     @asynccontextmanager
@@ -328,9 +340,10 @@ async def open_runtime(
     check_not_importing("open_runtime")
     config = load_config() if config is None else config
     registry: ExecutorRegistry = {**BUILT_IN, **installed_executors(), **(executors or {})}
+    registry = enabled_executors(registry, config.executors, given=executors or ())
     check_executors(config.routing, registry)
     grants = read_grants(config, os.environ)
-    with open_describer(without=secret_variables(config.models)) as describer:
+    with open_describer(without=secret_variables(config)) as describer:
         found = discover(config, describer)
         catalogue = build_catalogue(config, found=found).with_types(node_types or {})
         try:

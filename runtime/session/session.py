@@ -32,13 +32,14 @@ from .ending import Ending, EndReason, as_known
 from .first_error import FirstError, error_of_node
 from .input_checker import InputChecker, SessionBounds
 from .progress_reports import ProgressReports
-from .readers import readers_of_nodes
+from .readers import nodes_behind_sockets, nodes_on_machine, readers_over_links
 from .recent_endings import EndedSession
 from .session_control import SessionControl
 from .session_explaining import SessionExplaining
 from .session_input import SessionInput
 from .session_log import SessionLog
 from .session_output import SessionOutput
+from .session_relay import SessionRelay
 from .session_sources import SessionSources
 from .state import SessionState
 from .totals import missing_items
@@ -48,7 +49,7 @@ from .tracing import trace_nodes
 _SPARE_SECONDS = 1.0
 
 
-class Session(SessionControl, SessionSources, SessionExplaining):
+class Session(SessionControl, SessionSources, SessionExplaining, SessionRelay):
     """A running pipeline: send chunks in, receive results.
 
     `send` and `receive` may be used at the same time, from different tasks; `receive` by one task
@@ -108,8 +109,9 @@ class Session(SessionControl, SessionSources, SessionExplaining):
         settings = plan.settings.values
         self._executors = executors
         self._wiring = Wiring(
-            readers_of_nodes(plan),
-            in_processes=[node.node_id for node in plan.nodes if node.uses_shared_memory],
+            readers_over_links(plan),
+            in_processes=nodes_on_machine(plan),
+            behind_sockets=nodes_behind_sockets(plan),
             bounds=Bounds(
                 settings.channel_capacity,
                 queue_bytes(plan),
@@ -148,6 +150,7 @@ class Session(SessionControl, SessionSources, SessionExplaining):
             self._wiring.inlets,
             self._controls,
             self._ready,
+            self._wiring.direct,
             on_begin=self._begin,
             on_peer_gone=self._wait_for_verdict,
             has_ended=lambda node: self._tasks[NodeId(node)].done.is_set(),
@@ -276,6 +279,7 @@ class Session(SessionControl, SessionSources, SessionExplaining):
             self._fail(short)
             await trio.sleep_forever()
         self._released.set()
+        self._wiring.stop()
 
     async def _run_node(self, task: NodeTask) -> None:
         """Run one node. Its error is kept for the end of the session, where it is raised once."""
@@ -360,6 +364,8 @@ class Session(SessionControl, SessionSources, SessionExplaining):
                     for task in self._tasks.values():
                         nursery.start_soon(self._run_node, task)
                     nursery.start_soon(self._become_ready)
+                    if self._wiring.has_tasks:
+                        nursery.start_soon(self._wiring.run, self._wait_for_verdict)
                     if self.plan.generating:
                         nursery.start_soon(self._follow_sources)
                     if self.limits.max_timeout_ms:

@@ -9,12 +9,15 @@ import trio
 from actors import Control, Data
 
 from ..errors import SessionClosedError
-from ..links import Item, Output, PeerError, start_signal
+from ..links import DirectRun, Item, Output, PeerError, start_signal
 from .control_hub import ControlHub
 from .input_checker import InputChecker
 
 OnSent = Callable[[str, Item, int], None]
 """Receives the node that a chunk enters, the chunk, and when the link there had room for it."""
+
+OnEntered = Callable[[Data, int], None]
+"""Receives a chunk that has entered, as it has, and its sequence."""
 
 InputTap = Callable[[Item, Collection[str]], None]
 """Receives every item that enters a session, and the nodes that it enters. It must not block."""
@@ -32,6 +35,7 @@ class SessionInput:
         inlets: for each node, the link on which items enter there.
         controls: delivers control messages.
         ready: set when every node is ready.
+        direct: lets nodes process a chunk at once.
         on_begin: is called before the first item enters, or a source begins.
         on_peer_gone: waits for the error of a node that has closed its links, and raises it.
         has_ended: returns whether a node has ended.
@@ -43,6 +47,7 @@ class SessionInput:
         inlets: Mapping[str, Output],
         controls: ControlHub,
         ready: trio.Event,
+        direct: DirectRun,
         *,
         on_begin: Callable[[], None],
         on_peer_gone: Callable[[PeerError], Awaitable[NoReturn]],
@@ -55,6 +60,7 @@ class SessionInput:
         self._own_inlets = inlets
         self._controls = controls
         self._ready = ready
+        self._direct = direct
         self._on_begin = on_begin
         self._on_peer_gone = on_peer_gone
         self._has_begun = False
@@ -73,6 +79,45 @@ class SessionInput:
         self._next_sequence = (sequence + 1) % 2**64
         await self._enter(data, targets, sequence, timestamp_ms)
         return sequence
+
+    async def enter(
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> None:
+        """Send a chunk of the client, and report when it has entered: see `Session.enter`."""
+        targets = self.checker.targets(node, data)
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        self._next_sequence = (sequence + 1) % 2**64
+        await self._enter(data, targets, sequence, timestamp_ms)
+        entered(data, sequence)
+
+    def try_enter(
+        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> bool:
+        """Send a chunk of the client if it need not wait: see `Session.try_enter`."""
+        if not self._ready.is_set() or self.closed or isinstance(data, Control):
+            return False
+        targets = self.checker.targets(node, data)
+        data = self.checker.admit(data, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        if not self._has_begun:
+            self._has_begun = True
+            self._on_begin()
+        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
+        direct, inlet = self._direct, self._inlets[node]
+        direct.begin()
+        try:
+            if not inlet.try_send(item):
+                self.checker.take_back(data)
+                return False
+            self._next_sequence = (sequence + 1) % 2**64
+            for tap in self._taps:
+                tap(item, targets)
+            entered(data, sequence)
+        except PeerError:
+            self.checker.take_back(data)
+            return False  # `enter` waits for the node's error
+        finally:
+            direct.finish()
+        return True
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
         """Send an item of somebody else: see `Session.publish`."""
@@ -174,8 +219,17 @@ class _TimedInlet:
         self._inlet = inlet
         self._on_sent = on_sent
 
+    def try_send(self, item: Item) -> bool:
+        if not self._inlet.try_send(item):
+            return False
+        self._note(item)
+        return True
+
     async def send(self, item: Item) -> None:
         await self._inlet.send(item)
+        self._note(item)
+
+    def _note(self, item: Item) -> None:
         if not isinstance(item.data, Control):
             self._on_sent(self._node_id, item, time.monotonic_ns())
 

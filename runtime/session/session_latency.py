@@ -219,7 +219,7 @@ class SessionLatency:
         busy = {node: (worked - began[node]) / seconds for node, worked in ended.items()}
         return {
             str(node.node_id): NodeFacts(
-                busy=min(1.0, busy.get(node.node_id, 0.0)), has_process=node.uses_process
+                busy=min(1.0, busy.get(node.node_id, 0.0)), has_process=node.is_isolated
             )
             for node in self._plan.nodes
         }

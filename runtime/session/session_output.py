@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NoReturn
 
 import trio
@@ -16,6 +17,9 @@ from .results import result_of
 OnArrived = Callable[[Item, int, int, int], None]
 """Receives a result, its number among all of its sink, when the session's owner began to wait for
 it, and when it had it: in nanoseconds of the monotonic clock."""
+
+TakeResult = Callable[[Result], bool]
+"""Takes a result at once, or returns False."""
 
 
 class SessionOutput:
@@ -48,9 +52,13 @@ class SessionOutput:
         self._on_peer_gone = on_peer_gone
         self._receiving = False
         self._is_awaited = False
+        self._left: Result | None = None
 
-    async def receive(self) -> Result:
-        """Return the next result.
+    async def receive(self, taken: TakeResult | None = None) -> Result:
+        """Return the next result that `taken` does not take.
+
+        Args:
+            taken: see `Session.receive_unless`.
 
         Raises:
             trio.EndOfChannel: the stream has ended.
@@ -58,10 +66,16 @@ class SessionOutput:
         """
         self._check_idle()
         self._receiving = True
+        step = None if taken is None else partial(self._step, taken)
         try:
-            while not self._controls.is_wanted(item := await self._outlet.receive()):
-                pass
-            return self._result_of(item)
+            while True:
+                item = await self._outlet.receive_or_step(step)
+                if item is None:
+                    result, self._left = self._left, None
+                    if result is not None:
+                        return result
+                elif self._controls.is_wanted(item):
+                    return self._result_of(item)
         except trio.EndOfChannel:
             pass
         except PeerError as error:
@@ -70,6 +84,17 @@ class SessionOutput:
             self._receiving = False
         await self._on_end()
         raise trio.EndOfChannel
+
+    def _step(self, taken: TakeResult) -> bool:
+        """Let `taken` have a result on the task that sent it; return whether it took it."""
+        item = self._outlet.take()
+        if item is None:
+            return False  # the end of a stream
+        if self._controls.is_wanted(item):
+            result = self._result_of(item)
+            if not taken(result):
+                self._left = result
+        return self._left is None
 
     def receive_nowait(self) -> Result:
         """Return a result that has arrived already.
@@ -111,9 +136,9 @@ class _TimedOutlet:
         self._on_arrived = on_arrived
         self._asked_ns = 0
 
-    async def receive(self) -> Item:
+    async def receive_or_step(self, step: Callable[[], bool] | None) -> Item | None:
         self._asked_ns = time.monotonic_ns()
-        return await self._outlet.receive()
+        return await self._outlet.receive_or_step(step)
 
     def take(self) -> Item | None:
         self._asked_ns = time.monotonic_ns()

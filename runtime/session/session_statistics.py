@@ -49,7 +49,7 @@ class SessionStatistics:
         A node process sends its statistics itself, at most once a second.
         """
         for task in self._tasks.values():
-            if task.pid is None:
+            if not task.plan.is_isolated:
                 task.refresh()
         nodes = self.statistics()
         return SessionFigures(
@@ -89,5 +89,5 @@ class SessionStatistics:
         return totals(self._wiring, self.statistics())
 
     def processes(self) -> dict[str, int]:
-        """Return the process id of every node that has a process of its own."""
+        """Return the process id of every node that has a process of its own on this machine."""
         return {node_id: task.pid for node_id, task in self._tasks.items() if task.pid is not None}

@@ -14,7 +14,7 @@ Nodes = Mapping[str, NodeStatistics]
 def dropped(wiring: Wiring, nodes: Nodes) -> int:
     """Return the number of items that links without backpressure have dropped."""
     received = [wiring.outlet.statistics(), *(node.received for node in nodes.values())]
-    return sum(each.dropped for each in received)
+    return wiring.dropped + sum(each.dropped for each in received)
 
 
 def _signals(wiring: Wiring, plan: Plan) -> int:
@@ -50,7 +50,7 @@ def missing_items(wiring: Wiring, plan: Plan, nodes: Nodes) -> NodeError | None:
     arrived = {str(node): statistics.received_from for node, statistics in nodes.items()}
     arrived[INLET] = wiring.outlet.statistics_by_source()
     for producer, readers in readers_of_nodes(plan).items():
-        if producer not in wiring.in_processes:
+        if producer not in wiring.elsewhere:
             continue  # what a local queue has taken arrives
         sent = nodes[producer].sent.items
         for reader in readers:

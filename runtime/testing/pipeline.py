@@ -9,11 +9,11 @@ from actors import Actor
 from actors.testing import ExecutorName
 
 from ..catalogue import Catalogue
-from ..config import Multiprocess, RuntimeConfig
+from ..config import ExecutorSettings, Multiprocess, RuntimeConfig
 from ..execution.process import Forkserver
 from ..executors import ExecutorFactory, Executors, MultiprocessExecutor
 from ..manifest import Manifest, manifest_from
-from ..plan import plan_manifest
+from ..plan import Place, plan_manifest
 from ..session import Session, open_runtime
 
 Setups = Mapping[str, tuple[type[Actor[Any]], Mapping[str, Any]]]
@@ -118,7 +118,9 @@ def _paths_to(sink: str, successors: Mapping[str, Sequence[str]]) -> dict[str, i
 
 def _warm(forkserver: Forkserver) -> ExecutorFactory:
     @asynccontextmanager
-    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    async def open_executor(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver)
 
-    return ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+    return ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)

@@ -147,6 +147,7 @@ if TYPE_CHECKING:
         MessageBytes,
         MessageError,
         MessageTooLongError,
+        TakeMessage,
         TruncatedMessageError,
     )
 
@@ -262,6 +263,7 @@ __all__ = [
     "StreamingPipelineServiceBase",
     "StreamingPipelineServiceStub",
     "Subscribe",
+    "TakeMessage",
     "TapEvent",
     "TensorBuffer",
     "TensorDtype",
@@ -289,6 +291,7 @@ _HOMES: Final = {
     "MessageBytes": ".message_buffer",
     "MessageError": ".message_buffer",
     "MessageTooLongError": ".message_buffer",
+    "TakeMessage": ".message_buffer",
     "TruncatedMessageError": ".message_buffer",
 }
 

@@ -6,6 +6,7 @@ is cancelled, and wakes the reader for each frame.
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -26,12 +27,20 @@ _STEP_BYTES: Final = 1024 * 1024
 Piece = bytes | bytearray | memoryview
 MessageBytes = bytes | memoryview
 
+TakeMessage = Callable[[MessageBytes], bool]
+"""Takes a message at once, or returns False."""
+
 
 class Waiter(Protocol):
     """Suspends the task that reads a buffer: the one part that depends on the event loop."""
 
-    async def wait(self) -> None:
-        """Wait until `wake` is called."""
+    async def wait(self, step: Callable[[], bool] | None) -> None:
+        """Wait until `wake` is called.
+
+        Args:
+            step: `wake` may call this instead, then or a little later; if it returns False or
+                raises, this wait ends.
+        """
 
     def wake(self) -> None:
         """Wake the task that waits; do nothing if its wait was cancelled."""
@@ -110,8 +119,14 @@ class MessageBuffer:
         self._watch: MessageWatch | None = None
         # The state of the current message, which survives a cancelled receive.
         self._prefix: bytes | None = None
+        self._left: MessageBytes | None = None
         self._gathered: memoryview | None = None
         self._gathered_size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has arrived that is not read."""
+        return not self._available
 
     def watch_for(self, message: bytes, found: Callable[[], None]) -> None:
         """Call `found` when exactly this message arrives, even if earlier ones are not read yet.
@@ -170,22 +185,30 @@ class MessageBuffer:
             return self._end_gathering(self._gathered)
         return self._take_body(length)
 
-    async def receive(self) -> MessageBytes | None:
-        """Return the next message, or None when the peer has ended its side.
+    async def receive(self, taken: TakeMessage | None = None) -> MessageBytes | None:
+        """Return the next message that `taken` does not take; None if the peer has ended its side.
 
         When it is cancelled, the next call returns what this one would have returned.
+
+        Args:
+            taken: while this waits for a message, takes it at once, on the task that reads the
+                connection, and returns True; or returns False, if it would have to wait.
 
         Raises:
             MessageError: the message is compressed, longer than allowed, or incomplete at the end.
         """
-        await self._waiter.checkpoint()
+        if self._available or self.ended:  # otherwise it waits, and others run
+            await self._waiter.checkpoint()
         while (length := self._next_length()) is None or self._available < length:
             if length is not None and length > _GATHERED_BYTES:
                 break
             if self.ended:
                 self._end()
                 return None
-            await self._wait_for(MESSAGE_PREFIX_BYTES if length is None else length)
+            await self._wait_for(MESSAGE_PREFIX_BYTES if length is None else length, taken)
+            if self._left is not None:
+                left, self._left = self._left, None
+                return left
         if length > _GATHERED_BYTES:
             return await self._gather(length)
         return self._take_body(length)
@@ -254,19 +277,66 @@ class MessageBuffer:
         self._prefix = self._gathered = None
         raise TruncatedMessageError
 
-    async def _wait_for(self, size: int) -> None:
+    async def _wait_for(self, size: int, taken: TakeMessage | None = None) -> None:
+        step = None if taken is None else partial(self._step, taken)
+        self._need(size)
+        self._has_reader = True
+        try:
+            await self._waiter.wait(step)
+        finally:
+            self._has_reader = False
+
+    def _need(self, size: int) -> None:
         # What has arrived of the awaited message takes no more room of the window.
         self._due += self._available - self._early
         self._early = self._available
         if self._due >= _ACKNOWLEDGED_TOGETHER_BYTES:
             self._acknowledge_due()
         self._needed = size
-        while self._available < size and not self.ended:
-            self._has_reader = True
+
+    def _step(self, taken: TakeMessage) -> bool:
+        """Let `taken` have a message; return whether the reader may go on waiting for the next."""
+        body, length = self._take_only_message(), None
+        if body is None:
             try:
-                await self._waiter.wait()
-            finally:
-                self._has_reader = False
+                length = self._next_length()
+            except MessageError:
+                return False  # the reader raises it
+            if length is not None and self._available >= length:
+                if length > _GATHERED_BYTES:
+                    return False
+                body, length = self._take_body(length), None
+        if body is not None and not taken(body):
+            self._left = body
+            return False
+        if self.ended or (length is None and self._available >= MESSAGE_PREFIX_BYTES):
+            return False
+        self._need(MESSAGE_PREFIX_BYTES if length is None else length)
+        self._has_reader = True
+        return True
+
+    def _take_only_message(self) -> bytes | None:
+        """Return the message if one frame has brought it, and nothing else is here."""
+        if len(self._pieces) != 1 or self._offset or self._prefix is not None:
+            return None
+        piece = self._pieces[0]
+        length = len(piece) - MESSAGE_PREFIX_BYTES
+        if (
+            not isinstance(piece, bytes)
+            or not 0 <= length <= self._most_bytes
+            or piece[:MESSAGE_PREFIX_BYTES] != length.to_bytes(MESSAGE_PREFIX_BYTES, "big")
+        ):
+            return None
+        self._pieces.clear()
+        self._count_read(len(piece))
+        return piece[MESSAGE_PREFIX_BYTES:]
+
+    def _count_read(self, size: int) -> None:
+        self._available -= size
+        self._due += max(size - self._early, 0)
+        self._early = max(self._early - size, 0)
+        if self._due >= _ACKNOWLEDGED_TOGETHER_BYTES:
+            self._acknowledge_due()
 
     def _wake(self) -> None:
         if self._has_reader:
@@ -299,11 +369,7 @@ class MessageBuffer:
 
     def _take_pieces(self, size: int) -> list[Piece]:
         """Return the next `size` bytes, which have arrived, in pieces."""
-        self._available -= size
-        self._due += max(size - self._early, 0)
-        self._early = max(self._early - size, 0)
-        if self._due >= _ACKNOWLEDGED_TOGETHER_BYTES:
-            self._acknowledge_due()
+        self._count_read(size)
         parts: list[Piece] = []
         while size:
             piece = self._pieces[0]

@@ -27,6 +27,9 @@ class MessageWatch:
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Check the next bytes of the stream."""
         position, end = 0, len(data)
+        if self._left >= end and not self._collects:  # as most pieces: within another message
+            self._left -= end
+            return
         while position < end:
             if self._left:
                 step = min(self._left, end - position)

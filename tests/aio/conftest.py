@@ -10,9 +10,10 @@ import uvloop
 
 from runtime import RuntimeConfig
 from runtime.aio import Runtime, open_runtime
-from runtime.config import Origin, Source, with_value
+from runtime.config import ExecutorSettings, Origin, Source, with_value
 from runtime.execution.process import Forkserver
 from runtime.executors import ExecutorFactory, MultiprocessExecutor
+from runtime.plan import Place
 from tests.conftest import SPECIMENS
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
@@ -42,13 +43,15 @@ def open_aio(forkserver: tuple[Forkserver, int]) -> OpenAio:
     """Open a runtime with the specimens."""
 
     @asynccontextmanager
-    async def open_executor(_config: RuntimeConfig) -> AsyncIterator[MultiprocessExecutor]:
+    async def open_executor(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[MultiprocessExecutor]:
         yield MultiprocessExecutor(forkserver[0])
 
     def open_it() -> AbstractAsyncContextManager[Runtime]:
         tests = Origin(Source.CODE, "tests")
         config = with_value(RuntimeConfig(), "routing.native_override_types", ["*"], tests)
-        factory = ExecutorFactory(uses_processes=True, uses_shared_memory=True, open=open_executor)
+        factory = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_executor)
         return open_runtime(config, node_types=SPECIMENS, executors={"multiprocess": factory})
 
     return open_it

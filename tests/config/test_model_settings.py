@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime import ConfigError
-from runtime.config import Model, model_endpoints, parse_config, secret_variables
+from runtime.config import Model, RuntimeConfig, model_endpoints, parse_config, secret_variables
 from runtime.plan import setting_entries
 
 KEY = "sk-very-secret"
@@ -93,5 +93,5 @@ def test_a_secret_that_cannot_be_used_is_an_error_that_does_not_hold_it(
 
 
 def test_variables_with_secrets_are_known() -> None:
-    names = secret_variables({"m": model(api_key_variable="LLM_KEY")})
+    names = secret_variables(RuntimeConfig(models={"m": model(api_key_variable="LLM_KEY")}))
     assert {"LLM_KEY", "GRPC_AUTH_TOKENS", "MILLRACE_TRACING_HEADERS"} <= names

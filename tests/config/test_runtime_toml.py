@@ -29,6 +29,7 @@ from runtime.errors import ConfigError
 
 TABLES = (
     "catalogue",
+    "executors",
     "files",
     "limits",
     "log",

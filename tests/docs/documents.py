@@ -16,7 +16,7 @@ from typer.main import get_command
 from runtime import Manifest, manifest_from, open_runtime
 from runtime.catalogue import BUILT_IN
 from runtime.cli.app import app
-from runtime.config import parse_config
+from runtime.config import Executors, RemoteHost, RemoteSettings, parse_config
 
 _INSTRUCTIONS: Final = {
     *("FROM", "RUN", "COPY", "WORKDIR", "ENV", "USER", "EXPOSE", "CMD", "ENTRYPOINT", "STOPSIGNAL")
@@ -51,7 +51,10 @@ def check_document(value: object) -> None:
 
 
 async def _plan(manifest: Manifest) -> None:
-    async with open_runtime(_OPERATOR) as runtime:
+    hosts = {str(node.id): RemoteHost(address=node.host) for node in manifest.nodes if node.host}
+    remote = RemoteSettings(enabled=True, hosts=hosts)
+    config = _OPERATOR.model_copy(update={"executors": Executors(remote=remote)})
+    async with open_runtime(config) as runtime:
         runtime.plan(manifest)
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import fields
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from runtime import (
     RuntimeConfig,
     open_runtime,
 )
-from runtime.config import Limits, Routing
+from runtime.config import ExecutorSettings, Limits, Routing, parse_config
 from runtime.executors import (
     BUILT_IN,
     ExecutorFactory,
@@ -31,7 +32,13 @@ from runtime.executors import (
     open_multiprocess_executor,
     open_native_executor,
 )
-from runtime.plan import BUILT_IN_EXECUTORS, declaration_of, installed_executors
+from runtime.plan import (
+    BUILT_IN_EXECUTORS,
+    ExecutorDeclaration,
+    Place,
+    declaration_of,
+    installed_executors,
+)
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, run_through
 
@@ -46,7 +53,7 @@ class CountingExecutor(NativeExecutor):
         await super().run(task)
 
 @asynccontextmanager
-async def open_counting(config):
+async def open_counting(config, settings):
     yield CountingExecutor()
 
 counting = ExecutorFactory(open=open_counting, uses_processes=False)
@@ -80,9 +87,12 @@ def opened(
     return open_runtime(config or RuntimeConfig(), node_types=SPECIMENS, executors=executors)
 
 
+ENABLED = parse_config("executors = {counting.enabled = true, exiting.enabled = true}")
+
+
 @pytest.mark.usefixtures("distribution")
 async def test_an_installed_executor_runs_the_nodes_that_a_manifest_gives_it() -> None:
-    async with opened() as runtime:
+    async with opened(ENABLED) as runtime:
         assert "millrace_counting" not in sys.modules
         pipeline = chain("PassThrough", ["counting", "native", "counting"])
         results = await run_through(runtime, pipeline, [Text("x")])
@@ -92,7 +102,7 @@ async def test_an_installed_executor_runs_the_nodes_that_a_manifest_gives_it() -
 
 @pytest.mark.usefixtures("distribution")
 async def test_an_executor_that_cannot_be_imported_fails_only_the_sessions_that_name_it() -> None:
-    async with opened() as runtime:
+    async with opened(ENABLED) as runtime:
         with pytest.raises(ConfigError, match="'exiting': millrace_exiting:factory cannot be lo"):
             await run_through(runtime, chain("PassThrough", ["exiting"]), [Text("x")])
         assert await run_through(runtime, chain("PassThrough", ["native"]), [Text("x")])
@@ -128,17 +138,16 @@ def test_no_distribution_takes_the_name_of_another_executor() -> None:
 
 
 def test_the_built_in_factories_declare_what_plans_assume() -> None:
-    assert {name: declaration_of(each) for name, each in BUILT_IN_EXECUTORS.items()} == {
-        name: type(BUILT_IN_EXECUTORS[name])(
-            uses_processes=factory.uses_processes, uses_shared_memory=factory.uses_shared_memory
-        )
-        for name, factory in BUILT_IN.items()
-    }
+    names = [each.name for each in fields(ExecutorDeclaration)]
+    assert BUILT_IN.keys() == BUILT_IN_EXECUTORS.keys()
+    for name, factory in BUILT_IN.items():
+        declared = declaration_of(BUILT_IN_EXECUTORS[name])
+        assert [getattr(factory, each) for each in names] == [
+            getattr(declared, each) for each in names
+        ]
 
 
-OUTSIDE = ExecutorFactory(
-    uses_processes=True, uses_shared_memory=True, open=open_multiprocess_executor
-)
+OUTSIDE = ExecutorFactory(uses_processes=True, place=Place.MACHINE, open=open_multiprocess_executor)
 
 
 async def test_the_processes_of_an_outside_executor_count_against_every_limit() -> None:
@@ -182,7 +191,9 @@ class BrokenExecutor(NativeExecutor):
 
 def broken(error: BaseException) -> ExecutorFactory:
     @asynccontextmanager
-    async def open_it(_config: RuntimeConfig) -> AsyncIterator[BrokenExecutor]:
+    async def open_it(
+        _config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[BrokenExecutor]:
         yield BrokenExecutor(error)
 
     return ExecutorFactory(uses_processes=False, open=open_it)
@@ -228,7 +239,9 @@ async def test_an_executor_that_cannot_be_opened_fails_only_the_sessions_that_na
     attempts = []
 
     @asynccontextmanager
-    async def open_it(config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
+    async def open_it(
+        config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[NativeExecutor]:
         attempts.append(config)
         if len(attempts) == 1:
             raise error
@@ -250,7 +263,9 @@ async def test_an_executor_that_fails_between_sessions_is_opened_again(
     attempts = []
 
     @asynccontextmanager
-    async def open_it(config: RuntimeConfig) -> AsyncIterator[NativeExecutor]:
+    async def open_it(
+        config: RuntimeConfig, _settings: ExecutorSettings
+    ) -> AsyncIterator[NativeExecutor]:
         attempts.append(config)
 
         async def watch() -> None:

@@ -150,7 +150,7 @@ def test_executors_that_runtime_toml_names_can_be_checked_at_the_start():
         check_executors(routing, BUILT_IN_EXECUTORS)
     assert [str(fault) for fault in caught.value.faults] == [
         'routing.default_executor: no executor "nativ"; did you mean "native"?',
-        'routing.registry.X: no executor "gpu"; known: native, multiprocess',
+        'routing.registry.X: no executor "gpu"; known: native, multiprocess, remote',
     ]
 
 

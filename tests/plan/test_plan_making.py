@@ -113,11 +113,17 @@ def test_a_type_that_cannot_be_loaded_says_why():
     )
 
 
-def test_a_node_on_another_host_is_not_supported_yet():
+def test_a_node_on_another_host_needs_the_operators_permission():
     manifest = pipeline("a")
     manifest["nodes"][0]["host"] = "worker:50051"
     (fault,) = faults_of(manifest)
-    assert fault.startswith("node 'a': host: got \"worker:50051\"; a node on another host is not")
+    assert fault.startswith("node 'a': host: got \"worker:50051\"; nodes on other hosts are off")
+    other = '[executors.remote]\nenabled = true\nhosts.w = {address = "other:50051"}'
+    (fault,) = faults_of(manifest, toml=other)
+    assert fault.endswith("the operator does not allow this host (executors.remote.hosts)")
+    assert "other" not in fault.replace("nodes on other", "")
+    (node,) = planned(manifest, toml=other.replace("other:", "worker:")).nodes
+    assert (node.executor, node.reason) == ("remote", "host worker:50051")
 
 
 def test_an_override_to_an_unknown_executor_is_a_fault():
@@ -194,21 +200,23 @@ def test_faults_of_all_layers_come_at_once():
         "b:RequiredNode",
         "c:TunedNode",
         "d:TunedNode",
+        "e:TunedNode",
         executor_overrides={"c": "gpu"},
         python_executable="x",
         max_processes_per_session=1,
     )
-    manifest["nodes"][2].update(params={"zzz": 1}, host="h:1")
+    manifest["nodes"][2].update(params={"zzz": 1})
+    manifest["nodes"][3].update(params={"zzz": 1}, host="h:1")
     places = [re.split(r": (?:got|no) ", fault)[0] for fault in faults_of(manifest)]
     assert places == [
+        "node 'd': host",
         "node 'a': node_type",
         "node 'b' (RequiredNode): param model: is missing; expected text",
-        "node 'c': host",
         "node 'c' (TunedNode): param zzz: unknown param; known params: chunk_size, rate, gain, "
         "quality, words, label, low, high",
         "metadata.multiprocess.executor_overrides.c",
         "metadata.multiprocess.python_executable",
-        "nodes: 2 nodes need a process of their own (b, d); max_processes_per_session is 1 "
+        "nodes: 2 nodes need a process of their own (b, e); max_processes_per_session is 1 "
         "(manifest)",
     ]
 

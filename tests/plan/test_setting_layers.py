@@ -33,6 +33,7 @@ SPECIAL: Mapping[str, tuple[str, list[str]]] = {
     "http.talk_webrtc_address": ('"192.0.2.7"', ['"nowhere"', '"192.0.2.7:40000"']),
     "tracing.session_rate": ("0.5", ["-1", "2", "true", '"7"']),
     "files.roots": ('["/srv"]', ['["relative"]']),
+    "executors.remote.hosts": ('{h = {address = "x:1"}}', ["{h = 3}", "3"]),
     "models": ('{m = {url = "http://x", model = "x"}}', ["{m = 3}", "3"]),
     "tools": ('{t = "a:b"}', ['{t = "a"}']),
     "media.output_folders": ('["/srv"]', ['["relative"]']),
@@ -107,7 +108,8 @@ def test_runtime_toml_overrides_the_default(key: str) -> None:
             assert each.source == "runtime.toml"
             assert each.value != DEFAULTS[key].value
         elif each.key.startswith(f"{key}."):  # of a named table
-            assert each.source == ("runtime.toml" if each.key[-3:] in ("url", "del") else "default")
+            given = each.key.rpartition(".")[2] in OPERATOR[key]
+            assert each.source == ("runtime.toml" if given else "default")
         else:
             assert each == DEFAULTS[each.key]
 

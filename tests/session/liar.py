@@ -211,29 +211,29 @@ def _returned() -> None:
 
 def _statistics(**changes: Any) -> Callable[[], None]:
     def lie() -> None:
-        child = import_module("runtime.execution.process.child")
+        child = import_module("runtime.execution.process.node_main")
 
         def lying(node: Any) -> Any:
             return msgspec.structs.replace(statistics(node), **changes)
 
-        statistics = child._Node._statistics
-        _replace(child._Node, "_statistics", lying)
+        statistics = child.NodeMain._statistics
+        _replace(child.NodeMain, "_statistics", lying)
 
     return lie
 
 
 def _sent_more() -> None:
     """Report more items sent than the stream had."""
-    child = import_module("runtime.execution.process.child")
+    child = import_module("runtime.execution.process.node_main")
 
-    statistics = child._Node._statistics
+    statistics = child.NodeMain._statistics
 
     def lying(node: Any) -> Any:
         found = statistics(node)
         found.sent.items += 1
         return found
 
-    _replace(child._Node, "_statistics", lying)
+    _replace(child.NodeMain, "_statistics", lying)
 
 
 def _accusation() -> None:

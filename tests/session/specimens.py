@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 
 import numpy as np
 import trio
@@ -324,6 +325,19 @@ class WhereAmI(Actor[Params]):
         return Json(
             {"pid": os.getpid(), "node": self.context.node_id, "interpreter": sys.executable}
         )
+
+
+_owner: ContextVar[str] = ContextVar("_owner", default="nobody")
+
+
+class Remembering(Actor[Params]):
+    """Tell which node has set a context variable."""
+
+    def initialize(self) -> None:
+        _owner.set(self.context.node_id)
+
+    def process(self, item: Data) -> Json:
+        return Json(_owner.get())
 
 
 class ContextTeller(Actor[Params]):

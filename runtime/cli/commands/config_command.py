@@ -51,7 +51,8 @@ def config(
 
     with errors_reported(error_console(), verbose=verbose):
         with stdout_for_results(), open_workspace(settings, sources) as workspace:
-            check_executors(workspace.config.routing, known_executors())
+            executors = known_executors(workspace.config.executors)
+            check_executors(workspace.config.routing, executors)
             access = server_access(workspace.config.server, os.environ)
             http_access(workspace.config.http, os.environ)
             plan = workspace.plan(manifest) if manifest is not None else None
@@ -100,6 +101,7 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
     from ...config import model_endpoints
     from ...errors import ConfigError, Fault
     from ...execution.process import Interpreters
+    from ...plan import DisabledExecutor, declaration_of, known_executors, settings_of
 
     settings = config.multiprocess
     programs = {"multiprocess.python_executable": settings.python_executable} | {
@@ -123,6 +125,14 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
             file = getattr(section, key)
             if file is not None and not Path(file).is_file():
                 yield Fault(f"{table}.{key}", f"{file}: there is no such file")
+    executors = known_executors(config.executors)
+    for name, found in executors.items():
+        if isinstance(found, DisabledExecutor):
+            continue
+        try:
+            settings_of(name, declaration_of(found), config.executors)
+        except ConfigError as error:
+            yield from error.faults
     try:
         model_endpoints(config.models, os.environ)
     except ConfigError as error:

@@ -15,27 +15,38 @@ from .forkserver import Forkserver, forkserver_command, forkserver_environment
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .interpreter import Interpreters
 from .kernel import exit_hint, out_of_memory_kills
-from .log_records import NodeRecord
+from .log_records import NodeRecord, bounded
 from .memory_limit import is_exhaustion
+from .message_socket import MalformedMessageError, MessageSocket
 from .messages import (
+    CONTROL_LINK,
+    PULSE_LINK,
     Done,
     Failure,
     FromNode,
+    Logged,
     NodeSpec,
+    OutgoingLink,
     ProgressReport,
     Ready,
+    SocketLinks,
     Spans,
     StatisticsReport,
     StatisticsRequest,
 )
-from .node_process import Exit, MalformedMessageError, NodeProcess
+from .node_process import Exit, NodeProcess
 from .server_end import ServerEnd
+from .server_time import InServerTime
 from .supervisor import die_with_parent
+from .tap_memory import TAP_MEMORY_BYTES
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
 from .watchdog import Watchdog
 
 __all__ = [
+    "CONTROL_LINK",
+    "PULSE_LINK",
+    "TAP_MEMORY_BYTES",
     "die_with_parent",
     "TemplateSpec",
     "Templates",
@@ -56,7 +67,12 @@ __all__ = [
     "Hops",
     "FromNode",
     "MalformedMessageError",
+    "MessageSocket",
+    "InServerTime",
     "Interpreters",
+    "Logged",
+    "OutgoingLink",
+    "SocketLinks",
     "NodeProcess",
     "NodeRecord",
     "NodeSpec",
@@ -73,5 +89,6 @@ __all__ = [
     "open_forkserver_keeper",
     "out_of_memory_kills",
     "set_breakpoint_hook",
+    "bounded",
     "is_exhaustion",
 ]

@@ -5,11 +5,14 @@ from every thread, and also right before a crash. A line with a record begins wi
 the server and the process know, so no text that a node prints for a client can pass for one.
 """
 
+import itertools
 import logging
 import math
 import os
 import secrets
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -99,12 +102,11 @@ class RecordMark:
 
 
 class _ServerHandler(logging.Handler):
-    """Writes records to standard error, for the server."""
+    """Makes records for the server."""
 
-    def __init__(self, mark: RecordMark, descriptor: int) -> None:
+    def __init__(self, write: Callable[[NodeRecord], None]) -> None:
         super().__init__()
-        self._mark = mark
-        self._descriptor = descriptor
+        self._write = write
         self._here = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -113,13 +115,7 @@ class _ServerHandler(logging.Handler):
             return  # the text of an argument logs
         self._here.is_emitting = True
         try:
-            made = _record_of(record)
-            line = self._mark.line_of(made)
-            if len(line) > _LINE_BYTES:
-                line = self._mark.line_of(_cut(made))
-            rest = memoryview(line)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            self._write(_record_of(record))
         except OSError:
             return
         finally:
@@ -133,9 +129,39 @@ def log_to_server(level: int, mark: str) -> None:
         level: the lowest level that the server's log takes.
         mark: of the process's spec.
     """
-    root = logging.getLogger()
-    root.addHandler(_ServerHandler(RecordMark.of(mark), 2))
+    record_mark = RecordMark.of(mark)
+
+    def write(record: NodeRecord) -> None:
+        line = record_mark.line_of(record)
+        if len(line) > _LINE_BYTES:
+            line = record_mark.line_of(_cut(record))
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(2, rest) :]
+
+    _log_to(write, level)
+
+
+@contextmanager
+def logging_through(write: Callable[[NodeRecord], None], level: int) -> Iterator[None]:
+    """Pass the records of this process to `write`, from any thread, as long as the block lasts.
+
+    Args:
+        write: takes a record.
+        level: the lowest level that the server's log takes.
+    """
+    handler = _log_to(write, level)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+def _log_to(write: Callable[[NodeRecord], None], level: int) -> logging.Handler:
+    root, handler = logging.getLogger(), _ServerHandler(write)
+    root.addHandler(handler)
     root.setLevel(level)
+    return handler
 
 
 def _record_of(record: logging.LogRecord) -> NodeRecord:
@@ -152,6 +178,20 @@ def _record_of(record: logging.LogRecord) -> NodeRecord:
         encodable(shortened(message, _MESSAGE_CHARACTERS)),
         encodable(shortened(trace, _TRACE_CHARACTERS)),
         _fields_of(record),
+    )
+
+
+def bounded(record: NodeRecord) -> NodeRecord:
+    """Return a record within the bounds of its source, which is not trusted."""
+    return msgspec.structs.replace(
+        record,
+        logger=encodable(shortened(record.logger, _FIELD_CHARACTERS)),
+        message=encodable(shortened(record.message, _MESSAGE_CHARACTERS)),
+        stack_trace=encodable(shortened(record.stack_trace, _TRACE_CHARACTERS)),
+        fields={
+            encodable(shortened(name, _NAME_CHARACTERS)): _field(value)
+            for name, value in itertools.islice(record.fields.items(), _MOST_FIELDS)
+        },
     )
 
 

@@ -6,16 +6,18 @@ import struct
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+import trio
 
 from actors import Actor, ModelEndpoint
 
 from ...catalogue import ClassCode, checked_actor, load_actor
 from ...errors import ErrorRecord
-from ...links import Notice
+from ...links import Notice, SocketLinkSpec
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ...tracing import NodeSpan, TraceSpec
 from ..statistics import NodeStatistics
 from .control_messages import ControlFromNode, ControlToNode
+from .log_records import NodeRecord
 
 # Params may have a whole grammar, errors a long traceback; no correct message is longer than this.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
@@ -25,7 +27,40 @@ DESCRIPTORS_PER_DOORBELL: Final = 2
 
 _MOST_SECONDS: Final = 86_400
 
+CONTROL_LINK: Final = "control"
+"""The name of the connection for control of a node behind a socket."""
+
+PULSE_LINK: Final = "pulse"
+"""The name of its connection for signs of life."""
+
 LENGTH: Final = struct.Struct("<I")
+
+
+class OutgoingLink(msgspec.Struct, frozen=True):
+    """A link that a node behind a socket writes to.
+
+    Attributes:
+        link: the link.
+        address: where its reader listens, which this process opens the link to; None if the other
+            end opens it.
+    """
+
+    link: SocketLinkSpec
+    address: tuple[str, int] | None = None
+
+
+class SocketLinks(msgspec.Struct, frozen=True):
+    """The links of a node behind a socket.
+
+    Attributes:
+        incoming: what it reads. The other end opens them.
+        outgoing: what reads it.
+        offset_ns: what its machine's monotonic clock is behind the server's.
+    """
+
+    incoming: list[SocketLinkSpec]
+    outgoing: list[OutgoingLink]
+    offset_ns: int = 0
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
@@ -45,6 +80,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
         models: the endpoints that the node uses, with their keys: here, and never in arguments or
             in the environment.
         tools: the targets of the functions that its model may call.
+        domain, readers, writer: the links of a node on the server's machine.
+        socket_links: the links of a node behind a socket.
     """
 
     session_id: str
@@ -53,9 +90,10 @@ class NodeSpec(msgspec.Struct, frozen=True):
     params: bytes
     sys_path: list[str]
     grace_seconds: float
-    domain: DomainSpec
-    readers: list[ReaderSpec]
-    writer: WriterSpec | None
+    domain: DomainSpec | None = None
+    readers: list[ReaderSpec] = []
+    writer: WriterSpec | None = None
+    socket_links: SocketLinks | None = None
     max_memory_bytes: int = 0
     environment: dict[str, str] = {}
     log_level: int = logging.INFO
@@ -64,6 +102,13 @@ class NodeSpec(msgspec.Struct, frozen=True):
     models: dict[str, ModelEndpoint] = {}
     tools: dict[str, str] = {}
     code: ClassCode | None = None
+
+    @property
+    def readers_of_node(self) -> tuple[str, ...]:
+        """The nodes that read this one."""
+        if self.socket_links is not None:
+            return tuple(filter(None, (each.link.reader for each in self.socket_links.outgoing)))
+        return () if self.writer is None else tuple(filter(None, self.writer.peers))
 
     @property
     def descriptors(self) -> int:
@@ -76,6 +121,12 @@ class NodeSpec(msgspec.Struct, frozen=True):
         if self.code is None:
             return load_actor(self.target)
         return checked_actor(self.code.load(self.target), self.target)
+
+
+class Logged(msgspec.Struct, tag=True, frozen=True):
+    """Records that the node's process has logged, where no pipe brings its output."""
+
+    records: list[NodeRecord]
 
 
 class ProgressReport(msgspec.Struct, tag=True, frozen=True):
@@ -144,6 +195,7 @@ FromNode = (
     | Stack
     | Spans
     | Failure
+    | Logged
     | Notice
     | ControlFromNode
 )
@@ -193,6 +245,32 @@ def receive_spec(sock: socket.socket) -> NodeSpec:
     """
     (length,) = LENGTH.unpack(_receive_exactly(sock, LENGTH.size))
     return msgspec.msgpack.decode(_receive_exactly(sock, length), type=NodeSpec)
+
+
+async def receive_spec_of(sock: socket.socket) -> NodeSpec:
+    """Read a NodeSpec from a non-blocking socket, and nothing after it.
+
+    Raises:
+        EOFError: the other end closed before all had come.
+    """
+    (length,) = LENGTH.unpack(await _await_exactly(sock, LENGTH.size))
+    return msgspec.msgpack.decode(await _await_exactly(sock, length), type=NodeSpec)
+
+
+async def _await_exactly(sock: socket.socket, count: int) -> bytes:
+    received = bytearray()
+    while len(received) < count:
+        try:
+            data = sock.recv(count - len(received))
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
+            continue
+        except OSError as error:
+            raise EOFError from error
+        if not data:
+            raise EOFError
+        received += data
+    return bytes(received)
 
 
 def _receive_exactly(sock: socket.socket, count: int) -> bytes:

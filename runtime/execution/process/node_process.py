@@ -15,12 +15,12 @@ import trio
 from .activity import SharedActivity
 from .kernel import is_stopped
 from .log_records import NodeRecord, RecordMark
-from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, NodeSpec, framed
+from .message_socket import MessageSocket
+from .messages import DESCRIPTORS_AT_ONCE, FromNode, NodeSpec, framed
 from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
 
 _TAIL_LINES: Final = 40
-_READ_BYTES: Final = 65536
 _MAX_LINE_BYTES: Final = 64 * 1024
 # Then other tasks get a turn. A line takes 25 us where it is written to the log, 7 us where the log
 # leaves it out (2026-11-27, 2 cores, under load).
@@ -35,10 +35,6 @@ class Exit:
 
     status: int | None = None
     signal_name: str = ""
-
-
-class MalformedMessageError(ValueError):
-    """What a process wrote to its control socket is no message."""
 
 
 class NodeProcess:
@@ -75,8 +71,7 @@ class NodeProcess:
         self._dump: StackDump | None = None
         self._reported = b""
         self._reaping = trio.Lock()
-        self._received = bytearray()
-        self._sending = trio.Lock()
+        self._messages = MessageSocket(control)
 
     async def wait_started(self) -> int | None:
         """Wait until the process is forked.
@@ -126,7 +121,7 @@ class NodeProcess:
         """
         passed = [self.activity.descriptor, *descriptors]
         try:
-            await self._send_all(framed(spec))
+            await self._messages.send_all(framed(spec))
             for start in range(0, len(passed), DESCRIPTORS_AT_ONCE):
                 await self._pass(passed[start : start + DESCRIPTORS_AT_ONCE])
         except OSError as error:
@@ -139,26 +134,11 @@ class NodeProcess:
         Raises:
             MalformedMessageError: it wrote something else.
         """
-        while True:
-            message = self._buffered_message()
-            if message is not None:
-                return message
-            try:
-                await trio.lowlevel.wait_readable(self._control)
-                data = self._control.recv(_READ_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return None
-            if not data:
-                return None
-            self._received += data
+        return await self._messages.receive()
 
     async def send(self, message: msgspec.Struct) -> None:
         """Send a message; one to a process that is gone is lost."""
-        async with self._sending:
-            with suppress(OSError):
-                await self._send_all(framed(message))
+        await self._messages.send(message)
 
     async def read_output(
         self, line_came: Callable[[str], None], record_came: Callable[[NodeRecord], None]
@@ -283,31 +263,6 @@ class NodeProcess:
         reported, self._reported = self._reported, b""
         number: int = NUMBER.unpack(reported)[0]
         return number
-
-    def _buffered_message(self) -> FromNode | None:
-        if len(self._received) < LENGTH.size:
-            return None
-        (length,) = LENGTH.unpack_from(self._received)
-        if length > MAX_MESSAGE_BYTES:
-            raise MalformedMessageError(f"a message of {length} bytes")
-        end = LENGTH.size + length
-        if len(self._received) < end:
-            return None
-        body = bytes(self._received[LENGTH.size : end])
-        del self._received[:end]
-        try:
-            message: FromNode = msgspec.msgpack.decode(body, type=FromNode)
-        except msgspec.MsgspecError as error:
-            raise MalformedMessageError(str(error)) from error
-        return message
-
-    async def _send_all(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self._control.send(rest) :]
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._control)
 
     async def _pass(self, descriptors: list[int]) -> None:
         while True:

@@ -50,6 +50,8 @@ class ServerEnd:
         start: Callable[..., None],
         tap_memory: Callable[[], memoryview],
         on_malformed: Callable[[DataError], None],
+        *,
+        has_memory: bool = True,
     ) -> None:
         """Create the end.
 
@@ -59,7 +61,10 @@ class ServerEnd:
             start: starts a task: that decides on an output, or that collects outputs later.
             tap_memory: returns what is shared with the node process, see `tap_memory`.
             on_malformed: is called if the node process has written something that is no item.
+            has_memory: whether the node process can write to the memory; if not, every output for
+                a tap is a message.
         """
+        self._has_memory = has_memory
         self._node_id = node_id
         self._send = send
         self._start = start
@@ -87,6 +92,7 @@ class ServerEnd:
         self, tap: Tap | None, delay_seconds: float = 0.0, on_missed: OnMissed = ignore_missed
     ) -> None:
         """Call `tap` with every output; None stops that. The old tap gets what came before."""
+        delay_seconds = delay_seconds if self._has_memory else 0.0
         message = SetTap(tap is not None, delay_seconds)
         self._set(message, partial(self._use_tap, tap, delay_seconds, on_missed))
 

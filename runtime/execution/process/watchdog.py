@@ -7,8 +7,9 @@ from typing import Final
 import trio
 
 from ..call_clock import idle_seconds, running_seconds
+from .message_socket import MalformedMessageError
 from .messages import Stack, StackRequest
-from .node_process import MalformedMessageError, NodeProcess
+from .node_process import NodeProcess
 
 _HEARTBEAT_SECONDS: Final = 5.0
 # How long a process that may hang has for its answer, and how long for its dump.

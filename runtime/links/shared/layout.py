@@ -49,6 +49,7 @@ class Lent(msgspec.Struct, eq=False):
     slot_bytes: int
 
 
+_PADDING: Final = bytes(HEADER_BYTES - _HEADER.size)
 _FILLER: Final = bytes(HEADER_BYTES)  # no kind has code 0
 _KIND_CODES: Final = {kind: code for code, kind in enumerate(Kind, start=1)}
 
@@ -200,6 +201,24 @@ def write(
             _write_members(memory, payload)
     if attributes:
         memory[HEADER_BYTES + payload_bytes : packed.total_bytes] = attributes
+
+
+def header_of(packed: PackedItem, item: Item | None = None, *, number: int = 0) -> bytes:
+    """Return the header of an item that is written elsewhere, in parts.
+
+    Args:
+        packed: the item's data.
+        item: as in `write`.
+        number: as in `write`.
+    """
+    times = (0, 0, 0)
+    if item is not None:
+        times = (item.sequence, item.timestamp_ms, item.entered_ns)
+    flags = packed.fortran * _FORTRAN
+    size = len(packed.attributes)
+    kind, numbers = (packed.kind_code, packed.subtype, flags, 0), (packed.first, packed.second)
+    header = _HEADER.pack(*kind, size, *times, packed.payload_bytes, *numbers, number)
+    return header + _PADDING
 
 
 def _copy_array(memory: memoryview, array: Array, size: int, fortran: bool) -> None:

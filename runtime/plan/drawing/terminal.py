@@ -102,7 +102,7 @@ def _draw_box(
     label: tuple[str, str, str],
     node: NodePlan,
 ) -> None:
-    frame = _PROCESS_FRAME if node.uses_process else _FRAME
+    frame = _PROCESS_FRAME if node.is_isolated else _FRAME
     left, inner = column - width // 2, width - 2
     bottom = frame[1] * inner
     if node.outputs:

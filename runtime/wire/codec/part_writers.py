@@ -5,11 +5,11 @@ list is kept, and filled in afterwards: nothing is copied until the whole list i
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from .errors import UnfitError
 from .scalar_writers import Writer, flat_view, integer, out_of_range, text
-from .wire_format import encode_varint
+from .wire_format import SHORT_VARINTS, encode_varint
 
 Buffer = bytes | bytearray | memoryview
 
@@ -19,17 +19,6 @@ Part = Callable[[Any, list[Buffer]], int]
 It raises UnfitError for what the field cannot hold.
 """
 
-_SHORT: Final = (
-    *(bytes((number,)) for number in range(1 << 7)),
-    *(bytes((number & 0x7F | 0x80, number >> 7)) for number in range(1 << 7, 1 << 14)),
-)
-"""The numbers of one or two bytes, as most are."""
-
-
-def length_prefix(length: int) -> bytes:
-    """Return a length as a varint."""
-    return _SHORT[length] if length < 16384 else encode_varint(length)
-
 
 def number_part(tag: bytes, low: int, high: int, *, skips_default: bool) -> Part:
     """Return what writes whole numbers from `low` to `high` as varints."""
@@ -38,7 +27,7 @@ def number_part(tag: bytes, low: int, high: int, *, skips_default: bool) -> Part
         if value.__class__ is not int:
             value = integer(value)
         if 0 < value < 16384:
-            encoded = tag + _SHORT[value]
+            encoded = tag + SHORT_VARINTS[value]
         elif value == 0 and skips_default:
             return 0
         elif low <= value <= high:
@@ -73,7 +62,9 @@ def text_part(tag: bytes, *, skips_default: bool) -> Part:
         length = len(encoded)
         if length == 0 and skips_default:
             return 0
-        encoded = tag + (_SHORT[length] if length < 16384 else encode_varint(length)) + encoded
+        encoded = (
+            tag + (SHORT_VARINTS[length] if length < 16384 else encode_varint(length)) + encoded
+        )
         parts.append(encoded)
         return len(encoded)
 
@@ -89,7 +80,7 @@ def bytes_part(tag: bytes, *, skips_default: bool) -> Part:
         length = len(value)
         if length == 0 and skips_default:
             return 0
-        header = tag + (_SHORT[length] if length < 16384 else encode_varint(length))
+        header = tag + (SHORT_VARINTS[length] if length < 16384 else encode_varint(length))
         parts += header, value
         return len(header) + length
 
@@ -107,7 +98,7 @@ def message_part(
         place = len(parts)
         parts.append(tag)
         length = write_message(value, parts)
-        header = tag + (_SHORT[length] if length < 16384 else encode_varint(length))
+        header = tag + (SHORT_VARINTS[length] if length < 16384 else encode_varint(length))
         parts[place] = header
         return len(header) + length
 
@@ -125,7 +116,7 @@ def map_part(tag: bytes, write_key: Part, write_value: Part) -> Part:
             place = len(parts)
             parts.append(tag)
             length = write_key(key, parts) + write_value(item, parts)
-            parts[place] = header = tag + length_prefix(length)
+            parts[place] = header = tag + encode_varint(length)
             total += len(header) + length
         return total
 
@@ -148,7 +139,7 @@ def packed_part(tag: bytes, writer: Writer) -> Part:
         encoded = b"".join([writer(item) for item in _items(value)])
         if not encoded:
             return 0
-        encoded = tag + length_prefix(len(encoded)) + encoded
+        encoded = tag + encode_varint(len(encoded)) + encoded
         parts.append(encoded)
         return len(encoded)
 

@@ -47,6 +47,12 @@ _SIZED: Final = {
     betterproto2.TYPE_MESSAGE,
     betterproto2.TYPE_STRING,
 }
+SHORT_VARINTS: Final = (
+    *(bytes((number,)) for number in range(1 << 7)),
+    *(bytes((number & 0x7F | 0x80, number >> 7)) for number in range(1 << 7, 1 << 14)),
+)
+"""The varints of one or two bytes, as most are."""
+
 _MAX_TAG: Final = 2**32 - 1
 _MASK64: Final = 2**64 - 1
 
@@ -156,7 +162,9 @@ def _skip_value(data: bytes | memoryview, position: int, wire_type: int) -> int:
 
 def encode_varint(value: int) -> bytes:
     """Return the bytes of a number from 0 to 2 ** 64 - 1."""
-    if 0x3FFF < value < 0x200000:  # as lengths of large payloads are
+    if value < 0x4000:
+        return SHORT_VARINTS[value]
+    if value < 0x200000:  # as lengths of large payloads are
         return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
     encoded = bytearray()
     while value > 0x7F:

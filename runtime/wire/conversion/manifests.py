@@ -4,7 +4,6 @@ import json
 from dataclasses import fields
 from typing import Any, Final
 
-from ...errors import CallerError
 from ...manifest import Capabilities, Manifest, MultiprocessSettings, NodeManifest
 from .. import (
     CapabilityRequirements,
@@ -62,6 +61,8 @@ def _node_value(message: NodeMessage) -> dict[str, Any]:
         "input_types": [int(each) for each in message.input_types],
         "output_types": [int(each) for each in message.output_types],
     }
+    if message.is_output_node:
+        value["is_output_node"] = True
     if message.capabilities is not None:
         value["capabilities"] = _capabilities_value(message.capabilities)
     return value
@@ -83,29 +84,11 @@ def _capabilities_value(message: CapabilityRequirements) -> dict[str, Any]:
 
 def manifest_json(manifest: Manifest) -> dict[str, Any]:
     """Return the object of a JSON manifest with all that a manifest has."""
-    value = manifest_value(_message(manifest))
-    for node, node_value in zip(manifest.nodes, value["nodes"], strict=True):
-        if node.is_output_node:
-            node_value["is_output_node"] = True
-    return value
+    return manifest_value(manifest_message(manifest))
 
 
 def manifest_message(manifest: Manifest) -> PipelineManifest:
-    """Return the message of a manifest, without the keys that the contract does not have.
-
-    Raises:
-        CallerError: a node has is_output_node, which a message cannot carry.
-    """
-    for node in manifest.nodes:
-        if node.is_output_node:
-            raise CallerError(
-                f"node {node.id!r}: is_output_node cannot be sent to a server, whose contract has "
-                "no such field; connect a PassThrough node behind it instead"
-            )
-    return _message(manifest)
-
-
-def _message(manifest: Manifest) -> PipelineManifest:
+    """Return the message of a manifest, without the keys that the contract does not have."""
     metadata = manifest.metadata
     return PipelineManifest(
         version=manifest.version,
@@ -140,6 +123,7 @@ def _node_message(node: NodeManifest) -> NodeMessage:
         runtime_hint=RuntimeHint(node.runtime_hint),
         input_types=[DataTypeHint(each) for each in node.input_types],
         output_types=[DataTypeHint(each) for each in node.output_types],
+        is_output_node=node.is_output_node,
     )
 
 

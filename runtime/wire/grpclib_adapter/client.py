@@ -31,6 +31,11 @@ class ClientProtocol(Http2Protocol):
         super().__init__(*arguments)
         self.closed = asyncio.Event()
 
+    def data_received(self, data: bytes) -> None:
+        """Take any bytes for a sign of life: the answer to a ping may be behind megabytes."""
+        self.connection.ping_ack_process()
+        super().data_received(data)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Set `closed`."""
         super().connection_lost(exc)

@@ -6,6 +6,7 @@ that the server spent on 20 ms of audio. So a frame that can have one meaning on
 h2's state here. h2 gets all other frames, in their order.
 """
 
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,18 +16,21 @@ from h2.connection import ConnectionState
 from h2.stream import StreamState
 
 _HEADER_BYTES: Final = 9
+_read_header: Final = struct.Struct(">BHBBI").unpack_from
 _PREAMBLE_BYTES: Final = 24  # RFC 9113, 3.4
 _DATA: Final = 0
 _HEADERS: Final = 1
 _GOAWAY: Final = 7
 _WINDOW_UPDATE: Final = 8
 _CONTINUATION: Final = 9
+_HANDLED: Final = (_DATA, _WINDOW_UPDATE)
 _END_HEADERS: Final = 4
 _MOST_WINDOW: Final = 2**31 - 1
 # h2 enters the state CLIENT_OPEN if the first frame is one of RFC 7838.
-OPEN_CONNECTION: Final = frozenset({ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN})
-_RECEIVING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL})
-_LIVING: Final = _RECEIVING | {StreamState.HALF_CLOSED_REMOTE}
+OPEN_CONNECTION: Final = (ConnectionState.SERVER_OPEN, ConnectionState.CLIENT_OPEN)
+# Tuples, since a set would call the hash function of h2's states, which is written in Python.
+_RECEIVING: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
+_LIVING: Final = (*_RECEIVING, StreamState.HALF_CLOSED_REMOTE)
 # Larger pieces are views of the bytes that were read. Smaller ones are copied, so that a piece that
 # waits for its reader keeps at most four times its size in memory.
 _VIEWED_BYTES: Final = 64 * 1024
@@ -85,15 +89,14 @@ class FrameReader:
         passed, end = position, len(data)
         while end - position >= _HEADER_BYTES and not self._connection.is_closing():
             begin = position + _HEADER_BYTES
-            length = int.from_bytes(data[position : position + 3], "big")
+            high, low, kind, flags, stream_id = _read_header(data, position)
+            length = high << 16 | low
             if length > self._most_bytes:
                 raise FrameTooLongError
-            kind, flags = data[position + 3], data[position + 4]
-            if not flags and kind in {_DATA, _WINDOW_UPDATE} and not self._in_headers:
+            if not flags and kind in _HANDLED and not self._in_headers:
                 if passed < position:
                     self._pass_on(data[passed:position])
                     passed = position
-                stream_id = int.from_bytes(data[position + 5 : begin], "big")
                 if kind == _DATA and self._starts_data(stream_id, length):
                     position = passed = self._take_payload(data, begin)
                     continue

@@ -6,7 +6,7 @@ frame. Here, the payload is copied once, together with the frame headers of nine
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from grpclib.protocol import Stream
@@ -15,7 +15,7 @@ from h2.stream import StreamState
 from ..codec import Buffer
 from .frame_reader import OPEN_CONNECTION
 
-_SENDING: Final = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
+_SENDING: Final = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
 # Bytes of one write. asyncio copies again what the socket does not take at once.
 _WRITTEN_BYTES: Final = 256 * 1024
 # Then other tasks get a turn.
@@ -76,6 +76,21 @@ class FrameWriter:
                 break
             self.write(min(room, self._left, _WRITTEN_BYTES))
 
+    def try_write(self, buffers: Sequence[Buffer], size: int) -> bool:
+        """Write buffers of `size` bytes at once if there is room for all; return whether they were.
+
+        Raises:
+            StreamEndedError: the call is over.
+        """
+        if self._left or size > _WRITTEN_BYTES or self.room() < size:
+            return False
+        if size <= self._h2.max_outbound_frame_size:
+            self._write(size, (self._header(size), *buffers))
+        else:
+            self.add(buffers)
+            self.write(size)
+        return True
+
     async def send_as_allowed(self) -> None:
         """Send all, and wait where the peer's windows or the socket are full. Runs on asyncio.
 
@@ -114,26 +129,32 @@ class FrameWriter:
 
     def write(self, size: int) -> None:
         """Write the next `size` bytes, for which `room` has shown that there is room."""
+        self._write(size, self._frames(size))
+
+    def _write(self, size: int, frames: Iterable[Buffer]) -> None:
         h2, connection = self._h2, self._stream.connection
         http2_stream = h2.streams[self._stream.id]
         h2.outbound_flow_control_window -= size
         http2_stream.outbound_flow_control_window -= size
         # Frames that h2 has prepared before, such as headers, go first.
         prepared = h2.data_to_send()
-        self._stream._transport.write(b"".join([prepared, *self._frames(size)]))
+        self._stream._transport.write(b"".join([prepared, *frames]))
         connection.data_send_process()
 
     def _frames(self, size: int) -> Iterable[Buffer]:
         """Yield the pieces of the next frames, with `size` bytes of payload."""
         most = self._h2.max_outbound_frame_size
-        stream_id = self._stream.id
-        assert stream_id is not None
-        end_of_header = b"\0\0" + stream_id.to_bytes(4, "big")  # DATA, without flags
         while size:
             length = min(size, most)
-            yield length.to_bytes(3, "big") + end_of_header
+            yield self._header(length)
             yield from self._take(length)
             size -= length
+
+    def _header(self, length: int) -> bytes:
+        """Return the header of a DATA frame without flags."""
+        stream_id = self._stream.id
+        assert stream_id is not None
+        return length.to_bytes(3, "big") + b"\0\0" + stream_id.to_bytes(4, "big")
 
     def _take(self, size: int) -> Iterable[Buffer]:
         self._left -= size

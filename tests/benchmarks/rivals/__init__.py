@@ -1,5 +1,6 @@
-"""Alternatives that a user would choose: three processes in a row that forward a payload.
+"""Alternatives that a user would choose.
 
-Each is a script of its own: `python -m ... BYTES ROUNDS` prints the microseconds of every round
-trip, as JSON.
+Three processes in a row that forward a payload: each is a script of its own, and `python -m ...
+BYTES ROUNDS` prints the microseconds of every round trip, as JSON. And servers with grpcio that
+echo a stream, which print their port.
 """

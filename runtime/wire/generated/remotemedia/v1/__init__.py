@@ -927,6 +927,17 @@ class ChunkResult(betterproto2.Message):
     The number of items that the session has received so far.
     """
 
+    timestamp_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
+    """
+    The timestamp of the items, in milliseconds; 0 if they have none.
+    """
+
+    bundle_size: "int" = betterproto2.field(6, betterproto2.TYPE_UINT32)
+    """
+    If the item is a member of a bundle: the number of its members. They come one after the other,
+    each in a message, with their names in the metadata entry "port". Else 0.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "ChunkResult", ChunkResult)
 
@@ -1857,6 +1868,11 @@ class NodeManifest(betterproto2.Message):
     output_types: "list[DataTypeHint]" = betterproto2.field(
         9, betterproto2.TYPE_ENUM, repeated=True
     )
+
+    is_output_node: "bool" = betterproto2.field(10, betterproto2.TYPE_BOOL)
+    """
+    Whether its outputs are results also if other nodes read them.
+    """
 
 
 default_message_pool.register_message("remotemedia.v1", "NodeManifest", NodeManifest)
