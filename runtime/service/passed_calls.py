@@ -93,9 +93,14 @@ class PassedCalls:
         self._rpcs = rpcs
         self._codec = codec
 
-    async def serve(self, listener: trio.SocketListener) -> None:
+    async def serve(
+        self,
+        listener: trio.SocketListener,
+        *,
+        task_status: "trio.TaskStatus[list[trio.SocketListener]]" = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         """Answer calls until cancelled."""
-        await trio.serve_listeners(self._answer, [listener])
+        await trio.serve_listeners(self._answer, [listener], task_status=task_status)
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         """Answer one call; its errors end nothing else."""

@@ -221,7 +221,7 @@ async def open_server(
             if peers is not None:
                 passed = passed_calls(rpcs, watching, codec)
                 from_workers, calls_path = listen_for_peers(runtime.folder)
-                nursery.start_soon(passed.serve, from_workers)
+                await nursery.start(passed.serve, from_workers)
                 rpcs = rpcs_of_all_workers(rpcs, operations, peers, codec, server_state)
             calls = CallRunner(rpcs, nursery, loop, codec, most_bytes, runtime.metrics)
             listener = await trio_asyncio.aio_as_trio(_make)(
