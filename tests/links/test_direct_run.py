@@ -68,7 +68,7 @@ async def test_a_task_that_its_own_step_cancels_gets_what_the_step_left(is_done:
         await nursery.start(waiter.run)
         await trio.testing.wait_all_tasks_blocked()
         assert not waiter.waiting.run_step()
-        await trio.sleep_forever()
+        await trio.testing.wait_all_tasks_blocked()
     assert waiter.ends == [not is_done]
 
 
