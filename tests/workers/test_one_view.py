@@ -108,7 +108,8 @@ async def test_a_client_attaches_to_a_session_of_any_worker(served: WithWorkers)
                 await attached(runtime, stream.session_id, "__system__")
         async with served.client() as runtime:
             with pytest.raises(MillraceError, match="no session"):
-                await attached(runtime, stream.session_id[:-4] + "0000", "__system__")
+                async with runtime.attach(stream.session_id[:-4] + "0000") as attach:
+                    await attach.receive()
 
 
 async def test_an_ended_session_of_any_worker_has_one_number_everywhere(
