@@ -37,6 +37,7 @@ ARROWS = {
         "session",
         "talk",
         "wire",
+        "workers",
     },
     "client": {"config", "documents", "manifest", "wire"},
     "config": {"documents"},
@@ -110,6 +111,7 @@ ARROWS = {
     "tracing": {"config"},
     "wire": {"config", "manifest"},
     "worker": {"execution", "links"},
+    "workers": {"config", "metrics", "service", "session"},
 }
 FOR_EVERYBODY = {"errors", "events"}
 ENTRY_POINTS = {"__init__", "__main__"}

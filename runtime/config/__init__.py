@@ -19,7 +19,14 @@ from .replicas import new_session_id, replica_of
 from .resource_limits import ResourceLimits
 from .secret_variables import secret_variables
 from .section import Origin, Section, Source
-from .server import DEFAULT_ADDRESS, Server, ServerAccess, ServerAddress, server_access
+from .server import (
+    DEFAULT_ADDRESS,
+    MOST_WORKERS,
+    Server,
+    ServerAccess,
+    ServerAddress,
+    server_access,
+)
 from .setting import Declaration, Rules, declarations, rules_of, section_of_tables, setting
 from .settings import (
     LONGEST_INIT_TIMEOUT_SECS,
@@ -44,6 +51,7 @@ __all__ = [
     "LONGEST_INIT_TIMEOUT_SECS",
     "MOST_CONNECTIONS",
     "MOST_NODES",
+    "MOST_WORKERS",
     "TOKEN_RULE",
     "CatalogueSources",
     "Declaration",

@@ -16,6 +16,8 @@ from .setting import named_values, setting
 from .tokens import read_keys, read_tokens
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
+MOST_WORKERS: Final = 64
+"""The most server processes of one server."""
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]+):([0-9]{1,5})")
 _ADDRESS_FORM: Final = '"host:port" such as "0.0.0.0:50051"'
 
@@ -80,12 +82,29 @@ class Server(Section):
     keepalive_timeout_secs: float = setting(
         20, "seconds for a client to answer a ping", ge=0.1, le=3600
     )
+    workers: int = setting(
+        1,
+        "server processes that share the port, the limits and the operations",
+        ge=1,
+        le=MOST_WORKERS,
+        detail="Each runs on one core. A connection stays with one worker, so set "
+        "max_connection_age_secs where few clients make many calls.",
+    )
+    worker_timeout_secs: float = setting(
+        30,
+        "seconds without an answer after which a worker is killed and started again; 0: never",
+        ge=0,
+        le=3600,
+        detail="A native node that computes longer in one call needs a larger value, or a process "
+        "of its own.",
+    )
     max_connections: int = setting(
         1000,
         "HTTP/2 connections of all clients",
         ge=1,
         le=2**20,
-        detail="Each takes a descriptor. Further ones are refused, and logged.",
+        detail="Each takes a descriptor. Further ones are refused, and logged. Each worker takes "
+        "its share.",
     )
     max_connections_per_peer: int = setting(
         500,

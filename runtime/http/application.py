@@ -1,6 +1,6 @@
 """The application behind the HTTP port: its routes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 
@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..metrics import Registry
+from ..metrics import Snapshot
 from .exposition import exposition
 from .token_check import TokenCheck
 from .tokens import Tokens
@@ -20,7 +20,7 @@ _NOT_CACHED = {"cache-control": "no-store"}
 
 
 def application(
-    registry: Registry,
+    collect: Callable[[], Awaitable[Snapshot]],
     is_ready: Callable[[], bool],
     tokens: Tokens,
     routes: Iterable[BaseRoute] = (),
@@ -29,14 +29,14 @@ def application(
     """Return the application.
 
     Args:
-        registry: has the metrics.
+        collect: returns the metrics.
         is_ready: returns whether the server accepts sessions.
         tokens: that everything but health needs one of.
         routes: further ones, such as those of a page. They need a token too.
         pages: each answers everything below a folder, such as "console", and the first one `/`.
             They check the tokens themselves, since a browser signs in with a form.
     """
-    metrics = partial(_metrics, registry, version("millrace-runtime"))
+    metrics = partial(_metrics, collect, version("millrace-runtime"))
     own = [
         Route("/livez", _live),
         Route("/readyz", partial(_ready, is_ready)),
@@ -74,8 +74,10 @@ async def _ready(  # noqa: ASYNC124 (in no thread)
     return PlainTextResponse("not ready\n", status_code=503, headers=_NOT_CACHED)
 
 
-async def _metrics(registry: Registry, version: str, request: Request) -> Response:
-    snapshot = await registry.collect()
+async def _metrics(
+    collect: Callable[[], Awaitable[Snapshot]], version: str, request: Request
+) -> Response:
+    snapshot = await collect()
     write = partial(exposition, snapshot, version=version, accept=request.headers.get("accept", ""))
     text, content_type = await trio.to_thread.run_sync(write)
     return Response(text, headers={"content-type": content_type, **_NOT_CACHED})

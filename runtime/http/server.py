@@ -2,8 +2,9 @@
 
 import logging
 import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,7 @@ import trio
 
 from ..config import Http, ServerAddress, http_access
 from ..errors import ConfigError, Fault, UnwrappedErrors
-from ..metrics import Registry, measure_loop_lag
+from ..metrics import Registry, Snapshot, measure_loop_lag
 from ..service import listening_socket, server_tls
 from .tokens import Tokens
 
@@ -59,6 +60,8 @@ async def open_http_server(
     console: "Callable[[Tokens], ASGIApp] | None" = None,
     talk: "Callable[[], ASGIApp] | None" = None,
     environment: Mapping[str, str] | None = None,
+    collect: Callable[[], Awaitable[Snapshot]] | None = None,
+    listening: socket.socket | None = None,
 ) -> AsyncIterator[HttpServer | None]:
     """Serve metrics and health over HTTP for as long as the block lasts; None if it is off.
 
@@ -74,6 +77,8 @@ async def open_http_server(
         talk: makes the application for `/talk/`, which checks the tokens of clients. It is used
             if `http.talk` is on.
         environment: the environment variables; None means those of the process.
+        collect: returns the metrics of all workers; None: those of the registry are all.
+        listening: a socket that listens already; None: one at the address of the settings.
 
     Raises:
         ConfigError: an address, token or certificate cannot be used, or the extra `http` is not
@@ -94,8 +99,9 @@ async def open_http_server(
         pages["console"] = console(tokens)
     if http.talk and talk is not None:
         pages["talk"] = talk()
-    answer = application(registry, is_ready, tokens, routes, pages)
-    with listening_socket(access.address) as listening, UnwrappedErrors():
+    answer = application(collect or registry.collect, is_ready, tokens, routes, pages)
+    listening = listening or listening_socket(access.address)
+    with listening, UnwrappedErrors():
         address = ServerAddress(access.address.host, listening.getsockname()[1])
         async with trio.open_nursery() as nursery:
             connections = _Connections(answer, http, tls)

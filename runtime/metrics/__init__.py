@@ -17,6 +17,7 @@ from .figures import (
 from .labels import MOST_NODES, MOST_PIPELINES, OTHER, LinkLabels, NodeLabels
 from .loop_lag import measure_loop_lag
 from .machine_usage import MachineUsage, ProcessUsage
+from .merging import counters_of, merged
 from .registry import Registry
 from .snapshot import SessionCounts, Snapshot
 
@@ -42,5 +43,7 @@ __all__ = [
     "SessionFigures",
     "SessionSource",
     "Snapshot",
+    "counters_of",
     "measure_loop_lag",
+    "merged",
 ]

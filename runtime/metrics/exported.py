@@ -287,6 +287,18 @@ EXPORTED: Final = (
         "1 while the server shuts down, and 0 before.",
         lambda s: int(s.is_draining),
     ),
+    _single(
+        "workers",
+        _GAUGE,
+        "Server processes that these are the figures of (server.workers).",
+        lambda s: s.workers,
+    ),
+    _single(
+        "worker_restarts",
+        _COUNTER,
+        "Workers that were started again after an unexpected end.",
+        lambda s: s.worker_restarts,
+    ),
     _single("sessions_limit", _GAUGE, "limits.max_sessions.", lambda s: s.capacity.most_sessions),
     _single(
         "processes", _GAUGE, "Node processes of open sessions.", lambda s: s.capacity.processes

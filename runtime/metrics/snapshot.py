@@ -51,6 +51,8 @@ class Snapshot:
         loop_lag: how late the event loop ran a task, sampled; without any where it is off.
         usage: of the server's process and the machine.
         is_draining: whether the server shuts down.
+        workers: the server processes that these are the figures of.
+        worker_restarts: how many of them were started again after an unexpected end.
     """
 
     nodes: Mapping[NodeLabels, NodeStatistics]
@@ -68,3 +70,5 @@ class Snapshot:
     loop_lag: Histogram
     usage: MachineUsage
     is_draining: bool
+    workers: int = 1
+    worker_restarts: int = 0

@@ -1,7 +1,8 @@
 """The gRPC service: remotemedia.v1 in front of a runtime."""
 
 from .descriptor_limit import raise_descriptor_limit
-from .listening import listening_socket
+from .listening import listening_socket, shared_listening_sockets
+from .peers import Peers
 from .recent_work import RecentQuantiles, RecentWork
 from .server import END_SECONDS, GrpcServer, open_server
 from .service_manager import ServiceManager, open_service_manager
@@ -11,6 +12,7 @@ from .tls import server_tls
 __all__ = [
     "END_SECONDS",
     "GrpcServer",
+    "Peers",
     "RecentQuantiles",
     "RecentWork",
     "ending_message",
@@ -22,5 +24,6 @@ __all__ = [
     "open_service_manager",
     "raise_descriptor_limit",
     "server_tls",
+    "shared_listening_sockets",
     "session_message",
 ]

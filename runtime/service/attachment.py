@@ -33,9 +33,9 @@ from ..wire import (
 from ..wire import NodeState as NodeStateNumber
 from ..wire.conversion import buffer_of, data_of, items_of
 from .node_statistics import statistics_value
-from .server_call import ServerCall
+from .operator_call import OperatorCall
 
-AttachCall = ServerCall[ControlFrame, ControlEvent]
+AttachCall = OperatorCall[ControlFrame, ControlEvent]
 
 SYSTEM_NODE: Final = "__system__"
 """A reserved node: its output is the session's state and the progress of its initialization."""

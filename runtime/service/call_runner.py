@@ -4,7 +4,7 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 import trio_asyncio
@@ -16,9 +16,12 @@ from ..wire import LOAD_REPORT_TRAILER
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import RefusedCallError, ServerStream
 from .call_errors import CallError, status_of
+from .operator_call import OperatorCall
 from .server_call import ServerCall
 
 _log = logging.getLogger("millrace.service")
+
+C = TypeVar("C", bound=OperatorCall[Any, Any])
 
 CallHandler = Callable[[ServerCall[Any, Any]], Awaitable[None]]
 """Answers one call. The error that it raises becomes the call's status."""
@@ -146,7 +149,7 @@ class CallRunner:
                 await trio.lowlevel.checkpoint_if_cancelled()
                 if rpc.sends_headers:
                     call.send_headers()
-                failure = await _outcome(call, rpc.handler)
+                failure = await outcome_of(call, rpc.handler)
             if scope.cancelled_caught and trio.current_time() >= scope.deadline:
                 seconds = stream.request.timeout_seconds
                 failure = CallError(
@@ -174,7 +177,7 @@ def _status(failure: MillraceError | None) -> Status:
     return Status.OK if failure is None else status_of(failure)
 
 
-async def _outcome(call: ServerCall[Any, Any], handler: CallHandler) -> MillraceError | None:
+async def outcome_of(call: C, handler: Callable[[C], Awaitable[None]]) -> MillraceError | None:
     """Answer a call; return the error for its status."""
     try:
         await handler(call)

@@ -19,7 +19,7 @@ from ..wire.operations import (
 from ..wire.operations import LatencySummary as SummaryMessage
 from ..wire.operations import ResultLatency as ResultMessage
 from .call_errors import CallError, session_not_found
-from .server_call import ServerCall
+from .operator_call import OperatorCall
 from .server_state import ServerState
 from .session_messages import ending_message
 from .watching import interval_seconds
@@ -39,7 +39,7 @@ class ExplainingService:
         self._calls = 0
 
     async def explain_session(
-        self, call: ServerCall[ExplainSessionRequest, ExplainSessionResponse]
+        self, call: OperatorCall[ExplainSessionRequest, ExplainSessionResponse]
     ) -> None:
         """Send summaries of a session's latency until it ends.
 

@@ -20,7 +20,7 @@ from ..wire.operations import (
     WatchMetadata,
 )
 from .call_errors import session_not_found
-from .server_call import ServerCall
+from .operator_call import OperatorCall
 from .server_state import ServerState
 from .session_messages import ending_message, link_message, node_message, session_message
 
@@ -38,16 +38,22 @@ class OperationsService:
         self._encoder = ChunkEncoder()
 
     async def list_sessions(
-        self, call: ServerCall[ListSessionsRequest, ListSessionsResponse]
+        self, call: OperatorCall[ListSessionsRequest, ListSessionsResponse]
     ) -> None:
         """List the sessions that are open, the oldest first."""
         await call.receive()
+        await call.send(ListSessionsResponse(sessions=self.own_sessions()))
+
+    def own_sessions(self) -> list[SessionInfo]:
+        """Return the sessions of this process, the oldest first."""
         sessions = sorted(self._runtime.sessions.values(), key=lambda each: each.opened_at)
         for session in sessions:
             session.refresh_statistics()
-        await call.send(ListSessionsResponse(sessions=list(map(_with_nodes, sessions))))
+        return list(map(_with_nodes, sessions))
 
-    async def kill_session(self, call: ServerCall[KillSessionRequest, KillSessionResponse]) -> None:
+    async def kill_session(
+        self, call: OperatorCall[KillSessionRequest, KillSessionResponse]
+    ) -> None:
         """End a session.
 
         Raises:
@@ -58,7 +64,7 @@ class OperationsService:
         session.kill(request.reason if request else "")
         await call.send(KillSessionResponse())
 
-    async def watch_items(self, call: ServerCall[WatchItemsRequest, WatchItemsResponse]) -> None:
+    async def watch_items(self, call: OperatorCall[WatchItemsRequest, WatchItemsResponse]) -> None:
         """Send the items of a session until it ends.
 
         Raises:
@@ -80,7 +86,7 @@ class OperationsService:
             await call.send(WatchItemsResponse(ended=ended))
 
     async def recent_endings(
-        self, call: ServerCall[RecentEndingsRequest, RecentEndingsResponse]
+        self, call: OperatorCall[RecentEndingsRequest, RecentEndingsResponse]
     ) -> None:
         """List the sessions that ended in the last hour, the oldest first."""
         request = await call.receive()

@@ -70,12 +70,15 @@ from .listening import bound_socket, listen
 from .load_reports import LoadReports
 from .moved_state import StateSeals
 from .operations import OperationsService
+from .peers import Peers, listen_for_peers
 from .pipeline_control import PipelineControlService
 from .reflection import ReflectionService
 from .server_state import ServerState
 from .streaming import StreamingService
 from .tls import server_tls
 from .watching import WatchingService
+from .worker_rpcs import passed_calls, rpcs_of_all_workers
+from .worker_snapshots import OtherWorkers
 
 # For streams to send their last results, after the drain.
 _END_STREAMS_SECONDS: Final = 2.0
@@ -96,6 +99,7 @@ class GrpcServer:
     Attributes:
         address: the address, with the actual port if any free port was requested.
         requires_token: whether calls need a token.
+        calls_path: of the socket for calls of other workers; empty without any.
     """
 
     def __init__(
@@ -110,7 +114,9 @@ class GrpcServer:
         bound: socket.socket,
         *,
         uses_tls: bool,
+        calls_path: str = "",
     ) -> None:
+        self.calls_path = calls_path
         self.address = address
         self.requires_token = requires_token
         self._calls = calls
@@ -186,7 +192,12 @@ class GrpcServer:
 
 @asynccontextmanager
 async def open_server(
-    runtime: Runtime, *, environment: Mapping[str, str] | None = None, listens: bool = True
+    runtime: Runtime,
+    *,
+    environment: Mapping[str, str] | None = None,
+    listening: socket.socket | None = None,
+    peers: Peers | None = None,
+    listens: bool = True,
 ) -> AsyncIterator[GrpcServer]:
     """Serve a runtime, configured by [server] of its configuration and by the environment.
 
@@ -195,6 +206,8 @@ async def open_server(
     Args:
         runtime: runs the sessions.
         environment: the environment variables; None means those of the process.
+        listening: a socket that listens already; None: one at the address of the settings.
+        peers: the other workers of this server; None: it is one process.
         listens: whether it accepts connections at once, or when `start_listening` is called. Until
             then they are refused, so that balancers try another server.
 
@@ -212,7 +225,7 @@ async def open_server(
     runtime.replica_id = access.replica_id or runtime.replica_id
     server_state = ServerState(traces=settings.expose_tracebacks)
     most_bytes = runtime.config.limits.max_message_bytes
-    listening = bound_socket(access.address)
+    listening = listening or bound_socket(access.address)
     try:
         async with (
             trio_asyncio.open_loop() as loop,
@@ -223,8 +236,17 @@ async def open_server(
             health = HealthService((EXECUTION_SERVICE, STREAMING_SERVICE))
             authentication = Authentication(access)
             seals = StateSeals(access.state_keys, runtime.config.limits.max_state_bytes)
-            rpcs = _rpcs(runtime, server_state, health, authentication, seals)
             codec = Codec(StreamResponse)
+            others = None if peers is None else OtherWorkers(peers, codec)
+            operations = OperationsService(runtime, server_state)
+            watching = WatchingService(runtime, server_state, others)
+            rpcs = _rpcs(runtime, server_state, health, authentication, seals, operations, watching)
+            calls_path = ""
+            if peers is not None:
+                passed = passed_calls(rpcs, watching, codec)
+                from_workers, calls_path = listen_for_peers(runtime.folder)
+                await nursery.start(passed.serve, from_workers)
+                rpcs = rpcs_of_all_workers(rpcs, operations, peers, codec, server_state)
             load_trailer = None
             if settings.load_reports:
                 load = LoadReports(runtime, codec, most_streams=settings.max_connections)
@@ -251,6 +273,7 @@ async def open_server(
                 runtime.metrics,
                 listening,
                 uses_tls=tls is not None,
+                calls_path=calls_path,
             )
             if listens:
                 server.start_listening()
@@ -318,13 +341,13 @@ def _rpcs(
     health: HealthService,
     authentication: Authentication,
     seals: StateSeals,
+    operations: OperationsService,
+    watching: WatchingService,
 ) -> dict[str, Rpc]:
     """Return the rpcs of the server, by their paths."""
     execution = ExecutionService(runtime, server_state, authentication)
     streaming = StreamingService(runtime, server_state, authentication, seals)
     control = PipelineControlService(runtime, server_state, authentication)
-    operations = OperationsService(runtime, server_state)
-    watching = WatchingService(runtime, server_state)
     explaining = ExplainingService(runtime, server_state)
     reflection = ReflectionService(
         (EXECUTION_SERVICE, STREAMING_SERVICE, CONTROL_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICE)

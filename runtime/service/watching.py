@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -22,10 +23,11 @@ from ..wire.operations import (
     WatchSessionResponse,
 )
 from .call_errors import CallError, session_not_found
+from .operator_call import OperatorCall
 from .recent_work import RecentQuantiles, RecentWork
-from .server_call import ServerCall
 from .server_state import ServerState
 from .session_messages import ending_message, link_message, node_message, session_message
+from .worker_snapshots import OtherWorkers
 
 _DEFAULT_MS: Final = 1000
 _LEAST_MS: Final = 200
@@ -48,14 +50,19 @@ class WatchingService:
     A snapshot is made when the one before was sent. What a client does not read costs no memory.
     """
 
-    def __init__(self, runtime: Runtime, server_state: ServerState) -> None:
+    def __init__(
+        self, runtime: Runtime, server_state: ServerState, others: OtherWorkers | None = None
+    ) -> None:
         self._runtime = runtime
         self._server_state = server_state
+        self._others = others
         self._version = version("millrace-runtime")
         self._started_at = time.time()
         self._watches = 0
 
-    async def watch_server(self, call: ServerCall[WatchServerRequest, WatchServerResponse]) -> None:
+    async def watch_server(
+        self, call: OperatorCall[WatchServerRequest, WatchServerResponse]
+    ) -> None:
         """Send snapshots of the server and its sessions until the call ends.
 
         Raises:
@@ -68,15 +75,36 @@ class WatchingService:
         with self._counted():
             async with self._server_state.cancelled_at_stop(), trio.open_nursery() as nursery:
                 nursery.start_soon(measure_loop_lag, lag.samples)
+                watch = None if self._others is None else self._others.watch(nursery)
                 while True:
-                    for session in self._runtime.sessions.values():
-                        session.refresh_statistics()
-                    await trio.sleep(_LEAD_SECONDS)
-                    await call.send(await self._server(work, lag))
+                    if watch is None:
+                        response = await self._own_snapshot(work, lag)
+                    else:
+                        own = partial(self._own_snapshot, work, lag)
+                        response = await watch.with_others(own, _MOST_SESSIONS)
+                    await call.send(response)
                     await trio.sleep_until(ticks.next())
 
+    async def answer_workers(
+        self, call: OperatorCall[WatchServerRequest, WatchServerResponse]
+    ) -> None:
+        """Send another worker a snapshot of this one, whenever it asks."""
+        lag = _RecentLag()
+        work = RecentWork()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(measure_loop_lag, lag.samples)
+            while await call.receive() is not None:
+                await call.send(await self._own_snapshot(work, lag))
+            nursery.cancel_scope.cancel()
+
+    async def _own_snapshot(self, work: RecentWork, lag: "_RecentLag") -> WatchServerResponse:
+        for session in self._runtime.sessions.values():
+            session.refresh_statistics()
+        await trio.sleep(_LEAD_SECONDS)
+        return await self._server(work, lag)
+
     async def watch_session(
-        self, call: ServerCall[WatchSessionRequest, WatchSessionResponse]
+        self, call: OperatorCall[WatchSessionRequest, WatchSessionResponse]
     ) -> None:
         """Send snapshots of a session until it ends.
 

@@ -1,17 +1,20 @@
 """Sessions."""
 
 from ..execution import NodeState
-from .capacity import Capacity
+from .capacity import Capacity, Reservation
 from .control_bus import DEFAULT_DEADLINE_SECONDS, ControlBus
 from .control_groups import ControlGroups, lines_of, number_in
+from .demand import Demand
 from .ending import EndReason
 from .input_checker import SessionBounds
-from .instance import Leftovers, SweepReport, find_leftovers
+from .instance import Leftovers, SweepReport, find_leftovers, sweep_leftovers
 from .recent_endings import EndedSession, NumberedEnding, RecentEndings
 from .runtime import NodeTypes, Runtime, open_runtime, open_session
 from .session import Session
 from .session_latency import SessionLatency
+from .shares import Shares, worker_of
 from .state import SessionState
+from .system_resources import SystemResources
 from .taps import TappedOutput, TapQueue, TapReceiver
 
 __all__ = [
@@ -21,12 +24,14 @@ __all__ = [
     "TapReceiver",
     "Capacity",
     "ControlBus",
+    "Demand",
     "EndReason",
     "ControlGroups",
     "Leftovers",
     "EndedSession",
     "NumberedEnding",
     "RecentEndings",
+    "Reservation",
     "TapQueue",
     "TappedOutput",
     "Runtime",
@@ -34,10 +39,14 @@ __all__ = [
     "SessionBounds",
     "SessionLatency",
     "SessionState",
+    "Shares",
     "SweepReport",
+    "SystemResources",
     "find_leftovers",
     "lines_of",
     "number_in",
     "open_runtime",
     "open_session",
+    "sweep_leftovers",
+    "worker_of",
 ]

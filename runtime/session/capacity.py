@@ -65,6 +65,10 @@ class Capacity:
         while self.is_full is not is_full:
             await self._changed.park()
 
+    async def wait_changed(self) -> None:
+        """Wait until a session gets a place, gives it back, or begins or ends to wait."""
+        await self._changed.park()
+
     @property
     def processes(self) -> int:
         """How many processes they hold it for."""
@@ -103,6 +107,7 @@ class Capacity:
         if not wait_seconds:
             raise self._refusal(shortage)
         self._waiting.append(reservation)
+        self._changed.unpark_all()
         try:
             with trio.move_on_after(wait_seconds):
                 await reservation.granted.wait()
@@ -145,7 +150,7 @@ class Capacity:
 
     def _release(self, reservation: Reservation) -> None:
         self._held.remove(reservation)
-        self._admit_waiting()
+        self.admit_waiting()
         self._changed.unpark_all()
 
     def _withdraw(self, reservation: Reservation) -> None:
@@ -153,9 +158,11 @@ class Capacity:
             self._release(reservation)
         else:
             self._waiting.remove(reservation)
-            self._admit_waiting()  # a smaller one behind it may fit
+            self.admit_waiting()  # a smaller one behind it may fit
+            self._changed.unpark_all()
 
-    def _admit_waiting(self) -> None:
+    def admit_waiting(self) -> None:
+        """Admit the sessions that wait and have room now."""
         while self._waiting and not self._shortage(self._waiting[0].demand):
             self._take(self._waiting.popleft())
 

@@ -136,6 +136,16 @@ def _lost_bytes(known: Collection[str]) -> dict[str, int]:
     return found
 
 
+def sweep_leftovers() -> SweepReport:
+    """Remove what killed servers of this user left. It is work for a thread.
+
+    Raises:
+        PipelineError: the folder for temporary files does not allow it.
+    """
+    folder, others = _folders()
+    return sum(map(_sweep, (folder, *others)), SweepReport())
+
+
 @contextmanager
 def open_instance() -> Iterator[Instance]:
     """Choose a name, and remove what killed servers of this user left.
@@ -143,8 +153,8 @@ def open_instance() -> Iterator[Instance]:
     Raises:
         PipelineError: the folder for temporary files does not allow it.
     """
-    folder, others = _folders()
-    swept = sum(map(_sweep, (folder, *others)), SweepReport())
+    folder, _ = _folders()
+    swept = sweep_leftovers()
     name = f"{os.getpid():x}-{secrets.token_hex(4)}"
     unfinished, root = folder / f"{_UNFINISHED}{name}", folder / name
     unfinished.mkdir(mode=0o700)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -24,7 +25,7 @@ from ..documents import shown
 from ..errors import CallerError, ConfigError, Fault, ManifestError, MillraceError, sole_error
 from ..execution.process import Interpreters
 from ..executors import BUILT_IN, Executors
-from ..manifest import Manifest, ManifestSource
+from ..manifest import ManifestSource
 from ..metrics import CapacityFigures, Registry
 from ..plan import (
     ExecutorRegistry,
@@ -49,7 +50,8 @@ from .instance import Instance, SweepReport, open_instance
 from .open_executors import OpenExecutors
 from .recent_endings import RecentEndings
 from .session import Session
-from .session_log import refusals_logged
+from .session_log import name_of_source, refusals_logged
+from .shares import Shares
 
 NodeTypes = Mapping[str, str | type[Actor]]  # type: ignore[type-arg]  # of any parameters
 """Node types of an application: name to "module:Class", or to the class."""
@@ -79,6 +81,7 @@ class Runtime:
         machine: FindMachine,
         tracer: Tracer | None = None,
         grants: Grants = _NO_GRANTS,
+        shares: Shares | None = None,
     ) -> None:
         self.config = config
         self._grants = grants
@@ -87,9 +90,10 @@ class Runtime:
         self._describer = describer
         self.catalogue = catalogue
         self._executors = executors
-        self.capacity = Capacity(config.limits)
+        self.capacity = Capacity(config.limits) if shares is None else shares.capacity
+        self._numbers = Shares.numbers(shares)
         self.metrics = Registry(self._capacity_figures)
-        self.endings = RecentEndings()
+        self.endings = RecentEndings() if shares is None else shares.endings
         self._instance = instance
         self.replica_id = config.server.replica_id or instance.name
         self._interpreters = Interpreters()
@@ -105,6 +109,11 @@ class Runtime:
     def opened(self) -> int:
         """How many sessions were opened so far."""
         return self._opened
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this user alone. It is removed at the end, or after it by another server."""
+        return self._instance.root
 
     @property
     def sessions(self) -> Mapping[str, Session]:
@@ -134,7 +143,7 @@ class Runtime:
             ManifestError: it is not valid; every fault is listed.
             ConfigError: a node type is neither a class nor "module:Class", or its name is taken.
         """
-        with self.refusals_counted(_name_of(manifest), peer, token_name):
+        with self.refusals_counted(name_of_source(manifest), peer, token_name):
             plan = plan_manifest(
                 manifest,
                 config=self.config,
@@ -213,8 +222,7 @@ class Runtime:
                 reservation = await stack.enter_async_context(reserved)
                 names = {node.executor for node in plan.nodes}
                 executors = {name: await self._executors.get(name) for name in names}
-            self._opened += 1
-            number = self._opened
+            number = next(self._numbers)
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
             domain = self._instance.domain(number, budget_bytes)
             session_id = new_session_id(self.replica_id, number)
@@ -306,17 +314,6 @@ def _check_trio(function: str) -> None:
         )
 
 
-def _name_of(source: ManifestSource) -> str:
-    """Return the name of a manifest for the log, which may be no valid manifest at all."""
-    if isinstance(source, Manifest):
-        return source.metadata.name
-    if not isinstance(source, Mapping):
-        return str(source)
-    metadata = source.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    return name if isinstance(name, str) else ""
-
-
 @asynccontextmanager
 async def open_runtime(
     config: RuntimeConfig | None = None,
@@ -324,6 +321,7 @@ async def open_runtime(
     node_types: NodeTypes | None = None,
     executors: Executors | None = None,
     machine: FindMachine = find_machine,
+    shares: Shares | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open a runtime for as long as the block lasts.
 
@@ -333,6 +331,7 @@ async def open_runtime(
             the script that runs, in a notebook, inside a function.
         executors: more executors, or replacements under the same names.
         machine: describes the machine that the `capabilities` of nodes are checked against.
+        shares: what it shares with the runtimes of other processes; None: nothing.
 
     Raises:
         CallerError: a node process imports the code that calls this.
@@ -357,7 +356,15 @@ async def open_runtime(
                 ):
                     opened = OpenExecutors(registry, config, nursery)
                     runtime = Runtime(
-                        config, catalogue, opened, instance, describer, machine, tracer, grants
+                        config,
+                        catalogue,
+                        opened,
+                        instance,
+                        describer,
+                        machine,
+                        tracer,
+                        grants,
+                        shares,
                     )
                     try:
                         yield runtime

@@ -8,6 +8,7 @@ from typing import Final
 import trio
 
 from ..errors import CallerError, InternalError, MillraceError, shortened
+from ..manifest import Manifest, ManifestSource
 from ..plan import Plan
 from ..tracing import SessionTrace
 from .ending import Ending
@@ -111,3 +112,14 @@ def _with_output(trace: str, last_output: Sequence[str]) -> str:
 
 def _of(error: MillraceError) -> dict[str, str]:
     return {"node": error.node_id, "error": type(error).__name__, "reason": str(error)}
+
+
+def name_of_source(source: ManifestSource) -> str:
+    """Return the name of a manifest for the log, which may be no valid manifest at all."""
+    if isinstance(source, Manifest):
+        return source.metadata.name
+    if not isinstance(source, Mapping):
+        return str(source)
+    metadata = source.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else ""

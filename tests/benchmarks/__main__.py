@@ -37,7 +37,7 @@ NAMES: Final = (
 )
 
 # These take minutes or need further packages, so they are run by name only.
-OTHERS: Final = ("peers", "plots", "ray", "rolling")
+OTHERS: Final = ("peers", "plots", "ray", "rolling", "workers")
 
 # These have arguments of their own, after their name.
 COMMANDS: Final = ("regression", "streams")

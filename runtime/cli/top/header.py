@@ -1,11 +1,12 @@
 """The lines about the server and about one session, at the top of the screen."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from ...errors import printable
+from ...wire.operations import WorkerInfo
 from .figures import ServerPage, SessionFigures
 from .rows import cut
 from .units import bytes_text, count_text, duration_text, percent_text, rate_text
@@ -28,6 +29,7 @@ def server_lines(page: ServerPage | None, address: str, width: int) -> list[Text
     second = _parts(
         width,
         *([("draining", _time_left(page), "yellow", "")] if server.draining else []),
+        *_workers(server.workers),
         ("sessions", f"{opened}/{server.max_sessions}", "", _counts(server.sessions)),
         ("ended", f"{ended}", "", _counts(server.ended_sessions)),
         ("refused", f"{server.refused_sessions}", "red" if server.refused_sessions else "", ""),
@@ -74,6 +76,18 @@ def session_lines(session: SessionFigures, width: int) -> list[Text]:
             ("memory", bytes_text(session.memory_bytes), "", f"{session.processes} processes"),
         ),
     ]
+
+
+def _workers(workers: Sequence[WorkerInfo]) -> list[tuple[str, str, str, str]]:
+    """Return the part about the workers; none for a server that is one process."""
+    if not workers:
+        return []
+    missing = [str(worker.number) for worker in workers if not worker.answers]
+    if missing:
+        silent = f"no answer: {', '.join(missing)}; their sessions are not shown"
+        return [("workers", f"{len(workers) - len(missing)}/{len(workers)}, {silent}", "red", "")]
+    shares = " ".join(f"{worker.number}: {worker.sessions}" for worker in workers)
+    return [("workers", f"{len(workers)}", "", shares)]
 
 
 def _time_left(page: ServerPage) -> str:

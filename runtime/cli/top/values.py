@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ...wire.operations import LinkInfo, SessionEnding
+from ...wire.operations import LinkInfo, SessionEnding, WorkerInfo
 from .figures import NodeFigures, ServerPage, SessionFigures, SessionPage
 
 
@@ -33,10 +33,23 @@ def server_value(
             "shared_memory_size_bytes": server.shared_memory_size_bytes,
             "shared_memory_free_bytes": server.shared_memory_free_bytes,
             "loop_lag_ms": _rounded(server.loop_lag_ms),
+            "workers": list(map(_worker_value, server.workers)),
         },
         "sessions": list(map(session_value, sessions)),
         "omitted_sessions": page.omitted_sessions,
         "ended": list(map(ending_value, endings)),
+    }
+
+
+def _worker_value(worker: WorkerInfo) -> dict[str, Any]:
+    return {
+        "number": worker.number,
+        "process_id": worker.process_id,
+        "answers": worker.answers,
+        "sessions": worker.sessions,
+        "cpu_seconds": _rounded(worker.cpu_seconds),
+        "memory_bytes": worker.memory_bytes,
+        "loop_lag_ms": _rounded(worker.loop_lag_ms),
     }
 
 

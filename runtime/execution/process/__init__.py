@@ -46,6 +46,7 @@ from .messages import (
 from .node_process import Exit, NodeProcess
 from .server_end import ServerEnd
 from .server_time import InServerTime
+from .supervisor import die_with_parent
 from .tap_memory import TAP_MEMORY_BYTES
 from .template_main import TemplateSpec
 from .templates import Templates, may_have_template
@@ -61,6 +62,7 @@ __all__ = [
     "CONTROL_LINK",
     "PULSE_LINK",
     "TAP_MEMORY_BYTES",
+    "die_with_parent",
     "TemplateSpec",
     "Templates",
     "may_have_template",

@@ -26,6 +26,7 @@ from ..generated.millrace.v1 import (
     WatchServerResponse,
     WatchSessionRequest,
     WatchSessionResponse,
+    WorkerInfo,
 )
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "WatchServerResponse",
     "WatchSessionRequest",
     "WatchSessionResponse",
+    "WorkerInfo",
 ]

@@ -31,6 +31,7 @@ __all__ = (
     "WatchSessionRequest",
     "WatchSessionResponse",
     "WatchedItem",
+    "WorkerInfo",
 )
 
 from collections.abc import AsyncIterator
@@ -465,6 +466,11 @@ class ServerInfo(betterproto2.Message):
 
     drain_deadline_ms: "int" = betterproto2.field(19, betterproto2.TYPE_UINT64)
 
+    workers: "list[WorkerInfo]" = betterproto2.field(20, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    The server processes whose figures these are; none for a server that is one process.
+    """
+
 
 default_message_pool.register_message("millrace.v1", "ServerInfo", ServerInfo)
 
@@ -780,6 +786,42 @@ class WatchSessionResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("millrace.v1", "WatchSessionResponse", WatchSessionResponse)
+
+
+@dataclass(eq=False, repr=False)
+class WorkerInfo(betterproto2.Message):
+    """
+    One of several server processes that share a port (server.workers).
+    """
+
+    number: "int" = betterproto2.field(1, betterproto2.TYPE_UINT32)
+    """
+    From 0. A worker that was started again keeps its number.
+    """
+
+    process_id: "int" = betterproto2.field(2, betterproto2.TYPE_UINT32)
+
+    answers: "bool" = betterproto2.field(3, betterproto2.TYPE_BOOL)
+    """
+    Whether it has answered in time. Otherwise its sessions and figures are missing.
+    """
+
+    sessions: "int" = betterproto2.field(4, betterproto2.TYPE_UINT32)
+    """
+    Open sessions.
+    """
+
+    cpu_seconds: "float" = betterproto2.field(5, betterproto2.TYPE_DOUBLE)
+    """
+    As in ServerInfo.
+    """
+
+    memory_bytes: "int" = betterproto2.field(6, betterproto2.TYPE_UINT64)
+
+    loop_lag_ms: "float" = betterproto2.field(7, betterproto2.TYPE_DOUBLE)
+
+
+default_message_pool.register_message("millrace.v1", "WorkerInfo", WorkerInfo)
 
 
 class OperationsStub(betterproto2_grpclib.ServiceStub):

@@ -1,0 +1,89 @@
+"""A server that is several processes: the supervisor's part."""
+
+import math
+import os
+import secrets
+import signal
+import sys
+
+import trio
+
+from ...config import (
+    Origin,
+    RuntimeConfig,
+    ServerAddress,
+    Source,
+    http_access,
+    server_access,
+    with_value,
+)
+from ...errors import ConfigError, Fault
+from ...service import open_service_manager, raise_descriptor_limit
+from ...workers import open_supervisor
+from .announcements import Announce, announce_address, stopping_line
+from .one_process import cancel_at_next_signal
+
+_COMMAND = [sys.executable, "-P", "-m", f"{__package__}.worker_main"]
+
+
+async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
+    """Supervise workers until SIGTERM or SIGINT, and let them drain then.
+
+    The second signal ends them.
+
+    Raises:
+        ConfigError: a setting is not valid, or an address cannot be listened on.
+        WorkerStartError: a worker does not start, or dies again and again.
+    """
+    access = server_access(config.server, os.environ)
+    # One for all workers: clients that attach tell replicas apart by it, and not workers.
+    replica = access.replica_id or f"{os.getpid():x}-{secrets.token_hex(4)}"
+    config = with_value(config, "server.replica_id", replica, Origin(Source.CODE, "supervisor"))
+    http_address = _http_address(config)
+    raise_descriptor_limit()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with (
+            open_service_manager(os.environ) as manager,
+            open_supervisor(config, _COMMAND, access.address, http_address) as supervisor,
+            trio.open_nursery() as nursery,
+        ):
+            for line in supervisor.announced:
+                announce(line)
+            announce_address(
+                announce,
+                supervisor.address,
+                requires_token=access.require_auth,
+                workers=config.server.workers,
+            )
+            await manager.report_ready(f"listening on {supervisor.address}")
+            await anext(signals)
+            nursery.start_soon(cancel_at_next_signal, signals, nursery.cancel_scope)
+            settings = config.server
+            status = stopping_line(
+                f"{supervisor.sessions} sessions",
+                settings.lame_duck_secs,
+                settings.drain_timeout_secs or math.inf,
+            )
+            announce(status)
+            await manager.report_stopping(status)
+            supervisor.drain()
+            await supervisor.wait_ended()
+            nursery.cancel_scope.cancel()
+
+
+def _http_address(config: RuntimeConfig) -> ServerAddress | None:
+    """Return the address of the HTTP port; None if it is off.
+
+    Raises:
+        ConfigError: it has the console, which shows the sessions of one process only.
+    """
+    access = http_access(config.http, os.environ)
+    if not access.settings.enabled:
+        return None
+    if access.settings.console:
+        message = (
+            f"the console shows the sessions of one process, and server.workers is "
+            f"{config.server.workers}; use millrace top, or set server.workers = 1"
+        )
+        raise ConfigError([Fault("http.console", message)])
+    return access.address

@@ -1,0 +1,162 @@
+"""Snapshots of all workers, for an operator who watches the whole server."""
+
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+from ..wire.codec import Codec
+from ..wire.operations import ServerInfo, WatchServerRequest, WatchServerResponse, WorkerInfo
+from .call_errors import CallError
+from .peers import Peer, Peers
+
+SNAPSHOTS: Final = "/workers/Snapshots"
+"""The path by which workers ask each other. It is no rpc of the server."""
+
+# A worker whose event loop runs answers a little after `WatchingService`'s own lead.
+_ANSWER_SECONDS: Final = 1.0
+
+
+class OtherWorkers:
+    """Asks the other workers for snapshots."""
+
+    def __init__(self, peers: Peers, codec: Codec) -> None:
+        self._peers = peers
+        self._codec = codec
+
+    def watch(self, nursery: trio.Nursery) -> "WorkersWatch":
+        """Return what one watch asks them through, with tasks in its nursery."""
+        return WorkersWatch(self._peers, self._codec, nursery)
+
+
+class WorkersWatch:
+    """One watch of all workers. Each of them compares its snapshots with those it sent before."""
+
+    def __init__(self, peers: Peers, codec: Codec, nursery: trio.Nursery) -> None:
+        self._peers = peers
+        self._codec = codec
+        self._nursery = nursery
+        self._asked: dict[Peer, _Question] = {}
+
+    async def with_others(
+        self, own: Callable[[], Awaitable[WatchServerResponse]], most_sessions: int
+    ) -> WatchServerResponse:
+        """Return one snapshot of all workers.
+
+        A worker that does not answer in time is in it as such, with nothing else.
+
+        Args:
+            own: returns this worker's.
+            most_sessions: that are listed.
+        """
+        others = self._peers.others
+        for peer in others:
+            if peer not in self._asked:
+                self._asked[peer] = _Question()
+                self._nursery.start_soon(self._follow, peer, self._asked[peer])
+        questions = {peer: self._asked[peer] for peer in others}
+        for question in questions.values():
+            question.ask()
+        with trio.CancelScope() as waiting:
+            async with trio.open_nursery() as nursery:
+                for question in questions.values():
+                    nursery.start_soon(question.wait_answered)
+                response = await own()
+                waiting.deadline = trio.current_time() + _ANSWER_SECONDS
+        answers = {peer: question.answer for peer, question in questions.items()}
+        return _merged(response, self._peers.number, answers, most_sessions)
+
+    async def _follow(self, peer: Peer, question: "_Question") -> None:
+        """Ask a worker whenever it is wanted, until it ends."""
+        try:
+            async with peer.call(SNAPSHOTS, self._codec) as call:
+                while True:
+                    await question.wait_asked()
+                    await call.send(WatchServerRequest())
+                    answer = await call.receive(WatchServerResponse)
+                    if answer is None:
+                        break
+                    question.give(answer)
+        except CallError:
+            pass  # it has ended, or ends; the supervisor reports the next one
+        finally:
+            question.end()
+            del self._asked[peer]
+
+
+class _Question:
+    """A worker is asked for a snapshot, and answers."""
+
+    def __init__(self) -> None:
+        self.answer: WatchServerResponse | None = None
+        self._has_ended = False
+        self._is_asked = False
+        self._changed = trio.lowlevel.ParkingLot()
+
+    def ask(self) -> None:
+        self.answer = None
+        self._is_asked = True
+        self._changed.unpark_all()
+
+    def give(self, answer: WatchServerResponse) -> None:
+        self.answer = answer
+        self._changed.unpark_all()
+
+    def end(self) -> None:
+        self._has_ended = True
+        self._changed.unpark_all()
+
+    async def wait_asked(self) -> None:
+        while not self._is_asked:
+            await self._changed.park()
+        self._is_asked = False
+
+    async def wait_answered(self) -> None:
+        while self.answer is None and not self._has_ended:
+            await self._changed.park()
+
+
+def _merged(
+    own: WatchServerResponse,
+    number: int,
+    answers: dict[Peer, WatchServerResponse | None],
+    most_sessions: int,
+) -> WatchServerResponse:
+    """Return one snapshot; the time, the limits and the machine are the same for all workers."""
+    answered = [own, *(each for each in answers.values() if each is not None)]
+    servers = [each.server or ServerInfo() for each in answered]
+    sessions = [session for each in answered for session in each.sessions]
+    sessions.sort(key=lambda session: session.opened_ms)
+    workers = [_worker(number, os.getpid(), own)]
+    workers += [_worker(peer.number, peer.process_id, each) for peer, each in answers.items()]
+    server = servers[0]
+    for other in servers[1:]:
+        server.started_ms = min(server.started_ms, other.started_ms)
+        server.sessions = dict(Counter(server.sessions) + Counter(other.sessions))
+        server.ended_sessions = dict(Counter(server.ended_sessions) + Counter(other.ended_sessions))
+        server.refused_sessions += other.refused_sessions
+        server.cpu_seconds += other.cpu_seconds
+        server.memory_bytes += other.memory_bytes
+        server.processes_memory_bytes += other.processes_memory_bytes
+        server.shared_memory_bytes += other.shared_memory_bytes
+        server.loop_lag_ms = max(server.loop_lag_ms, other.loop_lag_ms)
+        server.draining = server.draining or other.draining
+    server.workers = sorted(workers, key=lambda worker: worker.number)
+    own.server = server
+    own.sessions = sessions[:most_sessions]
+    omitted = sum(each.omitted_sessions for each in answered)
+    own.omitted_sessions = omitted + len(sessions) - len(own.sessions)
+    return own
+
+
+def _worker(number: int, process_id: int, answer: WatchServerResponse | None) -> WorkerInfo:
+    worker = WorkerInfo(number=number, process_id=process_id, answers=answer is not None)
+    if answer is not None and answer.server is not None:
+        server = answer.server
+        worker.sessions = sum(server.sessions.values())
+        worker.cpu_seconds = server.cpu_seconds
+        worker.memory_bytes = server.memory_bytes
+        worker.loop_lag_ms = server.loop_lag_ms
+    return worker
