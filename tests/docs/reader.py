@@ -20,7 +20,7 @@ from tests.docs.documents import CHECKS
 HERE: Final = Path(__file__).parent
 _PORT: Final = "50051"
 # Also of a second server, of replicas with their HTTP ports, and of the model of conversations.
-_PORTS: Final = re.compile(rf"\b({_PORT}|50052|5006[123]|946[123]|8080)\b")
+_PORTS: Final = re.compile(rf"\b({_PORT}|50052|5006[1234]|946[123]|8080)\b")
 _SECONDS: Final = 120.0
 # The environment of the tests replaces the one that a reader makes.
 _MAKES_ENVIRONMENT: Final = re.compile(
