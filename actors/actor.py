@@ -113,7 +113,7 @@ class Actor(Generic[P]):
         cls.is_source = cls.generate is not Actor.generate
         cls.is_batched = is_batched(cls, Actor)
         cls.intervals = intervals_of(cls)
-        cls.moves_state = defines_state(cls)
+        cls.moves_state = defines_state(cls, Actor)
         check_actor_class(cls)
         declares = [kind for kind in cls.__mro__ if kind is not Actor and "produces" in vars(kind)]
         if (cls.accepts != ANY_KIND or cls.is_source) and not declares:

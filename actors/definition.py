@@ -115,14 +115,18 @@ def _check_batched(actor: Any) -> None:
             raise _wrong(actor, name, f"{what}; leave one of the two out")
 
 
-def defines_state(actor: type) -> bool:
+def defines_state(actor: type, root: type) -> bool:
     """Return whether a class can export and import its state.
 
     A class that adds hooks or intervals to those of another one may remember more than that one.
+
+    Args:
+        actor: the class.
+        root: `Actor`.
     """
     for kind in actor.__mro__:
         declared = vars(kind)
-        if kind.__module__ == f"{__package__}.actor":
+        if kind is root:
             return False
         if declared.keys() >= _STATE_HOOKS:
             return True

@@ -119,14 +119,16 @@ class Emission:
                 return None
             if not (isinstance(data, Data) and data.kind in self._plain):
                 return self._emit_each(hook, iterator, data)
+            outgoing = self.item_of(data)
             try:
-                is_sent = self.output.try_send(self.item_of(data))
+                is_sent = self.output.try_send(outgoing)
             except BaseException:
                 if isinstance(iterator, Generator):
                     hooks.call_directly(hook, iterator.close)
                 raise
             if not is_sent:
-                return self._emit_each(hook, iterator, data)
+                # As the item that it is: a tap has seen it, and knows it again.
+                return self._emit_each(hook, iterator, outgoing)
             self._statistics.items_out += 1
             if hooks.times[1] > until:
                 return self._emit_each(hook, iterator)
@@ -149,9 +151,14 @@ class Emission:
         self._statistics.sending.add(seconds)
 
     async def _emit_each(self, hook: str, iterator: Iterator[object], first: object = END) -> None:
-        """Send what an iterator yields; before that, an item that it has yielded already."""
+        """Send what an iterator yields; before that, an output or item that it yielded already."""
         try:
-            item = await self._hooks.awaited(hook, first)
+            if isinstance(first, Item):
+                await self._send_item(first)
+                await self.checkpoint_if_due()
+                item: object = END
+            else:
+                item = await self._hooks.awaited(hook, first)
             while True:
                 if item is not END:
                     await self._send(hook, item)
@@ -190,6 +197,9 @@ class Emission:
             outgoing = self.item_of(data)
         else:
             outgoing = self.checked(hook, data)
+        await self._send_item(outgoing)
+
+    async def _send_item(self, outgoing: Item) -> None:
         if self.scope is not None and self.scope.cancel_called:
             await trio.lowlevel.checkpoint()  # raises Cancelled: nothing is sent any more
         await self.pass_on(outgoing)

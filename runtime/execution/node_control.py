@@ -144,7 +144,8 @@ class InspectedOutput:
         # as all the rest of a recording (27 November 2026).
         if self.intercept is not None:
             return False
-        self._show(item)
+        if item is not self._tapped:  # by an attempt before
+            self._show(item)
         if self.output.try_send(item):
             self._tapped = None
             return True

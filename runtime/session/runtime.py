@@ -223,6 +223,7 @@ class Runtime:
                 names = {node.executor for node in plan.nodes}
                 executors = {name: await self._executors.get(name) for name in names}
             number = next(self._numbers)
+            self._opened += 1
             budget_bytes = plan.settings.values.shared_memory_budget_bytes
             domain = self._instance.domain(number, budget_bytes)
             session_id = new_session_id(self.replica_id, number)

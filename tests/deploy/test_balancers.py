@@ -42,7 +42,9 @@ def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
 
 def test_envoy_accepts_its_configuration() -> None:
     """As far as its schema goes: Envoy itself is not tried."""
-    pytest.importorskip("envoy.config", reason="xds-protos is missing: install the dev extra")
+    pytest.importorskip(
+        "envoy.config", reason="xds-protos is missing, which replaces files of opentelemetry-proto"
+    )
     from google.protobuf import json_format
 
     extensions = "envoy.extensions."

@@ -10,7 +10,7 @@ from actors import Array
 
 from .layout import Copies
 
-# A step takes some 0.2 ms. 10 MB at once held the event loop for 1.5 to 2 ms, and so every other session
+# A step takes some 0.2 ms. 10 MB at once held the event loop for 1.5 to 2 ms, and so all sessions
 # of the server. A turn of the others takes 20 us even if there is none: with half of this, copying
 # 10 MB took a third more processor time (27 November 2026).
 _STEP_BYTES: Final = 1024 * 1024
