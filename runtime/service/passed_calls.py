@@ -93,7 +93,7 @@ class PassedCalls:
         self._rpcs = rpcs
         self._codec = codec
 
-    async def serve(
+    async def serve(  # noqa: ASYNC128 (serve_listeners calls it)
         self,
         listener: trio.SocketListener,
         *,

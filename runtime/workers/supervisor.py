@@ -152,7 +152,7 @@ class Supervisor:
             self._send_state()
             await self._places.wait_changed()
 
-    async def keep(
+    async def keep(  # noqa: ASYNC114, ASYNC128 (the first start of the worker calls it)
         self, number: int, task_status: "trio.TaskStatus[None]" = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Run a worker until the drain, and start it again when it ends unexpectedly.
