@@ -15,6 +15,7 @@ from .output import Output, Writer
 from .socket_spec import SocketLinkSpec
 from .statistics import Count, LinkStatistics
 from .stepped_wait import Step, SteppedWait
+from .stream_bytes import receive_exactly, send_all
 from .waiting import BlockingWaiting, Interrupt, TrioWaiting, Waiting
 from .wiring import INLET, Bounds, LocalEnds, ProcessEnds, Wiring
 
@@ -54,6 +55,8 @@ __all__ = [
     "name_of",
     "name_of_mark",
     "named",
+    "receive_exactly",
+    "send_all",
     "start_signal",
     "unnamed",
     "weight_bytes",

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import trio
 
+from ...links import send_all
 from .messages import DESCRIPTORS_AT_ONCE, LENGTH, MAX_MESSAGE_BYTES, FromNode, framed
 
 _READ_BYTES: Final = 65536
@@ -54,7 +55,7 @@ class MessageSocket:
         """Send a message; one to a process that is gone is lost."""
         async with self._sending:
             with suppress(OSError):
-                await self.send_all(framed(message))
+                await send_all(self.sock, framed(message))
 
     async def send_with(self, message: msgspec.Struct, descriptors: Sequence[int]) -> None:
         """Send the first message, and descriptors that belong to it.
@@ -63,7 +64,7 @@ class MessageSocket:
             trio.BrokenResourceError: the process is gone.
         """
         try:
-            await self.send_all(framed(message))
+            await send_all(self.sock, framed(message))
             await self.pass_descriptors(descriptors)
         except OSError as error:
             raise trio.BrokenResourceError from error
@@ -77,19 +78,6 @@ class MessageSocket:
         async with self._sending:
             for start in range(0, len(descriptors), DESCRIPTORS_AT_ONCE):
                 await self._pass(descriptors[start : start + DESCRIPTORS_AT_ONCE])
-
-    async def send_all(self, data: bytes) -> None:
-        """Send bytes.
-
-        Raises:
-            OSError: the process is gone.
-        """
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self.sock.send(rest) :]
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self.sock)
 
     async def _pass(self, descriptors: Sequence[int]) -> None:
         while True:

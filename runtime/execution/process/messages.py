@@ -13,7 +13,7 @@ from actors import Actor, ModelEndpoint
 
 from ...catalogue import ClassCode, checked_actor, load_actor
 from ...errors import ErrorRecord
-from ...links import Notice, SocketLinkSpec
+from ...links import Notice, SocketLinkSpec, receive_exactly
 from ...links.shared import DomainSpec, ReaderSpec, WriterSpec
 from ...tracing import NodeSpan, TraceSpec
 from ..statistics import NodeStatistics
@@ -331,19 +331,10 @@ async def receive_descriptors_of(sock: socket.socket, count: int) -> list[int]:
 
 
 async def _await_exactly(sock: socket.socket, count: int) -> bytes:
-    received = bytearray()
-    while len(received) < count:
-        try:
-            data = sock.recv(count - len(received))
-        except BlockingIOError:
-            await trio.lowlevel.wait_readable(sock)
-            continue
-        except OSError as error:
-            raise EOFError from error
-        if not data:
-            raise EOFError
-        received += data
-    return bytes(received)
+    try:
+        return await receive_exactly(sock, count)
+    except OSError as error:
+        raise EOFError from error
 
 
 def _receive_exactly(sock: socket.socket, count: int) -> bytes:

@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 import trio
 
 from ...errors import UnwrappedErrors
+from ..stream_bytes import receive_exactly, send_all
 from .tls import TlsSocket
 
 OPENING_SECONDS: Final = 5.0
@@ -154,12 +155,12 @@ async def _dial(
     try:
         if tls is not None:
             sock = await _with_tls(sock, tls, host)
-        theirs = await _receive(sock, _NONCE_BYTES)
+        theirs = await receive_exactly(sock, _NONCE_BYTES)
         ours, text = secrets.token_bytes(_NONCE_BYTES), name.encode()
         code = secret.code(b"dial", theirs, ours, text)
         began = time.monotonic_ns()
-        await _send(sock, _DIAL.pack(_MAGIC, ours, code, len(text)) + text)
-        answer, clock = _ANSWER.unpack(await _receive(sock, _ANSWER.size))
+        await send_all(sock, _DIAL.pack(_MAGIC, ours, code, len(text)) + text)
+        answer, clock = _ANSWER.unpack(await receive_exactly(sock, _ANSWER.size))
         ended = time.monotonic_ns()
         if not hmac.compare_digest(answer, secret.code(b"accept", ours, theirs, _packed(clock))):
             raise LinkRefusedError(f"{host} does not know the secret of the session")
@@ -228,16 +229,16 @@ class LinkListener:
             ValueError: it does not know the secret.
         """
         ours = secrets.token_bytes(_NONCE_BYTES)
-        await _send(sock, ours)
-        magic, theirs, code, length = _DIAL.unpack(await _receive(sock, _DIAL.size))
+        await send_all(sock, ours)
+        magic, theirs, code, length = _DIAL.unpack(await receive_exactly(sock, _DIAL.size))
         if magic != _MAGIC or length > _MOST_NAME_BYTES:
             raise ValueError("this is no link")
-        text = await _receive(sock, length)
+        text = await receive_exactly(sock, length)
         if not hmac.compare_digest(code, self._secret.code(b"dial", ours, theirs, text)):
             raise ValueError("it does not know the secret")
         clock = time.monotonic_ns()
         proof = self._secret.code(b"accept", theirs, ours, _packed(clock))
-        await _send(sock, _ANSWER.pack(proof, clock))
+        await send_all(sock, _ANSWER.pack(proof, clock))
         return text.decode()
 
     def close(self) -> None:
@@ -321,33 +322,6 @@ async def _with_tls(
     except BaseException:
         wrapped.close()
         raise
-
-
-async def _send(sock: socket.socket, data: bytes) -> None:
-    while data:
-        try:
-            data = data[sock.send(data) :]
-        except BlockingIOError:
-            await trio.lowlevel.wait_writable(sock)
-
-
-async def _receive(sock: socket.socket, count: int) -> bytes:
-    """Return exactly so many bytes, and read no more.
-
-    Raises:
-        EOFError: the other side closed the connection before.
-    """
-    received = b""
-    while len(received) < count:
-        try:
-            data = sock.recv(count - len(received))
-        except BlockingIOError:
-            await trio.lowlevel.wait_readable(sock)
-            continue
-        if not data:
-            raise EOFError
-        received += data
-    return received
 
 
 def _packed(clock: int) -> bytes:
