@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..config import RemoteAccess, RemoteSettings, RuntimeConfig, remote_access
-from ..errors import NodeError, UnwrappedErrors
+from ..errors import NodeError
 from .contract import NodeTask
 from .remote_part import RunningPart
 
@@ -94,8 +94,7 @@ class RemoteExecutor:
         part.join(task)
         if task.node_id == first:
             try:
-                with UnwrappedErrors():
-                    await part.run(self._hosts.get)
+                await part.run(self._hosts.get)
             finally:
                 del self._parts[key]
         await task.released.wait()

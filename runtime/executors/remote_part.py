@@ -21,6 +21,7 @@ from ..errors import (
     NodeError,
     SessionClosedError,
     UnreachableError,
+    UnwrappedErrors,
     printable,
 )
 from ..events import Result
@@ -81,7 +82,10 @@ class RunningPart:
         await self._complete.wait()
         seconds = min(task.init_timeout_seconds for task in self._tasks.values())
         try:
-            with trio.CancelScope(deadline=trio.current_time() + seconds) as opening:
+            with (
+                UnwrappedErrors(),
+                trio.CancelScope(deadline=trio.current_time() + seconds) as opening,
+            ):
                 client = await get_client(self._plan.host)
                 async with client.stream(self._plan.manifest) as stream:
                     await self._become_ready(stream)
@@ -91,18 +95,9 @@ class RunningPart:
                 raise InitTimeoutError(self._plan.members[0], seconds)
         except MillraceError as error:
             raise self._error_here(error) from None
-        except ExceptionGroup as group:
-            raise self._error_of_group(group) from None
         for task in self._tasks.values():
             await task.local_ends().output.end()
             task.done.set()
-
-    def _error_of_group(self, group: ExceptionGroup[Exception]) -> Exception:
-        """Return the first error that nurseries have wrapped."""
-        error: Exception = group
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        return self._error_here(error) if isinstance(error, MillraceError) else error
 
     async def _become_ready(self, stream: "RemoteStream") -> None:
         async for report in stream.progress():
@@ -148,12 +143,7 @@ class PartStream:
         self._announced: OrderedDict[bytes, str] = OrderedDict()
         self._count = 0
         self._feeding = len(tasks)
-        sources = {each.source for each in plan.manifest.connections}
-        self._sinks = {
-            str(node.id)
-            for node in plan.manifest.nodes
-            if node.is_output_node or node.id not in sources
-        }
+        self._sinks = plan.sinks
 
     async def run(self) -> None:
         """Send what comes in here, and pass on the results, until the end of the stream.

@@ -7,7 +7,7 @@ from actors import ANY_KIND, Kind
 from actors.catalogue import CONVERTERS
 
 from ..catalogue import Acceptance, Catalogue, NodeType
-from ..catalogue.describing import Describer
+from ..catalogue.describing import Describer, Description
 from ..config import RuntimeConfig
 from ..documents import Document, FaultList, Path, dotted
 from ..errors import ConfigError
@@ -72,10 +72,8 @@ class NodeChecker:
 
     def grants(self, node_type: NodeType, params: Mapping[str, Any]) -> GrantNames:
         """Return the operator's names that a node's params choose; none if it has a fault."""
-        try:
-            return grant_names(params, self._describer.describe(node_type).schema)
-        except ConfigError:
-            return GrantNames()
+        found = self._description(node_type)
+        return GrantNames() if found is None else grant_names(params, found.schema)
 
     def find_executor(
         self, index: int, node_id: str, node_type: NodeType, override: str | None, router: Router
@@ -107,39 +105,30 @@ class NodeChecker:
     def kinds(self, node_type: NodeType) -> tuple[Acceptance, frozenset[Kind]]:
         """Return the kinds that a type takes and emits; all if its class cannot be imported."""
         actor = node_type.target.rpartition(":")[2].rpartition(".")[2]
-        try:
-            description = self._describer.describe(node_type)
-        except ConfigError:
+        found = self._description(node_type)
+        if found is None:
             return Acceptance(actor, ANY_KIND), ANY_KIND
-        return Acceptance(actor, description.takes), description.gives
+        return Acceptance(actor, found.takes), found.gives
 
     def is_source(self, node_type: NodeType) -> bool:
         """Return whether a type generates items; False if its class cannot be imported."""
-        try:
-            return self._describer.describe(node_type).is_source
-        except ConfigError:
-            return False
+        found = self._description(node_type)
+        return found is not None and found.is_source
 
     def is_stateless(self, node_type: NodeType) -> bool:
         """Return whether a type is stateless; False if its class cannot be imported."""
-        try:
-            return self._describer.describe(node_type).stateless
-        except ConfigError:
-            return False
+        found = self._description(node_type)
+        return found is not None and found.stateless
 
     def is_batched(self, node_type: NodeType) -> bool:
         """Return whether nodes of a type can share a host; False if it cannot be imported."""
-        try:
-            return self._describer.describe(node_type).is_batched
-        except ConfigError:
-            return False
+        found = self._description(node_type)
+        return found is not None and found.is_batched
 
     def moves_state(self, node_type: NodeType) -> bool:
         """Return whether a type moves its state; False if its class cannot be imported."""
-        try:
-            return self._describer.describe(node_type).moves_state
-        except ConfigError:
-            return False
+        found = self._description(node_type)
+        return found is not None and found.moves_state
 
     def preload_params(self, node_type: NodeType) -> tuple[str, ...] | None:
         """Return the params that a template of the type depends on; None if it has no template.
@@ -148,11 +137,16 @@ class NodeChecker:
         """
         if node_type.name not in self._config.multiprocess.preload:
             return None
+        found = self._description(node_type)
+        if found is None or found.preload_params is None:
+            return None
+        return tuple(found.preload_params)
+
+    def _description(self, node_type: NodeType) -> Description | None:
         try:
-            names = self._describer.describe(node_type).preload_params
+            return self._describer.describe(node_type)
         except ConfigError:
             return None
-        return None if names is None else tuple(names)
 
     def fault(self, path: Path, message: str) -> None:
         """Add a fault at its place."""

@@ -6,7 +6,14 @@ from graphlib import CycleError, TopologicalSorter
 
 from ..config import RemoteHost, RemoteSettings, ServerAddress
 from ..documents import Path, shown
-from ..manifest import Manifest, ManifestMetadata, MultiprocessSettings, NodeId, NodeManifest
+from ..manifest import (
+    Manifest,
+    ManifestMetadata,
+    MultiprocessSettings,
+    NodeId,
+    NodeManifest,
+    topological_order,
+)
 
 Edges = Mapping[NodeId, Sequence[NodeId]]
 
@@ -29,6 +36,14 @@ class RemotePart:
     def members(self) -> tuple[NodeId, ...]:
         """The nodes of the part."""
         return tuple(node.id for node in self.manifest.nodes)
+
+    @property
+    def sinks(self) -> frozenset[NodeId]:
+        """The nodes whose outputs come back from the other host."""
+        sources = {each.source for each in self.manifest.connections}
+        return frozenset(
+            node.id for node in self.manifest.nodes if node.is_output_node or node.id not in sources
+        )
 
 
 def remote_parts(
@@ -63,6 +78,8 @@ def remote_parts(
             reason = "nodes on other hosts are off; set executors.remote.enabled = true"
         fault(("nodes", index, "host"), f"got {shown(node.host)}; {reason}")
     parts: dict[NodeId, RemotePart] = {}
+    if not hosts:
+        return parts
     groups = _groups(outputs, hosts)
     if len(groups) > remote.max_parts:
         message = (
@@ -89,7 +106,8 @@ def _allowed_host(hosts: Mapping[str, RemoteHost], address: str) -> str | None:
 
 
 def _groups(outputs: Edges, hosts: Mapping[NodeId, str]) -> list[list[NodeId]]:
-    returns = {host: _returns(outputs, hosts, host) for host in sorted(set(hosts.values()))}
+    order = topological_order(outputs)
+    returns = {host: _returns(order, outputs, hosts, host) for host in set(hosts.values())}
     group_of = {node: {node} for node in hosts}
     for node, readers in outputs.items():
         for reader in readers:
@@ -102,34 +120,26 @@ def _groups(outputs: Edges, hosts: Mapping[NodeId, str]) -> list[list[NodeId]]:
     # Groups of several hosts may still wait for each other: then each of their nodes is alone.
     while (waiting := _waiting_groups(outputs, group_of)) is not None:
         group_of |= {node: {node} for node in waiting}
-    order = {node: place for place, node in enumerate(outputs)}
-    groups = {min(group, key=order.__getitem__): group for group in group_of.values()}
-    return [
-        sorted(groups[first], key=order.__getitem__)
-        for first in sorted(groups, key=order.__getitem__)
-    ]
+    ordered: dict[int, list[NodeId]] = {}
+    for node in outputs:
+        if node in group_of:
+            ordered.setdefault(id(group_of[node]), []).append(node)
+    return list(ordered.values())
 
 
-def _returns(outputs: Edges, hosts: Mapping[NodeId, str], host: str) -> dict[NodeId, int]:
+def _returns(
+    order: Iterable[NodeId], outputs: Edges, hosts: Mapping[NodeId, str], host: str
+) -> dict[NodeId, int]:
     """Return for each node how often a path to it has come back to the host, at most."""
     count = dict.fromkeys(outputs, 0)
     has_left = dict.fromkeys(outputs, False)
-    for node in _sorted(outputs):
+    for node in order:
         is_there = hosts.get(node) == host
         for reader in outputs[node]:
             comes_back = has_left[node] and not is_there and hosts.get(reader) == host
             count[reader] = max(count[reader], count[node] + comes_back)
             has_left[reader] = has_left[reader] or is_there or has_left[node]
     return count
-
-
-def _sorted(outputs: Edges) -> list[NodeId]:
-    """Return the nodes, each before its readers."""
-    sorter: TopologicalSorter[NodeId] = TopologicalSorter(dict.fromkeys(outputs, ()))
-    for node, readers in outputs.items():
-        for reader in readers:
-            sorter.add(reader, node)
-    return list(sorter.static_order())
 
 
 def _waiting_groups(outputs: Edges, group_of: Mapping[NodeId, set[NodeId]]) -> set[NodeId] | None:

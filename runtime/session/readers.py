@@ -1,16 +1,16 @@
 """Who reads whom in a session, and where."""
 
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+
 from ..links import INLET
-from ..plan import Place, Plan
+from ..manifest import NodeId
+from ..plan import NodePlan, Place, Plan
 
 
 def readers_of_nodes(plan: Plan) -> dict[str, list[str]]:
     """Return the readers of each node's output: nodes, and INLET where it is a result."""
-    sinks = set(plan.sinks)
-    return {
-        str(node.node_id): [*map(str, node.outputs), *([INLET] if node.node_id in sinks else [])]
-        for node in plan.nodes
-    }
+    return _with_outlet(plan, attrgetter("outputs"))
 
 
 def readers_over_links(plan: Plan) -> dict[str, list[str]]:
@@ -18,13 +18,17 @@ def readers_over_links(plan: Plan) -> dict[str, list[str]]:
 
     Between two nodes of one part on another host there is none.
     """
-    readers = readers_of_nodes(plan)
-    for node in plan.nodes:
-        if node.remote is not None:
-            inside = set(map(str, node.remote.members))
-            name = str(node.node_id)
-            readers[name] = [each for each in readers[name] if each not in inside]
-    return readers
+    return _with_outlet(plan, attrgetter("local_outputs"))
+
+
+def _with_outlet(
+    plan: Plan, readers: Callable[[NodePlan], Sequence[NodeId]]
+) -> dict[str, list[str]]:
+    sinks = set(plan.sinks)
+    return {
+        str(node.node_id): [*map(str, readers(node)), *([INLET] if node.node_id in sinks else [])]
+        for node in plan.nodes
+    }
 
 
 def nodes_on_machine(plan: Plan) -> set[str]:
