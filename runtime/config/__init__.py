@@ -15,7 +15,7 @@ from .media import Media
 from .models import Model, model_endpoints
 from .overrides import with_environment, with_value
 from .remote_hosts import RemoteAccess, RemoteHost, remote_access
-from .replicas import new_session_id, replica_of
+from .replicas import new_session_id, random_replica_id, replica_of
 from .resource_limits import ResourceLimits
 from .secret_variables import secret_variables
 from .section import Origin, Section, Source
@@ -92,6 +92,7 @@ __all__ = [
     "load_config",
     "model_endpoints",
     "parse_config",
+    "random_replica_id",
     "remote_access",
     "rules_of",
     "secret_variables",

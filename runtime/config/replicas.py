@@ -1,5 +1,6 @@
 """Replicas: servers that stand in for each other, and the ids of their sessions."""
 
+import os
 import re
 import secrets
 from typing import Annotated, Final
@@ -20,6 +21,11 @@ def _checked(text: str) -> str:
 
 
 ReplicaId = Annotated[str, Field(json_schema_extra={ACCEPTED: _FORM}), AfterValidator(_checked)]
+
+
+def random_replica_id() -> str:
+    """Return an id that no other process has: its process id, for people, and random digits."""
+    return f"{os.getpid():x}-{secrets.token_hex(4)}"
 
 
 def new_session_id(replica_id: str, number: int) -> str:

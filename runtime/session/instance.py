@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ..config import random_replica_id
 from ..errors import PipelineError
 from ..links.shared import SEGMENTS, DomainSpec
 
@@ -155,7 +156,7 @@ def open_instance() -> Iterator[Instance]:
     """
     folder, _ = _folders()
     swept = sweep_leftovers()
-    name = f"{os.getpid():x}-{secrets.token_hex(4)}"
+    name = random_replica_id()
     unfinished, root = folder / f"{_UNFINISHED}{name}", folder / name
     unfinished.mkdir(mode=0o700)
     descriptor = os.open(unfinished / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -3,13 +3,13 @@
 import math
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import trio
 
-from ...config import RuntimeConfig
+from ...config import RuntimeConfig, Server
 from ...execution import nodes_interrupted_by_themselves
-from ...service import open_service_manager, raise_descriptor_limit
+from ...service import ServiceManager, open_service_manager, raise_descriptor_limit
 from .announcements import Announce, announce_address, announce_sweep, http_lines, stopping_line
 from .services import open_services
 
@@ -36,21 +36,46 @@ async def serve_in_one_process(config: RuntimeConfig, announce: Announce) -> Non
             server = services.server
             announce_address(announce, server.address, requires_token=server.requires_token)
             await manager.report_ready(f"listening on {server.address}")
-            await anext(signals)
-            nursery.start_soon(cancel_at_next_signal, signals, nursery.cancel_scope)
-            settings = config.server
-            status = stopping_line(
-                f"{services.active} calls",
-                settings.lame_duck_secs,
-                settings.drain_timeout_secs or math.inf,
+            await told_to_stop(
+                signals,
+                nursery,
+                config.server,
+                lambda: f"{services.active} calls",
+                announce,
+                manager,
             )
-            announce(status)
-            await manager.report_stopping(status)
             await services.drain()
             nursery.cancel_scope.cancel()
 
 
-async def cancel_at_next_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+async def told_to_stop(
+    signals: AsyncIterator[int],
+    nursery: trio.Nursery,
+    settings: Server,
+    running: Callable[[], str],
+    announce: Announce,
+    manager: ServiceManager,
+) -> None:
+    """Wait for the first signal, and tell what follows; the second one cancels the nursery.
+
+    Args:
+        signals: that end the server.
+        nursery: of what drains.
+        settings: how the server shuts down.
+        running: returns what may end, such as "3 calls".
+        announce: tells the person who has started the server.
+        manager: of services.
+    """
+    await anext(signals)
+    nursery.start_soon(_cancel_at_next_signal, signals, nursery.cancel_scope)
+    status = stopping_line(
+        running(), settings.lame_duck_secs, settings.drain_timeout_secs or math.inf
+    )
+    announce(status)
+    await manager.report_stopping(status)
+
+
+async def _cancel_at_next_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
     """Wait for a signal, and cancel what still drains."""
     await anext(signals)
     scope.cancel()

@@ -1,8 +1,6 @@
 """A server that is several processes: the supervisor's part."""
 
-import math
 import os
-import secrets
 import signal
 import sys
 
@@ -14,14 +12,15 @@ from ...config import (
     ServerAddress,
     Source,
     http_access,
+    random_replica_id,
     server_access,
     with_value,
 )
 from ...errors import ConfigError, Fault
 from ...service import open_service_manager, raise_descriptor_limit
 from ...workers import open_supervisor
-from .announcements import Announce, announce_address, stopping_line
-from .one_process import cancel_at_next_signal
+from .announcements import Announce, announce_address
+from .one_process import told_to_stop
 
 _COMMAND = [sys.executable, "-P", "-m", f"{__package__}.worker_main"]
 
@@ -37,7 +36,7 @@ async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
     """
     access = server_access(config.server, os.environ)
     # One for all workers: clients that attach tell replicas apart by it, and not workers.
-    replica = access.replica_id or f"{os.getpid():x}-{secrets.token_hex(4)}"
+    replica = access.replica_id or random_replica_id()
     config = with_value(config, "server.replica_id", replica, Origin(Source.CODE, "supervisor"))
     http_address = _http_address(config)
     raise_descriptor_limit()
@@ -56,16 +55,14 @@ async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
                 workers=config.server.workers,
             )
             await manager.report_ready(f"listening on {supervisor.address}")
-            await anext(signals)
-            nursery.start_soon(cancel_at_next_signal, signals, nursery.cancel_scope)
-            settings = config.server
-            status = stopping_line(
-                f"{supervisor.sessions} sessions",
-                settings.lame_duck_secs,
-                settings.drain_timeout_secs or math.inf,
+            await told_to_stop(
+                signals,
+                nursery,
+                config.server,
+                lambda: f"{supervisor.sessions} sessions",
+                announce,
+                manager,
             )
-            announce(status)
-            await manager.report_stopping(status)
             supervisor.drain()
             await supervisor.wait_ended()
             nursery.cancel_scope.cancel()
