@@ -27,11 +27,12 @@ _RESERVED: Final = frozenset({"time", "level", "logger", "event"})
 def fields_of(record: logging.LogRecord) -> dict[str, Field]:
     """Return what `extra` adds to an event, without what has its own place in an entry.
 
-    A field with the name of a member of every entry gets an underscore: `level_`.
+    A field with the name of a member of every entry gets an underscore: `level_`. Names that begin with an
+    underscore are left out: libraries mark all records of a process with them (Ray: `_ray_timestamp_ns`).
     """
     fields: dict[str, Field] = {}
     for name, value in vars(record).items():
-        if name in OWN_NAMES or value is None:
+        if name in OWN_NAMES or name.startswith("_") or value is None:
             continue
         if len(fields) == _MOST_FIELDS:
             break

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 
@@ -104,3 +105,21 @@ def test_entries_that_a_full_disk_does_not_take_are_lost(
     assert stream.getvalue().endswith("written\n")
     assert "lost" not in stream.getvalue()
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_library_marks_all_records_with_is_not_shown() -> None:
+    made = logging.getLogRecordFactory()
+
+    def marked(*values: Any, **more: Any) -> logging.LogRecord:
+        record = made(*values, **more)
+        record.__dict__["_stamp_of_a_library"] = 1
+        return record
+
+    stream = io.StringIO()
+    with log_written(Log(), stream):
+        logging.setLogRecordFactory(marked)
+        try:
+            logging.getLogger("millrace.test").warning("written", extra={"size": 1})
+        finally:
+            logging.setLogRecordFactory(made)
+    assert stream.getvalue().endswith("written size=1\n")
