@@ -45,7 +45,8 @@ class Load(NamedTuple):
         ports: of the servers, which take the streams in turns.
         node_type: of the pipeline's one native node, whose last result of a chunk is the chunk.
         streams: how many.
-        per_connection: streams on one HTTP/2 connection.
+        per_connection: at most so many streams on one HTTP/2 connection; each server has as many
+            connections.
         size: of a chunk in bytes.
         period: seconds between two chunks of one stream.
         warm: seconds that are not measured.
@@ -217,11 +218,12 @@ class Client:
 
     def _connection(self) -> Connection:
         """Return the connection for the next stream; connect to the servers in turns."""
-        most = -(-self.load.streams // self.load.per_connection)
+        ports = len(self.load.ports)
+        most = ports * -(-self.load.streams // (ports * self.load.per_connection))
         number = len(self.streams) % most
         if number == len(self.connections):
             # Not all at once: a server closes connections that make no call.
-            connection = Connection(self.load.ports[number % len(self.load.ports)])
+            connection = Connection(self.load.ports[number % ports])
             self.connections.append(connection)
             self._by_descriptor[connection.socket.fileno()] = connection
             self.epoll.register(connection.socket, select.EPOLLIN)
