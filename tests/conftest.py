@@ -155,11 +155,19 @@ def name_of(process: psutil.Process) -> str:
     return ""
 
 
-@pytest.fixture(scope="session", autouse=True)
-def small_heap() -> Iterator[None]:
-    """Exclude what is imported from the garbage collection after each test, which is then fast."""
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> None:
+    """Exclude what earlier tests have imported from the collection after each test.
+
+    It takes some milliseconds then, and a tenth of a second with the libraries of all tests.
+    """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def whole_heap_at_the_end() -> Iterator[None]:
+    """Let the collector find everything again when all tests are done."""
     yield
     gc.unfreeze()
 
