@@ -53,7 +53,7 @@ class SharedResources:
         """Create it; `open_shared_resources` ends what runs in the nursery."""
         self._nursery = nursery
         self._resources: dict[Key, _Resource] = {}
-        self._running: set[trio.Event] = set()
+        self._running: dict[trio.Event, trio.CancelScope] = {}
 
     async def acquire(self, key: Key, load: Callable[[], object]) -> _Resource:
         """Return a resource; load it if nobody has it. The caller must release it.
@@ -101,6 +101,11 @@ class SharedResources:
         while self._running:
             await next(iter(self._running)).wait()
 
+    def abandon(self) -> None:
+        """Wait no longer for the threads that load or free something."""
+        for scope in self._running.values():
+            scope.cancel()
+
     async def _load(self, resource: _Resource, load: Callable[[], object]) -> None:
         try:
             resource.result = await _in_thread(outcome.capture, load)
@@ -122,13 +127,15 @@ class SharedResources:
 
     def _start(self, function: Callable[..., Any], *args: object) -> None:
         ended = trio.Event()
-        self._running.add(ended)
+        # Shielded: a runtime cancels its executors to end them, which must not abandon a thread.
+        scope = self._running[ended] = trio.CancelScope(shield=True)
 
         async def run() -> None:
             try:
-                await function(*args)
+                with scope:
+                    await function(*args)
             finally:
-                self._running.discard(ended)
+                del self._running[ended]
                 ended.set()
 
         self._nursery.start_soon(run)
@@ -200,7 +207,7 @@ async def open_shared_resources(
                     "abandoned",
                     end_seconds,
                 )
-            nursery.cancel_scope.cancel()
+                resources.abandon()
 
 
 async def _in_thread(function: Callable[..., Any], *args: object) -> Any:

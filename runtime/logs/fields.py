@@ -27,8 +27,9 @@ _RESERVED: Final = frozenset({"time", "level", "logger", "event"})
 def fields_of(record: logging.LogRecord) -> dict[str, Field]:
     """Return what `extra` adds to an event, without what has its own place in an entry.
 
-    A field with the name of a member of every entry gets an underscore: `level_`. Names that begin with an
-    underscore are left out: libraries mark all records of a process with them (Ray: `_ray_timestamp_ns`).
+    A field with the name of a member of every entry gets an underscore: `level_`. Names that begin
+    with an underscore are left out: libraries mark all records of a process with them (Ray:
+    `_ray_timestamp_ns`).
     """
     fields: dict[str, Field] = {}
     for name, value in vars(record).items():

@@ -1,6 +1,7 @@
 """Nodes of one class share what they load, in the server; a load fails or ends for each alone."""
 
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -9,7 +10,8 @@ import pytest
 import trio
 
 from actors import Actor, Field, Json, Kind, Params, Text
-from runtime import HookError, Runtime
+from runtime import HookError, Runtime, RuntimeConfig
+from tests.conftest import OpenRuntime
 from tests.session.pipelines import manifest
 
 
@@ -96,6 +98,28 @@ async def test_native_nodes_of_two_sessions_share_one_load_in_a_thread_until_the
         await third.wait_ready()
     assert len(loads.made) == 2
     await freed(loads)
+
+
+async def test_a_runtime_ends_after_what_its_nodes_shared_is_freed(
+    runtime_with: OpenRuntime,
+) -> None:
+    loads = Loads()
+    freed_in: list[int] = []
+
+    def note_slowly() -> None:
+        time.sleep(0.2)  # as a large model takes
+        freed_in.append(threading.get_ident())
+
+    async with runtime_with(RuntimeConfig()) as runtime:
+        types = {"Sharing": sharing(loads)}
+        async with runtime.open_session(two(), node_types=types) as session:
+            await session.wait_ready()
+            weights = loads.made[0]()
+            assert weights is not None
+            weakref.finalize(weights, note_slowly)
+            del weights
+    assert freed_in
+    assert freed_in != [threading.get_ident()]
 
 
 async def freed(loads: Loads) -> None:
