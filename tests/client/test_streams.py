@@ -73,14 +73,32 @@ async def test_a_bundle_is_one_chunk_of_named_buffers_and_one_result(
 ) -> None:
     async def body(runtime: RemoteRuntime) -> None:
         async with runtime.stream(ECHO) as stream:
-            await stream.send(Bundle({"left": Text("l"), "right": Json(1)}))
+            sent = Bundle({"left": Text("l"), "right": Json(1)}, metadata={"of": "both"})
+            await stream.send(sent)
             await stream.close()
             results = await results_of(stream)
         (result,) = results
-        assert result.data == Bundle({"left": Text("l"), "right": Json(1)})
+        assert result.data == sent
         assert result.sequence == 0
 
     await client(server, body)
+
+
+async def test_what_the_session_has_taken_is_told_where_it_is_asked_for(
+    server: GrpcServer, client: Client
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    async def body(runtime: RemoteRuntime) -> None:
+        async with runtime.stream(ECHO, on_taken=lambda *each: told.append(each)) as stream:
+            for number in range(5):
+                await stream.send(Json(number))
+            await stream.close()
+            assert len(await results_of(stream)) == 5
+
+    await client(server, body)
+    assert told[-1] == (5, 0)
+    assert told == sorted(told)
 
 
 async def test_a_chunk_without_a_node_goes_to_all_sources(

@@ -40,6 +40,7 @@ from runtime import (
 from runtime.client import connect
 from runtime.config import parse_config
 from runtime.execution import NodeState
+from runtime.recording import Side, open_recording, record
 from runtime.service import GrpcServer, open_server
 from tests.conftest import OpenRuntime
 from tests.service.serve_process import ServeProcess, serve_process
@@ -412,6 +413,37 @@ async def test_a_node_elsewhere_is_controlled_there(runtime: Runtime, server: Gr
         await session.wait_ready()
         with pytest.raises(CallerError, match=f"runs on {server.address}: attach to its session"):
             await session.bus.set_state("a", NodeState.BYPASS)
+
+
+async def test_outputs_that_stay_on_a_host_are_not_tapped_and_all_others_are_recorded(
+    runtime: Runtime, server: GrpcServer, tmp_path: Path
+) -> None:
+    nodes = {"a": "PassThrough", "b": "PassThrough", "c": "PassThrough"}
+    pipeline = manifest(str(server.address), nodes, "a>b b>c", here=("c",))
+    async with runtime.open_session(pipeline) as session:
+        await session.wait_ready()
+        with pytest.raises(CallerError, match=f"outputs of node 'a' stay on {server.address}"):
+            async with session.tap("a"):
+                pass
+        async with record(session, tmp_path / "session.mcap"), session.tap("b") as outputs:
+            await session.send(Text("x"))
+            assert (await outputs.receive()).data == Text("x")
+            await session.receive()
+    recording = open_recording(tmp_path / "session.mcap")
+    assert [each.node_id for each in recording if each.side is Side.OUTPUT] == ["b", "c"]
+
+
+async def test_an_output_that_comes_back_can_be_intercepted(
+    runtime: Runtime, server: GrpcServer
+) -> None:
+    async def decide(data: Data) -> Data:
+        return Text("decided")
+
+    async with runtime.open_session(manifest(str(server.address), {"a": "PassThrough"})) as session:
+        await session.wait_ready()
+        await session.bus.set_intercept("a", decide, 1.0)
+        await session.send(Text("x"))
+        assert (await session.receive()).data == Text("decided")
 
 
 @pytest.mark.parametrize("key", ["millrace.barrier", "millrace.start", "millrace.control"])
