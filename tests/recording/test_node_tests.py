@@ -58,7 +58,9 @@ async def record_it(
 
 def run_pytest(folder: Path) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    # Written tests need no other plugin than ours; pytest-trio imports hypothesis, for 1.3 s.
+    without = ["-p", "no:cacheprovider", "-p", "no:trio", "-p", "no:hypothesispytest"]
+    command = [sys.executable, "-m", "pytest", "-q", *without, "tests"]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
