@@ -40,6 +40,7 @@ from .http2_connection import Http2Connection
 from .items import Sendable, input_buffers
 from .mover import Mover
 from .operations import RemoteOperations
+from .response_reader import OnTaken
 from .servers import Servers
 from .stream import RemoteStream
 from .tls import client_tls
@@ -80,6 +81,7 @@ class RemoteRuntime(RemoteOperations):
         *,
         resource_limits: ResourceLimits = _UNLIMITED,
         chunk_size: int = 0,
+        on_taken: OnTaken | None = None,
     ) -> AsyncIterator[RemoteStream]:
         """Run a pipeline as long as the block is open.
 
@@ -90,6 +92,9 @@ class RemoteRuntime(RemoteOperations):
             manifest: a Manifest, a dict with the keys of one, or the path of a JSON or YAML file.
             resource_limits: the limits of the session.
             chunk_size: the size of the chunks, in samples; 0 asks for a recommendation.
+            on_taken: is called during `receive` with how many chunks the session has taken so far,
+                and how many items it has dropped; never by an older server. A stream that moves
+                calls it for its first server only.
 
         Raises:
             ManifestError: the manifest is not valid, here or at the server.
@@ -106,12 +111,14 @@ class RemoteRuntime(RemoteOperations):
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
             takes_state=self._servers.are_several,
+            reports_taken=on_taken is not None,
         )
         try:
             first = self._servers.encode(StreamRequest(init=init))
         except EncodeError as error:
             raise InputError(f"this cannot be sent: {error}") from error
         opened = await self._bridge.run(self._servers.open_stream, first)
+        opened.responses.on_taken = on_taken
         if not self._servers.are_several:
             try:
                 stream = RemoteStream(opened, checked, self._bridge)

@@ -20,6 +20,9 @@ from .call import ClientCall
 
 T = TypeVar("T")
 
+OnTaken = Callable[[int, int], None]
+"""Receives how many chunks a session has taken, and how many items it has dropped."""
+
 # Older progress reports are dropped if the user does not read them.
 _PROGRESS_REPORTS: Final = 1000
 
@@ -36,9 +39,11 @@ class ResponseReader:
             down.
         on_notice: is called when the server tells that it will shut down.
         on_ready: is called with the id of the session.
+        on_taken: is called with what the session has taken.
     """
 
     on_notice: Callable[[], None] | None = None
+    on_taken: OnTaken | None = None
     on_ready: Callable[[str], None] | None = None
 
     def __init__(self, call: ClientCall[StreamResponse]) -> None:
@@ -199,6 +204,8 @@ class ResponseReader:
                 self.on_ready(response.ready.session_id)
         elif response.closed is not None:
             self.closed = response.closed
+        elif response.taken is not None and self.on_taken is not None:
+            self.on_taken(response.taken.chunks, response.taken.dropped)
         elif response.draining is not None and self.on_notice is not None:
             self.on_notice()
         # Other members are additions of a newer contract.
@@ -208,7 +215,7 @@ class ResponseReader:
         self.ready = self.ready or StreamReady()
         try:
             for part in results_of(message):
-                result = self._bundles.add(part, message.bundle_size)
+                result = self._bundles.add(part, message.bundle_size, message.bundle_metadata)
                 if result is not None:
                     self._results.append(result)
         except InputError as error:

@@ -7,8 +7,18 @@ from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .hook_calls import END, anext_or_end
+from .hop_observer import RecordHops
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
-from .node_control import Intercept, NodeControl, NodeState, OnMissed, Tap
+from .node_control import (
+    InspectedOutput,
+    Intercept,
+    NodeControl,
+    NodeState,
+    OnMissed,
+    ReportState,
+    Tap,
+    ignore_missed,
+)
 from .node_tracer import tracer_of
 from .shared_resources import SharedHold, SharedResources, open_shared_resources
 from .statistics import Histogram, NodeStatistics
@@ -28,6 +38,7 @@ __all__ = [
     "nodes_interrupted_by_themselves",
     "HeldLoopGuard",
     "HookInterrupted",
+    "InspectedOutput",
     "Intercept",
     "NodeControl",
     "NodeState",
@@ -35,7 +46,10 @@ __all__ = [
     "OnMissed",
     "SharedHold",
     "SharedResources",
+    "RecordHops",
+    "ReportState",
     "Tap",
+    "ignore_missed",
     "actor_loop_of",
     "anext_or_end",
     "idle_seconds",

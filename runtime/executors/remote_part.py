@@ -38,7 +38,10 @@ from ..links import (
     unnamed,
 )
 from ..plan import RemotePart
+from .chunk_window import ChunkWindow
 from .contract import NodeTask
+from .remote_control import BorderControl
+from .remote_counts import node_reports
 
 if TYPE_CHECKING:
     from ..client import RemoteRuntime, RemoteStream
@@ -87,10 +90,11 @@ class RunningPart:
                 trio.CancelScope(deadline=trio.current_time() + seconds) as opening,
             ):
                 client = await get_client(self._plan.host)
-                async with client.stream(self._plan.manifest) as stream:
+                window = ChunkWindow(next(iter(self._tasks.values())).wiring.bounds.capacity)
+                async with client.stream(self._plan.manifest, on_taken=window.note_taken) as stream:
                     await self._become_ready(stream)
                     opening.deadline = math.inf
-                    await PartStream(self._plan, self._tasks, stream).run()
+                    await PartStream(self._plan, self._tasks, stream, window).run()
             if opening.cancelled_caught:
                 raise InitTimeoutError(self._plan.members[0], seconds)
         except MillraceError as error:
@@ -134,7 +138,11 @@ class PartStream:
     """The stream of a part that is ready."""
 
     def __init__(
-        self, plan: RemotePart, tasks: dict[str, NodeTask], stream: "RemoteStream"
+        self,
+        plan: RemotePart,
+        tasks: dict[str, NodeTask],
+        stream: "RemoteStream",
+        window: ChunkWindow,
     ) -> None:
         self._plan = plan
         self._tasks = tasks
@@ -144,6 +152,10 @@ class PartStream:
         self._count = 0
         self._feeding = len(tasks)
         self._sinks = plan.sinks
+        self._window = window
+        self._controls = {
+            str(node): BorderControl(tasks[node].local_ends().output) for node in self._sinks
+        }
 
     async def run(self) -> None:
         """Send what comes in here, and pass on the results, until the end of the stream.
@@ -157,16 +169,28 @@ class PartStream:
                 feeder = Feeder(self, task, frozenset(self._tasks), nursery)
                 task.control = feeder.notify
                 nursery.start_soon(feeder.run)
+                task.controllable(self._controls.get(task.node_id))
             try:
                 await self._pass_on_results()
             finally:
                 for task in self._tasks.values():
+                    task.controllable(None)
                     task.refresh()
                     task.forget_node()
+                self._count_inside()
             nursery.cancel_scope.cancel()
+
+    def dropped_of(self, node: str) -> int:
+        """Return what the session there has dropped; the part's first node counts it here."""
+        return self._window.dropped if node == self._plan.members[0] else 0
+
+    async def wait_for_room(self) -> None:
+        """Wait until another item may be on its way."""
+        await self._window.wait_for_room()
 
     async def send(self, item: Item, data: Data, node: str) -> None:
         """Send an item to a node there."""
+        self._window.sent += 1
         if item.entered_ns:
             self._entered[item.sequence] = item.entered_ns
             if len(self._entered) > _MOST_ENTRIES:
@@ -185,7 +209,6 @@ class PartStream:
             await self._stream.close()
 
     async def _pass_on_results(self) -> None:
-        ends = {node: task.local_ends() for node, task in self._tasks.items()}
         while True:
             result = await self._stream.receive()
             if result is None:
@@ -198,7 +221,7 @@ class PartStream:
                     "which has none",
                 )
             item = self._item_of(result, task)
-            output = ends[result.node_id].output
+            output = self._controls[result.node_id].output
             if not output.try_send(item):
                 await output.send(item)
             task.statistics.items_out += 1
@@ -210,6 +233,16 @@ class PartStream:
                 f"on {self._plan.address}: its session ended before its input did; the host shuts "
                 "down, or its operator ended the session",
             )
+
+    def _count_inside(self) -> None:
+        """Count what passed between nodes there, as the host reports it at the end."""
+        closed = self._stream.closed
+        if closed is None or closed.final_metrics is None:
+            return
+        reports = node_reports(closed.final_metrics.node_metrics)
+        for node, task in self._tasks.items():
+            if node in reports:
+                reports[node].count_in(task.statistics, sees_outputs=node in self._sinks)
 
     def _item_of(self, result: Result, task: NodeTask) -> Item:
         data = result.data
@@ -276,7 +309,7 @@ class Feeder:
         # By the name of a message that was sent ahead: it has not come in yet.
         self._ahead: dict[str, trio.Event] = {}
         self._arrived: deque[str] = deque(maxlen=_MOST_ANNOUNCED)
-        task.refresh = partial(_refresh, task, self._ends)
+        task.refresh = partial(_refresh, task, self._ends, stream)
 
     async def run(self) -> None:
         """Send everything, to the end of what comes in."""
@@ -292,7 +325,11 @@ class Feeder:
                 elif not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
                     statistics.cancelled += 1
                 else:
-                    await self._stream.send(item, data, task.node_id)
+                    await self._stream.wait_for_room()
+                    if not lane.is_idle and lane.drops(item.timestamp_ms, item.source):
+                        statistics.cancelled += 1
+                    else:
+                        await self._stream.send(item, data, task.node_id)
         except trio.EndOfChannel:
             await self._stream.end_one()
 
@@ -342,8 +379,9 @@ def _has_path(data: Data) -> bool:
     return any(isinstance(each, File) and each.path for each in members)
 
 
-def _refresh(task: NodeTask, ends: LocalEnds) -> None:
+def _refresh(task: NodeTask, ends: LocalEnds, stream: PartStream) -> None:
     task.statistics.received = ends.inbox.statistics()
+    task.statistics.received.dropped += stream.dropped_of(task.node_id)
     task.statistics.received_from = ends.inbox.statistics_by_source()
     task.statistics.taken = ends.inbox.taken()
     task.statistics.sent = ends.output.statistics()

@@ -84,6 +84,7 @@ class Wiring:
         direct: lets the readers in this process take an item at once.
         inlets: for each node, where the session puts chunks that enter there.
         elsewhere: the nodes whose ends are not in this process.
+        bounds: of each link.
 
     Args:
         successors: for each node, the nodes that read it; a node that none reads is read by the
@@ -110,7 +111,7 @@ class Wiring:
         self.direct = DirectRun()
         self.outlet = Inbox(direct=self.direct)
         self.inlets: dict[str, Output] = {}
-        self._bounds = bounds
+        self.bounds = bounds
         self._domain = domain
         self._in_processes = frozenset(in_processes)
         self._behind_sockets = behind_sockets or {}
@@ -211,7 +212,7 @@ class Wiring:
     def most_waiting(self) -> int:
         """The number of items that may wait on all links together."""
         links = len(self._successors) + sum(len(each) or 1 for each in self._successors.values())
-        return links * self._bounds.capacity
+        return links * self.bounds.capacity
 
     def close(self) -> None:
         """Let go of every end in this process."""
@@ -236,7 +237,7 @@ class Wiring:
             reader for reader in readers if reader in self._behind_sockets and reader not in shared
         ]
         here = [reader for reader in readers if reader not in (*shared, *sockets)]
-        bounds = self._bounds
+        bounds = self.bounds
         ports = [
             self._inbox(reader).open_queue(
                 source=producer,
@@ -283,7 +284,7 @@ class Wiring:
             return None
         from .socket import SessionLinks
 
-        bounds = self._bounds
+        bounds = self.bounds
         spec = SocketLinkSpec(
             INLET,
             INLET,
@@ -346,8 +347,8 @@ class Wiring:
             for shared in self._shared_parts(producer, readers)
         ]
         if not channels:
-            return self._bounds.capacity_bytes
-        return share_bytes(self._domain, channels, self._bounds.capacity_bytes)
+            return self.bounds.capacity_bytes
+        return share_bytes(self._domain, channels, self.bounds.capacity_bytes)
 
     def _shared_parts(self, producer: str, readers: Sequence[str]) -> list[list[str]]:
         """Return the readers of each channel through shared memory that a producer has."""
@@ -363,7 +364,7 @@ class Wiring:
         return [reader for reader in readers if reader in self._in_processes]
 
     def _channel(self, service: str, readers: Sequence[str]) -> ChannelSpec:
-        bounds = self._bounds
+        bounds = self.bounds
         steps = max(self._steps.get(reader, 0) for reader in readers)
         return ChannelSpec(service, len(readers), bounds.capacity, steps, bounds.drop_oldest)
 

@@ -182,14 +182,17 @@ async def open_feed(
 
     Args:
         session: the session.
-        nodes: further nodes whose outputs are collected; None collects those of every node.
+        nodes: further nodes whose outputs are collected; None collects those of every node whose
+            outputs come to this server.
         delay_seconds: how old an item may be when `take` returns it, for many to come at once.
 
     Raises:
         UnknownNodeError: the pipeline has no such node.
+        CallerError: the outputs of a node that `nodes` names stay on another host.
     """
     plan = session.plan
-    everything = [str(node.node_id) for node in plan.nodes]
+    ids = [str(node.node_id) for node in plan.nodes]
+    everything = [node for node in ids if session.bus.is_seen(node)]
     tapped = everything if nodes is None else sorted({*map(str, plan.sinks), *nodes})
     feed = ItemFeed(session, delay_seconds)
     session.bus.add_receiver(feed)

@@ -1,12 +1,16 @@
 """Reads the requests of one stream, and sends their items into the session."""
 
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
-from actors import Data
+import trio
 
-from ..errors import InputError
+from actors import Control, Data
+
+from ..errors import InputError, MillraceError, UnwrappedErrors
 from ..session import Session
 from ..wire import (
     AudioChunk,
@@ -26,6 +30,17 @@ from .server_call import ServerCall
 from .session_metrics import SessionMetrics
 
 _CHUNKS_PER_METRICS: Final = 10
+# Requests that are read while a chunk waits for room. HTTP/2 no longer counts them as on their way,
+# so a long one is the last.
+_MOST_AHEAD: Final = 64
+_LONGEST_AHEAD: Final = 64 * 1024
+
+
+class _Ahead(NamedTuple):
+    """A request that was read, and the control message in it that the nodes know already."""
+
+    body: MessageBytes | None
+    announced: Chunk | None = None
 
 
 class StreamRequestReader:
@@ -33,6 +48,7 @@ class StreamRequestReader:
 
     Attributes:
         closed: whether the client has sent CLOSE or MOVE.
+        on_taken: is called when a chunk has entered.
         awaits_state: whether the session goes on with a state that has not arrived.
     """
 
@@ -46,10 +62,12 @@ class StreamRequestReader:
         seals: StateSeals,
     ) -> None:
         self.closed = False
+        self.on_taken: Callable[[], None] | None = None
         self.awaits_state = init.resumes
         self._seals = seals
         self._moves_state = init.takes_state and seals.may_move(session.plan)
         self._known = KnownChunks()
+        self._ahead: deque[_Ahead | MillraceError] = deque()
         self._call = call
         self._session = session
         self._inputs = init.data_inputs
@@ -66,9 +84,12 @@ class StreamRequestReader:
         if self.awaits_state and not await self._receive_state():
             return True
         while True:
-            body = await self._call.receive_unless(self._take_at_once)
+            body, announced = await self._next()
             if body is None:
                 break
+            if announced is not None:
+                await self._enter_announced(announced)
+                continue
             chunk = self._read_known(body)
             if chunk is not None:
                 await self._enter(chunk)
@@ -93,6 +114,46 @@ class StreamRequestReader:
             # Nothing set: a request of a newer contract, which is ignored.
         await self._session.close_input(stop_sources=self.closed)
         return False
+
+    async def _next(self) -> "_Ahead":
+        """Return the bytes of the next request; None when the client has ended its side."""
+        if not self._ahead:
+            return _Ahead(await self._call.receive_unless(self._take_at_once))
+        await trio.lowlevel.checkpoint()
+        following = self._ahead.popleft()
+        if isinstance(following, MillraceError):
+            raise following
+        return following
+
+    async def _look_ahead(self) -> None:
+        """Tell the nodes of control messages behind a chunk that waits for room."""
+        while len(self._ahead) < _MOST_AHEAD:
+            try:
+                body = await self._call.receive_unless(None)
+            except MillraceError as error:
+                self._ahead.append(error)  # in its turn
+                return
+            if body is None or len(body) > _LONGEST_AHEAD:
+                self._ahead.append(_Ahead(body))
+                return
+            self._ahead.append(_Ahead(body, self._announced(body)))
+
+    def _announced(self, body: MessageBytes) -> Chunk | None:
+        """Announce a control message; return None for any other request, and for one at fault."""
+        try:
+            request = self._call.decode_small(body)
+            message = None if request is None else request.data_chunk
+            if message is None or message.buffer is None or message.buffer.control is None:
+                return None
+            node_id, data, sequence, timestamp_ms = self._converted(message)
+            if not isinstance(data, Control) or data.message is None:
+                return None
+            control = self._session.announce(
+                data, node=node_id, sequence=sequence, timestamp_ms=timestamp_ms
+            )
+        except MillraceError:
+            return None  # its error comes in its turn
+        return Chunk(node_id, control, sequence, timestamp_ms)
 
     async def _receive_state(self) -> bool:
         """Let the nodes import the state, which must be the first message; False: CANCEL came."""
@@ -169,7 +230,37 @@ class StreamRequestReader:
 
     async def _enter(self, chunk: Chunk) -> None:
         node_id, data, sequence, timestamp_ms = chunk
-        await self._session.enter(
+        session = self._session
+        if session.try_enter(
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+            directly=False,
+        ):
+            return
+        enter = partial(
+            session.enter,
+            data,
+            node=node_id,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=self._count,
+        )
+        if isinstance(data, Control) or not session.became_ready:
+            await enter()
+            return
+        with UnwrappedErrors():
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._look_ahead)
+                await enter()
+                nursery.cancel_scope.cancel()
+
+    async def _enter_announced(self, chunk: Chunk) -> None:
+        node_id, data, sequence, timestamp_ms = chunk
+        assert isinstance(data, Control)
+        await self._session.enter_announced(
             data,
             node=node_id,
             sequence=sequence,
@@ -184,6 +275,8 @@ class StreamRequestReader:
         metrics.chunks += 1
         if metrics.chunks % _CHUNKS_PER_METRICS == 0:
             self._note_metrics_due(sequence)
+        if self.on_taken is not None:
+            self.on_taken()
 
 
 def _check_node_id(node_id: str) -> None:

@@ -13,6 +13,7 @@ from ..events import InitProgress, Result
 from ..links import weight_bytes
 from ..session import EndReason, Session
 from ..wire import (
+    ChunksTaken,
     DrainNotice,
     SessionState,
     StreamClosed,
@@ -76,6 +77,8 @@ class StreamRun:
         self._session = session
         self._server_state = server_state
         self._chunk_size = init.expected_chunk_size
+        self._reports_taken = init.reports_taken
+        self._newly_taken = trio.Event()
         self._metrics = SessionMetrics(server_state.peak_memory)
         self._seals = seals
         self._moves_state = init.takes_state and seals.may_move(session.plan)
@@ -108,6 +111,10 @@ class StreamRun:
                 await self._send_progress()
                 await self._send_ready()
                 nursery.start_soon(self._send_late_metrics)
+                if self._reports_taken:
+                    self._requests.on_taken = self._newly_taken.set
+                    self._newly_taken.set()
+                    nursery.start_soon(self._send_taken)
                 await self._send_results()
                 nursery.cancel_scope.cancel()
 
@@ -250,6 +257,8 @@ class StreamRun:
         if self._session.dropped() != self._reported_drops:
             # The stream is too short for metrics, or its last chunks were dropped after them.
             responses.append(self._metrics_response(self._metrics.chunks, self._metrics.items))
+        if self._reports_taken:
+            responses.append(self._taken_response())
         if responses:
             await self._call.send(*responses)
 
@@ -263,6 +272,18 @@ class StreamRun:
                 await trio.sleep(_METRICS_SECONDS)
                 if self._due and self._due[0] is oldest:
                     await self._call.send(*self._due_metrics(None))
+
+    async def _send_taken(self) -> None:
+        """Tell how many chunks have entered, each time that some have."""
+        while True:
+            await self._newly_taken.wait()
+            self._newly_taken = trio.Event()
+            self._requests.on_taken = self._newly_taken.set
+            await self._call.send(self._taken_response())
+
+    def _taken_response(self) -> StreamResponse:
+        taken = ChunksTaken(chunks=self._metrics.chunks, dropped=self._session.dropped())
+        return StreamResponse(taken=taken)
 
     def _send_at_once(self, result: Result) -> bool:
         """Send a small result if it need not wait; return whether it was sent."""

@@ -36,6 +36,7 @@ class BusNode:
     Attributes:
         reader_kinds: the kinds that every reader of the node accepts.
         host: the address of the other server that runs it; empty for none.
+        is_seen: whether its outputs come to this server.
     """
 
     node_id: str
@@ -45,6 +46,7 @@ class BusNode:
     state: NodeState = NodeState.ENABLED
     control: NodeControl | None = None
     host: str = ""
+    is_seen: bool = True
     has_published: bool = False
 
 

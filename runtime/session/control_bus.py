@@ -59,7 +59,9 @@ class ControlBus:
         }
         for each in plan.nodes:
             if each.remote is not None:
-                self._nodes[str(each.node_id)].host = each.remote.address
+                node = self._nodes[str(each.node_id)]
+                node.host = each.remote.address
+                node.is_seen = each.node_id in each.remote.sinks
         self._receivers: list[TapReceiver] = []
         self._correlation_id = 0
         self._barriers = 0
@@ -164,8 +166,9 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
+            CallerError: its outputs stay on another host.
         """
-        node = self._node(node_id)
+        node = self._node_seen(node_id)
         if tap not in node.taps:
             node.taps = [*node.taps, tap]
             if tap not in self._receivers:
@@ -246,9 +249,9 @@ class ControlBus:
 
         Raises:
             UnknownNodeError: the pipeline has no such node.
-            CallerError: the node runs on another host.
+            CallerError: its outputs stay on another host.
         """
-        node = self._node_here(node_id)
+        node = self._node_seen(node_id)
         if node.intercept is not None:
             node.intercept.release()
         node.intercept = BusIntercept(decide, deadline_seconds)
@@ -300,6 +303,18 @@ class ControlBus:
         with trio.move_on_after(_BARRIER_SECONDS):
             await self._enter_barrier(node.node_id, barrier(number))
             await node.control.wait_barrier(number)
+
+    def is_seen(self, node_id: str) -> bool:
+        """Return whether the outputs of a node come to this server, so that it can be tapped."""
+        return self._node(node_id).is_seen
+
+    def _node_seen(self, node_id: str) -> BusNode:
+        node = self._node(node_id)
+        if not node.is_seen:
+            raise CallerError(
+                f"the outputs of node {node_id!r} stay on {node.host}: attach to its session there"
+            )
+        return node
 
     def _node_here(self, node_id: str) -> BusNode:
         node = self._node(node_id)

@@ -90,8 +90,29 @@ class SessionInput:
         await self._enter(data, targets, sequence, timestamp_ms)
         entered(data, sequence)
 
+    def announce(self, control: Control, *, node: str, sequence: int, timestamp_ms: int) -> Control:
+        """Tell the nodes of a control message of the client: see `Session.announce`."""
+        targets = self.checker.targets(node, control)
+        self.checker.admit(control, targets, sequence=sequence, timestamp_ms=timestamp_ms)
+        return self._controls.enter(control, self._running(targets))
+
+    async def enter_announced(
+        self, control: Control, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> None:
+        """Send what `announce` has returned: see `Session.enter_announced`."""
+        self._next_sequence = (sequence + 1) % 2**64
+        await self._send_to([node], Item(control, sequence, "", timestamp_ms, time.monotonic_ns()))
+        entered(control, sequence)
+
     def try_enter(
-        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+        self,
+        data: Data,
+        *,
+        node: str,
+        sequence: int,
+        timestamp_ms: int,
+        entered: OnEntered,
+        directly: bool,
     ) -> bool:
         """Send a chunk of the client if it need not wait: see `Session.try_enter`."""
         if not self._ready.is_set() or self.closed or isinstance(data, Control):
@@ -103,7 +124,8 @@ class SessionInput:
             self._on_begin()
         item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
         direct, inlet = self._direct, self._inlets[node]
-        direct.begin()
+        if directly:
+            direct.begin()
         try:
             if not inlet.try_send(item):
                 self.checker.take_back(data)
@@ -116,7 +138,8 @@ class SessionInput:
             self.checker.take_back(data)
             return False  # `enter` waits for the node's error
         finally:
-            direct.finish()
+            if directly:
+                direct.finish()
         return True
 
     async def publish(self, data: Data, *, node: str, timestamp_ms: int) -> int:
@@ -194,9 +217,14 @@ class SessionInput:
         if not self._ready.is_set():
             await self._ready.wait()
         if isinstance(data, Control):
-            targets = [node for node in targets if not self._has_ended(node)]
+            targets = self._running(targets)
             data = self._controls.enter(data, targets)
-        item = Item(data, sequence, "", timestamp_ms, time.monotonic_ns())
+        await self._send_to(targets, Item(data, sequence, "", timestamp_ms, time.monotonic_ns()))
+
+    def _running(self, targets: Collection[str]) -> list[str]:
+        return [node for node in targets if not self._has_ended(node)]
+
+    async def _send_to(self, targets: Collection[str], item: Item) -> None:
         for tap in self._taps:
             tap(item, targets)
         for target in targets:

@@ -1,6 +1,6 @@
 """What a session offers to a caller that relays the chunks and results of another, as a server."""
 
-from actors import Data
+from actors import Control, Data
 
 from ..events import Result
 from .session_input import OnEntered, SessionInput
@@ -17,13 +17,20 @@ class SessionRelay:
     _output: SessionOutput
 
     def try_enter(
-        self, data: Data, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+        self,
+        data: Data,
+        *,
+        node: str,
+        sequence: int,
+        timestamp_ms: int,
+        entered: OnEntered,
+        directly: bool = True,
     ) -> bool:
         """Send a chunk in if it need not wait, and let nodes of this process take it at once.
 
         Before this returns, native nodes that wait for an item and do not await have processed it,
         and the function of `receive_unless` has received the results. Other tasks wait meanwhile:
-        so this is not for a caller that has more chunks already.
+        so a caller that has more chunks already does not want that.
 
         Args:
             data: the item.
@@ -31,6 +38,7 @@ class SessionRelay:
             sequence: as for `Session.send`.
             timestamp_ms: as for `Session.send`.
             entered: called when the chunk is on its link, before the node has it.
+            directly: whether nodes of this process take it at once.
 
         Returns:
             Whether it was sent; otherwise nothing has happened, and it is for `enter`.
@@ -39,7 +47,44 @@ class SessionRelay:
             MillraceError: the chunk is refused, as by `Session.send`.
         """
         return self._input.try_enter(
-            data, node=node, sequence=sequence, timestamp_ms=timestamp_ms, entered=entered
+            data,
+            node=node,
+            sequence=sequence,
+            timestamp_ms=timestamp_ms,
+            entered=entered,
+            directly=directly,
+        )
+
+    def announce(self, control: Control, *, node: str, sequence: int, timestamp_ms: int) -> Control:
+        """Tell the nodes of a control message that is behind chunks which wait for room.
+
+        Returns:
+            What `enter_announced` sends in, in its turn.
+
+        Raises:
+            MillraceError: it is refused, as by `Session.send`.
+        """
+        return self._input.announce(
+            control, node=node, sequence=sequence, timestamp_ms=timestamp_ms
+        )
+
+    async def enter_announced(
+        self, control: Control, *, node: str, sequence: int, timestamp_ms: int, entered: OnEntered
+    ) -> None:
+        """Send in what `announce` has returned.
+
+        Args:
+            control: the message.
+            node: as for `announce`.
+            sequence: as for `announce`.
+            timestamp_ms: as for `announce`.
+            entered: as for `enter`.
+
+        Raises:
+            MillraceError: as `Session.send`.
+        """
+        await self._input.enter_announced(
+            control, node=node, sequence=sequence, timestamp_ms=timestamp_ms, entered=entered
         )
 
     async def enter(

@@ -174,9 +174,13 @@ def test_streams_and_executions_mix(client: Client) -> None:
 
 
 def test_a_client_that_does_not_know_our_members_sees_an_empty_response(client: Client) -> None:
-    # Members 6 and 7 are ours; a client of the contract as it was skips them.
+    # Members 6 to 8 are ours; a client of the contract as it was skips them.
     with client.pipeline(pipeline({"a": "PassThrough"})) as stream:
         first = stream.next()
     assert first.HasField("init_progress")
     fields = make("StreamResponse").DESCRIPTOR.oneofs_by_name["response"].fields[5:]
-    assert [(each.name, each.number) for each in fields] == [("init_progress", 6), ("draining", 7)]
+    assert [(each.name, each.number) for each in fields] == [
+        ("init_progress", 6),
+        ("draining", 7),
+        ("taken", 8),
+    ]

@@ -33,6 +33,7 @@ def check_executor(
     config: RuntimeConfig | None = None,
     without: Collection[str] = (),
     types: Mapping[str, str] = MappingProxyType({}),
+    host: str = "",
     together: int = 3,
 ) -> None:
     """Check an executor against the list that every executor must fulfil.
@@ -46,6 +47,8 @@ def check_executor(
         without: names of checks to leave out, for what the executor does not offer.
         types: node types that the executor runs in place of others, by the names of those:
             `BATCHED_TYPES` for one that runs batched nodes only.
+        host: that nodes of the executor name, for one whose nodes have a `host`. The server there
+            must have the node types of `node_types()`.
         together: how many checks run at the same time.
 
     Raises:
@@ -61,7 +64,7 @@ def check_executor(
         raise ValueError(f"no check is called {', '.join(map(repr, sorted(unknown)))}")
     checks = [check for check in CHECKS if check.__name__ not in without]
     checked = _config_of(config)
-    failures = trio.run(_run, factory, name, checked, checks, together, types)
+    failures = trio.run(_run, factory, name, checked, checks, together, types, host)
     if failures:
         raise AssertionError(
             f"the executor {name!r} breaks {len(failures)} rules:\n" + "\n".join(failures)
@@ -83,6 +86,7 @@ async def _run(
     checks: Collection[Check],
     together: int,
     types: Mapping[str, str],
+    host: str,
 ) -> list[str]:
     failures: list[str] = []
     executors = {} if factory is None else {name: factory}
@@ -92,7 +96,7 @@ async def _run(
         async with trio.open_nursery() as nursery:
             for check in checks:
                 nursery.start_soon(
-                    _run_check, check, Subject(runtime, name, types), turns, failures
+                    _run_check, check, Subject(runtime, name, types, host), turns, failures
                 )
     return sorted(failures)
 

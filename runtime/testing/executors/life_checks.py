@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
+import trio.testing
 
 from actors import CancelSpeculation, Control, Json, Text
 
@@ -110,6 +111,28 @@ async def an_interruption_cancels_what_runs_and_drops_what_waits(subject: Subjec
     require(isinstance(result.data, Control), f"the first result is {result.data!r}")
 
 
+async def an_interruption_overtakes_what_waits_for_room(subject: Subject) -> None:
+    """A control message reaches a busy node, past more items than the links have room for."""
+    nodes = {"n0": ("Probe", {"process_seconds": 30.0})}
+    async with (
+        subject.open(nodes, channel_capacity=2) as session,
+        trio.open_nursery() as nursery,
+    ):
+        await session.wait_ready()
+
+        async def send() -> None:
+            for number in range(30):
+                await session.send(Json(number), timestamp_ms=100 + number)
+
+        nursery.start_soon(send)
+        await trio.testing.wait_all_tasks_blocked(0.1)  # until the links are full
+        with trio.fail_after(20):  # less than one call lasts
+            await session.send(Control(CancelSpeculation(100, 200)))
+            result = await session.receive()
+        nursery.cancel_scope.cancel()
+    require(isinstance(result.data, Control), f"the first result is {result.data!r}")
+
+
 async def a_node_is_told_of_control_messages(subject: Subject) -> None:
     """Before the items that follow."""
     async with subject.open({"n0": ("ControlWatcher", {})}) as session:
@@ -174,6 +197,7 @@ CHECKS: Final = (
     an_error_of_each_hook_names_hook_and_node,
     a_killed_process_ends_the_session_in_every_phase,
     an_interruption_cancels_what_runs_and_drops_what_waits,
+    an_interruption_overtakes_what_waits_for_room,
     a_node_is_told_of_control_messages,
     statistics_count_what_passed,
     a_tap_sees_what_a_node_emits,

@@ -36,11 +36,13 @@ class Subject:
         runtime: has the executor.
         name: of the executor in it.
         types: the node types that it runs in place of others.
+        host: that its nodes name; "" if they name none.
     """
 
     runtime: Runtime
     name: str
     types: Mapping[str, str]
+    host: str = ""
 
     def open(
         self,
@@ -57,7 +59,11 @@ class Subject:
             places: the executors of nodes; of all others, it is the one that is checked.
             settings: of metadata.multiprocess.
         """
-        overrides = dict.fromkeys(nodes, self.name) | dict(places or {})
+        chosen = dict.fromkeys(nodes, self.name) | dict(places or {})
+        # A node with a host needs no choice of an executor: that would be one of the host.
+        overrides = {
+            node: place for node, place in chosen.items() if not self.host or place != self.name
+        }
         manifest = {
             "version": "v1",
             "metadata": {
@@ -67,8 +73,9 @@ class Subject:
             "nodes": [
                 {
                     "id": node,
-                    "node_type": self._type(kind, overrides[node]),
+                    "node_type": self._type(kind, chosen[node]),
                     "params": dict(params),
+                    **({} if node in overrides else {"host": self.host}),
                 }
                 for node, (kind, params) in nodes.items()
             ],

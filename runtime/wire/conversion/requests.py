@@ -17,6 +17,7 @@ def chunk_message(data: Data, node_id: str, sequence: int, timestamp_ms: int) ->
     chunk = DataChunk(node_id=node_id, sequence=sequence, timestamp_ms=timestamp_ms)
     if isinstance(data, Bundle):
         chunk.named_buffers = {name: buffer_of(each) for name, each in data.members.items()}
+        chunk.bundle_metadata = dict(data.metadata)
     else:
         chunk.buffer = buffer_of(data)
     return chunk
@@ -41,7 +42,7 @@ def chunk_data_of(chunk: DataChunk) -> Data:
         for name, buffer in chunk.named_buffers.items()
     }
     try:
-        return Bundle(members)
+        return Bundle(members, metadata=chunk.bundle_metadata)
     except DataError as error:
         raise InputError(f"named_buffers: {error}", node_id=node_id) from error
 

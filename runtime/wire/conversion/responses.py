@@ -1,6 +1,7 @@
 """Conversion of responses: results and progress, to messages of the contract and back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -34,13 +35,15 @@ def result_message(result: Result, buffer: DataBuffer, total_items: int) -> Chun
         buffer: of the data, or of one of its members.
         total_items: how many items the session has received.
     """
+    bundle = result.data if isinstance(result.data, Bundle) else None
     return ChunkResult(
         sequence=result.sequence,
         data_outputs={result.node_id: buffer},
         processing_time_ms=1000 * result.latency_seconds,
         total_items_processed=total_items,
         timestamp_ms=result.timestamp_ms,
-        bundle_size=len(result.data.members) if isinstance(result.data, Bundle) else 0,
+        bundle_size=0 if bundle is None else len(bundle.members),
+        bundle_metadata={} if bundle is None else dict(bundle.metadata),
     )
 
 
@@ -70,8 +73,15 @@ class BundleBuilder:
         self._first: Result | None = None
         self._members: dict[str, Data] = {}
 
-    def add(self, result: Result, bundle_size: int) -> Result | None:
+    def add(
+        self, result: Result, bundle_size: int, metadata: Mapping[str, str] = MappingProxyType({})
+    ) -> Result | None:
         """Return a result that is complete; None if more members of its bundle have to come.
+
+        Args:
+            result: an item, or the next member of a bundle.
+            bundle_size: the number of the bundle's members; 0 for an item.
+            metadata: of the bundle.
 
         Raises:
             InputError: the members of a bundle do not come together, or not each once.
@@ -90,7 +100,7 @@ class BundleBuilder:
         if len(self._members) < self._size:
             return None
         members, self._members, self._first = self._members, {}, None
-        return msgspec.structs.replace(first, data=Bundle(members))
+        return msgspec.structs.replace(first, data=Bundle(members, metadata=dict(metadata)))
 
 
 def progress_message(progress: InitProgress) -> InitProgressUpdate:

@@ -13,6 +13,7 @@ __all__ = (
     "CancelSpeculation",
     "CapabilityRequirements",
     "ChunkResult",
+    "ChunksTaken",
     "ClearNodeState",
     "CloseReasonCode",
     "Connection",
@@ -947,8 +948,38 @@ class ChunkResult(betterproto2.Message):
     each in a message, with their names in the metadata entry "port". Else 0.
     """
 
+    bundle_metadata: "dict[str, str]" = betterproto2.field(
+        7,
+        betterproto2.TYPE_MAP,
+        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
+    )
+    """
+    The metadata of that bundle.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "ChunkResult", ChunkResult)
+
+
+@dataclass(eq=False, repr=False)
+class ChunksTaken(betterproto2.Message):
+    """
+    What the session has taken so far. A client that lets only so many chunks be on their way keeps the
+    way free for control messages, which would otherwise wait behind them.
+    """
+
+    chunks: "int" = betterproto2.field(1, betterproto2.TYPE_UINT64)
+    """
+    The number of data_chunk and audio_chunk messages, the first ones sent.
+    """
+
+    dropped: "int" = betterproto2.field(2, betterproto2.TYPE_UINT64)
+    """
+    The number of dropped items, as in StreamMetrics.
+    """
+
+
+default_message_pool.register_message("remotemedia.v1", "ChunksTaken", ChunksTaken)
 
 
 @dataclass(eq=False, repr=False)
@@ -1243,6 +1274,15 @@ class DataChunk(betterproto2.Message):
     timestamp_ms: "int" = betterproto2.field(5, betterproto2.TYPE_UINT64)
     """
     The time of recording, in milliseconds.
+    """
+
+    bundle_metadata: "dict[str, str]" = betterproto2.field(
+        6,
+        betterproto2.TYPE_MAP,
+        map_meta=betterproto2.map_meta(betterproto2.TYPE_STRING, betterproto2.TYPE_STRING),
+    )
+    """
+    The metadata of the bundle of `named_buffers`.
     """
 
 
@@ -2243,6 +2283,11 @@ class StreamInit(betterproto2.Message):
     then, the nodes get ready.
     """
 
+    reports_taken: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
+    """
+    Whether the server sends `taken`.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "StreamInit", StreamInit)
 
@@ -2438,6 +2483,13 @@ class StreamResponse(betterproto2.Message):
     )
     """
     Only after `ready`, once: the server will shut down. A client without this member ignores it.
+    """
+
+    taken: "ChunksTaken | None" = betterproto2.field(
+        8, betterproto2.TYPE_MESSAGE, optional=True, group="response"
+    )
+    """
+    Only after an `init` with `reports_taken`: sent soon after the session has taken chunks.
     """
 
 

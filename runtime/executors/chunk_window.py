@@ -1,0 +1,35 @@
+"""Bounds what is on its way to another host."""
+
+import trio
+
+
+class ChunkWindow:
+    """Bounds the chunks that are on their way to a host, or wait there to be taken.
+
+    Items wait here instead, where backpressure and dropping count them, and control messages do not
+    wait behind them.
+
+    Attributes:
+        sent: chunks, control messages among them.
+        dropped: items that the session there has dropped.
+
+    Args:
+        most: how many chunks.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.sent = 0
+        self.dropped = 0
+        self._most = most
+        self._taken = 0
+        self._waiting = trio.lowlevel.ParkingLot()
+
+    def note_taken(self, chunks: int, dropped: int) -> None:
+        """Note what the session there has taken and dropped in all."""
+        self._taken, self.dropped = min(chunks, self.sent), dropped
+        self._waiting.unpark_all()
+
+    async def wait_for_room(self) -> None:
+        """Wait until fewer chunks than the most are on their way."""
+        while self.sent - self._taken >= self._most:
+            await self._waiting.park()
