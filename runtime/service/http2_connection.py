@@ -29,6 +29,9 @@ READ_BYTES: Final = 256 * 1024
 # them: with 256 KiB of pings at a time, others waited 370 ms for an answer, and so 6 ms. Calls that
 # are reset at once have 35 bytes each, and take 0.2 ms.
 _TURN_SECONDS: Final = 0.001
+# After a read of so much, the next one goes into memory of its own, without a copy. That memory is
+# allocated for the most that is read, so a small read would cost more than its copy.
+_LARGE_READ_BYTES: Final = 64 * 1024
 _FIRST_READ_BYTES: Final = 4096
 _LEAST_READ_BYTES: Final = 256
 # A closing connection drops what its client has not received after this time.
@@ -228,27 +231,31 @@ class Http2Connection(ServerProtocol):
         """
         descriptor = transport.get_extra_info("socket").fileno()
         buffer = memoryview(self._owner.read_buffer)
-        most = _FIRST_READ_BYTES
+        most, last = _FIRST_READ_BYTES, 0
         with self._reading:
             while not transport.is_closing():
                 await trio.lowlevel.wait_readable(descriptor)
                 if transport.is_closing():
                     return  # the descriptor may belong to another socket now
                 try:
-                    size = os.readv(descriptor, [buffer[:most]])
+                    if last >= _LARGE_READ_BYTES:
+                        data = os.read(descriptor, most)
+                    else:
+                        data = bytes(buffer[: os.readv(descriptor, [buffer[:most]])])
                 except BlockingIOError:
                     continue
                 except OSError:
                     self.abort()
                     return
-                if not size:
+                last = len(data)
+                if not last:
                     self.close()
                     return
                 began = time.perf_counter()
                 self._direct.begin()
                 try:
-                    self.data_received(bytes(buffer[:size]))
-                    most = _next_read(size, most, time.perf_counter() - began)
+                    self.data_received(data)
+                    most = _next_read(last, most, time.perf_counter() - began)
                 finally:
                     self._direct.finish()  # with all state of HTTP/2 as it was read
 

@@ -50,8 +50,9 @@ _METRICS_SECONDS: Final = 0.5
 # 20 ms of audio at 48 kHz: short enough for a conversation, without too much overhead.
 _RECOMMENDED_SAMPLES: Final = 960
 # Results that are ready together are sent together, up to this many. Large ones are sent alone.
+# With 128 KiB, those of 64 KB take 5 to 10 % more processor time (2026-11-27, beside other load).
 _TOGETHER: Final = 32
-_TOGETHER_BYTES: Final = 128 * 1024
+_TOGETHER_BYTES: Final = 256 * 1024
 
 _CANCEL: Final = StreamRequest(control=StreamControl(command=StreamControlCommand.CANCEL))
 

@@ -18,8 +18,9 @@ from .message_watch import MessageWatch
 # each of them cost a whole object.
 _SMALL_BYTES: Final = 2048
 _JOINED_BYTES: Final = 65536
-# Small beside the window, so that the peer never waits for it; large beside a message of speech.
-_ACKNOWLEDGED_TOGETHER_BYTES: Final = 32 * 1024
+# Small beside the window, so that the peer never waits for it; large beside most messages: an
+# acknowledgement is a write, and with 32 KiB each message of 64 KB had one of its own.
+_ACKNOWLEDGED_TOGETHER_BYTES: Final = 256 * 1024
 # Longer messages are put together piece by piece, in steps.
 _GATHERED_BYTES: Final = 2 * 1024 * 1024
 _STEP_BYTES: Final = 1024 * 1024

@@ -1,8 +1,9 @@
 """A stream through one native node, against servers that a user would write with grpcio.
 
 Those decode each request and encode each response with protobuf (upb). All servers have the same
-client, which counts responses and decodes none. They take turns, and the processor time is that of
-the server's process, of all its threads.
+clients, which count responses and decode none: grpcio's, and one that needs so little processor
+time that the server alone bounds the rate. The servers take turns, and the processor time is that
+of the server's process, of all its threads.
 """
 
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from .grpc_clients import STREAM, EchoStream, audio_chunk, server
+from .lean_client import LeanStream
 from .report import Report, median, p99
 
 TURNS: Final = 15
@@ -35,6 +37,7 @@ COLUMNS: Final = (
     "client's us",
     f"/ {PEER}",
 )
+LEAN_COLUMNS: Final = ("", "messages / s", "processor us", f"/ {PEER}")
 
 
 class Turn(NamedTuple):
@@ -47,6 +50,8 @@ class Turn(NamedTuple):
         rate: messages per second without waiting for answers.
         rate_processor: the processor time of the server for one of them, in microseconds.
         client_processor: that of the client for one of them; it bounds the rate.
+        lean_rate: as `rate`, with the lean client.
+        lean_processor: as `rate_processor`, with the lean client.
     """
 
     trip: float
@@ -55,15 +60,23 @@ class Turn(NamedTuple):
     rate: float
     rate_processor: float
     client_processor: float
+    lean_rate: float
+    lean_processor: float
 
 
 class Contender:
-    """One server with its stream."""
+    """One server with its streams, of which one works at a time."""
 
     def __init__(self, port: int, pid: int) -> None:
         self.stream = EchoStream(port, STREAM)
+        self._lean = LeanStream(port)
         self._pid = pid
         self.stream.open_session()
+
+    def close(self) -> None:
+        """End the streams."""
+        self.stream.close()
+        self._lean.close()
 
     def processor_microseconds(self) -> float:
         """Return the processor time of the server so far."""
@@ -78,6 +91,8 @@ class Contender:
         between, client = self.processor_microseconds(), time.process_time()
         rate = self.stream.throughput(message, size, count)
         ended, client = self.processor_microseconds(), time.process_time() - client
+        lean_rate = self._lean.throughput(message, size, count)
+        lean = self.processor_microseconds() - ended
         return Turn(
             median(trips),
             p99(trips),
@@ -85,6 +100,8 @@ class Contender:
             rate,
             (ended - between) / count,
             1e6 * client / count,
+            lean_rate,
+            lean / count,
         )
 
 
@@ -98,7 +115,7 @@ def contenders(servers: Mapping[str, str]) -> Iterator[dict[str, Contender]]:
         }
         yield found
         for each in found.values():
-            each.stream.close()
+            each.close()
 
 
 def add_rows(report: Report, label: str, turns: Mapping[str, list[Turn]]) -> None:
@@ -118,9 +135,23 @@ def add_rows(report: Report, label: str, turns: Mapping[str, list[Turn]]) -> Non
         )
 
 
+def add_lean_rows(report: Report, label: str, turns: Mapping[str, list[Turn]]) -> None:
+    """Add a row for each server, of its rate with the lean client."""
+    for name, own in turns.items():
+        pairs = zip(own, turns[PEER], strict=True)
+        report.add(
+            f"{label}: {name}",
+            rate=median(each.lean_rate for each in own),
+            rate_processor_us=median(each.lean_processor for each in own),
+            rate_ratio=median(each.lean_rate / peer.lean_rate for each, peer in pairs),
+        )
+
+
 def main() -> None:
     """Run the measurement."""
-    report = Report("grpc_peers", "Echo of a stream over gRPC, against servers by hand", COLUMNS)
+    title = "Echo of a stream over gRPC, against servers by hand"
+    report = Report("grpc_peers", title, COLUMNS)
+    lean = Report("grpc_capacity", f"{title}, with a client that does not bound it", LEAN_COLUMNS)
     with contenders(SERVERS) as servers:
         for size, rounds, count in SIZES:
             for each in servers.values():  # warm up
@@ -130,7 +161,9 @@ def main() -> None:
                 for name, each in servers.items():
                     turns[name].append(each.turn(size, rounds, count))
             add_rows(report, f"{size} B", turns)
+            add_lean_rows(lean, f"{size} B", turns)
     report.show()
+    lean.show()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Its arguments are the port of a collector of traces, and how many items there are per traced one.
 """
 
+import gc
 import sys
 
 import trio
@@ -25,6 +26,8 @@ async def main() -> None:
         open_runtime(config) as runtime,
         open_server(runtime, environment=ANY_PORT) as server,
     ):
+        gc.collect()
+        gc.freeze()  # as the command `serve` does
         print(server.address.port, flush=True)
         await trio.sleep_forever()
 

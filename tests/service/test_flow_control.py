@@ -1,12 +1,22 @@
 """Clients that do not read: their pipelines stop, and nobody else's."""
 
 import json
+import socket
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.service.grpcio_client import Client
-from tests.service.messages import chunk, control, init, json_buffer, numpy_buffer, pipeline
+from tests.service.messages import (
+    chunk,
+    control,
+    init,
+    json_buffer,
+    make,
+    numpy_buffer,
+    pipeline,
+)
 from tests.service.raw_client import STREAM_PIPELINE, RawClient, frame, raw_client
 from tests.service.serving import ServingThread
 
@@ -114,3 +124,21 @@ def test_a_busy_session_lets_others_through(client: Client) -> None:
                 quick.send(chunk(json_buffer(n), n))
                 assert quick.results(1)[0].sequence == n
         assert burning.rest().sequences == list(range(5))
+
+
+@pytest.mark.parametrize("size", [40_000, 200_000])
+def test_results_of_which_the_socket_takes_a_part_arrive_bit_for_bit(
+    server: ServingThread, size: int
+) -> None:
+    count = 12 * MIB // size  # more than the socket holds: it is read only for more window
+    values = np.random.default_rng(1)
+    payloads = [values.bytes(size) for _ in range(count)]
+    with raw_client(server.port, window=64 * MIB) as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        stream = client.call(STREAM_PIPELINE, frame(init(pipeline({"a": "PassThrough"}))))
+        for sequence, payload in enumerate(payloads):
+            numpy = make("NumpyBuffer", data=payload, shape=[size], dtype="uint8")
+            client.send(stream, frame(chunk(make("DataBuffer", numpy=numpy), sequence)))
+        client.end(stream)
+        results = [each.result for each in client.read_to_end(stream) if each.HasField("result")]
+    assert [each.data_outputs["a"].numpy.data for each in results] == payloads

@@ -1,5 +1,6 @@
 """The services of one server process, and how they shut down."""
 
+import gc
 import math
 import socket
 from collections.abc import AsyncIterator
@@ -86,6 +87,10 @@ async def open_services(
         ) as http,
     ):
         await runtime.warm()
+        # What is imported stays. A full collection would look through it each time, and stop all
+        # streams for 45 ms; with 1,000 sessions it takes 210 ms instead of 270 (2026-11-27).
+        gc.collect()
+        gc.freeze()
         # Before, a session would wait for the forkserver, half a second on a busy machine.
         server.start_listening()
         is_warm = True
