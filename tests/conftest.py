@@ -54,7 +54,7 @@ SPECIMENS = {
 }
 WITH_FORKSERVER = {"forkserver", "warm_forkserver", "actor_kit"}
 _GRPC_SECONDS = 15.0
-# Tests of these rooms and files start nothing in this process, so they do not pay for the check of it.
+# Tests of these rooms and files start nothing in this process, so they do not pay for the check.
 WITHOUT_CHECK = {"catalogue", "config", "documents", "manifest", "plan", "test_structure.py"}
 SEGMENTS = Path("/dev/shm")
 ROOT = Path(tempfile.gettempdir(), f"millrace-{os.getuid()}")

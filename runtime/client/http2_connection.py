@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import betterproto2
@@ -25,6 +27,7 @@ _MOST_FIELDS: Final = 4_000_000
 _KEEPALIVE_SECONDS: Final = 60.0
 _KEEPALIVE_TIMEOUT_SECONDS: Final = 20.0
 _CLOSE_SECONDS: Final = 1.0
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class _Protocol(ClientProtocol):
@@ -98,15 +101,23 @@ class Http2Connection:
         except (OSError, UnicodeError) as error:  # UnicodeError: an invalid host name
             raise unreachable(self._endpoint.address, error, tls=self._tls is not None) from error
 
-    async def open_call(self, path: str, response_type: type[Response]) -> ClientCall[Response]:
+    async def open_call(
+        self, path: str, response_type: type[Response], metadata: Mapping[str, str] = _NONE
+    ) -> ClientCall[Response]:
         """Start a call; the caller closes it.
+
+        Args:
+            path: of the method.
+            response_type: of its responses.
+            metadata: of this call, beside that of every call.
 
         Raises:
             UnreachableError: as `connect`.
         """
         protocol = await self.connect()
         call = ClientCall(self._endpoint, protocol, response_type)
-        await call.open(self._channel.request_headers(path, self._endpoint.metadata))
+        headers = self._channel.request_headers(path, {**self._endpoint.metadata, **metadata})
+        await call.open(headers)
         return call
 
     async def call_unary(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Final
@@ -43,12 +43,15 @@ class Mover:
         init: the first message of the stream.
     """
 
-    def __init__(self, servers: Servers, first: StreamCall, init: StreamInit) -> None:
+    def __init__(
+        self, servers: Servers, first: StreamCall, init: StreamInit, metadata: Mapping[str, str]
+    ) -> None:
         self.current = first
         self.ended_by = ""
         self.is_switching = False
         self._servers = servers
         self._init = init
+        self._metadata = metadata
         self._close = servers.encode(_control(StreamControlCommand.CLOSE))
         self._move_on = servers.encode(_control(StreamControlCommand.MOVE))
         self._state: bytes | None = None  # until a server has taken it and given another one
@@ -249,7 +252,9 @@ class Mover:
         request = self._servers.encode(StreamRequest(init=init))
         while True:
             try:
-                new = await self._servers.open_stream(request, without=[old.server])
+                new = await self._servers.open_stream(
+                    request, metadata=self._metadata, without=[old.server]
+                )
                 try:
                     await new.responses.wait_ready()
                 except BaseException:

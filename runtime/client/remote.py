@@ -4,6 +4,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -82,6 +83,7 @@ class RemoteRuntime(RemoteOperations):
         resource_limits: ResourceLimits = _UNLIMITED,
         chunk_size: int = 0,
         on_taken: OnTaken | None = None,
+        traceparent: str | None = None,
     ) -> AsyncIterator[RemoteStream]:
         """Run a pipeline as long as the block is open.
 
@@ -95,6 +97,8 @@ class RemoteRuntime(RemoteOperations):
             on_taken: is called during `receive` with how many chunks the session has taken so far,
                 and how many items it has dropped; never by an older server. A stream that moves
                 calls it for its first server only.
+            traceparent: the W3C header of that name, for the session's trace to join; servers that
+                trace nothing ignore it.
 
         Raises:
             ManifestError: the manifest is not valid, here or at the server.
@@ -117,7 +121,10 @@ class RemoteRuntime(RemoteOperations):
             first = self._servers.encode(StreamRequest(init=init))
         except EncodeError as error:
             raise InputError(f"this cannot be sent: {error}") from error
-        opened = await self._bridge.run(self._servers.open_stream, first)
+        metadata = {} if traceparent is None else {"traceparent": traceparent}
+        opened = await self._bridge.run(
+            partial(self._servers.open_stream, first, metadata=metadata)
+        )
         opened.responses.on_taken = on_taken
         if not self._servers.are_several:
             try:
@@ -127,7 +134,7 @@ class RemoteRuntime(RemoteOperations):
             finally:
                 opened.call.close()
             return
-        mover = Mover(self._servers, opened, init)
+        mover = Mover(self._servers, opened, init, metadata)
         try:
             await self._bridge.run(mover.start)
             stream = RemoteStream(opened, checked, self._bridge, mover)

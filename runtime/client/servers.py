@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 import betterproto2
@@ -28,6 +29,7 @@ Response = TypeVar("Response", bound=betterproto2.Message)
 
 # As gRPC's retry policy, which allows no more than five. Each server is tried once at least.
 _ATTEMPTS: Final = 5
+_NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 # Between two rounds over all servers, doubled each time; at random, so that clients do not come
 # back all at once.
 _PAUSE_SECONDS: Final = 0.1
@@ -104,12 +106,18 @@ class Servers:
         return await self._run(attempt)
 
     async def open_stream(
-        self, init: bytes, *, without: Collection[Server] = (), attempts: int | None = None
+        self,
+        init: bytes,
+        *,
+        metadata: Mapping[str, str] = _NO_METADATA,
+        without: Collection[Server] = (),
+        attempts: int | None = None,
     ) -> "StreamCall":
         """Open a stream; the caller closes it. Of several servers, wait for the first message.
 
         Args:
             init: the first message, encoded.
+            metadata: of the call.
             without: servers that must not be used; then only available ones are.
             attempts: how many, at most.
 
@@ -118,7 +126,7 @@ class Servers:
         """
 
         async def attempt(server: Server) -> StreamCall:
-            call = await _opened(server, STREAM_PIPELINE, StreamResponse)
+            call = await _opened(server, STREAM_PIPELINE, StreamResponse, metadata)
             try:
                 responses = ResponseReader(call)
                 responses.on_ready = server.note_session
@@ -287,9 +295,14 @@ async def _watched(server: Server) -> None:
         raise RefusedError(error) from error
 
 
-async def _opened(server: Server, path: str, response_type: type[Response]) -> ClientCall[Response]:
+async def _opened(
+    server: Server,
+    path: str,
+    response_type: type[Response],
+    metadata: Mapping[str, str] = _NO_METADATA,
+) -> ClientCall[Response]:
     try:
-        return await server.connection.open_call(path, response_type)
+        return await server.connection.open_call(path, response_type, metadata)
     except UnreachableError as error:
         raise RefusedError(error) from error
 

@@ -38,6 +38,7 @@ from ..links import (
     unnamed,
 )
 from ..plan import RemotePart
+from ..tracing import traceparent_of
 from .chunk_window import ChunkWindow
 from .contract import NodeTask
 from .remote_control import BorderControl
@@ -91,7 +92,9 @@ class RunningPart:
             ):
                 client = await get_client(self._plan.host)
                 window = ChunkWindow(next(iter(self._tasks.values())).wiring.bounds.capacity)
-                async with client.stream(self._plan.manifest, on_taken=window.note_taken) as stream:
+                async with client.stream(
+                    self._plan.manifest, on_taken=window.note_taken, traceparent=self._traceparent()
+                ) as stream:
                     await self._become_ready(stream)
                     opening.deadline = math.inf
                     await PartStream(self._plan, self._tasks, stream, window).run()
@@ -102,6 +105,12 @@ class RunningPart:
         for task in self._tasks.values():
             await task.local_ends().output.end()
             task.done.set()
+
+    def _traceparent(self) -> str | None:
+        trace = next(iter(self._tasks.values())).trace
+        if trace is None:
+            return None
+        return traceparent_of(trace.trace_id, trace.span_id, is_sampled=True)
 
     async def _become_ready(self, stream: "RemoteStream") -> None:
         async for report in stream.progress():

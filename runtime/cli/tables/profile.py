@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.text import Text
 
-from ...execution.profiling import FRAME_SEPARATOR
 from .layout import Column, print_rows
 
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ def print_profile(console: Console, profiles: "Iterable[NodeProfile]") -> None:
 def _busiest(profile: "NodeProfile") -> Text:
     """Return where most samples were taken: the function, and module:line of its definition."""
     stack = max(profile.stacks, key=lambda stack: profile.stacks[stack], default="")
+    # Only here, as it imports how actors run, and most tables are of other things.
+    from ...execution.profiling import FRAME_SEPARATOR
+
     frame = _FRAME.fullmatch(stack.rpartition(FRAME_SEPARATOR)[2])
     if frame is None:
         return Text()

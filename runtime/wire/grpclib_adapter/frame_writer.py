@@ -157,7 +157,9 @@ class FrameWriter:
     def _write_pieces(self, pieces: list[Buffer]) -> None:
         """Write what the socket takes at once without a copy, and the rest with one."""
         transport, written = self._stream._transport, 0
-        if self._descriptor is not None and not transport.get_write_buffer_size():
+        # The descriptor of a connection that is closing may belong to another one.
+        is_free = not transport.is_closing() and not transport.get_write_buffer_size()
+        if self._descriptor is not None and is_free:
             with suppress(OSError):  # the transport meets it too, and handles it
                 written = os.writev(self._descriptor, pieces[:_IOV_MAX])
         rest: list[Buffer] = []
