@@ -1,5 +1,7 @@
 """Barge-in over the wire: a voice is stopped while it talks, and the next sentence is heard."""
 
+import pytest
+
 from runtime import RuntimeConfig
 from tests.service.conftest import Serve
 from tests.service.grpcio_client import connected
@@ -38,3 +40,22 @@ def test_a_client_interrupts_the_speech_and_hears_the_next_sentence(serve: Serve
     assert len(heard[:said]) < 200  # the whole of it has more than 300 pieces
     assert heard[said + 1 :]
     assert set(heard[said + 1 :]) == {4}
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+def test_an_interruption_overtakes_chunks_that_wait_for_room(serve: Serve, place: str) -> None:
+    probe = RuntimeConfig(nodes={"Probe": "runtime.testing.executor_actors:Probe"})
+    manifest = pipeline(
+        {"a": ("Probe", {"process_seconds": 60.0})}, places={"a": place}, channel_capacity=1
+    )
+    chunks = [
+        chunk(text_buffer("nobody waits for it"), node="a", sequence=n, timestamp_ms=100 + n)
+        for n in range(20)
+    ]
+    with connected(serve(probe).target) as client, client.pipeline(manifest) as stream:
+        stream.wait_ready()
+        stream.send(*chunks, chunk(interruption(100, 200), node="a", sequence=20))
+        (first,) = stream.results(1)
+        assert first.sequence == 20  # without that it would be 0, after a minute
+        stream.send(control("CANCEL"))
+        stream.rest()
