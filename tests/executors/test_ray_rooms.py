@@ -2,6 +2,7 @@
 
 import pytest
 
+from runtime.executors.ray import room_for
 from runtime.executors.ray.cluster import has_room_ever, has_room_now, refusal, waiting
 from runtime.executors.ray.driver_messages import ClusterNode
 from runtime.plan import ClusterRequest
@@ -51,3 +52,29 @@ def test_what_waits_has_the_figures() -> None:
         + "; 2 more"
     )
     assert waiting(ClusterRequest(), []).endswith("it has no node")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "possible", "text"),
+    [
+        (ClusterRequest(cpus=0.5), True, "room on 10.0.0.1, 10.0.0.2"),
+        (ClusterRequest(gpus=0.5), True, "waits for 0.001 CPU, 0.5 GPU"),
+        (ClusterRequest(cpus=17), False, "no node of the Ray cluster has 17 CPU; there are: "),
+        (
+            ClusterRequest(gpus=3, gpu_is_optional=True),
+            True,
+            "without its GPU, since no machine has all that it asks for: room on 10.0.0.1",
+        ),
+        (
+            ClusterRequest(gpus=0.5, gpu_is_optional=True),
+            True,
+            "without its GPU if none gets free: room on 10.0.0.1",
+        ),
+    ],
+)
+def test_the_room_for_a_request_names_machines_or_figures(
+    wanted: ClusterRequest, possible: bool, text: str
+) -> None:
+    room = room_for(wanted, NODES)
+    assert room.is_possible is possible
+    assert room.text.startswith(text)

@@ -10,6 +10,7 @@ from .options import ConfigOption, ManifestArgument, NodesOption, VerboseOption
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...config import RuntimeConfig
     from ...plan import Plan
 
 _STDOUT = "-"
@@ -31,14 +32,22 @@ def validate(
             "--lenient", help="List keys of the older service as warnings, not as faults."
         ),
     ] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster",
+            help="Ask the Ray cluster whether it has room for each node that it is to run.",
+        ),
+    ] = False,
     settings: ConfigOption = None,
     sources: NodesOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Check a manifest, and show which executor runs each node.
 
-    Prints every fault with its place, or the plan: the executor of each node, the reason, whether
-    its streams may move to another server, and the graph. Exit status: 0 valid, 2 not valid.
+    Prints every fault with its place, or the plan: the executor and the place of each node, the
+    reason, whether its streams may move to another server, and the graph. Exit status: 0 valid, 2
+    not valid, or, with --cluster, a node that no machine of the cluster can run.
     """
     from ...plan.drawing import to_dot, to_svg
     from ..errors import CommandError
@@ -68,6 +77,9 @@ def validate(
         # A picture on standard output is printed alone.
         if _STDOUT not in pictures:
             _print_plan(plan, output_console(), verbose=verbose)
+        if cluster:
+            console = error_console() if _STDOUT in pictures else output_console()
+            _check_cluster(plan, workspace.config, console)
 
 
 def _print_plan(plan: "Plan", console: "Console", *, verbose: bool) -> None:
@@ -87,3 +99,23 @@ def _print_plan(plan: "Plan", console: "Console", *, verbose: bool) -> None:
             f"The graph is {widest} columns wide. --svg FILE writes it as a picture.", style="dim"
         )
     print_session_settings(console, plan, everything=verbose)
+
+
+def _check_cluster(plan: "Plan", config: "RuntimeConfig", console: "Console") -> None:
+    """Print where the Ray cluster has room for its nodes.
+
+    Raises:
+        CommandError: no machine of it has what a node asks for.
+        PipelineError: it cannot be reached.
+    """
+    import trio
+
+    from ...executors.ray import rooms_of
+    from ..errors import CommandError
+    from ..tables import print_rooms
+
+    rooms = trio.run(rooms_of, plan, config)
+    console.print()
+    print_rooms(console, rooms)
+    if impossible := [node for node, room in rooms.items() if not room.is_possible]:
+        raise CommandError(f"the Ray cluster can never run {', '.join(impossible)}")

@@ -4,7 +4,7 @@ from .entries import NodeTypeEntry, node_type_entry
 from .findings import print_findings
 from .layout import Column, print_rows
 from .node_types import print_node_type, print_node_types
-from .plan import print_moving, print_plan
+from .plan import print_moving, print_plan, print_rooms
 from .profile import print_profile
 from .recording import print_chunk, print_recording, print_replay, recording_value
 from .sessions import print_sessions
@@ -20,6 +20,7 @@ __all__ = [
     "print_node_types",
     "print_moving",
     "print_plan",
+    "print_rooms",
     "print_profile",
     "print_chunk",
     "print_findings",

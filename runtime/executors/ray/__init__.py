@@ -2,11 +2,15 @@
 
 from .examination import ClusterReport, NodeReport, examine_cluster
 from .executor import RayExecutor, open_ray_executor
+from .placement import Room, room_for, rooms_of
 
 __all__ = [
     "ClusterReport",
     "NodeReport",
     "RayExecutor",
+    "Room",
     "examine_cluster",
     "open_ray_executor",
+    "room_for",
+    "rooms_of",
 ]

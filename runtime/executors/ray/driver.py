@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from itertools import count
 from typing import Final
 
@@ -284,3 +285,16 @@ async def _end(process: trio.Process) -> None:
         await process.wait()
     if process.stderr is not None:
         await process.stderr.aclose()
+
+
+def check_installed() -> None:
+    """Return if Ray is installed here.
+
+    Raises:
+        PipelineError: it is not.
+    """
+    if find_spec("ray") is None:
+        raise PipelineError(
+            'the executor ray needs Ray: pip install "millrace-runtime[ray]", with the version of '
+            "the cluster"
+        )

@@ -18,7 +18,7 @@ from ...worker.ray import OpenedWorker
 from ..contract import NodeTask
 from ..socket_node import run_socket_node
 from .cluster import has_room_ever, has_room_now, refusal, waiting
-from .driver import Driver, PlacedWorker, first_of, open_driver
+from .driver import Driver, PlacedWorker, check_installed, first_of, open_driver
 
 # Ray kills a worker in 3 ms (2026-11-27, 2 cores).
 _END_SECONDS: Final = 1.0
@@ -241,7 +241,7 @@ async def open_ray_executor(
     Raises:
         PipelineError: Ray is not installed, or the cluster cannot be reached.
     """
-    _check_installed()
+    check_installed()
     without = secret_variables(config)
     async with open_driver(settings.address or "", without=without) as driver:
         executor = RayExecutor(driver, settings)
@@ -250,16 +250,6 @@ async def open_ray_executor(
             nursery.start_soon(_end_with_driver, driver)
             yield executor
             nursery.cancel_scope.cancel()
-
-
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("ray") is None:
-        raise PipelineError(
-            'the executor ray needs Ray: pip install "millrace-runtime[ray]", with the version of '
-            "the cluster"
-        )
 
 
 async def _end_with_driver(driver: Driver) -> None:
