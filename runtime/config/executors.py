@@ -96,6 +96,12 @@ class RaySettings(ExecutorSettings):
         le=300,
         detail="The worker ends itself after the same time without the server.",
     )
+    tls: bool = setting(
+        False,
+        "encrypt the links to and between workers",
+        detail="The server makes a certificate for each session and passes it to the workers as it "
+        "passes the session's secret; no machine needs files for it.",
+    )
     gpu_memory_gb: float = setting(
         0,
         "memory in GiB of each GPU of the cluster; 0: not known",

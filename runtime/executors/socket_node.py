@@ -35,6 +35,7 @@ from ..links.socket import (
     SocketEnds,
     dial,
     watch_pulse,
+    without_tls,
 )
 from .contract import NodeTask
 from .node_messages import NodeMessages
@@ -130,16 +131,17 @@ class _SocketNode(NodeMessages):
             LimitError: it needs more memory than it may have.
         """
         task = self._task
-        pulse = await self._dial(PULSE_LINK)
+        # It says how long the actor's call has lasted, and a guard without TLS may give it.
+        pulse = without_tls((await self._dial(PULSE_LINK)).sock)
         try:
             with UnwrappedErrors():
-                await self._watch(pulse.sock, sys_path, environment)
+                await self._watch(pulse, sys_path, environment)
         finally:
             self._control.sock.close()  # the process flushes, cleans up and ends
             if not self._failures:
                 with trio.move_on_after(task.grace_seconds, shield=True):
-                    await _read_to_end(pulse.sock)
-            pulse.sock.close()
+                    await _read_to_end(pulse)
+            pulse.close()
         if self._failures:
             raise self._failures.pop()
         if self._overdue is not None:

@@ -30,16 +30,20 @@ STARTS: Final = 7
 LOSSES: Final = 3
 
 
-async def round_trips(runtime: Runtime) -> None:
+async def round_trips(runtime: Runtime, encrypted: Runtime) -> None:
     """Measure round trips through one node, in turn in each place."""
+    one = on_ray("PassThrough", capabilities=ON_OTHER)
+    two = on_ray("PassThrough", capabilities=ON_OTHER, places=("ray", "ray"))
     pipelines = {
-        "a node process": on_ray("PassThrough", places=("multiprocess",)),
-        "ray, other machine": on_ray("PassThrough", capabilities=ON_OTHER),
-        "ray, two nodes": on_ray("PassThrough", capabilities=ON_OTHER, places=("ray", "ray")),
+        "a node process": (runtime, on_ray("PassThrough", places=("multiprocess",))),
+        "ray, other machine": (runtime, one),
+        "ray, two nodes": (runtime, two),
+        "ray, other machine, TLS": (encrypted, one),
+        "ray, two nodes, TLS": (encrypted, two),
     }
     report = Report(
         "ray_round_trip",
-        "Round trip in microseconds, in turn",
+        "Round trip in microseconds, in turn; TLS: executors.ray.tls",
         ("", *(f"{size:,} B {name}" for size in SIZES for name in ("least", "p50", "p99"))),
     )
     times: dict[str, dict[int, list[float]]] = {
@@ -48,8 +52,8 @@ async def round_trips(runtime: Runtime) -> None:
     async with trio.open_nursery() as nursery:
         ended = trio.Event()
         sessions: dict[str, Session] = {}
-        for name, pipeline in pipelines.items():
-            sessions[name] = await nursery.start(_hold, runtime, pipeline, ended)
+        for name, (opened, pipeline) in pipelines.items():
+            sessions[name] = await nursery.start(_hold, opened, pipeline, ended)
         for turn in range(ROUNDS):
             for name, session in sessions.items():
                 for size in SIZES:
@@ -190,8 +194,11 @@ def main() -> None:
     with opened_cluster() as cluster:
 
         async def measure() -> None:
-            async with runtime_on(cluster.address) as runtime:
-                await round_trips(runtime)
+            async with (
+                runtime_on(cluster.address) as runtime,
+                runtime_on(cluster.address, tls="true") as encrypted,
+            ):
+                await round_trips(runtime, encrypted)
                 await losses(runtime, cluster)
             await starts(cluster.address)
 

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from actors import Binary, CancelSpeculation, Control, Kind, Text, Video
 from runtime.errors import SharedMemoryError
-from runtime.links import Inbox, Item, Output, PeerFaultError, PeerGoneError, named
+from runtime.links import Inbox, Item, Output, PeerFaultError, PeerGoneError, named, stream_bytes
 from runtime.links.shared.layout import kind_code
 from runtime.links.socket import (
+    LinkCertificate,
     LinkListener,
     LinkRefusedError,
     LinkSecret,
@@ -33,10 +34,12 @@ from runtime.links.socket import (
     open_link_listener,
     tune,
     watch_pulse,
+    without_tls,
     writer_of,
 )
 from runtime.links.socket.frames import CREDITS, RECORD, RecordKind, record
 from runtime.links.socket.pulse import LOST_SECONDS
+from runtime.links.stream_bytes import receive_exactly
 from tests.links.test_data_kinds import ITEMS
 from tests.service.certificates import make_authority
 
@@ -66,6 +69,27 @@ async def connected(
         accepted = await listener.accept()
     assert accepted.name == "a b"
     return dialled.sock, accepted.sock
+
+
+async def test_a_certificate_of_a_session_is_trusted_by_that_session_only() -> None:
+    certificate, other = LinkCertificate.new(), LinkCertificate.new()
+    ours, theirs = await connected(certificate.listening(), certificate.dialling())
+    with ours, theirs:
+        await stream_bytes.send_all(ours, b"x" * 10_000)
+        assert await receive_exactly(theirs, 10_000) == b"x" * 10_000
+    with pytest.raises(LinkRefusedError, match="certificate"):
+        await connected(certificate.listening(), other.dialling())
+    assert "PRIVATE" not in repr(certificate)
+
+
+async def test_both_ends_may_go_on_without_tls_once_a_link_is_open() -> None:
+    certificate = LinkCertificate.new()
+    tls = await connected(certificate.listening(), certificate.dialling())
+    ours, theirs = map(without_tls, tls)
+    with ours, theirs:
+        theirs.send(b"sign of life")
+        assert await receive_exactly(ours, 12) == b"sign of life"
+        assert type(ours) is socket.socket
 
 
 @asynccontextmanager

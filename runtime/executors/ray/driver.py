@@ -61,10 +61,10 @@ class PlacedWorker:
         self.message: WorkerOpened | None = None
         self._driver = driver
 
-    def run(self, key: bytes, silence_seconds: float) -> None:
-        """Let it wait for its node, with the key of the session's secret."""
+    def run(self, key: bytes, silence_seconds: float, certificate: bytes) -> None:
+        """Let it wait for its node, with the key of the session's secret and its certificate."""
         path = [entry or os.getcwd() for entry in sys.path]
-        self._driver.send(RunNode(self.number, key, path, silence_seconds))
+        self._driver.send(RunNode(self.number, key, path, silence_seconds, certificate))
 
     def end(self) -> None:
         """Let Ray kill it, or not start it any more."""

@@ -89,7 +89,10 @@ class Driver:
                 actor = self._actors.get(request.worker)
                 if actor is not None:
                     ended = actor.run.remote(
-                        request.key, request.sys_path, request.silence_seconds
+                        request.key,
+                        request.sys_path,
+                        request.silence_seconds,
+                        request.certificate,
                     ).future()
                     ended.add_done_callback(partial(self._report_end, request.worker))
             case EndWorker(worker):

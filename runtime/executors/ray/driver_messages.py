@@ -37,13 +37,14 @@ class RunNode(msgspec.Struct, tag=True, frozen=True):
     """Let a worker wait for its node.
 
     Attributes:
-        key, sys_path, silence_seconds: as in `RayWorker.run`.
+        key, sys_path, silence_seconds, certificate: as in `RayWorker.run`.
     """
 
     worker: int
     key: bytes
     sys_path: list[str]
     silence_seconds: float
+    certificate: bytes
 
 
 class EndWorker(msgspec.Struct, tag=True, frozen=True):

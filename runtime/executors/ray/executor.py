@@ -13,6 +13,7 @@ from actors import Progress
 
 from ...config import RaySettings, RuntimeConfig, secret_variables
 from ...errors import LimitError, NodeError, PipelineError, SpawnError, printable
+from ...links.socket import LinkCertificate
 from ...plan import ClusterRequest, cluster_request
 from ...worker.ray import OpenedWorker
 from ..contract import NodeTask
@@ -108,9 +109,14 @@ class RayExecutor:
                     f"Millrace is {opened.version} on {opened.machine} of the Ray cluster, and "
                     f"{_VERSION} here; install the same everywhere",
                 )
-            worker.run(task.socket_ends().secret.key, self._settings.partition_timeout_secs)
+            certificate = task.socket_ends().certificate if self._settings.tls else None
+            worker.run(
+                task.socket_ends().secret.key,
+                self._settings.partition_timeout_secs,
+                certificate.pem if certificate is not None else b"",
+            )
             task.started(trio.current_time() - began)
-            await self._run_in(task, worker, opened, lost)
+            await self._run_in(task, worker, opened, certificate, lost)
         finally:
             seconds = 0 if lost.is_set() else _END_SECONDS
             await self._end(worker, seconds)  # noqa: ASYNC102 (it shields itself, with a deadline)
@@ -180,7 +186,12 @@ class RayExecutor:
         return worker, worker.message.opened
 
     async def _run_in(
-        self, task: NodeTask, worker: PlacedWorker, opened: OpenedWorker, lost: trio.Event
+        self,
+        task: NodeTask,
+        worker: PlacedWorker,
+        opened: OpenedWorker,
+        certificate: LinkCertificate | None,
+        lost: trio.Event,
     ) -> None:
         failures: list[BaseException] = []
 
@@ -194,6 +205,7 @@ class RayExecutor:
                 await run_socket_node(
                     task,
                     (opened.host, opened.port),
+                    tls=certificate.dialling() if certificate is not None else None,
                     why_ended=why_ended,
                     silence_seconds=self._settings.partition_timeout_secs,
                     on_lost=lost.set,
@@ -242,6 +254,11 @@ async def open_ray_executor(
         PipelineError: Ray is not installed, or the cluster cannot be reached.
     """
     check_installed()
+    if settings.tls and not LinkCertificate.is_available():
+        raise PipelineError(
+            "executors.ray.tls needs the package cryptography, which the extra ray installs: "
+            'pip install "millrace-runtime[ray]"'
+        )
     without = secret_variables(config)
     async with open_driver(settings.address or "", without=without) as driver:
         executor = RayExecutor(driver, settings)

@@ -1,6 +1,7 @@
 """Links between machines: the items of one producer for one reader, over a TCP connection."""
 
 from ..socket_spec import SocketLinkSpec
+from .certificate import LinkCertificate
 from .dropping_writer import DroppingSocketWriter
 from .opening import (
     AcceptedLink,
@@ -25,6 +26,7 @@ from .pulse import (
 )
 from .reader import SocketReader
 from .session_links import SessionLinks, SocketEnds, SocketLink
+from .tls import without_tls
 from .writer import SocketWriter
 from .writing import writer_of
 
@@ -38,6 +40,7 @@ __all__ = [
     "Address",
     "DialledLink",
     "DroppingSocketWriter",
+    "LinkCertificate",
     "LinkListener",
     "LinkRefusedError",
     "LinkSecret",
@@ -53,5 +56,6 @@ __all__ = [
     "open_link_listener",
     "tune",
     "watch_pulse",
+    "without_tls",
     "writer_of",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from ..socket_spec import SocketLinkSpec
+from .certificate import LinkCertificate
 from .opening import Address, LinkSecret
 from .reader import SocketReader
 from .writer import SocketWriter
@@ -51,6 +52,17 @@ class SocketEnds:
     incoming: list[SocketLink] = field(default_factory=list)
     outgoing: list[SocketLink] = field(default_factory=list)
 
+    @property
+    def certificate(self) -> LinkCertificate:
+        """That of the session, for executors that encrypt its links; made when first asked for.
+
+        It is passed to the node's process as the secret is.
+
+        Raises:
+            ImportError: the package cryptography is not installed.
+        """
+        return self._nodes.certificate
+
     def report_address(self, address: Address) -> None:
         """Report where the node's process listens, for other nodes of the same executor."""
         self._nodes.report_address(self._node, address)
@@ -77,6 +89,18 @@ class SessionLinks:
         self._writers: list[SocketWriter] = []
         self._addresses: dict[str, Address] = {}
         self._reported = trio.lowlevel.ParkingLot()
+        self._certificate: LinkCertificate | None = None
+
+    @property
+    def certificate(self) -> LinkCertificate:
+        """That of the session, made when first asked for.
+
+        Raises:
+            ImportError: the package cryptography is not installed.
+        """
+        if self._certificate is None:
+            self._certificate = LinkCertificate.new()
+        return self._certificate
 
     def ends(self, node: str) -> SocketEnds:
         """Return the links of a node."""

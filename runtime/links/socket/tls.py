@@ -1,5 +1,6 @@
 """TLS on the sockets of links."""
 
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -37,3 +38,16 @@ class TlsSocket(ssl.SSLSocket):
             return super().recv_into(buffer, size, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError from error
+
+
+def without_tls(sock: socket.socket) -> socket.socket:
+    """Return a socket that goes on without TLS from here; the given one cannot be used any more.
+
+    Both sides do this after the opening of a link whose bytes are no secret, so that a process
+    without the state of the encryption can go on with it.
+    """
+    if not isinstance(sock, TlsSocket):
+        return sock
+    plain = socket.socket(fileno=sock.detach())
+    plain.setblocking(False)
+    return plain

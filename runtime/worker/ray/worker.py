@@ -65,7 +65,9 @@ class RayWorker:
             platform.node(),
         )
 
-    def run(self, key: bytes, sys_path: Sequence[str], silence_seconds: float) -> None:
+    def run(
+        self, key: bytes, sys_path: Sequence[str], silence_seconds: float, certificate: bytes
+    ) -> None:
         """Run the node that the server sends, then end the process.
 
         Args:
@@ -73,19 +75,23 @@ class RayWorker:
             sys_path: where the server finds modules. Folders that exist here too, as in a shared
                 file system, are searched after those of this interpreter.
             silence_seconds: how long this process may be cut off, or stopped.
+            certificate: that of the session, with its key; empty: links are not encrypted.
         """
         from ...execution.process.behind_socket import run_node_behind_socket
-        from ...links.socket import LinkSecret
+        from ...links.socket import LinkCertificate, LinkSecret
         from .guard_process import guarded_pulse
 
         sys.path += [path for path in sys_path if path not in sys.path and Path(path).is_dir()]
         # What the node starts is in this group too, and is killed with it.
         if os.getpgid(0) != os.getpid():
             os.setpgid(0, 0)
+        tls = LinkCertificate(certificate) if certificate else None
         run_node_behind_socket(
             LinkSecret(key),
             listening=self._listening,
             give_signs=guarded_pulse(silence_seconds),
+            server_tls=tls.listening() if tls is not None else None,
+            client_tls=tls.dialling() if tls is not None else None,
         )
         _exit_actor()
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,8 @@ import psutil
 
 START_SECONDS = 60.0
 OBJECT_STORE_BYTES = 80_000_000
+_ETH_P_ALL = 3  # of <linux/if_ether.h>
+_SO_RCVBUFFORCE = 33  # of <asm-generic/socket.h>; the module socket does not have it
 IP = shutil.which("ip")
 
 
@@ -80,6 +82,16 @@ class Cluster:
             yield
         finally:
             ip("link", "set", self._cable, "master", self._bridge)
+
+    @contextmanager
+    def captured(self) -> Iterator[Callable[[], bytes]]:
+        """Record what passes the network; the block gets a function that returns it."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sniffer:
+            # Ray's own traffic must not push the links' out of the kernel's buffer.
+            sniffer.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 * 2**20)
+            sniffer.bind((self._cable, _ETH_P_ALL))
+            sniffer.setblocking(False)
+            yield lambda: b"".join(_packets(sniffer))
 
     def start_head(self, cpus: int = 8) -> subprocess.Popen[bytes]:
         return self._start(
@@ -174,6 +186,12 @@ def is_guard(process: psutil.Process, raylets: set[str]) -> bool:
     """Return whether a process is the guard of a worker of one of these raylets."""
     line = line_of(process)
     return any(word.endswith("/worker/ray/guard.py") for word in line) and line[-2] in raylets
+
+
+def _packets(sniffer: socket.socket) -> Iterator[bytes]:
+    with suppress(BlockingIOError):
+        while True:
+            yield sniffer.recv(65535)
 
 
 @contextmanager

@@ -72,6 +72,19 @@ async def test_a_chain_crosses_both_machines_and_the_server(
         assert address == cluster.other
 
 
+@pytest.mark.parametrize("tls", [False, True])
+async def test_links_are_encrypted_if_the_operator_says_so(
+    open_ray: OpenRay, cluster: Cluster, tls: bool
+) -> None:
+    marker = b"what-an-attacker-looks-for"
+    pipeline = on_ray("PassThrough", capabilities=ON_OTHER, places=("ray", "ray"))
+    with cluster.captured() as packets:
+        async with open_ray(tls=str(tls).lower()) as runtime:
+            (result,) = await run_through(runtime, pipeline, [Text(marker.decode())])
+        assert result.data == Text(marker.decode())
+        assert (marker in packets()) is not tls
+
+
 async def test_a_node_is_placed_by_its_capabilities(open_ray: OpenRay, cluster: Cluster) -> None:
     async with open_ray(gpu_memory_gb=24) as runtime:
         needs = {"gpu": {"type": "cuda", "min_memory_gb": 6}, "memory_gb": 0.5}

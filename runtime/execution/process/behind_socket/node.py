@@ -30,6 +30,7 @@ from ....links.socket import (
     beat,
     dial,
     open_link_listener,
+    without_tls,
     writer_of,
 )
 from ...call_clock import CallTimes, running_seconds
@@ -231,7 +232,7 @@ class _OpenedSockets:
         """Wait for the connections of the server; return whether they came in time."""
         with trio.move_on_after(_OPENING_SECONDS):
             await self.take(listener, CONTROL_LINK)
-            await self.take(listener, PULSE_LINK)
+            self.add(PULSE_LINK, without_tls(await self.take(listener, PULSE_LINK)))
         return CONTROL_LINK in self._sockets and PULSE_LINK in self._sockets
 
     async def take(self, listener: LinkListener, name: str) -> socket.socket:
