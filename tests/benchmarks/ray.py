@@ -92,7 +92,9 @@ async def _round_trip(session: Session, item: Binary) -> float:
 async def starts(address: str) -> None:
     """Measure from the opening of a session until it is ready."""
     report = Report(
-        "ray_start", f"Until ready, {STARTS} times, in milliseconds", ("", "least", "median", "most")
+        "ray_start",
+        f"Until ready, {STARTS} times, in milliseconds",
+        ("", "least", "median", "most"),
     )
     for name, warm in (("cold", 0), ("warm", 1)):
         times = []

@@ -1,11 +1,18 @@
 """`millrace doctor --ray` without a cluster; tests/executors/ray has one."""
 
+import platform
+from importlib.metadata import version as installed
 from pathlib import Path
 
 import pytest
 
 from runtime import RuntimeConfig
 from runtime.cli.doctor import State, Subject, check_cluster
+from runtime.config import parse_config
+from runtime.executors import ray as ray_executors
+from runtime.executors.ray import ClusterNode, ClusterReport, NodeReport
+from runtime.plan import GPU_LABEL
+from runtime.worker.ray import OpenedWorker
 from tests.cli.commands import millrace
 
 
@@ -38,3 +45,40 @@ def test_the_command_fails_and_names_the_check(tmp_path: Path) -> None:
     done = millrace("doctor", "--ray", "127.0.0.1:1", folder=tmp_path)
     assert done.returncode == 1
     assert "ray cluster" in done.stdout
+
+
+def report_of(labels: dict[str, str], *, version: str = "") -> ClusterReport:
+    node = ClusterNode("1", "10.0.0.1", "far", {"CPU": 4, "GPU": 1}, {"CPU": 3}, labels)
+    worker = OpenedWorker(
+        "10.0.0.1", 1, version or installed("millrace-runtime"), platform.python_version(), "far"
+    )
+    return ClusterReport("2.59", "10.0.0.2", "10.0.0.2:1", (NodeReport(node, worker),))
+
+
+@pytest.mark.parametrize(
+    ("report", "state", "words"),
+    [
+        (report_of({GPU_LABEL: "cuda"}), State.OK, "3 CPU of 4 CPU, 0 GPU of 1 GPU, millrace.io"),
+        (report_of({}), State.WARNING, "no label millrace.io/gpu"),
+        (report_of({GPU_LABEL: "cuda"}, version="0.0.1"), State.ERROR, "Millrace 0.0.1"),
+        (ClusterReport("2.59", "10.0.0.2", "10.0.0.2:1", ()), State.ERROR, "no node has process"),
+    ],
+)
+def test_what_would_be_refused_on_a_node_is_foreseen(
+    monkeypatch: pytest.MonkeyPatch, report: ClusterReport, state: State, words: str
+) -> None:
+    async def examined(_address: str, _seconds: float) -> ClusterReport:
+        return report
+
+    monkeypatch.setattr(ray_executors, "examine_cluster", examined)
+    *_, found = check_cluster("10.0.0.2:1", subject("ray"))
+    assert found.state is state
+    assert words in found.found
+
+
+def test_tls_needs_its_package() -> None:
+    without = Subject(
+        parse_config("[executors.ray]\ntls = true"), is_installed={"ray"}.__contains__
+    )
+    found, _ = check_cluster("127.0.0.1:1", without)
+    assert found.found == "executors.ray.tls needs the package cryptography"

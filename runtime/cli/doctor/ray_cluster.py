@@ -3,11 +3,16 @@
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
 
+from ...plan import ARCH_LABEL, GPU_LABEL, amount_text
 from .finding import Finding, State
 from .subject import Subject
 
-_WORKER_SECONDS = 60.0
+if TYPE_CHECKING:
+    from ...executors.ray import ClusterNode
+
+_WORKER_SECONDS: Final = 60.0
 
 
 def check_cluster(address: str, subject: Subject) -> Iterator[Finding]:
@@ -22,6 +27,9 @@ def check_cluster(address: str, subject: Subject) -> Iterator[Finding]:
         advice = 'pip install "millrace-runtime[ray]", with the version of the cluster'
         yield Finding(name, State.ERROR, "Ray is not installed", advice)
         return
+    if subject.config.executors.ray.tls and not subject.is_installed("cryptography"):
+        advice = 'pip install "millrace-runtime[ray]"'
+        yield Finding(name, State.ERROR, "executors.ray.tls needs the package cryptography", advice)
     import trio
 
     from ...errors import PipelineError
@@ -44,11 +52,7 @@ def check_cluster(address: str, subject: Subject) -> Iterator[Finding]:
     yield Finding(name, State.OK, found)
     for each in report.nodes:
         node, worker = each.node, each.worker
-        amounts = ", ".join(
-            f"{node.free.get(kind, 0):.4g} of {node.total[kind]:.4g} {kind}"
-            for kind in ("CPU", "GPU")
-            if kind in node.total
-        )
+        amounts = _amounts(node)
         check = f"ray node {node.address}"
         if each.fault or worker is None:
             advice = (
@@ -65,7 +69,33 @@ def check_cluster(address: str, subject: Subject) -> Iterator[Finding]:
             is_error = worker.version != version("millrace-runtime")
             yield Finding(check, State.ERROR if is_error else State.WARNING, found, advice)
             continue
+        if node.total.get("GPU") and GPU_LABEL not in node.labels:
+            advice = (
+                "Nodes that name a gpu.type are never placed there: ray start --labels "
+                f"{GPU_LABEL}=cuda"
+            )
+            yield Finding(check, State.WARNING, f"{found}; no label {GPU_LABEL}", advice)
+            continue
         yield Finding(check, State.OK, found)
+
+
+def _amounts(node: "ClusterNode") -> str:
+    """Return what is free of a node of the cluster, and its labels that manifests may name."""
+    return ", ".join(
+        [
+            *(
+                f"{amount_text(kind, node.free.get(kind, 0))} of "
+                f"{amount_text(kind, node.total[kind])}"
+                for kind in ("CPU", "memory", "GPU")
+                if kind in node.total
+            ),
+            *(
+                f"{label}={node.labels[label]}"
+                for label in (ARCH_LABEL, GPU_LABEL)
+                if label in node.labels
+            ),
+        ]
+    )
 
 
 def _python() -> str:

@@ -3,19 +3,17 @@
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Final, Protocol
 
-import msgspec
 import trio
 
 from ...errors import LimitError, PipelineError
 from ...links import exhausted_resource
 from .activity import SharedActivity
 from .log_records import NodeRecord, RecordMark
-from .message_socket import MessageSocket
-from .messages import FromNode, NodeSpec
+from .node_channel import NodeChannel
 from .node_process import Exit, NodeProcess
 
 _READ_BYTES: Final = 65536
@@ -39,21 +37,17 @@ class HostOfNodes(Protocol):
         """Give it no other node: it has not released one in time."""
 
 
-class HostedProcess:
+class HostedProcess(NodeChannel):
     """A node in a batched host, in place of a process of its own. Whoever has it calls `end`.
 
     Attributes:
-        activity: what its actor is doing.
         peak_memory_bytes: 0: that of the host is nobody's own.
     """
 
     peak_memory_bytes: Final = 0
 
     def __init__(self, host: HostOfNodes, control: socket.socket, activity: SharedActivity) -> None:
-        control.setblocking(False)
-        self.activity = activity
-        self._control = control
-        self._messages = MessageSocket(control)
+        super().__init__(control, activity)
         self._host = host
 
     @property
@@ -75,27 +69,6 @@ class HostedProcess:
     def remark(self) -> str:
         """What is to be known of the host's end."""
         return self._host.remark
-
-    async def send_spec(self, spec: NodeSpec, descriptors: Iterable[int]) -> None:
-        """Say what to run, and pass the ends of its links.
-
-        Raises:
-            trio.BrokenResourceError: the host is gone.
-        """
-        await self._messages.send_with(spec, [self.activity.descriptor, *descriptors])
-        self.activity.close_descriptor()
-
-    async def receive(self) -> FromNode | None:
-        """Return the node's next message, or None when the host has closed the socket.
-
-        Raises:
-            MalformedMessageError: it wrote something else.
-        """
-        return await self._messages.receive()
-
-    async def send(self, message: msgspec.Struct) -> None:
-        """Send a message; one to a node that is gone is lost."""
-        await self._messages.send(message)
 
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the host."""

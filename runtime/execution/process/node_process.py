@@ -4,19 +4,17 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import trio
 
 from .activity import SharedActivity
 from .kernel import is_stopped
 from .log_records import NodeRecord, RecordMark
-from .message_socket import MessageSocket
-from .messages import FromNode, HostStart, NodeSpec
+from .node_channel import NodeChannel
 from .stack_dump import DUMP_SIGNAL, StackDump
 from .supervisor import NUMBER
 
@@ -37,13 +35,12 @@ class Exit:
     signal_name: str = ""
 
 
-class NodeProcess:
+class NodeProcess(NodeChannel):
     """A child process, from the fork to the reaping. Whoever has it calls `end`.
 
     Attributes:
         pid: its process id; 0 before it is forked.
         peak_memory_bytes: the peak of its resident memory, when it has ended.
-        activity: what its actor is doing.
         remark: on its end, for the error of its node; empty for none.
         control: its control socket.
         record_mark: begins the lines of its output that are records.
@@ -57,15 +54,14 @@ class NodeProcess:
         output: int,
         activity: SharedActivity,
     ) -> None:
+        super().__init__(control, activity)
         self.pid = 0
         self.peak_memory_bytes = 0
         self.remark = ""
-        self.activity = activity
         self.record_mark = RecordMark.new()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        control.setblocking(False)
         supervision.setblocking(False)
-        self.control = self._control = control
+        self.control = control
         self._supervision = supervision
         self._output = trio.lowlevel.FdStream(output)
         self._is_output_read = False
@@ -73,7 +69,6 @@ class NodeProcess:
         self._dump: StackDump | None = None
         self._reported = b""
         self._reaping = trio.Lock()
-        self._messages = MessageSocket(control)
 
     async def wait_started(self) -> int | None:
         """Wait until the process is forked.
@@ -120,15 +115,6 @@ class NodeProcess:
         self._output.close()
         self.activity.close()
 
-    async def send_spec(self, spec: NodeSpec | HostStart, descriptors: Iterable[int]) -> None:
-        """Say what to run, and pass the ends of its links.
-
-        Raises:
-            trio.BrokenResourceError: the process is gone.
-        """
-        await self._messages.send_with(spec, [self.activity.descriptor, *descriptors])
-        self.activity.close_descriptor()
-
     async def pass_descriptor(self, descriptor: int) -> None:
         """Pass the control socket of a node to a host.
 
@@ -136,18 +122,6 @@ class NodeProcess:
             OSError: it is gone.
         """
         await self._messages.pass_descriptors([descriptor])
-
-    async def receive(self) -> FromNode | None:
-        """Return the process's next message, or None when it has closed its socket.
-
-        Raises:
-            MalformedMessageError: it wrote something else.
-        """
-        return await self._messages.receive()
-
-    async def send(self, message: msgspec.Struct) -> None:
-        """Send a message; one to a process that is gone is lost."""
-        await self._messages.send(message)
 
     async def read_output(
         self, line_came: Callable[[str], None], record_came: Callable[[NodeRecord], None]
