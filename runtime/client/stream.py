@@ -80,6 +80,12 @@ class RemoteStream:
         return 0 if ready is None else ready.recommended_chunk_size
 
     @property
+    def reports_taken(self) -> bool:
+        """Whether the server calls `on_taken`; False until the session is ready."""
+        ready = self._current.responses.ready
+        return ready is not None and ready.reports_taken
+
+    @property
     def metrics(self) -> StreamMetrics | None:
         """The latest metrics; servers send them after every tenth chunk."""
         return self._reading.responses.metrics

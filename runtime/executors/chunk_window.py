@@ -12,15 +12,13 @@ class ChunkWindow:
     Attributes:
         sent: chunks, control messages among them.
         dropped: items that the session there has dropped.
-
-    Args:
-        most: how many chunks.
+        most: how many chunks; more than any number for a host that does not report them.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: float) -> None:
         self.sent = 0
         self.dropped = 0
-        self._most = most
+        self.most = most
         self._taken = 0
         self._waiting = trio.lowlevel.ParkingLot()
 
@@ -31,5 +29,5 @@ class ChunkWindow:
 
     async def wait_for_room(self) -> None:
         """Wait until fewer chunks than the most are on their way."""
-        while self.sent - self._taken >= self._most:
+        while self.sent - self._taken >= self.most:
             await self._waiting.park()

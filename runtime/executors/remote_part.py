@@ -97,6 +97,8 @@ class RunningPart:
                 ) as stream:
                     await self._become_ready(stream)
                     opening.deadline = math.inf
+                    if not stream.reports_taken:
+                        window.most = math.inf
                     await PartStream(self._plan, self._tasks, stream, window).run()
             if opening.cancelled_caught:
                 raise InitTimeoutError(self._plan.members[0], seconds)

@@ -7,6 +7,8 @@ from typing import Final
 
 ENTRIES_PER_SECOND: Final = 200
 """Entries of one node and session that are written in a second: of warnings, and of all others.
+As many are written of one event of the runtime, for all sessions together: a client that is refused
+thousands of times hides nothing else.
 
 The log of a model that loads has about a hundred lines; a person reads a few a second. To make and
 write an entry takes the event loop 25 us (2026-11-27, 2 cores, under load): 200 are 0.5 % of its
@@ -21,23 +23,31 @@ Key = tuple[str, str, bool]
 @dataclass(slots=True)
 class _Window:
     began: float
+    event: str
     last: logging.LogRecord
     admitted: int = 0
     left_out: int = 0
 
 
 class FloodLimit:
-    """Admits the entries of a log. Those of the runtime itself are few, and all are admitted."""
+    """Admits the entries of a log."""
 
     def __init__(self) -> None:
         self._windows: dict[Key, _Window] = {}
 
-    def admit(self, record: logging.LogRecord, session: str, node: str) -> bool:
-        """Return whether to write a record of a node or a library."""
-        key = (session, node or record.name, record.levelno >= logging.WARNING)
+    def admit(self, record: logging.LogRecord, session: str, node: str, event: str = "") -> bool:
+        """Return whether to write a record.
+
+        Args:
+            record: of a node, a library or the runtime.
+            session: of the node; empty for another record.
+            node: that the record is of; empty for a library or the runtime.
+            event: the text of an event of the runtime; empty for another record.
+        """
+        key = (session, event or node or record.name, record.levelno >= logging.WARNING)
         window = self._windows.get(key)
         if window is None:
-            window = self._windows[key] = _Window(time.monotonic(), record)
+            window = self._windows[key] = _Window(time.monotonic(), event, record)
         if window.admitted < ENTRIES_PER_SECOND:
             window.admitted += 1
             return True
@@ -66,6 +76,7 @@ class FloodLimit:
 
 def _summary(window: _Window) -> logging.LogRecord:
     last = window.last
+    own = {"session": getattr(last, "session", ""), "node": getattr(last, "node", "")}
     return logging.makeLogRecord(
         {
             "name": last.name,
@@ -73,8 +84,7 @@ def _summary(window: _Window) -> logging.LogRecord:
             "levelname": last.levelname,
             "msg": "more entries than %d in a second were left out",
             "args": (ENTRIES_PER_SECOND,),
-            "session": getattr(last, "session", ""),
-            "node": getattr(last, "node", ""),
+            **({"of": window.event} if window.event else own),
             "left_out": window.left_out,
         }
     )

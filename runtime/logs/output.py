@@ -16,8 +16,7 @@ from .origin import Origin, current_origin
 from .writer import LogWriter
 
 _OWN: Final = ("millrace", "runtime")
-# Few of these: one for a session, a connection or a fault. Losing one would hide a fault.
-_UNLIMITED: Final = ("millrace.", "runtime.")
+_OF_RUNTIME: Final = ("millrace.", "runtime.")
 _OF_NODES: Final = "millrace.node."
 _PRINTED: Final = "millrace.output"
 _MOST_LINE_CHARACTERS: Final = 64 * 1024
@@ -39,16 +38,22 @@ class _LogHandler(logging.Handler):
                 record.session, record.node = origin
             for each in self._flood_limit.ended():
                 self.write(self.format(each) + "\n")
-            if _is_limited(record):
-                session, node = getattr(record, "session", ""), getattr(record, "node", "")
-                if not self._flood_limit.admit(record, session, node):
-                    self.note_left_out()
-                    return
+            if not self._admits(record):
+                self.note_left_out()
+                return
             self.write(self.format(record) + "\n")
         except OSError:  # of the stream: it is where the error would be reported
             return
         except Exception as error:  # noqa: BLE001 (of a node's text or arguments)
             self.write(self.format(_unformattable(record, error)) + "\n")
+
+    def _admits(self, record: logging.LogRecord) -> bool:
+        if _is_of_runtime(record):
+            # Errors are few, and each may be another fault.
+            is_error = record.levelno >= logging.ERROR
+            return is_error or self._flood_limit.admit(record, "", "", str(record.msg))
+        session, node = getattr(record, "session", ""), getattr(record, "node", "")
+        return self._flood_limit.admit(record, session, node)
 
     def write(self, entry: str) -> None:
         """Write an entry."""
@@ -268,8 +273,9 @@ def _unformattable(record: logging.LogRecord, error: Exception) -> logging.LogRe
     )
 
 
-def _is_limited(record: logging.LogRecord) -> bool:
-    return record.name.startswith((_OF_NODES, _PRINTED)) or not record.name.startswith(_UNLIMITED)
+def _is_of_runtime(record: logging.LogRecord) -> bool:
+    is_of_node = record.name.startswith((_OF_NODES, _PRINTED))
+    return record.name.startswith(_OF_RUNTIME) and not is_of_node
 
 
 def _descriptor_of(stream: TextIO) -> int | None:

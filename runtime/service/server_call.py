@@ -118,21 +118,25 @@ class ServerCall(Generic[Request, Response]):
         body = await self.receive_unless(None)
         return None if body is None else await self.decode(body)
 
-    async def receive_unless(self, taken: TakeMessage | None) -> MessageBytes | None:
+    async def receive_unless(
+        self, taken: TakeMessage | None, *, longest: float = math.inf
+    ) -> MessageBytes | None:
         """Return the bytes of the next message that `taken` does not take.
 
         Args:
             taken: takes a message at once, on the task that reads the connection; see
                 `MessageBuffer.receive`.
+            longest: message to return, in bytes.
 
         Returns:
             The bytes; None when the client has ended its side.
 
         Raises:
             CallError: the message is longer than allowed, or compressed.
+            LongMessageError: it is longer than `longest`; it can still be received.
         """
         try:
-            return await self._buffer.receive(taken)
+            return await self._buffer.receive(taken, longest=longest)
         except MessageError as error:
             raise self._refused(error) from error
 

@@ -15,6 +15,7 @@ from ..session import Session
 from ..wire import (
     AudioChunk,
     DataChunk,
+    LongMessageError,
     MessageBytes,
     StreamControl,
     StreamControlCommand,
@@ -30,8 +31,8 @@ from .server_call import ServerCall
 from .session_metrics import SessionMetrics
 
 _CHUNKS_PER_METRICS: Final = 10
-# Requests that are read while a chunk waits for room. HTTP/2 no longer counts them as on their way,
-# so a long one is the last.
+# Requests that are read while a chunk waits for room: how many, and of how many bytes each. HTTP/2
+# no longer counts them as on their way.
 _MOST_AHEAD: Final = 64
 _LONGEST_AHEAD: Final = 64 * 1024
 
@@ -129,14 +130,15 @@ class StreamRequestReader:
         """Tell the nodes of control messages behind a chunk that waits for room."""
         while len(self._ahead) < _MOST_AHEAD:
             try:
-                body = await self._call.receive_unless(None)
+                body = await self._call.receive_unless(None, longest=_LONGEST_AHEAD)
+            except LongMessageError:
+                return
             except MillraceError as error:
                 self._ahead.append(error)  # in its turn
                 return
-            if body is None or len(body) > _LONGEST_AHEAD:
-                self._ahead.append(_Ahead(body))
+            self._ahead.append(_Ahead(body, None if body is None else self._announced(body)))
+            if body is None:
                 return
-            self._ahead.append(_Ahead(body, self._announced(body)))
 
     def _announced(self, body: MessageBytes) -> Chunk | None:
         """Announce a control message; return None for any other request, and for one at fault."""

@@ -132,6 +132,7 @@ class StreamRun:
             max_buffer_latency_ms=0,
             may_move=self._session.plan.may_move,
             moves_state=self._moves_state,
+            reports_taken=self._reports_taken,
         )
         return [StreamResponse(ready=ready)]
 

@@ -149,6 +149,7 @@ if TYPE_CHECKING:
     )
     from .message_buffer import (
         CompressedMessageError,
+        LongMessageError,
         MessageBuffer,
         MessageBytes,
         MessageError,
@@ -181,6 +182,7 @@ __all__ = [
     "ClearNodeState",
     "CloseReasonCode",
     "CompressedMessageError",
+    "LongMessageError",
     "Connection",
     "ControlAddress",
     "ControlDirection",
@@ -299,6 +301,7 @@ _HOMES: Final = {
     "described_files": ".descriptors",
     "descriptor_set": ".descriptors",
     "CompressedMessageError": ".message_buffer",
+    "LongMessageError": ".message_buffer",
     "MessageBuffer": ".message_buffer",
     "MessageBytes": ".message_buffer",
     "MessageError": ".message_buffer",

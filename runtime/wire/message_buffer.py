@@ -4,6 +4,7 @@ Both ends use it. It replaces grpclib's own buffer, which loses a part of a mess
 is cancelled, and wakes the reader for each frame.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -55,6 +56,10 @@ class Waiter(Protocol):
 
 class MessageError(Exception):
     """The bytes of a call are not the messages that gRPC allows."""
+
+
+class LongMessageError(Exception):
+    """The next message is longer than its reader takes now."""
 
 
 class CompressedMessageError(MessageError):
@@ -186,7 +191,9 @@ class MessageBuffer:
             return self._end_gathering(self._gathered)
         return self._take_body(length)
 
-    async def receive(self, taken: TakeMessage | None = None) -> MessageBytes | None:
+    async def receive(
+        self, taken: TakeMessage | None = None, *, longest: float = math.inf
+    ) -> MessageBytes | None:
         """Return the next message that `taken` does not take; None if the peer has ended its side.
 
         When it is cancelled, the next call returns what this one would have returned.
@@ -194,14 +201,16 @@ class MessageBuffer:
         Args:
             taken: while this waits for a message, takes it at once, on the task that reads the
                 connection, and returns True; or returns False, if it would have to wait.
+            longest: message to return, in bytes.
 
         Raises:
+            LongMessageError: the message is longer; it can still be received.
             MessageError: the message is compressed, longer than allowed, or incomplete at the end.
         """
         if self._available or self.ended:  # otherwise it waits, and others run
             await self._waiter.checkpoint()
         while (length := self._next_length()) is None or self._available < length:
-            if length is not None and length > _GATHERED_BYTES:
+            if length is not None and length > min(longest, _GATHERED_BYTES):
                 break
             if self.ended:
                 self._end()
@@ -210,6 +219,8 @@ class MessageBuffer:
             if self._left is not None:
                 left, self._left = self._left, None
                 return left
+        if length > longest:
+            raise LongMessageError
         if length > _GATHERED_BYTES:
             return await self._gather(length)
         return self._take_body(length)

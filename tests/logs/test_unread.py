@@ -39,7 +39,7 @@ def test_what_a_full_pipe_does_not_take_is_lost_and_the_block_ends() -> None:
     with pipe() as (_reading, writing), open(writing, "w", closefd=False) as stream:
         with log_written(Log(), stream):
             for number in range(50_000):
-                _log.info("entry %d", number)
+                _log.error("entry %d", number)
         assert not any(each.name == "log writer" for each in threading.enumerate())
 
 
@@ -50,7 +50,7 @@ def test_when_the_log_is_read_again_an_entry_tells_how_many_were_lost() -> None:
         reader = threading.Thread(target=lambda: texts.append(read_to_end(reading)))
         with log_written(Log(format="json"), stream):
             for number in range(count):
-                _log.info("entry %d", number)
+                _log.error("entry %d", number)
             reader.start()
         os.close(writing)
         reader.join()
@@ -104,6 +104,27 @@ def test_more_than_200_entries_of_a_node_in_a_second_are_counted(tmp_path: Path)
     assert left_out[0]["event"] == "more entries than 200 in a second were left out"
     plain = [each for each in of_a if each["level"] == "info" and "left_out" not in each]
     assert len(plain) + sum(each["left_out"] for each in left_out) == 5000
+
+
+def test_more_than_200_entries_of_an_event_of_the_runtime_are_counted_but_no_error(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log"
+    log = logging.getLogger("millrace.session")
+    with path.open("w") as stream, log_written(Log(format="json"), stream):
+        for number in range(5000):
+            log.warning("session refused", extra={"session": f"s{number}"})
+            if number < 300:
+                log.error("another fault", extra={"number": number})
+        log.warning("node failed", extra={"session": "s"})
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    refused = [each for each in entries if each["event"] == "session refused"]
+    left_out = [each for each in entries if each.get("of") == "session refused"]
+    assert len(refused) + sum(each["left_out"] for each in left_out) == 5000
+    assert len(refused) < 5000
+    assert not any("session" in each for each in left_out)
+    assert sum(each["event"] == "another fault" for each in entries) == 300
+    assert sum(each["event"] == "node failed" for each in entries) == 1
 
 
 def test_what_is_left_out_is_reported_although_nothing_more_is_logged() -> None:

@@ -2396,6 +2396,11 @@ class StreamReady(betterproto2.Message):
     for a client that takes states (StreamInit.takes_state).
     """
 
+    reports_taken: "bool" = betterproto2.field(6, betterproto2.TYPE_BOOL)
+    """
+    Whether the server sends `taken`, for an `init` with `reports_taken`.
+    """
+
 
 default_message_pool.register_message("remotemedia.v1", "StreamReady", StreamReady)
 
