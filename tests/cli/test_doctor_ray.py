@@ -9,7 +9,6 @@ import pytest
 from runtime import RuntimeConfig
 from runtime.cli.doctor import State, Subject, check_cluster
 from runtime.config import parse_config
-from runtime.executors import ray as ray_executors
 from runtime.executors.ray import ClusterNode, ClusterReport, NodeReport
 from runtime.plan import GPU_LABEL
 from runtime.worker.ray import OpenedWorker
@@ -70,7 +69,7 @@ def test_what_would_be_refused_on_a_node_is_foreseen(
     async def examined(_address: str, _seconds: float) -> ClusterReport:
         return report
 
-    monkeypatch.setattr(ray_executors, "examine_cluster", examined)
+    monkeypatch.setattr("runtime.executors.ray.examine_cluster", examined)
     *_, found = check_cluster("10.0.0.2:1", subject("ray"))
     assert found.state is state
     assert words in found.found

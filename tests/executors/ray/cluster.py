@@ -147,11 +147,14 @@ class Cluster:
 
     def raylet(self, machine: str) -> psutil.Process:
         """Return the raylet of "head" or "other"."""
-        (found,) = (
+        raylets = [
             p
             for p in self.processes(str(self.folder / machine))
-            if Path(p.cmdline()[0]).name == "raylet"
-        )
+            if line_of(p) and Path(line_of(p)[0]).name == "raylet"
+        ]
+        # One that forks to start a worker has a child with its own command line for a moment.
+        numbers = {p.pid for p in raylets}
+        (found,) = (p for p in raylets if parent_of(p) not in numbers)
         return found
 
     def workers(self) -> list[psutil.Process]:
@@ -192,6 +195,13 @@ def _packets(sniffer: socket.socket) -> Iterator[bytes]:
     with suppress(BlockingIOError):
         while True:
             yield sniffer.recv(65535)
+
+
+def parent_of(process: psutil.Process) -> int:
+    """Return the process id of the parent; 0 if the process has ended."""
+    with suppress(psutil.Error):
+        return int(process.ppid())
+    return 0
 
 
 @contextmanager
