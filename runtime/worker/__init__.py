@@ -4,10 +4,11 @@ It imports no more of the runtime than a node needs.
 """
 
 from ..execution.process.behind_socket import run_node_behind_socket
-from ..links.socket import Address, LinkSecret
+from ..links.socket import Address, LinkCertificate, LinkSecret
 
 __all__ = [
     "Address",
+    "LinkCertificate",
     "LinkSecret",
     "run_node_behind_socket",
 ]
