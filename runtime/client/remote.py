@@ -83,6 +83,7 @@ class RemoteRuntime(RemoteOperations):
         resource_limits: ResourceLimits = _UNLIMITED,
         chunk_size: int = 0,
         on_taken: OnTaken | None = None,
+        taken_interval: int = 1,
         traceparent: str | None = None,
     ) -> AsyncIterator[RemoteStream]:
         """Run a pipeline as long as the block is open.
@@ -97,6 +98,9 @@ class RemoteRuntime(RemoteOperations):
             on_taken: is called during `receive` with how many chunks the session has taken so far,
                 and how many items it has dropped; never by an older server. A stream that moves
                 calls it for its first server only.
+            taken_interval: after how many chunks it is called, and at the end. Each call is a
+                message of its own, and makes the round trip of its chunk 0.2 ms longer
+                (2026-11-27).
             traceparent: the W3C header of that name, for the session's trace to join; servers that
                 trace nothing ignore it.
 
@@ -109,13 +113,15 @@ class RemoteRuntime(RemoteOperations):
                 accepts the stream.
         """
         checked = read_manifest(manifest)
+        if not 1 <= taken_interval < 2**32:
+            raise InputError(f"taken_interval must be from 1 to 2**32 - 1, got {taken_interval}")
         init = StreamInit(
             manifest=manifest_message(checked),
             resource_limits=limits_message(resource_limits),
             client_version=f"millrace {version('millrace-runtime')}",
             expected_chunk_size=chunk_size,
             takes_state=self._servers.are_several,
-            reports_taken=on_taken is not None,
+            reports_taken=0 if on_taken is None else taken_interval,
         )
         try:
             first = self._servers.encode(StreamRequest(init=init))

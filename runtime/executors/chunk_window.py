@@ -13,12 +13,14 @@ class ChunkWindow:
         sent: chunks, control messages among them.
         dropped: items that the session there has dropped.
         most: how many chunks; more than any number for a host that does not report them.
+        interval: of chunks, in which the host is to report: often enough that none waits for it.
     """
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, most: int) -> None:
         self.sent = 0
         self.dropped = 0
-        self.most = most
+        self.most: float = most
+        self.interval = max(1, most // 4)
         self._taken = 0
         self._waiting = trio.lowlevel.ParkingLot()
 

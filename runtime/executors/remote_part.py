@@ -93,7 +93,10 @@ class RunningPart:
                 client = await get_client(self._plan.host)
                 window = ChunkWindow(next(iter(self._tasks.values())).wiring.bounds.capacity)
                 async with client.stream(
-                    self._plan.manifest, on_taken=window.note_taken, traceparent=self._traceparent()
+                    self._plan.manifest,
+                    on_taken=window.note_taken,
+                    taken_interval=window.interval,
+                    traceparent=self._traceparent(),
                 ) as stream:
                     await self._become_ready(stream)
                     opening.deadline = math.inf

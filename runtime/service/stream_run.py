@@ -79,6 +79,7 @@ class StreamRun:
         self._chunk_size = init.expected_chunk_size
         self._reports_taken = init.reports_taken
         self._newly_taken = trio.Event()
+        self._told_taken = 0
         self._metrics = SessionMetrics(server_state.peak_memory)
         self._seals = seals
         self._moves_state = init.takes_state and seals.may_move(session.plan)
@@ -112,7 +113,7 @@ class StreamRun:
                 await self._send_ready()
                 nursery.start_soon(self._send_late_metrics)
                 if self._reports_taken:
-                    self._requests.on_taken = self._newly_taken.set
+                    self._requests.on_taken = self._note_taken
                     self._newly_taken.set()
                     nursery.start_soon(self._send_taken)
                 await self._send_results()
@@ -132,7 +133,7 @@ class StreamRun:
             max_buffer_latency_ms=0,
             may_move=self._session.plan.may_move,
             moves_state=self._moves_state,
-            reports_taken=self._reports_taken,
+            reports_taken=self._reports_taken > 0,
         )
         return [StreamResponse(ready=ready)]
 
@@ -275,12 +276,16 @@ class StreamRun:
                     await self._call.send(*self._due_metrics(None))
 
     async def _send_taken(self) -> None:
-        """Tell how many chunks have entered, each time that some have."""
+        """Tell how many chunks have entered, each time that enough have."""
         while True:
             await self._newly_taken.wait()
             self._newly_taken = trio.Event()
-            self._requests.on_taken = self._newly_taken.set
+            self._told_taken = self._metrics.chunks
             await self._call.send(self._taken_response())
+
+    def _note_taken(self) -> None:
+        if self._metrics.chunks - self._told_taken >= self._reports_taken:
+            self._newly_taken.set()
 
     def _taken_response(self) -> StreamResponse:
         taken = ChunksTaken(chunks=self._metrics.chunks, dropped=self._session.dropped())

@@ -2283,9 +2283,9 @@ class StreamInit(betterproto2.Message):
     then, the nodes get ready.
     """
 
-    reports_taken: "bool" = betterproto2.field(8, betterproto2.TYPE_BOOL)
+    reports_taken: "int" = betterproto2.field(8, betterproto2.TYPE_UINT32)
     """
-    Whether the server sends `taken`.
+    The server sends `taken` after so many chunks; 0: never.
     """
 
 
