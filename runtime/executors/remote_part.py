@@ -112,8 +112,7 @@ class RunningPart:
             task.done.set()
 
     def _traceparent(self) -> str | None:
-        trace = next(iter(self._tasks.values())).trace
-        if trace is None:
+        if (trace := next(iter(self._tasks.values())).trace) is None:
             return None
         return traceparent_of(trace.trace_id, trace.span_id, is_sampled=True)
 
