@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -23,7 +24,9 @@ class StackSampler:
     """Counts the stacks of actors in this process, for as long as its block lasts.
 
     The kernel's timer of processor time interrupts the main thread; the stacks of all threads are
-    looked at then. What waits uses no processor and is not seen.
+    looked at then. Each counts for the processor time that its thread has used since the look
+    before: the kernel's timer may be twice as slow as it was set, and a call of a library in C is
+    looked at once, when it ends. What waits uses no processor and is not seen.
 
     Attributes:
         stacks: node id -> stack -> seconds. A stack is its frames from the actor's hook inwards,
@@ -32,9 +35,11 @@ class StackSampler:
 
     def __init__(self) -> None:
         self.stacks: dict[str, dict[str, float]] = {}
+        self._used: dict[int, float] = {}
 
     def __enter__(self) -> "StackSampler":
         """Begin; only the main thread of a process may."""
+        self._used = {thread: _processor_seconds(thread) for thread in sys._current_frames()}
         self._previous = signal.signal(signal.SIGPROF, self._look)
         signal.siginterrupt(signal.SIGPROF, False)  # libraries in C go on with what they wait for
         signal.setitimer(signal.ITIMER_PROF, _INTERVAL_SECONDS, _INTERVAL_SECONDS)
@@ -46,17 +51,19 @@ class StackSampler:
         signal.signal(signal.SIGPROF, self._previous)
 
     def _look(self, _number: int, frame: FrameType | None) -> None:
-        frames = sys._current_frames()
-        del frames[_main_thread()]
-        for each in (frame, *frames.values()):
-            found = _actor_stack(each)
-            if found is not None:
-                self._count(*found)
+        frames: dict[int, FrameType | None] = {**sys._current_frames(), _main_thread(): frame}
+        used = {thread: _processor_seconds(thread) for thread in frames}
+        for thread, each in frames.items():
+            # A thread may have got the number of one that has ended, which used more.
+            seconds = used[thread] - self._used.get(thread, 0.0)
+            if seconds > 0 and (found := _actor_stack(each)) is not None:
+                self._count(*found, seconds)
+        self._used = used
 
-    def _count(self, node: str, stack: str) -> None:
+    def _count(self, node: str, stack: str, seconds: float) -> None:
         stacks = self.stacks.setdefault(node, {})
         if stack in stacks or len(stacks) < _MOST_STACKS:
-            stacks[stack] = stacks.get(stack, 0.0) + _INTERVAL_SECONDS
+            stacks[stack] = stacks.get(stack, 0.0) + seconds
 
 
 def _actor_stack(frame: FrameType | None) -> tuple[str, str] | None:
@@ -74,6 +81,11 @@ def _actor_stack(frame: FrameType | None) -> tuple[str, str] | None:
         return None
     node, inwards = found
     return node, FRAME_SEPARATOR.join(reversed(inwards))
+
+
+def _processor_seconds(thread: int) -> float:
+    """Return the processor time that a running thread of this process has used."""
+    return time.clock_gettime(time.pthread_getcpuclockid(thread))
 
 
 def _main_thread() -> int:
