@@ -7,7 +7,9 @@ from typing import Final
 
 import trio
 
+from ..service import BytesFromPeer, Peers
 from ..session import Runtime, Session
+from .other_workers import SessionLists
 from .snapshots import Snapshots, encoded
 
 # Rates and queues are read by people: more often would only cost.
@@ -58,11 +60,13 @@ class Feeds:
     Args:
         runtime: whose sessions are shown.
         nursery: where snapshots are made.
+        peers: the other workers of the server, whose sessions are listed too; None: there are none.
     """
 
-    def __init__(self, runtime: Runtime, nursery: trio.Nursery) -> None:
+    def __init__(self, runtime: Runtime, nursery: trio.Nursery, peers: Peers | None = None) -> None:
         self._runtime = runtime
         self._nursery = nursery
+        self._peers = peers
         self._snapshots = Snapshots(runtime)
         self._feeds: dict[str, Feed] = {}
 
@@ -94,9 +98,21 @@ class Feeds:
                 feed.put(encoded(type="failed"), has_ended=True)
 
     async def _run_list(self, feed: Feed) -> None:
-        while True:
-            feed.put(await self._snapshots.sessions())
-            await trio.sleep(_INTERVAL_SECONDS)
+        async with trio.open_nursery() as nursery:
+            lists = SessionLists(self._peers, nursery)
+            while True:
+                feed.put(encoded(**await lists.snapshot(self._snapshots.sessions)))
+                await trio.sleep(_INTERVAL_SECONDS)
+
+    async def answer_list(self, call: BytesFromPeer) -> None:
+        """Send another worker the list of the sessions here, whenever it asks."""
+        snapshots = Snapshots(self._runtime)  # it compares each with the one before
+        while await call.receive_bytes() is not None:
+            await call.send_bytes(encoded(**await snapshots.sessions()).encode())
+
+    def ending(self, session_id: str) -> str:
+        """Return the last message of a session that has ended, wherever it ran."""
+        return self._snapshots.ending(session_id)
 
     async def _run_session(self, feed: Feed, session_id: str) -> None:
         session = self._runtime.sessions.get(session_id)

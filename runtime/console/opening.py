@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -10,10 +11,13 @@ import trio
 from ..config import Http, http_access
 from ..errors import UnwrappedErrors
 from ..http import Tokens
+from ..service import Peers
 from ..session import Runtime
 from .feeds import Feeds
 from .history import Histories
+from .other_workers import LIST, PAGE
 from .session_log_lines import log_lines_kept
+from .shown_page import show_to_worker
 from .state import ConsoleState
 
 if TYPE_CHECKING:
@@ -43,7 +47,11 @@ class Console:
 
 @asynccontextmanager
 async def open_console(
-    runtime: Runtime, http: Http, *, environment: Mapping[str, str] | None = None
+    runtime: Runtime,
+    http: Http,
+    *,
+    environment: Mapping[str, str] | None = None,
+    peers: Peers | None = None,
 ) -> AsyncIterator[Console | None]:
     """Collect what the console shows for as long as the block lasts; None if it is off.
 
@@ -53,6 +61,7 @@ async def open_console(
         runtime: whose sessions it shows.
         http: the settings.
         environment: the environment variables; None means those of the process.
+        peers: the other workers of the server, whose sessions it shows too; None: there are none.
 
     Raises:
         ConfigError: a setting is not valid, or the file of tokens cannot be read.
@@ -65,5 +74,10 @@ async def open_console(
         async with trio.open_nursery() as nursery:
             histories = Histories(runtime)
             nursery.start_soon(histories.run)
-            yield Console(ConsoleState(runtime, Feeds(runtime, nursery), log_lines, histories))
+            feeds = Feeds(runtime, nursery, peers)
+            state = ConsoleState(runtime, feeds, log_lines, histories, peers)
+            if peers is not None:
+                peers.handlers[LIST] = feeds.answer_list
+                peers.handlers[PAGE] = partial(show_to_worker, state)
+            yield Console(state)
             nursery.cancel_scope.cancel()

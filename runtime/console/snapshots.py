@@ -22,7 +22,9 @@ from ..service import (
 )
 from ..session import NumberedEnding, Runtime, Session
 
-_MOST_SESSIONS: Final = 1000
+MOST_SESSIONS: Final = 1000
+"""That are listed, the oldest ones."""
+
 # Others have a turn after so many sessions.
 _SLICE: Final = 10
 _MOST_ENDINGS: Final = 200
@@ -36,10 +38,10 @@ class Snapshots:
         self._version = version("millrace-runtime")
         self._work = RecentWork()
 
-    async def sessions(self) -> str:
+    async def sessions(self) -> dict[str, Any]:
         """Return the open sessions, the oldest first, and the server."""
         found = list(self._runtime.sessions.values())
-        shown = sorted(found, key=lambda each: each.opened_at)[:_MOST_SESSIONS]
+        shown = sorted(found, key=lambda each: each.opened_at)[:MOST_SESSIONS]
         counts = self._runtime.metrics.session_counts()
         self._work.begin(time.monotonic())
         read: list[SessionFigures] = []
@@ -53,12 +55,12 @@ class Snapshots:
             self._work.add(figures, message)
             sessions.append(_plain(message))
         usage = await self._runtime.metrics.usage(read, with_processes=False)
-        return encoded(
-            type="sessions",
+        return {
+            "type": "sessions",
             **self._times(),
-            sessions=sessions,
-            omitted=len(found) - len(shown),
-            server={
+            "sessions": sessions,
+            "omitted": len(found) - len(shown),
+            "server": {
                 "version": self._version,
                 "states": Counter(session.state.value for session in found),
                 "ended": counts.ended,
@@ -73,7 +75,7 @@ class Snapshots:
                 "shared_memory_size_bytes": usage.shared_memory_size_bytes,
                 "shared_memory_free_bytes": usage.shared_memory_free_bytes,
             },
-        )
+        }
 
     def of_session(self, session: Session) -> Callable[[], Awaitable[str]]:
         """Return what makes a snapshot of a session; each compares with the one before."""

@@ -4,7 +4,7 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import trio
 import trio_asyncio
@@ -16,12 +16,16 @@ from ..wire import LOAD_REPORT_TRAILER
 from ..wire.codec import Codec
 from ..wire.grpclib_adapter import RefusedCallError, ServerStream
 from .call_errors import CallError, status_of
-from .operator_call import OperatorCall
 from .server_call import ServerCall
 
 _log = logging.getLogger("millrace.service")
 
-C = TypeVar("C", bound=OperatorCall[Any, Any])
+
+class _OfClient(Protocol):
+    peer: str
+
+
+C = TypeVar("C", bound=_OfClient)
 
 CallHandler = Callable[[ServerCall[Any, Any]], Awaitable[None]]
 """Answers one call. The error that it raises becomes the call's status."""

@@ -9,7 +9,7 @@ this user alone, and the other end must be a process of this user.
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,15 +21,17 @@ import msgspec
 import trio
 from grpclib.const import Status
 
-from ..errors import PipelineError
+from ..errors import MillraceError, PipelineError
 from ..session import worker_of
 from ..wire.codec import Codec
-from .call_errors import CallError
+from .call_errors import CallError, status_of
 
 _HEAD: Final = struct.Struct("<IB")
 _READ_BYTES: Final = 64 * 1024
 _CREDENTIALS: Final = struct.Struct("3i")
 _SOCKET: Final = "calls"
+# Messages of the caller that are not received yet; more wait in the socket.
+_MOST_WAITING: Final = 16
 
 M = TypeVar("M", bound=betterproto2.Message)
 
@@ -106,33 +108,30 @@ class Frames:
         return taken
 
 
-class PeerCall:
-    """A call to another worker."""
+class BytesToPeer:
+    """A call to another worker, whose messages are bytes."""
 
-    def __init__(self, frames: Frames, worker: int, codec: Codec) -> None:
+    def __init__(self, frames: Frames, worker: int) -> None:
         self._frames = frames
         self._worker = worker
-        self._codec = codec
 
-    async def send(self, message: betterproto2.Message) -> None:
+    async def send_bytes(self, body: bytes) -> None:
         """Send a request.
 
         Raises:
             CallError: the worker has ended.
         """
-        try:
-            await self._frames.send(FrameKind.MESSAGE, self._codec.encode(message))
-        except trio.BrokenResourceError as error:
-            raise _gone(self._worker) from error
+        await self._send(FrameKind.MESSAGE, body)
 
     async def half_close(self) -> None:
-        """Send no more requests."""
-        try:
-            await self._frames.send(FrameKind.HALF_CLOSE)
-        except trio.BrokenResourceError as error:
-            raise _gone(self._worker) from error
+        """Send no more requests.
 
-    async def receive(self, response_type: type[M]) -> M | None:
+        Raises:
+            CallError: the worker has ended.
+        """
+        await self._send(FrameKind.HALF_CLOSE)
+
+    async def receive_bytes(self) -> bytes | None:
         """Return the next response; None after the last one.
 
         Raises:
@@ -143,11 +142,93 @@ class PeerCall:
             raise _gone(self._worker)
         kind, body = frame
         if kind is FrameKind.MESSAGE:
-            return self._codec.decode(body, response_type)
+            return body
         status = msgspec.msgpack.decode(body, type=PeerStatus)
         if status.status:
             raise CallError(Status(status.status), status.message)
         return None
+
+    async def _send(self, kind: FrameKind, body: bytes = b"") -> None:
+        try:
+            await self._frames.send(kind, body)
+        except trio.BrokenResourceError as error:
+            raise _gone(self._worker) from error
+
+
+class PeerCall(BytesToPeer):
+    """A call of an rpc to another worker."""
+
+    def __init__(self, frames: Frames, worker: int, codec: Codec) -> None:
+        super().__init__(frames, worker)
+        self._codec = codec
+
+    async def send(self, message: betterproto2.Message) -> None:
+        """Send a request.
+
+        Raises:
+            CallError: the worker has ended.
+        """
+        await self.send_bytes(self._codec.encode(message))
+
+    async def receive(self, response_type: type[M]) -> M | None:
+        """Return the next response; None after the last one.
+
+        Raises:
+            CallError: the call has failed, or the worker has ended.
+        """
+        body = await self.receive_bytes()
+        return None if body is None else self._codec.decode(body, response_type)
+
+
+class BytesFromPeer:
+    """A call of another worker, whose messages are bytes.
+
+    Attributes:
+        peer: the client's address, for the log.
+    """
+
+    def __init__(self, request: PeerRequest, frames: Frames) -> None:
+        self.peer = request.peer
+        self._frames = frames
+        self._put, self._messages = trio.open_memory_channel[bytes](_MOST_WAITING)
+        self._sending = trio.Lock()
+
+    async def receive_bytes(self) -> bytes | None:
+        """Return the next message, or None when the caller has ended its side."""
+        try:
+            return await self._messages.receive()
+        except trio.EndOfChannel:
+            return None
+
+    async def send_bytes(self, *bodies: bytes) -> None:
+        """Send messages; wait while the caller does not read."""
+        async with self._sending:
+            for body in bodies:
+                await self._send(FrameKind.MESSAGE, body)
+
+    async def end(self, failure: MillraceError | None) -> None:
+        """End the call with the status of an error; None means OK."""
+        ok = PeerStatus(Status.OK.value, "")
+        status = ok if failure is None else PeerStatus(status_of(failure).value, str(failure))
+        await self._send(FrameKind.STATUS, msgspec.msgpack.encode(status))
+
+    async def _send(self, kind: FrameKind, body: bytes) -> None:
+        try:
+            await self._frames.send(kind, body)
+        except trio.BrokenResourceError:
+            await trio.sleep_forever()  # the call is over: `take_in` has ended, and cancels it
+
+    async def take_in(self) -> None:
+        """Receive messages until the caller has ended the call."""
+        while (frame := await self._frames.receive()) is not None:
+            kind, body = frame
+            if kind is FrameKind.MESSAGE:
+                await self._put.send(body)
+            elif kind is FrameKind.HALF_CLOSE:
+                self._put.close()
+
+
+BytesHandler = Callable[[BytesFromPeer], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +254,23 @@ class Peer:
         Raises:
             CallError: UNAVAILABLE: the worker does not answer.
         """
+        async with self._opened(path, peer, authorization) as frames:
+            yield PeerCall(frames, self.number, codec)
+
+    @asynccontextmanager
+    async def call_with_bytes(self, path: str) -> AsyncIterator[BytesToPeer]:
+        """Call what has messages of bytes at this path; the end of the block cancels the call.
+
+        Raises:
+            CallError: UNAVAILABLE: the worker does not answer.
+        """
+        async with self._opened(path, "", None) as frames:
+            yield BytesToPeer(frames, self.number)
+
+    @asynccontextmanager
+    async def _opened(
+        self, path: str, peer: str, authorization: str | None
+    ) -> AsyncIterator[Frames]:
         try:
             stream = await _connect(self.path)
         except OSError as error:
@@ -184,7 +282,7 @@ class Peer:
                 await frames.send(FrameKind.OPEN, request)
             except trio.BrokenResourceError as error:
                 raise _gone(self.number) from error
-            yield PeerCall(frames, self.number, codec)
+            yield frames
         finally:
             with trio.CancelScope(shield=True):
                 await frames.close()
@@ -195,10 +293,12 @@ class Peers:
 
     Attributes:
         number: of this one.
+        handlers: what answers their calls whose messages are bytes, by path; the rpcs are not here.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.handlers: dict[str, BytesHandler] = {}
         self._others: dict[int, Peer] = {}
 
     def update(self, workers: Mapping[int, tuple[int, str]]) -> None:

@@ -243,7 +243,7 @@ async def open_server(
             rpcs = _rpcs(runtime, server_state, health, authentication, seals, operations, watching)
             calls_path = ""
             if peers is not None:
-                passed = passed_calls(rpcs, watching, codec)
+                passed = passed_calls(rpcs, watching, codec, peers)
                 from_workers, calls_path = listen_for_peers(runtime.folder)
                 await nursery.start(passed.serve, from_workers)
                 rpcs = rpcs_of_all_workers(rpcs, operations, peers, codec, server_state)

@@ -73,13 +73,16 @@ def rpcs_of_all_workers(
     }
 
 
-def passed_calls(rpcs: Mapping[str, Rpc], watching: WatchingService, codec: Codec) -> PassedCalls:
+def passed_calls(
+    rpcs: Mapping[str, Rpc], watching: WatchingService, codec: Codec, peers: Peers
+) -> PassedCalls:
     """Return what answers the calls of other workers, about the sessions of this one only.
 
     Args:
         rpcs: those of a server that is one process, by path.
         watching: sends other workers snapshots.
         codec: of the messages.
+        peers: the other workers.
     """
     codec.prepare(ListSessionsResponse)
     codec.prepare(WatchServerResponse)
@@ -90,4 +93,4 @@ def passed_calls(rpcs: Mapping[str, Rpc], watching: WatchingService, codec: Code
         for path in (*_OF_A_SESSION, LIST_SESSIONS)
     }
     passed[SNAPSHOTS] = PassedRpc(watching.answer_workers, WatchServerRequest)
-    return PassedCalls(passed, codec)
+    return PassedCalls(passed, codec, peers)

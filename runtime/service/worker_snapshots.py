@@ -8,15 +8,12 @@ from typing import Final
 import trio
 
 from ..wire.codec import Codec
-from ..wire.operations import ServerInfo, WatchServerRequest, WatchServerResponse, WorkerInfo
-from .call_errors import CallError
+from ..wire.operations import ServerInfo, WatchServerResponse, WorkerInfo
 from .peers import Peer, Peers
+from .worker_questions import WorkerQuestions
 
 SNAPSHOTS: Final = "/workers/Snapshots"
 """The path by which workers ask each other. It is no rpc of the server."""
-
-# A worker whose event loop runs answers a little after `WatchingService`'s own lead.
-_ANSWER_SECONDS: Final = 1.0
 
 
 class OtherWorkers:
@@ -35,10 +32,9 @@ class WorkersWatch:
     """One watch of all workers. Each of them compares its snapshots with those it sent before."""
 
     def __init__(self, peers: Peers, codec: Codec, nursery: trio.Nursery) -> None:
-        self._peers = peers
+        self._number = peers.number
         self._codec = codec
-        self._nursery = nursery
-        self._asked: dict[Peer, _Question] = {}
+        self._questions = WorkerQuestions(peers, SNAPSHOTS, nursery)
 
     async def with_others(
         self, own: Callable[[], Awaitable[WatchServerResponse]], most_sessions: int
@@ -51,71 +47,12 @@ class WorkersWatch:
             own: returns this worker's.
             most_sessions: that are listed.
         """
-        others = self._peers.others
-        for peer in others:
-            if peer not in self._asked:
-                self._asked[peer] = _Question()
-                self._nursery.start_soon(self._follow, peer, self._asked[peer])
-        questions = {peer: self._asked[peer] for peer in others}
-        for question in questions.values():
-            question.ask()
-        with trio.CancelScope() as waiting:
-            async with trio.open_nursery() as nursery:
-                for question in questions.values():
-                    nursery.start_soon(question.wait_answered)
-                response = await own()
-                waiting.deadline = trio.current_time() + _ANSWER_SECONDS
-        answers = {peer: question.answer for peer, question in questions.items()}
-        return _merged(response, self._peers.number, answers, most_sessions)
-
-    async def _follow(self, peer: Peer, question: "_Question") -> None:
-        """Ask a worker whenever it is wanted, until it ends."""
-        try:
-            async with peer.call(SNAPSHOTS, self._codec) as call:
-                while True:
-                    await question.wait_asked()
-                    await call.send(WatchServerRequest())
-                    answer = await call.receive(WatchServerResponse)
-                    if answer is None:
-                        break
-                    question.give(answer)
-        except CallError:
-            pass  # it has ended, or ends; the supervisor reports the next one
-        finally:
-            question.end()
-            del self._asked[peer]
-
-
-class _Question:
-    """A worker is asked for a snapshot, and answers."""
-
-    def __init__(self) -> None:
-        self.answer: WatchServerResponse | None = None
-        self._has_ended = False
-        self._is_asked = False
-        self._changed = trio.lowlevel.ParkingLot()
-
-    def ask(self) -> None:
-        self.answer = None
-        self._is_asked = True
-        self._changed.unpark_all()
-
-    def give(self, answer: WatchServerResponse) -> None:
-        self.answer = answer
-        self._changed.unpark_all()
-
-    def end(self) -> None:
-        self._has_ended = True
-        self._changed.unpark_all()
-
-    async def wait_asked(self) -> None:
-        while not self._is_asked:
-            await self._changed.park()
-        self._is_asked = False
-
-    async def wait_answered(self) -> None:
-        while self.answer is None and not self._has_ended:
-            await self._changed.park()
+        response, answers = await self._questions.ask(own)
+        decoded = {
+            peer: None if body is None else self._codec.decode(body, WatchServerResponse)
+            for peer, body in answers.items()
+        }
+        return _merged(response, self._number, decoded, most_sessions)
 
 
 def _merged(

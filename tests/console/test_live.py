@@ -25,6 +25,11 @@ class Watcher:
         self._stream = stream
         self._rest = b""
 
+    @property
+    def port(self) -> int:
+        """The port of this end."""
+        return int(self._stream.socket.getsockname()[1])
+
     async def watch(self, session: str = "", tap: str = "") -> None:
         """State what the page shows."""
         view = json.dumps({"session": session, "tap": tap})
@@ -224,7 +229,7 @@ async def test_an_output_without_a_preview_is_shown_as_that(
     def fail(_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("runtime.console.live_connection.preview", fail)
+    monkeypatch.setattr("runtime.console.shown_page.preview", fail)
     async with (
         console_port(runtime) as (server, _),
         runtime.open_session(manifest({"a": "PassThrough"})) as session,

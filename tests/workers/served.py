@@ -48,11 +48,16 @@ class WithWorkers:
         self.serve = serve
         self.address = f"127.0.0.1:{serve.port}"
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Return the status and the body of a request to the HTTP port, in a new connection."""
+    @property
+    def http_address(self) -> str:
+        """Where the HTTP port listens."""
         found = _HTTP.search(self.serve.log())
         assert found is not None
-        connection = HTTPConnection(found[1], timeout=SECONDS)
+        return found[1]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return the status and the body of a request to the HTTP port, in a new connection."""
+        connection = HTTPConnection(self.http_address, timeout=SECONDS)
         try:
             connection.request("GET", path, headers={"Authorization": "Bearer scraper"})
             response = connection.getresponse()

@@ -74,7 +74,7 @@ async def open_services(
     async with (
         open_runtime(config, shares=shares) as runtime,
         open_server(runtime, listening=grpc_socket, peers=peers, listens=False) as server,
-        open_console(runtime, config.http) as console,
+        open_console(runtime, config.http, peers=peers) as console,
         open_talk(runtime) as talk,
         open_http_server(
             config.http,

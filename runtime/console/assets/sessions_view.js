@@ -30,7 +30,9 @@ export class SessionsView {
       cpu: tile("Server CPU"),
       memory: tile("Server memory"),
       shared: tile("Shared memory"),
+      workers: tile("Workers"),
     };
+    this.tiles.workers.root.hidden = true;
     this.filter = element("input", {
       type: "search", placeholder: "Filter by pipeline, client or id", "aria-label": "Filter sessions",
       oninput: () => this.#draw(),
@@ -83,9 +85,18 @@ export class SessionsView {
     this.#cpu = { seconds: server.cpu_seconds, clock: message.clock_seconds };
     this.tiles.memory.set(format.bytes(server.memory_bytes));
     this.tiles.shared.set(format.bytes(server.shared_memory_bytes), `${format.bytes(server.shared_memory_free_bytes)} free`);
+    this.#showWorkers(server.workers ?? []);
     this.more.hidden = !message.omitted;
     setText(this.more, `${message.omitted} further sessions are not shown.`);
     this.#draw();
+  }
+
+  #showWorkers(workers) {
+    const silent = workers.filter((each) => !each.answers).map((each) => each.number);
+    const sessions = workers.map((each) => each.sessions).join(" + ");
+    this.tiles.workers.root.hidden = workers.length === 0;
+    this.tiles.workers.set(format.count(workers.length), silent.length ? `no answer of ${silent.join(", ")}` : `${sessions} sessions`,
+      silent.length ? "warn" : "");
   }
 
   #draw() {
