@@ -211,6 +211,22 @@ def test_the_settings_decide_what_is_enough(machine: Machine) -> None:
     assert {each.state for each in machine.examine(config=small).values()} == {State.OK}
 
 
+def test_more_workers_than_the_machine_has_room_for_are_found(machine: Machine) -> None:
+    workers = parse_config("[server]\nworkers = 4\n")
+    assert {each.state for each in machine.examine(config=workers).values()} == {State.OK}
+    cores = machine.examine(config=workers, cores=2)["cores"]
+    assert (cores.state, cores.found) == (State.WARNING, "2; server.workers is 4")
+    assert "server.workers to 2 or less" in cores.advice
+    machine.write("proc/meminfo", "MemTotal: 900000 kB\nMemAvailable: 819200 kB\n")
+    assert machine.examine()["memory"].state is State.OK
+    memory = machine.examine(config=workers)["memory"]
+    assert memory.state is State.ERROR
+    assert "1 GiB for 4 workers" in memory.advice
+    limited(processes=110)(machine)
+    assert machine.examine()["processes"].state is State.OK
+    assert machine.examine(config=workers)["processes"].state is State.WARNING
+
+
 def test_one_core_is_a_warning(machine: Machine) -> None:
     assert machine.examine(cores=1)["cores"].state is State.WARNING
 

@@ -13,9 +13,9 @@ from .units import size_text
 _DESCRIPTORS_PER_PROCESS: Final = 27
 _DESCRIPTORS_OF_SERVER: Final = 100
 _FEWEST_DESCRIPTORS: Final = 256
-# The server's threads, and the forkserver with its helper (counted, 27 November 2026).
+# The threads of a server or worker, and its forkserver with its helper (counted, 27 November 2026).
 _PROCESSES_OF_SERVER: Final = 8
-# What the server and the forkserver need before any session, rounded up.
+# What a server or worker and its forkserver need before any session, rounded up.
 _LEAST_MEMORY_BYTES: Final = 256 * 1024 * 1024
 _FEW_CORES: Final = 2
 
@@ -63,9 +63,10 @@ def check_processes(subject: Subject) -> Finding:
         "counts: raise the limit (TasksMax of systemd, --pids-limit of a container, ulimit -u), or "
         "lower the setting."
     )
-    if rest < _PROCESSES_OF_SERVER:
+    of_server = _PROCESSES_OF_SERVER * subject.config.server.workers
+    if rest < of_server:
         return Finding("processes", State.ERROR, found, advice)
-    if rest < wanted + _PROCESSES_OF_SERVER:
+    if rest < wanted + of_server:
         return Finding("processes", State.WARNING, found, advice)
     return Finding("processes", State.OK, found)
 
@@ -81,6 +82,15 @@ def check_cores(subject: Subject) -> Finding:
             f"{cores}; the control group may use {share:g}",
             f"Libraries of models start a thread for each of the {cores} cores, which then wait "
             f"for each other: set OMP_NUM_THREADS={max(1, int(share))} for the server.",
+        )
+    workers = subject.config.server.workers
+    if workers > cores:
+        return Finding(
+            "cores",
+            State.WARNING,
+            f"{cores}; server.workers is {workers}",
+            "Workers beyond the cores wait for each other, and each takes memory of its own: set "
+            f"server.workers to {cores} or less.",
         )
     if cores < _FEW_CORES:
         return Finding(
@@ -99,12 +109,14 @@ def check_memory(subject: Subject) -> Finding:
         return Finding("memory", State.WARNING, "unknown", "/proc/meminfo cannot be read.")
     found = f"{size_text(free)} left"
     found += f" (the control group has {size_text(limit)})" if limit is not None else ""
-    if free < _LEAST_MEMORY_BYTES:
-        return Finding(
-            "memory", State.ERROR, found, f"Free or add memory: {size_text(_LEAST_MEMORY_BYTES)}."
-        )
+    workers = subject.config.server.workers
+    least = _LEAST_MEMORY_BYTES * workers
+    if free < least:
+        advice = f"Free or add memory: {size_text(least)}"
+        advice += f" for {workers} workers (server.workers)." if workers > 1 else "."
+        return Finding("memory", State.ERROR, found, advice)
     shared = subject.config.multiprocess.shared_memory_budget_bytes
-    if limit is not None and limit < shared + _LEAST_MEMORY_BYTES:
+    if limit is not None and limit < shared + least:
         return Finding(
             "memory",
             State.WARNING,
