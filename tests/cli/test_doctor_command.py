@@ -77,6 +77,7 @@ class Machine:
             "clock_is_synchronized": lambda: True,
             "extras": EXTRAS,
             "is_installed": lambda _: True,
+            "required_by_others": frozenset,
         }
         return {each.check: each for each in examined(Subject(**{**given, **parts}))}
 
@@ -241,6 +242,14 @@ def test_an_extra_that_is_installed_in_part_is_a_warning(machine: Machine) -> No
     assert found.state is State.WARNING
     assert found.found == "installed: record; speech lacks two"
     assert found.advice == 'pip install "millrace-runtime[speech]"'
+
+
+def test_a_package_that_others_brought_along_does_not_make_an_extra(machine: Machine) -> None:
+    found = machine.examine(
+        is_installed=lambda package: package != "two",
+        required_by_others=lambda: frozenset({"one"}),
+    )["extras"]
+    assert (found.state, found.found) == (State.OK, "installed: record; not installed: speech")
 
 
 @pytest.mark.parametrize(

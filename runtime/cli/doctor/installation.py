@@ -3,7 +3,7 @@
 from typing import Final
 
 from .finding import Finding, State
-from .subject import Subject
+from .subject import Subject, normalized
 
 # Extras for work on Millrace itself.
 _FOR_DEVELOPERS: Final = {"dev", "docs", "benchmarks", "models"}
@@ -30,13 +30,15 @@ def check_extras(subject: Subject) -> Finding:
     installed: list[str] = []
     absent: list[str] = []
     partly: dict[str, list[str]] = {}
+    # Another distribution has brought these along: they tell nothing about an extra.
+    of_others = subject.required_by_others()
     for extra, packages in subject.extras.items():
         if extra in _FOR_DEVELOPERS:
             continue
         missing = [package for package in packages if not subject.is_installed(package)]
         if not missing:
             installed.append(extra)
-        elif len(missing) == len(packages):
+        elif {normalized(each) for each in packages if each not in missing} <= of_others:
             absent.append(extra)
         else:
             partly[extra] = missing

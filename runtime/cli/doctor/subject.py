@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.metadata import PackageNotFoundError, distributions, metadata, requires, version
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,7 @@ def packages_of_extras() -> dict[str, tuple[str, ...]]:
     except PackageNotFoundError:  # run from its sources
         return {}
     return {
-        extra: tuple(
-            re.split(r"[^A-Za-z0-9._-]", each)[0]
-            for each in required
-            if f"extra == '{extra}'" in each
-        )
+        extra: tuple(_name_of(each) for each in required if f"extra == '{extra}'" in each)
         for extra in extras
     }
 
@@ -51,6 +47,26 @@ def is_installed(package: str) -> bool:
         return bool(version(package))
     except PackageNotFoundError:
         return False
+
+
+def packages_required_by_others() -> frozenset[str]:
+    """Return the packages that installed distributions other than this one require."""
+    return frozenset(
+        normalized(_name_of(required))
+        for each in distributions()
+        if normalized(each.name) != _DISTRIBUTION
+        for required in each.requires or ()
+        if "extra ==" not in required
+    )
+
+
+def normalized(package: str) -> str:
+    """Return the one spelling of a package's name, as in PEP 503."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def _name_of(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0]
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,7 @@ class Subject:
     clock_is_synchronized: Callable[[], bool | None] = clock_is_synchronized
     extras: Mapping[str, tuple[str, ...]] = field(default_factory=packages_of_extras)
     is_installed: Callable[[str], bool] = is_installed
+    required_by_others: Callable[[], frozenset[str]] = packages_required_by_others
 
     @property
     def groups(self) -> ControlGroups:
