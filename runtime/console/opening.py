@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import trio
 from ..config import Http, http_access
 from ..errors import UnwrappedErrors
 from ..http import Tokens
-from ..service import Peers
+from ..service import BytesHandler, Peers
 from ..session import Runtime
 from .feeds import Feeds
 from .history import Histories
@@ -76,8 +76,10 @@ async def open_console(
             nursery.start_soon(histories.run)
             feeds = Feeds(runtime, nursery, peers)
             state = ConsoleState(runtime, feeds, log_lines, histories, peers)
-            if peers is not None:
-                peers.handlers[LIST] = feeds.answer_list
-                peers.handlers[PAGE] = partial(show_to_worker, state)
-            yield Console(state)
+            handlers: dict[str, BytesHandler] = {
+                LIST: feeds.answer_list,
+                PAGE: partial(show_to_worker, state),
+            }
+            with nullcontext() if peers is None else peers.answering(handlers):
+                yield Console(state)
             nursery.cancel_scope.cancel()

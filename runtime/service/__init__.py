@@ -3,7 +3,7 @@
 from .call_errors import CallError
 from .descriptor_limit import raise_descriptor_limit
 from .listening import listening_socket, shared_listening_sockets
-from .peers import BytesFromPeer, BytesToPeer, Peer, Peers
+from .peers import BytesFromPeer, BytesHandler, BytesToPeer, Peer, Peers
 from .recent_work import RecentQuantiles, RecentWork
 from .server import END_SECONDS, GrpcServer, open_server
 from .service_manager import ServiceManager, open_service_manager
@@ -13,6 +13,7 @@ from .worker_questions import WorkerQuestions
 
 __all__ = [
     "BytesFromPeer",
+    "BytesHandler",
     "BytesToPeer",
     "CallError",
     "END_SECONDS",

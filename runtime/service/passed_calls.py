@@ -84,15 +84,19 @@ class PassedCalls:
             if opening is None:
                 return
             request = msgspec.msgpack.decode(opening[1], type=PeerRequest)
-            handler = self._peers.handlers.get(request.path)
-            if handler is not None:
-                await _run(BytesFromPeer(request, frames), handler)
-            else:
-                rpc = self._rpcs[request.path]
+            if (rpc := self._rpcs.get(request.path)) is not None:
                 await _run(PassedCall(request, frames, self._codec, rpc), rpc.handler)
+            else:
+                handler = self._peers.handlers.get(request.path, _refuse)
+                await _run(BytesFromPeer(request, frames), handler)
         finally:
             with trio.CancelScope(shield=True):
                 await frames.close()
+
+
+async def _refuse(_call: BytesFromPeer) -> None:
+    """Refuse a call: what answers it is not here, or no longer."""
+    raise CallError(Status.UNAVAILABLE, "this worker does not answer such calls now")
 
 
 async def _run(call: C, handler: Callable[[C], Awaitable[None]]) -> None:

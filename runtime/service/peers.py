@@ -9,8 +9,8 @@ this user alone, and the other end must be a process of this user.
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -312,6 +312,16 @@ class Peers:
             for number, (process_id, path) in sorted(workers.items())
             if number != self.number
         }
+
+    @contextmanager
+    def answering(self, handlers: Mapping[str, BytesHandler]) -> Iterator[None]:
+        """Answer their calls of these paths, whose messages are bytes, during the block."""
+        self.handlers.update(handlers)
+        try:
+            yield
+        finally:
+            for path in handlers:
+                del self.handlers[path]
 
     @property
     def others(self) -> list[Peer]:
