@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -54,7 +55,11 @@ SPECIMENS = {
 }
 WITH_FORKSERVER = {"forkserver", "warm_forkserver", "actor_kit"}
 _GRPC_SECONDS = 15.0
-_OF_A_CALL = " from runtime.service.call_runner.CallRunner._run"
+# Threads of a server or a runtime that runs on, which end by themselves: of a call that its client
+# has cancelled, and after a session's end.
+_END_SOON = re.compile(
+    r".* from runtime\.service\.call_runner\.CallRunner\._run|return_freed_memory .*"
+)
 # Tests of these rooms and files start nothing in this process, so they do not pay for the check.
 WITHOUT_CHECK = {"catalogue", "config", "documents", "manifest", "plan", "test_structure.py"}
 SEGMENTS = Path("/dev/shm")
@@ -187,22 +192,21 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     gc.collect()
     new = new_leftovers(before, pid)
     # gRPC's threads open sockets too, when a channel of an earlier test connects again; they give
-    # up by themselves. A call that its client has cancelled ends a little later, in a server that
-    # runs on. There is nothing to wait for but time.
+    # up by themselves. There is nothing to wait for but time.
     deadline = time.monotonic() + _GRPC_SECONDS
-    while is_of_grpc(new) and time.monotonic() < deadline:
+    while ends_soon(new) and time.monotonic() < deadline:
         time.sleep(0.2)
         new = new_leftovers(before, pid)
     assert not new, new
 
 
-def is_of_grpc(new: dict[str, list[str]]) -> bool:
-    """Return whether gRPC and calls of servers that run on may have all that is left."""
+def ends_soon(new: dict[str, list[str]]) -> bool:
+    """Return whether all that is left ends by itself."""
     return (
         bool(new)
         and new.keys() <= {"descriptors", "threads"}
-        and "grpc" in sys.modules
-        and all(name.endswith(_OF_A_CALL) for name in new.get("threads", ()))
+        and ("descriptors" not in new or "grpc" in sys.modules)
+        and all(_END_SOON.fullmatch(name) for name in new.get("threads", ()))
     )
 
 

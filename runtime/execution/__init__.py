@@ -5,6 +5,7 @@ from .asyncio_hooks import AsyncioHooks, open_hook_loop, tasks_on
 from .call_clock import DEFAULT_TIMEOUT_SECONDS, idle_seconds, running_seconds, wait_overdue
 from .emission import Announce
 from .fork_guard import ForkGuard, describe_fork
+from .freed_memory import FreedMemory
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .hook_calls import END, anext_or_end
 from .hop_observer import RecordHops
@@ -32,6 +33,7 @@ __all__ = [
     "Announce",
     "AsyncioHooks",
     "ForkGuard",
+    "FreedMemory",
     "Histogram",
     "describe_fork",
     "is_from_signal",

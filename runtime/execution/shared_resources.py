@@ -3,7 +3,6 @@
 Each is loaded once, in a worker thread, and freed with its last user.
 """
 
-import ctypes
 import logging
 import math
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -14,6 +13,7 @@ import outcome
 import trio
 
 from .asyncio_hooks import AsyncioHooks
+from .freed_memory import return_freed_memory
 
 # A load that still runs when its runtime ends is waited for, and then abandoned with its thread.
 _END_SECONDS: Final = 5.0
@@ -219,8 +219,6 @@ async def _in_thread(function: Callable[..., Any], *args: object) -> Any:
 def _drop(resource: _Resource) -> None:
     """Drop the last reference here: a model takes milliseconds to be freed."""
     resource.result = None
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    # glibc keeps freed pages otherwise: after 160 VAD sessions PSS was 3.7 MB above that of a
-    # server after one session, and with the call 6 MB below it (2026-11-27).
-    if trim is not None:
-        trim(0)
+    # Without it, PSS after 160 VAD sessions was 3.7 MB above that of a server after one session;
+    # with it, 6 MB below (2026-11-27).
+    return_freed_memory()

@@ -7,6 +7,7 @@ import trio
 
 from ..config import ExecutorSettings, RuntimeConfig
 from ..errors import MillraceError, PipelineError, printable, sole_error
+from ..execution import FreedMemory
 from ..executors import Executor, ExecutorFactory, factory_of
 from ..plan import ALWAYS_ENABLED, DisabledExecutor, ExecutorRegistry, settings_of
 
@@ -28,6 +29,7 @@ class OpenExecutors:
         self._nursery = nursery
         self._open: dict[str, Executor] = {}
         self._opening = trio.Lock()
+        self._freed_memory = FreedMemory(nursery)
 
     async def get(self, name: str) -> Executor:
         """Return an executor; open it if it is not open.
@@ -45,6 +47,10 @@ class OpenExecutors:
                     self._keep_open, name, factory, settings
                 )
             return self._open[name]
+
+    def note_session_end(self) -> None:
+        """Note that a session has ended: what its links had is returned to the machine soon."""
+        self._freed_memory.return_soon()
 
     async def open_enabled(self) -> None:
         """Open every executor that is enabled. One that cannot be opened is logged, with its error.

@@ -249,6 +249,7 @@ class Runtime:
             finally:
                 self._sessions.pop(session_id, None)
                 self._instance.remove(domain)
+                self._executors.note_session_end()
 
     @contextmanager
     def refusals_counted(
