@@ -197,6 +197,8 @@ def _read_segment(value: object, index: int) -> _Segment:
     if not isinstance(value["text"], str):
         raise DataError(f'the "text" of {what} must be text, got {show(value["text"])}')
     start, end = (read_number(value[key], f'the "{key}" of {what}') for key in ("start", "end"))
+    if max(abs(start), abs(end)) * 1000 > _LATEST_MS:
+        raise DataError(f"{what} is at a time beyond {_LATEST_MS // 1000} s, which is the most")
     return _checked(_Segment(round(start * 1000), round(end * 1000), value["text"]), what)
 
 

@@ -111,7 +111,7 @@ class ShownPage:
                 if len(text) > _MOST_REQUEST_CHARACTERS:
                     raise msgspec.ValidationError
                 self._view = msgspec.json.decode(text, type=_View)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
                 await self._page.refuse()
                 return
             self._view_changed.set()

@@ -57,7 +57,10 @@ class Recording:
     def error(self) -> ErrorRecord | None:
         """The error that ended the session; None if it did not fail."""
         text = self.end.get("error", "")
-        return msgspec.json.decode(text, type=ErrorRecord) if text else None
+        try:
+            return msgspec.json.decode(text, type=ErrorRecord) if text else None
+        except (msgspec.MsgspecError, RecursionError):  # of a file that others wrote
+            return ErrorRecord(message="an error that cannot be read")
 
     def __iter__(self) -> Iterator[RecordedItem]:
         """Iterate over the items, as far as the file is complete.

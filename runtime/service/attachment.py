@@ -1,15 +1,14 @@
 """One client's attachment to a session: its taps, its intercepts, and the events for it."""
 
-import base64
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import trio
 
-from actors import Binary, Bundle, Data, DataError, Json, Text
+from actors import Bundle, Data, Json
 
-from ..errors import CallerError, InputError, MillraceError
+from ..errors import CallerError, MillraceError
 from ..events import InitProgress
 from ..execution import NodeState
 from ..links import Item, weight_bytes
@@ -22,7 +21,6 @@ from ..wire import (
     ControlErrorCode,
     ControlEvent,
     ControlFrame,
-    DataBuffer,
     ErrorEvent,
     InterceptReply,
     InterceptRequest,
@@ -31,7 +29,9 @@ from ..wire import (
     TapEvent,
 )
 from ..wire import NodeState as NodeStateNumber
-from ..wire.conversion import buffer_of, data_of, items_of
+from ..wire.conversion import buffer_of, items_of
+from .attach_events import MOST_EVENTS, AttachEvents
+from .attach_frames import FrameError, checked_port, converted, for_port
 from .node_statistics import statistics_value
 from .operator_call import OperatorCall
 
@@ -49,9 +49,7 @@ BARGE_IN_PORT: Final = "barge_in"
 # What a client receives at most in one message unless it is configured otherwise, less what the
 # event takes beside the data.
 _MOST_DATA_BYTES: Final = 4 * 1024 * 1024 - 64 * 1024
-# What may wait for a client that reads slowly; what does not fit is counted, and the client told.
-_MOST_EVENTS: Final = 512
-_MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
+_MOST_PORTS_OF_NODE: Final = 64
 # An intercept delays the session's own client: no attach may do that for longer.
 _LONGEST_DEADLINE_SECONDS: Final = 10.0
 _PERFORMANCE_SECONDS: Final = 1.0
@@ -62,16 +60,6 @@ _STATES: Final = {
     NodeStateNumber.BYPASS: NodeState.BYPASS,
     NodeStateNumber.DISABLED: NodeState.DISABLED,
 }
-
-
-class _FrameError(Exception):
-    """A frame that cannot be carried out; the attach goes on."""
-
-    def __init__(
-        self, code: ControlErrorCode, message: str, address: ControlAddress | None = None
-    ) -> None:
-        super().__init__(message)
-        self.event = ControlEvent(error=ErrorEvent(code=code, message=message, addr=address))
 
 
 @dataclass(eq=False, slots=True)
@@ -91,10 +79,8 @@ class Attachment:
         self._call = call
         self._session = session
         self._bus = session.bus
-        self._events: deque[tuple[ControlEvent, int]] = deque()
-        self._waiting_bytes = 0
+        self._events = AttachEvents(session.bus)
         self._missed: Counter[str] = Counter()
-        self._changed = trio.lowlevel.ParkingLot()
         self._closed: SessionClosed | None = None
         self._ports: dict[str, list[str]] = {}
         self._intercepts: dict[str, object] = {}
@@ -111,6 +97,7 @@ class Attachment:
                 nursery.cancel_scope.cancel()
         finally:
             self._bus.remove_receiver(self)
+            self._events.close()
             with trio.move_on_after(_DETACH_SECONDS, shield=True):
                 await self._detach()
 
@@ -144,16 +131,16 @@ class Attachment:
             self._closed = SessionClosed(reason=CloseReasonCode.NORMAL)
         else:
             self._closed = SessionClosed(reason=CloseReasonCode.ERROR, detail=str(error))
-        self._changed.unpark_all()
+        self._events.wake()
 
     async def _carry_out_frames(self, scope: trio.CancelScope) -> None:
         while (frame := await self._call.receive()) is not None:
             try:
                 await self._carry_out(frame)
-            except _FrameError as error:
-                self._put_event(error.event)
+            except FrameError as error:
+                self._events.put(error.event)
             except CallerError as error:
-                self._put_event(_error(ControlErrorCode.INTERNAL, str(error), None))
+                self._events.put(_error(ControlErrorCode.INTERNAL, str(error), None))
         scope.cancel()
 
     async def _carry_out(self, frame: ControlFrame) -> None:
@@ -174,24 +161,27 @@ class Attachment:
         elif frame.intercept_reply is not None:
             self._reply(frame.intercept_reply)
         elif frame.set_node_state is not None:
-            node = self._known(frame.set_node_state.node_id, None)
+            node = self._with_state(frame.set_node_state.node_id)
             state = _STATES.get(frame.set_node_state.state)
             if state is None:
                 number = int(frame.set_node_state.state)
                 message = f"set_node_state: state {number} is not ENABLED, BYPASS or DISABLED"
-                raise _FrameError(ControlErrorCode.PROTOCOL, message)
+                raise FrameError(ControlErrorCode.PROTOCOL, message)
             await self._bus.set_state(node, state)
         elif frame.clear_node_state is not None:
-            node = self._known(frame.clear_node_state.node_id, None)
+            node = self._with_state(frame.clear_node_state.node_id)
             await self._bus.set_state(node, NodeState.ENABLED)
         elif frame.hello is not None:
-            raise _FrameError(ControlErrorCode.PROTOCOL, "hello comes once, as the first frame")
+            raise FrameError(ControlErrorCode.PROTOCOL, "hello comes once, as the first frame")
         else:
-            raise _FrameError(ControlErrorCode.PROTOCOL, EMPTY_FRAME_MESSAGE)
+            raise FrameError(ControlErrorCode.PROTOCOL, EMPTY_FRAME_MESSAGE)
 
     async def _subscribe(self, node: str, port: str) -> None:
         ports = self._ports.setdefault(node, [])
         if port not in ports:
+            if len(ports) >= _MOST_PORTS_OF_NODE or not self._events.hold(len(port)):
+                message = f"subscribe: too many ports; of one node {_MOST_PORTS_OF_NODE} at most"
+                raise FrameError(ControlErrorCode.INVALID_ADDRESS, message)
             ports.append(port)
         if node == SYSTEM_NODE:
             state = {"event": "session_state", "state": self._session.state.value}
@@ -206,13 +196,14 @@ class Attachment:
         ports = self._ports.get(node, [])
         if address.port in ports:
             ports.remove(address.port)
+            self._events.release(len(address.port))
         if not ports and self._ports.pop(node, None) is not None and not _is_reserved(node):
             await self._bus.remove_tap(node, self)
 
     async def _intercept(self, node: str, port: str, deadline_seconds: float) -> None:
         if _is_reserved(node):
             message = f"node {node!r} cannot be intercepted"
-            raise _FrameError(ControlErrorCode.INVALID_ADDRESS, message)
+            raise FrameError(ControlErrorCode.INVALID_ADDRESS, message)
         deadline_seconds = min(deadline_seconds, _LONGEST_DEADLINE_SECONDS)
 
         async def decide(data: Data) -> Data | None:
@@ -227,13 +218,15 @@ class Attachment:
         address = _address(node, port)
         if isinstance(data, Bundle) or weight_bytes(data) > _MOST_DATA_BYTES:
             message = f"an output of node {node!r} passed: it is a bundle, or longer than 4 MiB"
-            self._put_event(_error(ControlErrorCode.INTERNAL, message, address))
+            self._events.put(_error(ControlErrorCode.INTERNAL, message, address))
             return data
         number = self._bus.next_correlation_id()
         question = self._questions[number] = _Question(data)
         request = InterceptRequest(addr=address, correlation_id=number, data=buffer_of(data))
         try:
-            self._put_event(ControlEvent(intercept_request=request))
+            if not self._events.put(ControlEvent(intercept_request=request), weight_bytes(data)):
+                self._missed[node] += 1
+                return data
             await question.answered.wait()
             return question.decision
         finally:
@@ -246,12 +239,12 @@ class Attachment:
             decision.pass_ is None and decision.replace is None and decision.drop is None
         ):
             message = "intercept_reply carries no decision: expected pass, replace or drop"
-            raise _FrameError(ControlErrorCode.PROTOCOL, message)
+            raise FrameError(ControlErrorCode.PROTOCOL, message)
         if question is None:
             return  # it came too late, or another attach was asked
         try:
             if decision.replace is not None:
-                question.decision = _converted(decision.replace, "intercept_reply", None)
+                question.decision = converted(decision.replace, "intercept_reply", None)
             elif decision.drop is not None:
                 question.decision = None
         finally:
@@ -261,78 +254,78 @@ class Attachment:
         address = publish.addr
         if address is None or address.direction != ControlDirection.IN:
             message = "publish needs addr with direction IN"
-            raise _FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
+            raise FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
         node = self._known(address.node_id, address)
         if _is_reserved(node):
             message = f"node {node!r} takes no items"
-            raise _FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
-        if address.port == BARGE_IN_PORT:
+            raise FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
+        if checked_port(address) == BARGE_IN_PORT:
             await self._bus.cancel_call(node)
             return
         if publish.data is None:
             message = "publish carries no data"
-            raise _FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
-        data = _converted(publish.data, "publish", address)
+            raise FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
+        data = converted(publish.data, "publish", address)
         if address.port:
-            data = _for_port(data, address)
+            data = for_port(data, address)
         try:
             await self._session.publish(data, node=node)
         except CallerError as error:
-            raise _FrameError(ControlErrorCode.INTERNAL, str(error), address) from error
+            raise FrameError(ControlErrorCode.INTERNAL, str(error), address) from error
 
     def _output_address(self, address: ControlAddress | None) -> tuple[str, str]:
         if address is None or address.direction != ControlDirection.OUT:
             message = "the frame needs addr with direction OUT"
-            raise _FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
-        return self._known(address.node_id, address), address.port
+            raise FrameError(ControlErrorCode.INVALID_ADDRESS, message, address)
+        return self._known(address.node_id, address), checked_port(address)
+
+    def _with_state(self, node: str) -> str:
+        if _is_reserved(node):
+            message = f"node {node!r} has no state"
+            raise FrameError(ControlErrorCode.UNKNOWN_NODE, message)
+        return self._known(node, None)
 
     def _known(self, node: str, address: ControlAddress | None) -> str:
         if not _is_reserved(node) and not self._bus.has_node(node):
             message = f"the session has no node {node[:80]!r}"
-            raise _FrameError(ControlErrorCode.UNKNOWN_NODE, message, address)
+            raise FrameError(ControlErrorCode.UNKNOWN_NODE, message, address)
         return node
 
     def _put_tapped(self, node: str, port: str, data: Data) -> None:
         weight = weight_bytes(data)
         if weight > _MOST_DATA_BYTES:
             message = f"an output of node {node!r} is not shown: it is longer than 4 MiB"
-            self._put_event(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
+            self._events.put(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
             return
-        if len(self._events) >= _MOST_EVENTS or self._waiting_bytes + weight > _MOST_WAITING_BYTES:
+        if len(self._events) >= MOST_EVENTS or not self._events.has_room(weight):
             self._missed[node] += 1
             return
         self._report_missed(node, port)
         tapped = TapEvent(addr=_address(node, port), data=buffer_of(data))
-        self._put_event(ControlEvent(tap=tapped), weight)
+        if not self._events.put(ControlEvent(tap=tapped), weight):
+            self._missed[node] += 1
 
     def _report_missed(self, node: str, port: str) -> None:
         missed = self._missed.pop(node, 0)
         if missed:
             message = f"{missed} outputs of node {node!r} were missed: this client reads too slowly"
-            self._put_event(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
-
-    def _put_event(self, event: ControlEvent, weight: int = 0) -> None:
-        # Errors answer frames of the client: one that sends without reading fills its own queue.
-        if len(self._events) < 2 * _MOST_EVENTS:
-            self._events.append((event, weight))
-            self._waiting_bytes += weight
-            self._changed.unpark_all()
+            self._events.put(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
 
     async def _send_events(self) -> None:
         """Send what waits, until the session has ended."""
         while True:
             while self._events:
-                event, weight = self._events.popleft()
+                event, data_bytes = self._events.pop()
                 await self._call.send(event)
-                self._waiting_bytes -= weight
+                self._events.release(data_bytes)
             if self._closed is not None:
                 for node in list(self._missed):
                     self._report_missed(node, "")
                 while self._events:
-                    await self._call.send(self._events.popleft()[0])
+                    await self._call.send(self._events.pop()[0])
                 await self._call.send(ControlEvent(session_closed=self._closed))
                 return
-            await self._changed.park()
+            await self._events.wait_changed()
 
     async def _send_performance(self) -> None:
         while True:
@@ -367,25 +360,3 @@ def _outputs_at(data: Data, port: str) -> list[Data]:
     if isinstance(data, Bundle) and port in data.members:
         return [data.members[port]]
     return []
-
-
-def _converted(buffer: DataBuffer, where: str, address: ControlAddress | None) -> Data:
-    try:
-        return data_of(buffer, where)
-    except (InputError, DataError) as error:
-        raise _FrameError(ControlErrorCode.INTERNAL, str(error), address) from error
-
-
-def _for_port(data: Data, address: ControlAddress) -> Json:
-    """Return an item for a port of a node, as nodes get it."""
-    payload: Any
-    if isinstance(data, Json):
-        payload = data.value
-    elif isinstance(data, Text):
-        payload = {"text": data.text}
-    elif isinstance(data, Binary):
-        payload = {"binary_b64": base64.b64encode(data.data.tobytes()).decode()}
-    else:
-        message = f"port {address.port!r} takes JSON, text or binary, got {data.kind.value}"
-        raise _FrameError(ControlErrorCode.INTERNAL, message, address)
-    return Json({"__aux_port__": address.port, "payload": payload})

@@ -43,6 +43,7 @@ class ControlBus:
 
     Attributes:
         states: what the nodes have exported, by their ids.
+        held_bytes: what waits for all clients that attach.
 
     Args:
         plan: the session's.
@@ -69,6 +70,7 @@ class ControlBus:
         self._add_hops: AddHops | None = None
         self._hop_interval = 1
         self.states: dict[str, bytes] = {}
+        self.held_bytes = 0
 
     def set_control(self, node_id: str, control: NodeControl | None) -> None:
         """Apply what is wanted of a node that has become ready; None: the node has ended."""

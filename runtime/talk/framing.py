@@ -132,5 +132,5 @@ def read_request(text: str) -> Request:
     """
     try:
         return msgspec.json.decode(text, type=Request)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise InputError('a text message is JSON such as {"type": "interrupt"}') from error

@@ -26,7 +26,7 @@ def speech_change(data: Data) -> SpeechChange:
         return SpeechChange.NONE
     try:
         event = msgspec.json.decode(data.text, type=_Event)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return SpeechChange.NONE
     if event.is_speech_start:
         return SpeechChange.START

@@ -7,11 +7,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trio
 
 from actors import Text
 from runtime import ConfigError, ManifestError, PipelineError, RuntimeConfig, open_runtime
 from runtime.config import ExecutorSettings, parse_config, setting
-from runtime.executors import ExecutorFactory, NativeExecutor, open_native_executor
+from runtime.executors import (
+    Executor,
+    ExecutorFactory,
+    NativeExecutor,
+    open_native_executor,
+)
 from runtime.plan import setting_entries
 from tests.conftest import SPECIMENS
 from tests.session.pipelines import chain, run_through
@@ -189,6 +195,44 @@ async def test_an_enabled_executor_that_fails_to_open_does_not_stop_the_start(
         assert await run_through(runtime, chain("PassThrough", ["native"]), [Text("x")])
         with pytest.raises(PipelineError, match="'own' cannot be opened: OSError: no such device"):
             await run_through(runtime, chain("PassThrough", ["own"]), [Text("x")])
+
+
+@asynccontextmanager
+async def never_open(
+    _config: RuntimeConfig, _settings: ExecutorSettings
+) -> AsyncIterator[Executor]:
+    await trio.Event().wait()
+    yield NativeExecutor()
+
+
+async def test_an_executor_that_does_not_open_holds_up_no_other(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.session.open_executors._START_SECONDS", 0.1)
+    executors = {"own": ExecutorFactory(open=never_open, uses_processes=False)}
+    async with open_runtime(RuntimeConfig(), node_types=SPECIMENS, executors=executors) as runtime:
+        await runtime.warm()
+        assert "executor own is still being opened" in caplog.text
+        with trio.fail_after(20):
+            assert await run_through(runtime, chain("PassThrough", ["native"]), [Text("x")])
+            assert await run_through(runtime, chain("PassThrough", ["multiprocess"]), [Text("x")])
+
+
+async def test_whoever_waits_for_an_executor_gets_the_error_of_the_one_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.session.open_executors._OPEN_SECONDS", 0.5)
+    executors = {"own": ExecutorFactory(open=never_open, uses_processes=False)}
+    async with open_runtime(RuntimeConfig(), node_types=SPECIMENS, executors=executors) as runtime:
+
+        async def run() -> None:
+            with pytest.raises(PipelineError, match="'own' is not open after 0.5 s"):
+                await run_through(runtime, chain("PassThrough", ["own"]), [Text("x")])
+
+        with trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                for _ in range(20):
+                    nursery.start_soon(run)
 
 
 async def test_native_that_fails_to_open_does_stop_the_start() -> None:

@@ -35,7 +35,7 @@ class ServingThread:
         self.port = server.address.port
         self.target = f"127.0.0.1:{self.port}"
         self._server = server
-        self._runtime = runtime
+        self.runtime = runtime
         self._token = token
         self._stop = stop
         self._ended = ended
@@ -46,7 +46,7 @@ class ServingThread:
 
     def snapshot(self) -> Snapshot:
         """Return what its registry has."""
-        return trio.from_thread.run(self._runtime.metrics.collect, trio_token=self._token)
+        return trio.from_thread.run(self.runtime.metrics.collect, trio_token=self._token)
 
     def drain(self, seconds: float, lame_duck_seconds: float = 0) -> None:
         """Drain, and come back when that is done."""

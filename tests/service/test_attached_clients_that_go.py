@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.service.attaching import Attach
+from tests.service.attaching import Attach, out
 from tests.service.grpcio_client import Client, Stream
-from tests.service.messages import audio_buffer, chunk, pipeline
+from tests.service.messages import audio_buffer, chunk, pipeline, text_buffer
 from tests.service.serving import ServingThread
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +86,41 @@ def test_an_attached_client_that_reads_slowly_is_told_what_it_missed(
         # What the process itself missed is reported with the next output that it could send.
         assert kinds["tap"] + missed <= MANY_CHUNKS
     assert missed > 0
+
+
+def test_what_waits_for_a_client_that_reads_nothing_is_bounded(
+    client: Client, stream: Stream, server: ServingThread
+) -> None:
+    session_id = stream.wait_ready().session_id
+    session = server.runtime.sessions[session_id]
+    most = 0
+    with Attach(client, session_id) as asked, Attach(client, session_id) as wrong:
+        asked.attached()
+        wrong.attached()
+        asked.send("intercept", addr=out("a"), deadline_ms=1)
+        asked.send(None)
+        asked.next("error")
+        for sequence in range(60):
+            wrong.subscribe("x" * 3_000_000)
+            stream.send(chunk(text_buffer("x" * 3_000_000), sequence))
+            assert len(stream.results(1)) == 1
+            most = max(most, session.bus.held_bytes)
+    assert 24 * 2**20 < most <= 64 * 2**20
+
+
+def test_nothing_is_held_for_a_client_that_has_gone(
+    client: Client, stream: Stream, server: ServingThread
+) -> None:
+    session_id = stream.wait_ready().session_id
+    session = server.runtime.sessions[session_id]
+    with Attach(client, session_id) as attach:
+        attach.attached()
+        for number in range(200):
+            attach.subscribe("a", f"port {number}")
+        attach.send(None)
+        refused = [attach.next("error").message for _ in range(200 - 64 + 1)]
+        assert "of one node 64 at most" in refused[0]
+        assert session.bus.held_bytes > 0
+        attach.end()
+        assert list(attach.call) == []
+    assert session.bus.held_bytes == 0

@@ -198,6 +198,10 @@ FAULTS = [
     ("set_node_state", {"node_id": "calc"}, "PROTOCOL"),
     ("set_node_state", {"node_id": "nobody", "state": state("BYPASS")}, "UNKNOWN_NODE"),
     ("clear_node_state", {"node_id": "nobody"}, "UNKNOWN_NODE"),
+    ("set_node_state", {"node_id": "__perf__", "state": state("BYPASS")}, "UNKNOWN_NODE"),
+    ("clear_node_state", {"node_id": "__system__"}, "UNKNOWN_NODE"),
+    ("subscribe", {"addr": out("calc", "p" * 256)}, "INVALID_ADDRESS"),
+    ("publish", {"addr": into("calc", "p" * 256), "data": json_buffer(ADD)}, "INVALID_ADDRESS"),
     ("hello", {"session_id": "x"}, "PROTOCOL"),
     (None, {}, "PROTOCOL"),
 ]

@@ -96,13 +96,14 @@ def test_the_second_signal_ends_it_at_once(
     assert not psutil.pid_exists(told["pid"])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_without_streams_one_signal_is_enough(
-    server: "tuple[subprocess.Popen[bytes], str]",
+    server: "tuple[subprocess.Popen[bytes], str]", number: signal.Signals
 ) -> None:
     process, address = server
     with connected(address) as client:
         assert client.version().compatible
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert finish(process).returncode == 0
 
 

@@ -52,6 +52,7 @@ TOO_MANY_VALUES: dict[str, tuple[bytes, type[Any], str, int]] = {
     "inputs of a run": (b"\x12\x03\x0a\x01%d", ExecuteRequest, "ExecuteRequest.data_inputs", 1000),
     "inputs of a stream": (b"\x12\x03\x0a\x01%d", StreamInit, "StreamInit.data_inputs", 1000),
     "named buffers": (b"\x1a\x03\x0a\x01%d", DataChunk, "DataChunk.named_buffers", 1000),
+    "bundle metadata": (b"\x32\x03\x0a\x01%d", DataChunk, "DataChunk.bundle_metadata", 1000),
     "metadata": (b"\x52\x03\x0a\x01%d", DataBuffer, "DataBuffer.metadata", 1000),
     "overrides": (b"\x32\x03\x0a\x01%d", MultiprocessConfig, "executor_overrides", 1000),
     "dimensions, one by one": (b"\x10\x01", TensorBuffer, "TensorBuffer.shape", 100),

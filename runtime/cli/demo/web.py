@@ -1,7 +1,6 @@
 """The demo in a browser: the assistant, offered on a page of this machine."""
 
 import os
-import signal
 import webbrowser
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -12,6 +11,7 @@ from ...config import Origin, RuntimeConfig, Source, with_value
 from ...http import open_http_server
 from ...session import open_runtime
 from ...talk import open_talk
+from ..stop_signals import open_stop_signals
 from .pipelines import NODE_TYPES, assistant_pipeline
 
 NAME: Final = "home-assistant"
@@ -41,7 +41,7 @@ async def serve_demo(
     ):
         config = with_value(config, key, value, _ORIGIN)
     # Settings and tokens of a server in the same shell are not the demo's.
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with open_stop_signals() as signals:
         async with (
             open_runtime(config, node_types=NODE_TYPES) as runtime,
             open_talk(runtime, pipelines={NAME: assistant_pipeline()}, environment={}) as talk,

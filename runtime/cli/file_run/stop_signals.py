@@ -1,21 +1,19 @@
-"""Stops a run at SIGINT or SIGTERM."""
+"""Stops a run at a signal."""
 
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
 
 import trio
 
 from ...execution import nodes_interrupted_by_themselves
 from ..errors import StoppedError
-
-_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+from ..stop_signals import open_stop_signals
 
 
 @asynccontextmanager
 async def stopped_by_signals(on_stop: Callable[[], None]) -> AsyncIterator[None]:
-    """Cancel the block at a signal; a second signal ends the process at once.
+    """Cancel the block at SIGINT, SIGTERM or SIGHUP; a second signal ends the process at once.
 
     Args:
         on_stop: is called at the first signal.
@@ -30,7 +28,7 @@ async def stopped_by_signals(on_stop: Callable[[], None]) -> AsyncIterator[None]
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         with (
-            trio.open_signal_receiver(*_STOP_SIGNALS) as signals,
+            open_stop_signals() as signals,
             nodes_interrupted_by_themselves(),
         ):
             task_status.started()

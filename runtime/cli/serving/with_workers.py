@@ -1,7 +1,6 @@
 """A server that is several processes: the supervisor's part."""
 
 import os
-import signal
 import sys
 
 import trio
@@ -18,14 +17,15 @@ from ...config import (
 )
 from ...service import open_service_manager, raise_descriptor_limit
 from ...workers import open_supervisor
+from ..stop_signals import open_stop_signals
 from .announcements import Announce, announce_address
-from .one_process import told_to_stop
+from .one_process import stop_requests, told_to_stop
 
 _COMMAND = [sys.executable, "-P", "-m", f"{__package__}.worker_main"]
 
 
 async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
-    """Supervise workers until SIGTERM or SIGINT, and let them drain then.
+    """Supervise workers until SIGTERM, SIGINT or SIGHUP, and let them drain then.
 
     The second signal ends them.
 
@@ -39,12 +39,14 @@ async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
     config = with_value(config, "server.replica_id", replica, Origin(Source.CODE, "supervisor"))
     http_address = _http_address(config)
     raise_descriptor_limit()
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with open_stop_signals() as signals:
         async with (
             open_service_manager(os.environ) as manager,
+            stop_requests(signals, announce) as requests,
             open_supervisor(config, _COMMAND, access.address, http_address) as supervisor,
             trio.open_nursery() as nursery,
         ):
+            requests.is_started = True
             for line in supervisor.announced:
                 announce(line)
             announce_address(
@@ -55,7 +57,7 @@ async def serve_with_workers(config: RuntimeConfig, announce: Announce) -> None:
             )
             await manager.report_ready(f"listening on {supervisor.address}")
             await told_to_stop(
-                signals,
+                requests,
                 nursery,
                 config.server,
                 lambda: f"{supervisor.sessions} sessions",

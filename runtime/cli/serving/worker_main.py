@@ -23,6 +23,9 @@ from ..terminal import error_console, errors_reported
 from .announcements import announce_sweep, announcer, http_lines
 from .services import open_services
 
+# A terminal sends them to all processes of the server.
+_OF_SUPERVISOR: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 _log: Final = logging.getLogger("millrace.workers")
 
 
@@ -48,7 +51,7 @@ def main() -> None:
 
 async def _work(control: socket.socket) -> None:
     with (
-        trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+        trio.open_signal_receiver(*_OF_SUPERVISOR) as signals,
         nodes_interrupted_by_themselves(),
     ):
         async with open_member(control) as member, trio.open_nursery() as nursery:

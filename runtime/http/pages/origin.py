@@ -7,6 +7,9 @@ from starlette.requests import HTTPConnection
 
 def is_same_origin(request: HTTPConnection) -> bool:
     """Return whether a page of this port has sent a request: its Origin is the Host."""
-    origin = urlsplit(request.headers.get("origin", ""))
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:  # such as brackets around what is no address
+        return False
     host = request.headers.get("host", "")
     return bool(host) and origin.scheme in ("http", "https") and origin.netloc == host

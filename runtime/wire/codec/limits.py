@@ -35,6 +35,7 @@ MOST_NUMBERS: Final = 100
 
 MOST_VALUES: Final[dict[tuple[type, str], int]] = {
     (DataBuffer, "metadata"): MOST_ENTRIES,
+    (DataChunk, "bundle_metadata"): MOST_ENTRIES,
     (DataChunk, "named_buffers"): MOST_ENTRIES,
     (ExecuteRequest, "data_inputs"): MOST_ENTRIES,
     (MultiprocessConfig, "executor_overrides"): MOST_NODES,

@@ -67,5 +67,5 @@ def error_of(message: ErrorResponse) -> MillraceError:
 def _record_in(context: str) -> ErrorRecord:
     try:
         return msgspec.json.decode(context, type=ErrorRecord)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return ErrorRecord()

@@ -112,13 +112,14 @@ class Cluster:
 
     def _start(self, before: list[str], *options: str) -> subprocess.Popen[bytes]:
         command = [*before, sys.executable, "-m", "ray.scripts.scripts", "start", *options]
-        # Not --block: the processes of the cluster are nobody's children here.
+        # Not --block: the processes of the cluster are nobody's children here. And no token that
+        # another cluster of this user's has left in ~/.ray.
         with (self.folder / "start.log").open("ab") as log:
             return subprocess.Popen(
                 [*command, "--object-store-memory", str(OBJECT_STORE_BYTES)],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+                env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"},
             )
 
     def wait_listening(self) -> None:
