@@ -142,6 +142,14 @@ class Server(Section):
         detail="They begin after lame_duck_secs. Then streams take no more input, send the results "
         "of what they have taken, and end.",
     )
+    flush_timeout_secs: float = setting(
+        2,
+        "seconds for streams to send the results of what they have taken, after the drain",
+        ge=0,
+        le=3600,
+        detail="What still runs then is cancelled. Set it to the time that your slowest node takes "
+        "for what waits at it.",
+    )
     max_connection_age_secs: float = setting(
         0,
         "seconds after which a client is asked to use another connection; 0: never",
@@ -152,7 +160,7 @@ class Server(Section):
     )
     health_when_full: Literal["serving", "not_serving"] = setting(
         "serving",
-        "what health reports while limits.max_sessions sessions run",
+        "what health reports while limits.max_sessions or max_total_processes is reached",
         detail='With "not_serving", balancers that check health send new calls elsewhere. A full '
         "server refuses them with RESOURCE_EXHAUSTED anyway.",
     )

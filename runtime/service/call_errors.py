@@ -97,12 +97,17 @@ def reportable_error(failure: BaseException) -> MillraceError:
         del failure, error
 
 
-def error_in_band(failure: BaseException) -> MillraceError:
+def error_in_band(failure: BaseException, *, is_draining: bool) -> MillraceError:
     """Return the error to send to the client in a message.
 
+    Args:
+        failure: of the call.
+        is_draining: whether the server shuts down.
+
     Raises:
-        CallError: the failure must end the call with a status. RESOURCE_EXHAUSTED for a session
-            that another server may have room for: gRPC's own retries look at the status only.
+        CallError: the failure must end the call with a status. RESOURCE_EXHAUSTED, or UNAVAILABLE
+            while the server drains, for a session that another server may have room for: gRPC's
+            own retries look at the status only.
         BaseException: the failure is a cancellation.
     """
     try:
@@ -110,7 +115,8 @@ def error_in_band(failure: BaseException) -> MillraceError:
     finally:
         del failure  # as there
     if isinstance(error, ServerFullError):
-        raise CallError(Status.RESOURCE_EXHAUSTED, str(error))
+        status = Status.UNAVAILABLE if is_draining else Status.RESOURCE_EXHAUSTED
+        raise CallError(status, str(error))
     return error
 
 

@@ -75,7 +75,8 @@ class ExecutionService:
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
             if self._server_state.stopping.is_set():
                 raise CallError(Status.UNAVAILABLE, SHUTTING_DOWN) from None
-            response = self._failure(error_in_band(failure))
+            is_draining = self._server_state.draining.is_set()
+            response = self._failure(error_in_band(failure, is_draining=is_draining))
         try:
             await call.send(response)
         except MillraceError as error:  # the result is longer than a message may be

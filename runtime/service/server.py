@@ -16,7 +16,7 @@ import trio_asyncio
 from ..config import ServerAddress, server_access
 from ..errors import sole_error
 from ..metrics import Drain, Registry
-from ..session import Runtime
+from ..session import Capacity, Runtime
 from ..wire import (
     ATTACH,
     CONTROL_SERVICE,
@@ -80,15 +80,13 @@ from .watching import WatchingService
 from .worker_rpcs import passed_calls, rpcs_of_all_workers
 from .worker_snapshots import OtherWorkers
 
-# For streams to send their last results, after the drain.
-_END_STREAMS_SECONDS: Final = 2.0
 # For cancelled calls to send their last messages, before the connections close.
 _CANCEL_SECONDS: Final = 2.0
 # For clients to close their connections after GOAWAY.
 _CLOSE_SECONDS: Final = 1.0
 
-END_SECONDS: Final = _END_STREAMS_SECONDS + _CANCEL_SECONDS + _CLOSE_SECONDS
-"""How long a server takes to end after its drain, at most, without the end of node processes."""
+END_SECONDS: Final = _CANCEL_SECONDS + _CLOSE_SECONDS
+"""How long a server takes to end after its flush, at most, without the end of node processes."""
 
 _log = logging.getLogger("millrace.service")
 
@@ -111,9 +109,11 @@ class GrpcServer:
         health: HealthService,
         listener: Http2Server,
         metrics: Registry,
+        capacity: Capacity,
         bound: socket.socket,
         *,
         uses_tls: bool,
+        flush_seconds: float,
         calls_path: str = "",
     ) -> None:
         self.calls_path = calls_path
@@ -124,8 +124,10 @@ class GrpcServer:
         self._health = health
         self._listener = listener
         self._metrics = metrics
+        self._capacity = capacity
         self._bound = bound
         self._uses_tls = uses_tls
+        self._flush_seconds = flush_seconds
 
     def start_listening(self) -> None:
         """Accept connections from now on.
@@ -166,7 +168,10 @@ class GrpcServer:
            another connection. Calls that were under way are accepted.
         3. Running calls have `timeout_seconds` to end.
         4. Streams take no more input, send the results of what they have taken, and `closed`.
-        5. After 2 s, what still runs is cancelled. Its client receives an error.
+        5. After `server.flush_timeout_secs`, what still runs is cancelled. Its client receives an
+           error.
+
+        A session that waits for room is refused at the beginning: another server may have some.
 
         Args:
             timeout_seconds: of step 3; infinite: until all calls have ended.
@@ -178,12 +183,13 @@ class GrpcServer:
         self._metrics.drain = Drain(time.time() + seconds if math.isfinite(seconds) else None)
         state.draining.set()
         self._health.stop_serving()
+        self._capacity.refuse_waiting()
         await trio.sleep(lame_duck_seconds)
         self._listener.drain()
         with trio.move_on_at(state.drain_deadline):
             await self._calls.wait_idle()
         state.ending.set()
-        with trio.move_on_after(_END_STREAMS_SECONDS):
+        with trio.move_on_after(self._flush_seconds):
             await self._calls.wait_idle()
         state.stopping.set()
         with trio.move_on_after(_CANCEL_SECONDS):
@@ -271,8 +277,10 @@ async def open_server(
                 health,
                 listener,
                 runtime.metrics,
+                runtime.capacity,
                 listening,
                 uses_tls=tls is not None,
+                flush_seconds=settings.flush_timeout_secs,
                 calls_path=calls_path,
             )
             if listens:

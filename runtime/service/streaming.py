@@ -86,7 +86,9 @@ class StreamingService:
         except (Exception, BaseExceptionGroup) as failure:  # noqa: BLE001 (sent to the client)
             # The error is kept in no variable: it refers to this frame, which would be a cycle.
             responses = _failure_responses(
-                error_in_band(failure), run, traces=self._server_state.traces
+                error_in_band(failure, is_draining=self._server_state.draining.is_set()),
+                run,
+                traces=self._server_state.traces,
             )
             await call.send(*responses)  # noqa: ASYNC120 (a cancelled call has nobody to tell)
             if self._server_state.stopping.is_set():

@@ -1,8 +1,8 @@
 """Admission: how many sessions there may be at once, and which waits for room."""
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +48,8 @@ class Capacity:
         self._system = SystemResources() if system is None else system
         self._held: list[Reservation] = []
         self._waiting: deque[Reservation] = deque()
+        self._waits: set[trio.CancelScope] = set()
+        self._is_closing = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -57,8 +59,11 @@ class Capacity:
 
     @property
     def is_full(self) -> bool:
-        """Whether `limits.max_sessions` sessions run, so that the next one waits or is refused."""
-        return len(self._held) >= self._limits.max_sessions
+        """Whether as many sessions or processes run as may, so that the next one has no room."""
+        return (
+            self.sessions >= self._limits.max_sessions
+            or self.processes >= self._limits.max_total_processes
+        )
 
     async def wait_full(self, is_full: bool = True) -> None:
         """Wait until `is_full` has this value."""
@@ -104,20 +109,38 @@ class Capacity:
         wait_seconds = self._limits.session_wait_secs
         if not self._can_ever_fit(demand):
             raise LimitError(f"no room for the session, now or later: {shortage}")
-        if not wait_seconds:
+        if not wait_seconds or self._is_closing.is_set():
             raise self._refusal(shortage)
         self._waiting.append(reservation)
         self._changed.unpark_all()
         try:
-            with trio.move_on_after(wait_seconds):
+            with self.waiting_at_most(wait_seconds):
                 await reservation.granted.wait()
         except BaseException:
             self._withdraw(reservation)
             raise
         if not reservation.granted.is_set():
             self._withdraw(reservation)
-            raise self._refusal(self._shortage(demand), wait_seconds)
+            raise self._refusal(
+                self._shortage(demand), 0 if self._is_closing.is_set() else wait_seconds
+            )
         return reservation
+
+    def refuse_waiting(self) -> None:
+        """Let no session wait any more: the server shuts down. Those that wait are refused."""
+        self._is_closing.set()
+        for scope in self._waits:
+            scope.cancel()
+
+    @contextmanager
+    def waiting_at_most(self, seconds: float) -> Iterator[None]:
+        """Wait in the block, which ends after this time, or when nobody may wait any more."""
+        with trio.move_on_after(0 if self._is_closing.is_set() else seconds) as scope:
+            self._waits.add(scope)
+            try:
+                yield
+            finally:
+                self._waits.remove(scope)
 
     def _can_ever_fit(self, demand: Demand) -> bool:
         most = self._limits.max_total_processes

@@ -1,5 +1,6 @@
 """Admission over several workers: the supervisor counts, and each worker looks at the machine."""
 
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -54,8 +55,11 @@ class SharedCapacity(Capacity):
 
     @property
     def is_full(self) -> bool:
-        """Whether `limits.max_sessions` sessions of all workers run."""
-        return self.sessions >= self._shared_limits.max_sessions
+        """Whether as many sessions or processes of all workers run as may."""
+        return (
+            self.sessions >= self._shared_limits.max_sessions
+            or self.processes >= self._shared_limits.max_total_processes
+        )
 
     @asynccontextmanager
     async def reserve(self, demand: Demand) -> AsyncIterator[Reservation]:
@@ -64,7 +68,10 @@ class SharedCapacity(Capacity):
         request = self._requests[number] = _Request()
         self._put(Reserve(number, demand.processes))
         try:
-            await request.answered.wait()
+            with self.waiting_at_most(math.inf):
+                await request.answered.wait()
+            if not request.answered.is_set():
+                raise ServerFullError("no room for the session: the server shuts down")
             if request.refusal is not None:
                 raise request.refusal
             async with super().reserve(demand) as reservation:

@@ -26,7 +26,8 @@ def stop_seconds(settings: str) -> float:
     """Return how long a server with these settings takes to stop at most."""
     multiprocess = RuntimeConfig().multiprocess
     assert "cleanup_grace_period_secs" not in SETTINGS[settings]()
-    end = END_SECONDS + multiprocess.cleanup_grace_period_secs
+    flush = settings_of(settings).server.flush_timeout_secs
+    end = flush + END_SECONDS + multiprocess.cleanup_grace_period_secs
     return drain_seconds(settings) + end
 
 

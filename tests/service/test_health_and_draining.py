@@ -123,6 +123,47 @@ def test_a_stream_that_does_not_end_in_time_gets_its_results_and_closed(serve: S
     assert closed.reason == "the server is shutting down"
 
 
+def test_a_stream_with_a_backlog_has_the_time_that_the_operator_gives_it(serve: Serve) -> None:
+    server = serve(RuntimeConfig.model_validate({"server": {"flush_timeout_secs": 60}}))
+    manifest = pipeline({"a": ("Slow", {"seconds": 0.2})})
+    with connected(server.target) as client, client.pipeline(manifest) as running:
+        running.wait_ready()
+        running.send(*(chunk(json_buffer(n), n) for n in range(15)))
+        running.results(1)
+        draining = Draining(server, 0.1)
+        rest = running.rest()
+        draining.wait()
+    (closed,) = rest.of("closed")
+    assert closed.chunks_taken == 15
+    assert len(rest.of("result")) == 14
+
+
+def test_a_session_that_waits_for_room_is_refused_when_the_server_drains(serve: Serve) -> None:
+    limits = {"limits": {"max_sessions": 1, "session_wait_secs": SECONDS}}
+    server = serve(RuntimeConfig.model_validate(limits))
+    with connected(server.target) as client, client.pipeline(ECHO) as running:
+        running.wait_ready()
+        with client.pipeline(ECHO) as waiting:
+            until_waiting(server, 1)
+            draining = Draining(server, SECONDS, lame_duck_seconds=2)
+            with pytest.raises(grpc.RpcError) as caught:
+                next(iter(waiting))
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert not caught.value.initial_metadata()
+        with client.pipeline(ECHO) as late, pytest.raises(grpc.RpcError) as caught:
+            next(iter(late))
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        running.send(control("CLOSE"))
+        assert running.rest().closed
+        draining.wait()
+
+
+def until_waiting(server: Any, count: int) -> None:
+    """Wait until so many sessions wait for room."""
+    while server.snapshot().capacity.waiting != count:
+        pass
+
+
 def test_a_stream_whose_node_does_not_end_is_told_why_it_is_cut_off(
     serve: Serve, tmp_path: Path
 ) -> None:
@@ -215,6 +256,20 @@ def test_a_full_server_is_not_serving_where_the_operator_has_said_so(serve: Serv
             assert next(told) == NOT_SERVING
             running.send(control("CLOSE"))
             assert running.rest().closed
+        assert next(told) == SERVING
+
+
+def test_a_server_without_room_for_processes_is_full(serve: Serve) -> None:
+    config = {"limits": {"max_total_processes": 1}, "server": {"health_when_full": "not_serving"}}
+    server = serve(RuntimeConfig.model_validate(config))
+    with connected(server.target) as client:
+        told = watch(client, "")
+        assert next(told) == SERVING
+        with client.pipeline(pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})) as one:
+            one.wait_ready()
+            assert next(told) == NOT_SERVING
+            one.send(control("CLOSE"))
+            assert one.rest().closed
         assert next(told) == SERVING
 
 
