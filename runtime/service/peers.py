@@ -293,20 +293,26 @@ class Peers:
 
     Attributes:
         number: of this one.
+        ended: by outcome, how many sessions of workers that are gone have ended.
         handlers: what answers their calls whose messages are bytes, by path; the rpcs are not here.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.ended: Mapping[str, int] = {}
         self.handlers: dict[str, BytesHandler] = {}
         self._others: dict[int, Peer] = {}
 
-    def update(self, workers: Mapping[int, tuple[int, str]]) -> None:
+    def update(
+        self, workers: Mapping[int, tuple[int, str]], ended: Mapping[str, int] | None = None
+    ) -> None:
         """Take which workers are ready.
 
         Args:
             workers: the process id and the path of each, by its number; this one may be among them.
+            ended: how many sessions of workers that are gone have ended; None: as before.
         """
+        self.ended = self.ended if ended is None else ended
         self._others = {
             number: Peer(number, process_id, path)
             for number, (process_id, path) in sorted(workers.items())

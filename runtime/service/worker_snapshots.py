@@ -32,7 +32,7 @@ class WorkersWatch:
     """One watch of all workers. Each of them compares its snapshots with those it sent before."""
 
     def __init__(self, peers: Peers, codec: Codec, nursery: trio.Nursery) -> None:
-        self._number = peers.number
+        self._peers = peers
         self._codec = codec
         self._questions = WorkerQuestions(peers, SNAPSHOTS, nursery)
 
@@ -52,12 +52,12 @@ class WorkersWatch:
             peer: None if body is None else self._codec.decode(body, WatchServerResponse)
             for peer, body in answers.items()
         }
-        return _merged(response, self._number, decoded, most_sessions)
+        return _merged(response, self._peers, decoded, most_sessions)
 
 
 def _merged(
     own: WatchServerResponse,
-    number: int,
+    peers: Peers,
     answers: dict[Peer, WatchServerResponse | None],
     most_sessions: int,
 ) -> WatchServerResponse:
@@ -66,9 +66,10 @@ def _merged(
     servers = [each.server or ServerInfo() for each in answered]
     sessions = [session for each in answered for session in each.sessions]
     sessions.sort(key=lambda session: session.opened_ms)
-    workers = [_worker(number, os.getpid(), own)]
+    workers = [_worker(peers.number, os.getpid(), own)]
     workers += [_worker(peer.number, peer.process_id, each) for peer, each in answers.items()]
     server = servers[0]
+    server.ended_sessions = dict(Counter(server.ended_sessions) + Counter(peers.ended))
     for other in servers[1:]:
         server.started_ms = min(server.started_ms, other.started_ms)
         server.sessions = dict(Counter(server.sessions) + Counter(other.sessions))

@@ -8,7 +8,7 @@ from .demand import Demand
 from .ending import EndReason
 from .input_checker import SessionBounds
 from .instance import Leftovers, SweepReport, find_leftovers, sweep_leftovers
-from .recent_endings import EndedSession, NumberedEnding, RecentEndings
+from .recent_endings import EndedSession, NumberedEnding, RecentEndings, SessionFacts
 from .runtime import NodeTypes, Runtime, open_runtime, open_session
 from .session import Session
 from .session_latency import SessionLatency
@@ -31,6 +31,7 @@ __all__ = [
     "EndedSession",
     "NumberedEnding",
     "RecentEndings",
+    "SessionFacts",
     "Reservation",
     "TapQueue",
     "TappedOutput",

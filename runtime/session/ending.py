@@ -63,6 +63,8 @@ class EndReason(StrEnum):
     """An item did not fit into the shared memory."""
     LIMIT = "limit"
     """Another limit was reached, such as that of time or of samples."""
+    WORKER_EXIT = "worker_exit"
+    """The worker that ran it was killed, or has crashed."""
     EXECUTOR_ERROR = "executor_error"
     """An executor failed."""
     INTERNAL_ERROR = "internal_error"

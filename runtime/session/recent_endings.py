@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 
 from ..errors import encodable, shortened
 from ..plan import Plan
-from .ending import Ending
+from .ending import Ending, EndReason
 
 _MOST_SECONDS: Final = 3600.0
 _MOST_ENDINGS: Final = 1000
@@ -16,6 +16,12 @@ _MOST_BYTES: Final = 1024 * 1024
 _MOST_CHARACTERS: Final = 1024
 # An object with its numbers, and the objects of its texts: about 900 bytes in Python 3.11.
 _FIXED_BYTES: Final = 900
+
+
+_COUNTS: Final = (
+    *("items_in", "items_out", "dropped", "bytes_in", "bytes_out"),
+    "peak_memory_bytes",
+)
 
 
 class SessionFacts(Protocol):
@@ -81,6 +87,12 @@ class EndedSession:
             **counts,
         )
 
+    @classmethod
+    def opened(cls, session: "SessionFacts") -> Self:
+        """Return what is known of a session that has begun: how it ends if its process does."""
+        unknown = Ending("failed", EndReason.WORKER_EXIT, detail="the worker that ran it has ended")
+        return cls.of(session, unknown, dict.fromkeys(_COUNTS, 0))
+
     @property
     def size_bytes(self) -> int:
         """The memory that it takes, roughly; a character takes up to 4 bytes."""
@@ -132,6 +144,9 @@ class RecentEndings:
         self._clock = clock
         self._endings: deque[NumberedEnding] = deque()
         self._bytes = 0
+
+    def begin(self, session: SessionFacts) -> None:
+        """Note that a session has begun."""
 
     def add(self, session: EndedSession) -> None:
         """Add a session that has ended; the oldest go where there is no room."""

@@ -243,6 +243,7 @@ class Runtime:
                 session.peer, session.owner, session.token_name = peer, owner, token_name
                 session.why_ended = why_ended or session.why_ended
                 self._sessions[session_id] = session
+                self.endings.begin(session)
                 with self.metrics.session(session):
                     async with session.run():
                         yield session

@@ -108,7 +108,8 @@ class Member:
                 case SharedState(workers=workers) as state:
                     self._capacity.follow(state)
                     self.peers.update(
-                        {worker.number: (worker.process_id, worker.peers) for worker in workers}
+                        {worker.number: (worker.process_id, worker.peers) for worker in workers},
+                        state.ended,
                     )
                 case Ending() as ending:
                     self._endings.add_numbered(ending)

@@ -1,6 +1,7 @@
 """What a supervisor and its workers send each other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..config import RuntimeConfig
 from ..metrics import Snapshot
@@ -89,12 +90,28 @@ class WorkerAddress:
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """To a worker: what all of them hold of the limits, and which are ready."""
+    """To a worker: what all of them hold of the limits, and which are ready.
+
+    Attributes:
+        ended: by outcome, how many sessions of workers that are gone have ended.
+    """
 
     sessions: int
     processes: int
     waiting: int
     workers: tuple[WorkerAddress, ...]
+    ended: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """To the supervisor: a session has begun.
+
+    Attributes:
+        session: as it ends if the worker does.
+    """
+
+    session: EndedSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +178,7 @@ class Drain:
     """To a worker: shut down in steps."""
 
 
-ToSupervisor = Ready | Reserve | Release | Ended | Taken | Collect | Pong
+ToSupervisor = Ready | Reserve | Release | Began | Ended | Taken | Collect | Pong
 ToWorker = (
     WorkerSpec | Granted | Refused | SharedState | Ending | TakeSnapshot | Collected | Ping | Drain
 )

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from ..session import EndedSession, NumberedEnding, RecentEndings
-from .messages import Ended, Ending
+from ..session import EndedSession, NumberedEnding, RecentEndings, SessionFacts
+from .messages import Began, Ended, Ending
 
 
 class SharedEndings(RecentEndings):
@@ -13,10 +13,14 @@ class SharedEndings(RecentEndings):
         put: sends a message to the supervisor, which numbers the endings.
     """
 
-    def __init__(self, put: Callable[[Ended], None]) -> None:
+    def __init__(self, put: Callable[[Began | Ended], None]) -> None:
         super().__init__()
         self._put = put
         self._own = RecentEndings()
+
+    def begin(self, session: SessionFacts) -> None:
+        """Tell the supervisor of a session, which it ends if this worker cannot."""
+        self._put(Began(EndedSession.opened(session)))
 
     def add(self, session: EndedSession) -> None:
         """Add a session of this worker that has ended."""

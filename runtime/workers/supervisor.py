@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +14,10 @@ from ..config import RuntimeConfig, ServerAddress
 from ..errors import PipelineError, UnwrappedErrors
 from ..metrics import Snapshot, counters_of, merged
 from ..service import listening_socket, shared_listening_sockets
-from ..session import RecentEndings, sweep_leftovers
+from ..session import EndedSession, RecentEndings, sweep_leftovers
 from .channel import Channel, ChannelEndedError
 from .messages import (
+    Began,
     Collect,
     Collected,
     Drain,
@@ -99,6 +101,7 @@ class Supervisor:
         self._ports = ports
         self._places = open_places(config.limits)
         self._endings = RecentEndings()
+        self._ended: Counter[str] = Counter()  # of workers that are gone, by outcome
         self._workers: dict[int, Worker] = {}
         self._retired: Snapshot | None = None
         self._collecting = trio.Lock()
@@ -173,7 +176,7 @@ class Supervisor:
                 raise WorkerStartError(number, worker.process.ending, status)
             report_ready = None
             self.restarts += 1
-            fields = {"worker": number, "pid": worker.process.pid, "in_seconds": seconds}
+            fields = {"worker": number, "in_seconds": seconds}
             _log.warning("worker is started again", extra=fields)
             with trio.move_on_after(seconds):
                 await self._stopping.wait()
@@ -250,6 +253,7 @@ class Supervisor:
             if worker.snapshot is not None:
                 known = [] if self._retired is None else [self._retired]
                 self._retired = merged([counters_of(worker.snapshot), *known])
+            self._end_lost_sessions(worker)
             self._send_state()
             await worker.process.end()
             if worker.process.exit_status:
@@ -264,11 +268,10 @@ class Supervisor:
                 worker.reserve(message, self._places)
             case Release():
                 worker.release(message)
+            case Began(session):
+                worker.open[session.session_id] = session
             case Ended(session):
-                self._endings.add(session)
-                ending = Ending(self._endings.last_number, session)
-                for each in self._workers.values():
-                    each.channel.put(ending)
+                self._end_session(worker, session)
             case Taken(number, snapshot):
                 worker.add_snapshot(number, snapshot)
             case Pong():
@@ -286,6 +289,20 @@ class Supervisor:
                     _log.info("worker runs again", extra=fields)
                 else:
                     report_ready()
+
+    def _end_session(self, worker: Worker, session: EndedSession) -> None:
+        """Number an ended session, and tell all workers."""
+        worker.end_session(session)
+        self._endings.add(session)
+        ending = Ending(self._endings.last_number, session)
+        for each in self._workers.values():
+            each.channel.put(ending)
+
+    def _end_lost_sessions(self, worker: Worker) -> None:
+        """End the sessions that a worker had when it ended."""
+        for session in worker.lost_sessions():
+            self._end_session(worker, session)
+        self._ended.update(worker.ended)
 
     async def _answer(self, worker: Worker, message: Collect) -> None:
         snapshot = await self.collect()
@@ -305,6 +322,7 @@ class Supervisor:
                 WorkerAddress(worker.number, worker.process.pid, worker.peers)
                 for worker in self._ready()
             ),
+            dict(self._ended),
         )
         for worker in self._workers.values():
             worker.channel.put(state)

@@ -2,14 +2,17 @@
 
 import logging
 import math
+import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import trio
 
 from ..errors import LimitError, ServerFullError
 from ..metrics import Snapshot
-from ..session import Capacity, Demand
+from ..session import Capacity, Demand, EndedSession
 from .channel import Channel
 from .messages import (
     Granted,
@@ -40,6 +43,8 @@ class Worker:
         places: sessions that have one, or wait.
         snapshot: the last one that it has sent.
         lost: sessions that had a place when it ended.
+        open: its sessions by id, as they end if it does.
+        ended: how many of its sessions have ended, by outcome.
     """
 
     def __init__(
@@ -53,6 +58,8 @@ class Worker:
         self.places: dict[int, trio.CancelScope] = {}
         self.snapshot: Snapshot | None = None
         self.lost = 0
+        self.open: dict[str, EndedSession] = {}
+        self.ended: Counter[str] = Counter()
         self._nursery = nursery
         self._awaited: dict[int, trio.Event] = {}
         self._taken = 0
@@ -106,6 +113,28 @@ class Worker:
     def add_pong(self) -> None:
         """Take a sign of life."""
         self._pong.set()
+
+    def end_session(self, session: EndedSession) -> None:
+        """Note that a session of it has ended."""
+        self.open.pop(session.session_id, None)
+        self.ended[session.ending.outcome] += 1
+
+    def lost_sessions(self) -> list[EndedSession]:
+        """Log those that it had when it ended, and return them."""
+        lost = [replace(session, ended_at=time.time()) for session in self.open.values()]
+        for each in lost:
+            fields = {
+                "session": each.session_id,
+                "manifest": each.pipeline,
+                "outcome": each.ending.outcome,
+                "reason": each.ending.reason.value,
+                "seconds": round(each.ended_at - each.opened_at, 3),
+                "peer": each.peer,
+                "token": each.token_name or None,
+                "detail": each.ending.detail,
+            }
+            _log.info("session ended", extra=fields)
+        return lost
 
     def start_soon(self, task: Callable[..., object], *arguments: object) -> None:
         """Start a task that ends with the worker."""

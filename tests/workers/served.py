@@ -12,6 +12,7 @@ import trio
 
 from runtime.client import RemoteRuntime, RemoteStream, connect
 from runtime.session import worker_of
+from tests.conftest import name_of
 from tests.service.serve_process import ServeProcess, serve_process
 from tests.session.pipelines import chain
 
@@ -97,8 +98,13 @@ class WithWorkers:
                     break
         else:
             raise AssertionError(f"no connection in 64 came to worker {number}")
+        found = psutil.Process(self.serve.pid).children(recursive=True)
+        title = f"millrace: n0 {stream.session_id}"[:15]  # the kernel cuts it
+        nodes = [each for each in found if name_of(each).startswith(title)]
         async with kept:
             yield stream
+        # The server ends the node a little after its client has gone.
+        await trio.to_thread.run_sync(psutil.wait_procs, nodes, SECONDS)
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
         """Wait until the log has a text so many times."""

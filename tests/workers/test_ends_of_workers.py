@@ -54,12 +54,19 @@ async def test_a_killed_worker_leaves_nothing_and_the_other_goes_on(tmp_path: Pa
                     server = (await anext(snapshots)).server
                     assert server is not None
                     assert server.processes == 2
+                    assert server.ended_sessions.get("failed") == 1
+                    endings = await runtime.recent_endings()
+                    (ending,) = [each for each in endings if each.session_id == lost.session_id]
+                    assert (ending.outcome, ending.reason) == ("failed", "worker_exit")
             after = served.metrics()
             assert after["millrace_worker_restarts_total"] == 1
             counters = [name for name in before if "_total" in name or "_bucket" in name]
             assert [name for name in counters if after.get(name, -1) < before[name]] == []
-        assert "sessions_lost=1" in served.serve.log()
         assert served.serve.stop() == 0
+        log = served.serve.log()
+        assert "sessions_lost=1" in log
+        assert f"{lost.session_id} session ended" in log
+        assert log.count("session opened") == log.count("session ended")
 
 
 async def test_workers_end_with_a_killed_supervisor_and_leave_nothing(tmp_path: Path) -> None:
