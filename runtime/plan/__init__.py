@@ -36,6 +36,7 @@ from .executor_registry import (
 )
 from .grants import MODEL_FORMAT, TOOL_FORMAT, GrantNames, Grants, read_grants
 from .machine import FindMachine, Gpu, Machine, find_machine
+from .named_types import faults_of_named
 from .path_params import PATH_FORMAT, check_client_places
 from .plan import NodePlan, Plan
 from .planner import make_plan, plan_manifest
@@ -57,6 +58,7 @@ __all__ = [
     "read_grants",
     "Gpu",
     "Machine",
+    "faults_of_named",
     "find_machine",
     "ALWAYS_ENABLED",
     "BUILT_IN_EXECUTORS",

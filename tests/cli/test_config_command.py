@@ -49,6 +49,41 @@ def test_check_finds_what_a_start_would_trip_over(tmp_path: Path) -> None:
     assert "http.tls_certificate: /nowhere/http.pem: there is no such file" in done.stderr
 
 
+NAMES_WITHOUT_EFFECT = """
+[multiprocess]
+preload = ["SileroVADNod", "PassThrough"]
+[executors.shared]
+enabled = true
+types = ["PassThrough"]
+[executors.remote]
+enabled = true
+[executors.remote.hosts.b]
+address = "b:1"
+token_file = "/nowhere/token"
+tls_ca = "/nowhere/ca.pem"
+[routing]
+override_executors = ["nativ"]
+[pipelines]
+a = "nofile.yaml"
+"""
+
+
+def test_check_finds_names_that_have_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "runtime.toml").write_text(NAMES_WITHOUT_EFFECT)
+    done = millrace("config", "--check", folder=tmp_path)
+    assert done.returncode == 2
+    for found in (
+        'multiprocess.preload[0]: no node type "SileroVADNod"; did you mean "SileroVADNode"?',
+        'multiprocess.preload[1]: "PassThrough" has no preload()',
+        'executors.shared.types[0]: "PassThrough" has no process_batch()',
+        'routing.override_executors[0]: no executor "nativ"; did you mean "native"?',
+        "executors.remote.hosts.b.token_file",
+        "executors.remote.hosts.b.tls_ca: /nowhere/ca.pem: there is no such file",
+        "pipelines.a: nofile.yaml",
+    ):
+        assert found in done.stderr
+
+
 def test_a_wrong_value_is_exit_status_2_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "runtime.toml").write_text("[limits]\nmax_sesions = 3\n")
     done = millrace("config", folder=tmp_path)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ...config import RuntimeConfig
     from ...errors import Fault
     from ...plan import SettingEntry
+    from ..workspace import Workspace
 
 
 def config(
@@ -56,9 +57,9 @@ def config(
             access = server_access(workspace.config.server, os.environ)
             http_access(workspace.config.http, os.environ)
             plan = workspace.plan(manifest) if manifest is not None else None
-        if check:
-            _check_environment(workspace.config)
-            return
+            if check:
+                _check_environment(workspace)
+                return
         effective = plan.settings if plan is not None else None
         entries = list(setting_entries(workspace.config, effective, os.environ))
         if as_json:
@@ -84,10 +85,14 @@ def _print_table(entries: "Iterable[SettingEntry]", *, tokens: int) -> None:
         console.print(f"\nbearer tokens: {tokens} (not shown)", style="dim")
 
 
-def _check_environment(config: "RuntimeConfig") -> None:
+def _check_environment(workspace: "Workspace") -> None:
     from ...errors import ConfigError
+    from ...plan import faults_of_named, known_executors
 
-    faults = list(_environment_faults(config))
+    config = workspace.config
+    executors = known_executors(config.executors)
+    named = faults_of_named(config, workspace.catalogue, workspace.describer, executors)
+    faults = [*_environment_faults(config), *_pipeline_faults(workspace), *named]
     if faults:
         raise ConfigError(faults)
 
@@ -98,7 +103,7 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
 
     import trio
 
-    from ...config import model_endpoints
+    from ...config import model_endpoints, remote_access
     from ...errors import ConfigError, Fault
     from ...execution.process import Interpreters
     from ...plan import DisabledExecutor, declaration_of, known_executors, settings_of
@@ -125,6 +130,7 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
             file = getattr(section, key)
             if file is not None and not Path(file).is_file():
                 yield Fault(f"{table}.{key}", f"{file}: there is no such file")
+    remote = config.executors.remote
     executors = known_executors(config.executors)
     for name, found in executors.items():
         if isinstance(found, DisabledExecutor):
@@ -137,3 +143,22 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
         model_endpoints(config.models, os.environ)
     except ConfigError as error:
         yield from error.faults
+    try:
+        remote_access(remote.hosts, os.environ)
+    except ConfigError as error:
+        yield from error.faults
+    for name, host in remote.hosts.items():
+        if host.tls_ca is not None and not Path(host.tls_ca).is_file():
+            place = f"executors.remote.hosts.{name}.tls_ca"
+            yield Fault(place, f"{host.tls_ca}: there is no such file")
+
+
+def _pipeline_faults(workspace: "Workspace") -> "Iterator[Fault]":
+    """Yield the faults of the named pipelines."""
+    from ...errors import Fault, ManifestError
+
+    for name, file in workspace.config.pipelines.items():
+        try:
+            workspace.plan(Path(file))
+        except ManifestError as error:
+            yield Fault(f"pipelines.{name}", f"{file}: {error}")

@@ -38,6 +38,7 @@ def serve(
     sessions have server.drain_timeout_secs to end. The second signal cancels them. Bearer tokens
     come from GRPC_AUTH_TOKENS or server.auth_tokens_file, never from the command line.
     """
+    import logging
     import sys
     from functools import partial
 
@@ -45,6 +46,7 @@ def serve(
 
     from ...config import Origin, Source, with_value
     from ...logs import log_written
+    from ...plan import faults_of_named, known_executors
     from ..serving import announcer, serve_in_one_process, serve_with_workers
     from ..terminal import error_console, errors_reported
     from ..workspace import open_workspace
@@ -52,6 +54,10 @@ def serve(
     with errors_reported(error_console(), verbose=verbose):
         with open_workspace(settings, sources) as workspace:
             config = workspace.config
+            names = known_executors(config.executors)
+            without_effect = list(
+                faults_of_named(config, workspace.catalogue, workspace.describer, names)
+            )
         for key, value, option in (
             ("server.bind_address", bind, "--bind"),
             ("server.workers", workers, "--workers"),
@@ -61,4 +67,7 @@ def serve(
                 config = with_value(config, key, value, Origin(Source.COMMAND_LINE, option))
         run = serve_in_one_process if config.server.workers == 1 else serve_with_workers
         with log_written(config.log, sys.stderr) as output:
+            for fault in without_effect:
+                fields = {"setting": fault.where, "reason": fault.message}
+                logging.getLogger("millrace.config").warning("setting has no effect", extra=fields)
             trio.run(partial(run, config, announcer(config.log, output)))
