@@ -8,7 +8,7 @@ from .fork_guard import ForkGuard, describe_fork
 from .freed_memory import FreedMemory
 from .held_loop import HeldLoopGuard, HookInterrupted, open_held_loop_guard
 from .hook_calls import END, anext_or_end
-from .hop_observer import RecordHops
+from .hop_observer import HopObserver, RecordHops
 from .interrupts import is_from_signal, nodes_interrupted_by_themselves
 from .node_control import (
     InspectedOutput,
@@ -35,6 +35,7 @@ __all__ = [
     "ForkGuard",
     "FreedMemory",
     "Histogram",
+    "HopObserver",
     "describe_fork",
     "is_from_signal",
     "nodes_interrupted_by_themselves",

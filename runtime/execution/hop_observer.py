@@ -2,15 +2,15 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from actors import Control
 
 from ..latency import Hop, is_sampled
-from ..links import Inbox, Item, Output
-from .hook_calls import HookCalls
+from ..links import Item, Output
+from .call_clock import CallTimes
 
 # An actor may emit for an item long after it took it, at the end of the stream. It emits with the
 # sequence of the last one.
@@ -31,6 +31,28 @@ class _Taken:
     blocked_ns: int = 0
 
 
+class Taking(Protocol):
+    """What a node takes items from, as an inbox."""
+
+    def taken(self) -> Mapping[str, int]:
+        """Return how many items were taken from each producer, or dropped before that."""
+
+
+class Working(Protocol):
+    """What calls an actor.
+
+    Attributes:
+        times: when the last call began and ended, in seconds of the monotonic clock.
+        busy_seconds: how long the actor's code has run for the current item.
+    """
+
+    @property
+    def times(self) -> CallTimes: ...  # noqa: D102
+
+    @property
+    def busy_seconds(self) -> float: ...  # noqa: D102
+
+
 class HopObserver:
     """Stands between a node and its output, and is told which items the node processes.
 
@@ -47,9 +69,9 @@ class HopObserver:
 
     def __init__(
         self,
-        inbox: Inbox,
+        inbox: Taking,
         output: Output,
-        hooks: HookCalls,
+        hooks: Working,
         is_source: bool,
         interval: int,
         record: RecordHops,

@@ -1,12 +1,15 @@
 """The control of a node on another host, whose outputs come back here."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import trio
 
 from actors import Kind
 
 from ..execution import (
+    HopObserver,
     InspectedOutput,
     Intercept,
     NodeState,
@@ -16,7 +19,15 @@ from ..execution import (
     Tap,
     ignore_missed,
 )
-from ..links import Output
+from ..links import Inbox, Item, Output
+
+
+@dataclass(slots=True)
+class _WorkThere:
+    """The other host, as what calls an actor."""
+
+    times: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    busy_seconds: float = 0.0
 
 
 class BorderControl:
@@ -24,10 +35,32 @@ class BorderControl:
 
     Attributes:
         output: sends the outputs on, past the tap and the intercept.
+
+    Args:
+        output: of the node.
+        inboxes: of all nodes of the part, since its outputs come of what any of them has taken.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, inboxes: Sequence[Inbox]) -> None:
         self.output = InspectedOutput(output)
+        self._sent_to = output
+        self._inboxes = inboxes
+        self._hops: HopObserver | None = None
+        self._work = _WorkThere()
+
+    def note_sent(self, item: Item) -> None:
+        """Note an item that the other host gets."""
+        if self._hops is not None:
+            self._hops.take(item)
+            self._work.times[1] = time.monotonic()
+
+    def note_result(self, seconds: float) -> None:
+        """Note that a result has come, which the other host has taken so long for."""
+        self._work.busy_seconds = seconds
+
+    def taken(self) -> Mapping[str, int]:
+        """Return how many items the part has taken from each node here."""
+        return {source: n for inbox in self._inboxes for source, n in inbox.taken().items()}
 
     def set_tap(
         self, tap: Tap | None, _delay_seconds: float = 0.0, _on_missed: OnMissed = ignore_missed
@@ -43,7 +76,14 @@ class BorderControl:
         """Do nothing: a state is set in the session there."""
 
     def set_hops(self, record: RecordHops | None, interval: int = 1) -> None:
-        """Do nothing: hops are recorded there."""
+        """Call `record` with the hops of sampled items, each with all that the host does."""
+        if record is None:
+            self._hops, self.output.output = None, self._sent_to
+            return
+        self._hops = HopObserver(
+            self, self._sent_to, self._work, is_source=False, interval=interval, record=record
+        )
+        self.output.output = self._hops
 
     def cancel_call(self) -> None:
         """Do nothing: a call is cancelled by a control message, which goes there."""

@@ -166,8 +166,10 @@ class PartStream:
         self._feeding = len(tasks)
         self._sinks = plan.sinks
         self._window = window
+        ends = {node: task.local_ends() for node, task in tasks.items()}
+        inboxes = [each.inbox for each in ends.values()]
         self._controls = {
-            str(node): BorderControl(tasks[node].local_ends().output) for node in self._sinks
+            str(node): BorderControl(ends[node].output, inboxes) for node in self._sinks
         }
 
     async def run(self) -> None:
@@ -204,6 +206,8 @@ class PartStream:
     async def send(self, item: Item, data: Data, node: str) -> None:
         """Send an item to a node there."""
         self._window.sent += 1
+        for control in self._controls.values():
+            control.note_sent(item)
         if item.entered_ns:
             self._entered[item.sequence] = item.entered_ns
             if len(self._entered) > _MOST_ENTRIES:
@@ -228,24 +232,22 @@ class PartStream:
                 break
             task = self._tasks.get(result.node_id) if result.node_id in self._sinks else None
             if task is None:
-                raise NodeError(
-                    str(self._plan.members[0]),
-                    f"on {self._plan.address}: sent a result of {printable(result.node_id)!r}, "
-                    "which has none",
-                )
+                message = f"sent a result of {printable(result.node_id)!r}, which has none"
+                raise NodeError(str(self._plan.members[0]), message)
             item = self._item_of(result, task)
-            output = self._controls[result.node_id].output
+            control = self._controls[result.node_id]
+            control.note_result(result.latency_seconds)
+            output = control.output
             if not output.try_send(item):
                 await output.send(item)
             task.statistics.items_out += 1
             # All that the host took for it, since that is one step for this session.
             task.statistics.processing.add(result.latency_seconds)
         if self._feeding:
-            raise NodeError(
-                str(self._plan.members[0]),
-                f"on {self._plan.address}: its session ended before its input did; the host shuts "
-                "down, or its operator ended the session",
+            message = (
+                "its session ended before its input did; the host shuts down, or its operator "
             )
+            raise NodeError(str(self._plan.members[0]), message + "ended the session")
 
     def _count_inside(self) -> None:
         """Count what passed between nodes there, as the host reports it at the end."""
@@ -262,11 +264,8 @@ class PartStream:
         if isinstance(data, Control):
             data = self._control_here(data, task)
         elif _has_path(data):
-            raise NodeError(
-                task.node_id,
-                f"on {self._plan.address}: returned the path of a file, which is none of this "
-                "host; let it return the content",
-            )
+            message = "returned the path of a file, which is none of this host; let it return the "
+            raise NodeError(task.node_id, message + "content")
         return Item(
             data,
             result.sequence,
@@ -278,10 +277,7 @@ class PartStream:
     def _control_here(self, control: Control, task: NodeTask) -> Control:
         """Return a control message that has come back, or that a node there has emitted."""
         if is_reserved(control):
-            raise NodeError(
-                task.node_id,
-                f"on {self._plan.address}: sent a control message with keys of the runtime",
-            )
+            raise NodeError(task.node_id, "sent a control message with keys of the runtime")
         name = control.metadata.get(_NAME_KEY)
         if name is not None:
             return named(control.without_metadata(_NAME_KEY), name)

@@ -2,7 +2,6 @@
 
 from .build import params_of_nodes
 from .cycles import Cycle, cycles
-from .forms import LONGEST_NAME
 from .load import ManifestSource, load_manifest, manifest_from, parse_manifest, read_manifest
 from .model import (
     Capabilities,
@@ -21,7 +20,6 @@ from .order import topological_order
 from .places import where
 
 __all__ = [
-    "LONGEST_NAME",
     "Capabilities",
     "Connection",
     "CpuRequirement",

@@ -1,14 +1,16 @@
 """What a frame of a client that attaches holds, checked."""
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 from actors import Binary, Data, DataError, Json, Text
 
 from ..errors import InputError
-from ..manifest import LONGEST_NAME
 from ..wire import ControlAddress, ControlErrorCode, ControlEvent, DataBuffer, ErrorEvent
 from ..wire.conversion import data_of
+
+LONGEST_NAME: Final = 255
+"""Characters of the name of a port; ids of nodes have no more."""
 
 
 class FrameError(Exception):

@@ -20,7 +20,7 @@ from ..latency import (
     summarize,
 )
 from ..links import Item
-from ..plan import Plan
+from ..plan import Plan, RemotePart
 from .control_bus import ControlBus
 from .session_input import SessionInput
 from .session_output import SessionOutput
@@ -59,6 +59,10 @@ class SessionLatency:
     ) -> None:
         self._plan = plan
         self._generating = frozenset(plan.generating)
+        # What goes to another host is followed from what enters the part there to its results.
+        self._parts = {
+            str(node.node_id): node.remote for node in plan.nodes if node.remote is not None
+        }
         self._input = session_input
         self._output = session_output
         self._bus = bus
@@ -71,7 +75,8 @@ class SessionLatency:
 
     def _reset(self) -> None:
         self._epoch_ns = time.time_ns() - time.monotonic_ns()
-        producers = {str(node.node_id): node.inputs for node in self._plan.nodes}
+        producers = {str(node.node_id): tuple(map(str, node.inputs)) for node in self._plan.nodes}
+        producers |= {node: _outside(part, producers) for node, part in self._parts.items()}
         self._paths = PathAssembly(producers, self._epoch_ns, sources=self._generating)
         self._results: deque[ResultLatency] = deque()
         self._every = 1  # of the results that come, one of so many is kept
@@ -163,7 +168,9 @@ class SessionLatency:
 
     def _on_sent(self, node_id: str, item: Item, sent_ns: int) -> None:
         if is_sampled(item.entered_ns, self._interval):
-            self._paths.enter(node_id, item.sequence, item.entered_ns, sent_ns)
+            part = self._parts.get(node_id)
+            for node in (node_id,) if part is None else part.sinks:
+                self._paths.enter(node, item.sequence, item.entered_ns, sent_ns)
             self._count_entered(1, item.entered_ns)
 
     def _on_hops(self, node_id: str, hops: Collection[Hop]) -> None:
@@ -223,3 +230,9 @@ class SessionLatency:
             )
             for node in self._plan.nodes
         }
+
+
+def _outside(part: RemotePart, producers: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Return the nodes here that a part on another host reads from."""
+    inside = frozenset(map(str, part.members))
+    return tuple(each for node in inside for each in producers[node] if each not in inside)

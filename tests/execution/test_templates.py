@@ -91,6 +91,7 @@ async def kill_node_of_a_session(runtime: Runtime) -> None:
     ("how", "reason"),
     [
         ("thread", "has started threads"),
+        ("file", "keeps files open"),
         ("error", "OSError: no weights here"),
         ("exit", "it ended while it preloaded"),
     ],
@@ -105,6 +106,20 @@ async def test_a_type_that_cannot_be_forked_starts_as_usual_with_a_log_line(
         loaded_by, node, _ = await answer(runtime, how)
         assert loaded_by == node
         assert events.lines == []  # it is not tried again
+
+
+async def test_without_an_answer_of_its_template_a_node_starts_as_usual() -> None:
+    async with preloading() as (runtime, events):
+        await answer(runtime)
+        await events.wait("template_ready")
+        template, _, _ = await answer(runtime)
+        os.kill(template, signal.SIGSTOP)
+        try:
+            loaded_by, node, _ = await answer(runtime)
+        finally:
+            os.kill(template, signal.SIGCONT)
+        assert loaded_by == node
+        await events.wait("nodes start without it")
 
 
 async def test_a_template_that_is_too_large_is_not_used() -> None:

@@ -40,6 +40,7 @@ from runtime import (
 from runtime.client import connect
 from runtime.config import parse_config
 from runtime.execution import NodeState
+from runtime.latency import PARTS
 from runtime.recording import Side, open_recording, record
 from runtime.service import GrpcServer, open_server
 from tests.conftest import OpenRuntime
@@ -454,3 +455,39 @@ async def test_a_client_cannot_send_what_only_the_session_says(runtime: Runtime,
             await session.send(Control(None, metadata={key: "abc"}))
         await session.send(Text("still here"))
         assert (await session.receive()).data == Text("still here")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "here", "ways"),
+    [
+        ("a", "", (), {("", "a", "")}),
+        ("abc", "a>b b>c", (), {("", "c", "")}),
+        ("abcd", "a>b b>c c>d", ("a", "d"), {("", "a", "c", "d", "")}),
+        ("abcd", "a>b b>c c>d", ("c",), {("", "b", "c", "d", "")}),
+        ("abcd", "a>b a>c c>d", ("a",), {("", "a", "b", ""), ("", "a", "d", "")}),
+    ],
+)
+async def test_the_latency_of_a_pipeline_with_nodes_elsewhere_is_explained_and_adds_up(
+    runtime: Runtime,
+    server: GrpcServer,
+    nodes: str,
+    edges: str,
+    here: tuple[str, ...],
+    ways: set[tuple[str, ...]],
+) -> None:
+    pipeline = manifest(str(server.address), dict.fromkeys(nodes, "PassThrough"), edges, here=here)
+    async with (
+        runtime.open_session(pipeline) as session,
+        session.explained(all_chunks=True) as latency,
+    ):
+        for number in range(5):
+            await session.send(Json(number))
+        results = [await session.receive() for _ in range(5 * len(ways))]
+        summary = await latency.summary(is_last=True)
+        assert summary.incomplete == 0
+        assert len(latency.results) == len(results)
+        assert {each.path for each in latency.results} == ways
+        for each in latency.results:
+            parts = sum(getattr(stay, part.value) for stay in each.stays for part in PARTS)
+            assert parts == each.total_ns
+            assert sum(stay.process for stay in each.stays) > 0

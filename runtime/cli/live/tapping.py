@@ -70,6 +70,7 @@ async def tap_node(
                     if count and seen >= count:
                         break
                 nursery.cancel_scope.cancel()
+            view.finish()
     finally:
         if sink is not None:
             with trio.CancelScope(shield=True):
@@ -85,6 +86,9 @@ class _Outputs:
 
     async def run(self) -> None:
         """Do nothing beside."""
+
+    def finish(self) -> None:
+        """Do nothing: every output was shown."""
 
     async def show(self, event: ControlEvent) -> None:
         assert event.tap is not None
@@ -106,18 +110,26 @@ class _Rates:
         self._stdout = stdout
         self._items: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
+        self._began = time.monotonic()
 
     async def run(self) -> None:
-        began = time.monotonic()
         while True:
             await trio.sleep(_RATE_SECONDS)
-            seconds = time.monotonic() - began
-            began = time.monotonic()
-            for node in sorted(self._items):
-                rate, size = self._items[node] / seconds, self._bytes[node] / seconds
-                self._stdout.print(f"{node}  {rate:.1f} items/s  {size / 1000:.1f} kB/s")
-            self._items = Counter(dict.fromkeys(self._items, 0))
-            self._bytes.clear()
+            self._print()
+
+    def finish(self) -> None:
+        """Print what came since the last line."""
+        if any(self._items.values()):
+            self._print()
+
+    def _print(self) -> None:
+        seconds = time.monotonic() - self._began
+        self._began = time.monotonic()
+        for node in sorted(self._items):
+            rate, size = self._items[node] / seconds, self._bytes[node] / seconds
+            self._stdout.print(f"{node}  {rate:.1f} items/s  {size / 1000:.1f} kB/s")
+        self._items = Counter(dict.fromkeys(self._items, 0))
+        self._bytes.clear()
 
     async def show(self, event: ControlEvent) -> None:
         assert event.tap is not None

@@ -4,7 +4,9 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable, Hashable, Mapping
+import stat
+from collections.abc import Callable, Collection, Hashable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +54,9 @@ def run_template(control: int, serve: Callable[[socket.socket, Preloaded], None]
     except msgspec.DecodeError:
         return 0  # the server has closed the socket
     try:
+        before = _open_files()
         resources = _preload(spec)
-        reason = unforkable()
+        reason = unforkable(_open_files() - before)
     except BaseException as error:  # noqa: BLE001 (of the actor's code; the server logs it)
         resources, reason = {}, f"preload() raised {type(error).__name__}: {error}"
     requests.send(reason.encode(errors="replace")[:MAX_SPEC_BYTES] if reason else READY)
@@ -65,8 +68,25 @@ def run_template(control: int, serve: Callable[[socket.socket, Preloaded], None]
     return 0
 
 
-def unforkable() -> str:
-    """Return why this process cannot be forked with what it has; empty if it can."""
+def _open_files() -> set[tuple[str, str]]:
+    """Return the descriptors of this process that forks would share, and what they are."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the one that lists them is closed meanwhile
+            if not stat.S_ISCHR(os.fstat(int(number)).st_mode):
+                found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+    return found
+
+
+def unforkable(opened: Collection[tuple[str, str]] = ()) -> str:
+    """Return why this process cannot be forked with what it has; empty if it can.
+
+    Args:
+        opened: the descriptors that preloading has left open, and what they are.
+    """
+    if opened:
+        names = ", ".join(sorted(name for _, name in opened))
+        return f"preload() keeps files open, whose position all nodes would share: {names}"
     threads = [
         Path(f"/proc/self/task/{thread}/comm").read_text().strip()
         for thread in os.listdir("/proc/self/task")

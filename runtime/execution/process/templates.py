@@ -14,6 +14,8 @@ from .node_process import NodeProcess
 from .template_main import MAX_SPEC_BYTES, TemplateSpec
 
 _PRELOAD_SECONDS: Final = 300.0
+# A template forks in 10 ms.
+_FORK_SECONDS: Final = 3.0
 
 _log = logging.getLogger("millrace.templates")
 
@@ -81,7 +83,9 @@ class Templates:
         try:
             process = None
             try:
-                process = await template.forkserver.fork(timeout_seconds=timeout_seconds)
+                # The rest of the time is for a start without it.
+                seconds = min(timeout_seconds / 2, _FORK_SECONDS)
+                process = await template.forkserver.fork(timeout_seconds=seconds)
             except MillraceError as error:
                 _log.error("template of %s: %s; nodes start without it", spec.target, error)
                 # Its other nodes run on; it ends when it has been idle.
