@@ -178,15 +178,19 @@ class NodeProxy(NodeMessages):
         else:
             task.wiring.close_passed_ends(task.node_id)
 
-    def _exit_error(self, exited: Exit) -> ProcessExitError | MemoryLimitError:
+    def _exit_error(self, exited: Exit) -> NodeError | MemoryLimitError:
         limit, last_words = self._task.max_memory_bytes, "\n".join(self._process.tail)
+        if self._process.hung:
+            return ProcessTimeoutError(
+                self._task.node_id, self._process.hung, stack_trace=last_words
+            )
         error = ProcessExitError(
             self._task.node_id,
             self._phase,
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=self._process.remark or exit_hint(exited.signal_name, self._kills_before, limit),
+            hint=exit_hint(exited.signal_name, self._kills_before, limit),
         )
         if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)

@@ -94,6 +94,11 @@ def refusals_logged(manifest: str = "", peer: str = "", token_name: str = "") ->
     """Log an error of the block as the reason why a session was not opened."""
     try:
         yield
+    except trio.Cancelled:
+        # Its client has left while it waited for room or for an executor.
+        extra = {"manifest": manifest, "peer": peer or None, "token": token_name or None}
+        _log.info("session given up before it began", extra=extra)
+        raise
     except MillraceError as error:
         client = {"peer": peer or None, "token": token_name or None}
         extra = {"manifest": manifest, **client, **_of(error)}

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,46 @@ def test_a_profile_says_where_the_time_goes(project: Path, place: str):
     )
     assert ("waiting",) in stacks
     assert stacks["processing", "SlowNode.process", "SlowNode.spin"] > 0.01
+
+
+ENDLESS = '''
+import trio
+from actors import Actor, Kind, Text
+
+class Endless(Actor):
+    """Emit for ever."""
+    produces = frozenset({Kind.TEXT})
+
+    async def generate(self):
+        while True:
+            sum(range(100_000))
+            yield Text("x")
+            await trio.sleep(0.001)
+'''
+
+
+@pytest.mark.parametrize("place", ["native", "multiprocess"])
+def test_a_profile_that_is_stopped_shows_what_was_seen(project: Path, place: str) -> None:
+    (project / "endless.py").write_text(ENDLESS)
+    manifest = {
+        "version": "v1",
+        "metadata": {"name": "x", "multiprocess": {"executor_overrides": {"source": place}}},
+        "nodes": [{"id": "source", "node_type": "Endless"}],
+        "connections": [],
+    }
+    (project / "endless.json").write_text(json.dumps(manifest))
+    arguments = ("--nodes", "endless.py", "--output", "out.jsonl", "--speedscope", "p.json")
+    process = start("profile", "endless.json", *arguments, folder=project)
+    deadline = time.monotonic() + 60
+    while not (project / "out.jsonl").exists() or (project / "out.jsonl").stat().st_size < 4000:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # a file cannot be waited for
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.returncode == 130
+    assert any(line.startswith("source ") for line in done.stderr.splitlines())
+    assert json.loads((project / "p.json").read_text())["profiles"]
 
 
 def read_until(descriptor: int, words: str) -> str:

@@ -19,6 +19,7 @@ from runtime import (
     Manifest,
     ManifestError,
     NodeError,
+    ProcessTimeoutError,
     Runtime,
     RuntimeConfig,
     Session,
@@ -308,7 +309,7 @@ async def test_a_call_that_hangs_ends_the_host_and_the_next_session_has_another(
     settings = config(idle_secs=60)
     hung = settings.model_copy(update={"multiprocess": Multiprocess(process_timeout_secs=0.3)})
     async with runtime_with(hung) as runtime:
-        with pytest.raises(NodeError, match="has not returned for 0.3 s") as caught:
+        with pytest.raises(ProcessTimeoutError, match="has not returned for 0.3 s") as caught:
             async with opened(runtime) as session:
                 await ask(session, "hang")
         assert caught.value.node_id == "sum"

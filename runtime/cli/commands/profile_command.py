@@ -57,6 +57,7 @@ def profile(
     import json
 
     from ...execution.profiling import sampling, speedscope_document
+    from ..errors import StoppedError
     from ..file_run import RunOptions, run_on_files
     from ..output_file import check_writable, write_file
     from ..tables import print_profile
@@ -83,15 +84,21 @@ def profile(
             stdout_for_results() as stdout,
             sampling() as sampler,
         ):
-            run_on_files(
-                options,
-                console,
-                stdout,
-                on_end=lambda session: profiles.extend(_profiles(session, sampler)),
-            )
+            stopped: StoppedError | None = None
+            try:
+                run_on_files(
+                    options,
+                    console,
+                    stdout,
+                    on_end=lambda session: profiles.extend(_profiles(session, sampler)),
+                )
+            except StoppedError as error:  # what was seen so far is what was asked for
+                stopped = error
         print_profile(console, profiles)
         write_file(speedscope, json.dumps(speedscope_document(manifest.name, profiles)))
         console.print(f"flame graphs: {speedscope}", style="dim")
+        if stopped is not None:
+            raise stopped
 
 
 def _profiles(session: "Session", sampler: "StackSampler") -> "list[NodeProfile]":

@@ -55,7 +55,8 @@ async def open_local(
     Args:
         workspace: the settings and node types.
         plan: made with that workspace.
-        on_end: is called with the session at its end, when its statistics are final.
+        on_end: is called with the session at its end, when its statistics are final; or when it is
+            stopped.
         record: records the session for as long as it runs; None does not.
         follow: follows its chunks likewise; None does not.
 
@@ -70,8 +71,10 @@ async def open_local(
         nullcontext() if record is None else record(session),
         nullcontext() if follow is None else follow(session),
     ):
-        yield session
-        on_end(session)
+        try:
+            yield session
+        finally:
+            on_end(session)
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ class Host:
     Attributes:
         spec: what it runs.
         nodes: that it has, or that wait for it.
-        remark: what is to be known of its end; empty for nothing.
+        hung: how, if it was killed because it hung; empty otherwise.
         started: set when it has its process, or cannot be started.
         error: why it cannot be started.
     """
@@ -57,7 +57,7 @@ class Host:
     def __init__(self, spec: HostSpec) -> None:
         self.spec = spec
         self.nodes = 0
-        self.remark = ""
+        self.hung = ""
         self.started = trio.Event()
         self.error: MillraceError | None = None
         self.used = trio.current_time()
@@ -228,9 +228,9 @@ class BatchedHosts:
 
     async def _kill_if_hung(self, host: Host) -> None:
         await wait_overdue(host.process.activity.times, self._limits.call_seconds)
-        host.remark = (
+        host.hung = (
             f"a call of process_batch() has not returned for {self._limits.call_seconds:g} s"
         )
         stacks = await host.dump_stacks(_DUMP_SECONDS)
-        _log.error("host of %s is killed: %s\n%s", host.spec.target, host.remark, stacks)
+        _log.error("host of %s is killed: %s\n%s", host.spec.target, host.hung, stacks)
         await host.process.end(grace_seconds=0)

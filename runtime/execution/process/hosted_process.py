@@ -27,7 +27,7 @@ class HostOfNodes(Protocol):
         """Its process."""
 
     @property
-    def remark(self) -> str:
+    def hung(self) -> str:
         """What is to be known of its end."""
 
     async def dump_stacks(self, seconds: float) -> str:
@@ -66,9 +66,9 @@ class HostedProcess(NodeChannel):
         return self._host.process.tail
 
     @property
-    def remark(self) -> str:
+    def hung(self) -> str:
         """What is to be known of the host's end."""
-        return self._host.remark
+        return self._host.hung
 
     def is_stopped(self) -> bool:
         """Return whether a signal such as SIGSTOP has stopped the host."""

@@ -41,7 +41,7 @@ class NodeProcess(NodeChannel):
     Attributes:
         pid: its process id; 0 before it is forked.
         peak_memory_bytes: the peak of its resident memory, when it has ended.
-        remark: on its end, for the error of its node; empty for none.
+        hung: how, if it was killed because it hung; empty otherwise.
         control: its control socket.
         record_mark: begins the lines of its output that are records.
         tail: the last lines that it has printed or logged.
@@ -57,7 +57,7 @@ class NodeProcess(NodeChannel):
         super().__init__(control, activity)
         self.pid = 0
         self.peak_memory_bytes = 0
-        self.remark = ""
+        self.hung = ""
         self.record_mark = RecordMark.new()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         supervision.setblocking(False)
