@@ -94,7 +94,7 @@ class PassedCalls:
                 await frames.close()
 
 
-async def _refuse(_call: BytesFromPeer) -> None:
+async def _refuse(_call: BytesFromPeer) -> None:  # noqa: ASYNC124 (a handler is async)
     """Refuse a call: what answers it is not here, or no longer."""
     raise CallError(Status.UNAVAILABLE, "this worker does not answer such calls now")
 
