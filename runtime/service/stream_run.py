@@ -47,6 +47,8 @@ Response = StreamResponse | list[Buffer]
 _HEARTBEAT_SECONDS: Final = 1.5
 # Metrics follow the results of their chunk. Where a pipeline gives none, they wait this long.
 _METRICS_SECONDS: Final = 0.5
+# Of a client that sends 10,000 chunks and reads nothing; the oldest are in those that follow.
+_MOST_DUE: Final = 1000
 # 20 ms of audio at 48 kHz: short enough for a conversation, without too much overhead.
 _RECOMMENDED_SAMPLES: Final = 960
 # Results that are ready together are sent together, up to this many. Large ones are sent alone.
@@ -86,7 +88,7 @@ class StreamRun:
         self._requests = StreamRequestReader(
             call, session, init, self._metrics, self._note_metrics_due, seals
         )
-        self._due: deque[tuple[int, int, int]] = deque()
+        self._due: deque[tuple[int, int, int]] = deque(maxlen=_MOST_DUE)
         self._cancelled = False
         self._is_complete = False
         self._is_ended_by_server = False

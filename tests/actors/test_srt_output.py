@@ -98,6 +98,8 @@ def test_what_has_no_text_gives_nothing_and_takes_no_number(srt, value):
         ([{"start": 0, "end": 1, "text": None}], '"text" of segment 0 must be text'),
         ([{"start": 2, "end": 1, "text": "a"}], "segment 0 must start at 0 or later"),
         ([{"start": -1, "end": 1, "text": "a"}], "segment 0 must start at 0 or later"),
+        ([{"start": 0, "end": 1e308, "text": "a"}], "segment 0 is at a time beyond"),
+        ([{"start": -1e308, "end": 1, "text": "a"}], "segment 0 is at a time beyond"),
     ],
 )
 def test_what_is_no_segment_is_an_error_that_says_which_and_why(srt, value, message):

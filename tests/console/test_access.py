@@ -91,7 +91,9 @@ async def test_a_wrong_token_gives_no_cookie(runtime: Runtime, token: str) -> No
         assert "set-cookie" not in reply.headers
 
 
-@pytest.mark.parametrize("origin", [None, "null", "http://other.example", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://other.example", "http://127.0.0.1:1", "http://[", "http://[x]"]
+)
 async def test_a_page_of_another_site_cannot_sign_in_sign_out_or_watch(
     runtime: Runtime, origin: str | None
 ) -> None:

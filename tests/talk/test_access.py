@@ -94,7 +94,8 @@ async def test_a_page_of_another_site_needs_the_operators_permission_and_a_token
         other = ("Origin", "https://evil.example")
         assert await refusal(server, other, cookie) == 403
         assert await refusal(server, other, token=TOKEN) == 403
-        assert await refusal(server, ("Origin", "null"), cookie) == 403
+        for origin in ("null", "http://[", "http://[bad]"):
+            assert await refusal(server, ("Origin", origin), cookie) == 403
         # A cookie without an origin is no page's.
         assert await refusal(server, cookie) == 403
         assert await refusal(server, ("Origin", SITE), cookie) == 403

@@ -72,6 +72,7 @@ async def test_a_session_ends_with_its_socket(runtime_with: OpenRuntime) -> None
         ("no JSON", "is JSON"),
         ("[1]", "is JSON"),
         ('{"type": 1}', "is JSON"),
+        ('{"type": "x", "a": ' + "[" * 5000 + "]" * 5000 + "}", "is JSON"),
     ],
 )
 async def test_a_message_that_is_not_valid_ends_its_own_conversation_only(

@@ -71,8 +71,8 @@ async def test_a_conversation_is_heard_answered_and_interrupted(
             seconds = float(await page.value(f"{entry('agent', number)}.dataset.latency"))
             beyond = seconds - END_OF_TURN_SECONDS
             print(f"mouth to ear: {seconds:.3f} s, {beyond:.3f} s beyond the end of the turn")
-        await page.value("document.querySelector('#end').click()")
         (session,) = runtime.sessions.values()
+        await page.value("document.querySelector('#end').click()")
         await session.ended.wait()
         assert page.problems() == []
 

@@ -78,8 +78,8 @@ async def test_a_conversation_over_webrtc_is_heard_answered_and_interrupted(
             print("mouth to ear:", await page.value(f"{entry('agent', number)}.dataset.latency"))
         assert await page.value("peers[0].connectionState") == "connected"
         assert await page.value("binary") == 0
-        await page.value("document.querySelector('#end').click()")
         (session,) = runtime.sessions.values()
+        await page.value("document.querySelector('#end').click()")
         await session.ended.wait()
         assert page.problems() == []
 

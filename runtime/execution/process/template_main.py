@@ -1,10 +1,12 @@
 """A template: a forkserver that has preloaded what the nodes of one type need."""
 
+import fcntl
 import gc
 import os
 import signal
 import socket
 import stat
+import threading
 from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -69,11 +71,15 @@ def run_template(control: int, serve: Callable[[socket.socket, Preloaded], None]
 
 
 def _open_files() -> set[tuple[str, str]]:
-    """Return the descriptors of this process that forks would share, and what they are."""
+    """Return the descriptors that forks would read from together, and what they are.
+
+    Files that are only written to, such as a library's log, are no harm.
+    """
     found = set()
     for number in os.listdir("/proc/self/fd"):
         with suppress(OSError):  # the one that lists them is closed meanwhile
-            if not stat.S_ISCHR(os.fstat(int(number)).st_mode):
+            is_read = fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_ACCMODE != os.O_WRONLY
+            if is_read and not stat.S_ISCHR(os.fstat(int(number)).st_mode):
                 found.add((number, os.readlink(f"/proc/self/fd/{number}")))
     return found
 
@@ -87,8 +93,10 @@ def unforkable(opened: Collection[tuple[str, str]] = ()) -> str:
     if opened:
         names = ", ".join(sorted(name for _, name in opened))
         return f"preload() keeps files open, whose position all nodes would share: {names}"
+    # The kernel's names of Python's threads are the title of the process, cut.
+    known = {thread.native_id: thread.name for thread in threading.enumerate()}
     threads = [
-        Path(f"/proc/self/task/{thread}/comm").read_text().strip()
+        known.get(int(thread)) or Path(f"/proc/self/task/{thread}/comm").read_text().strip()
         for thread in os.listdir("/proc/self/task")
         if int(thread) != os.getpid()
     ]
