@@ -21,6 +21,7 @@ from ..errors import (
     ProcessTimeoutError,
 )
 from ..execution.process import (
+    UNREPORTED,
     ControlToNode,
     Exit,
     NodeSpec,
@@ -184,13 +185,16 @@ class NodeProxy(NodeMessages):
             return ProcessTimeoutError(
                 self._task.node_id, self._process.hung, stack_trace=last_words
             )
+        hint = exit_hint(exited.signal_name, self._kills_before, limit)
+        if limit and exited.status == UNREPORTED:
+            hint = f"it could not tell why, and had a memory limit of {limit} bytes"
         error = ProcessExitError(
             self._task.node_id,
             self._phase,
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=exit_hint(exited.signal_name, self._kills_before, limit),
+            hint=hint,
         )
         if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)

@@ -18,6 +18,7 @@ from typing import Never
 
 from ...links.shared import import_shared_memory
 from .fork_requests import FORK, FORK_DESCRIPTORS, PING, READY, REQUEST_BYTES, TEMPLATE
+from .kernel import UNREPORTED
 from .preloaded import Preloaded
 from .supervisor import Supervisor, adopt_descendants, send_number
 
@@ -93,7 +94,7 @@ def become_template(control: int, output: int, *, limits: tuple[int, int]) -> Ne
     except BaseException:  # noqa: ASYNC103, BLE001 (only the child comes here)
         _print_traceback()
     finally:
-        os._exit(70)
+        os._exit(UNREPORTED)
 
 
 def _keep_descriptors(control: int, output: int, limits: tuple[int, int]) -> int:
@@ -130,7 +131,7 @@ def become_node(
     except BaseException:  # noqa: ASYNC103, BLE001 (only the child comes here)
         _print_traceback()
     finally:
-        os._exit(70)
+        os._exit(UNREPORTED)
 
 
 def _raise_descriptor_limit() -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 
 def out_of_memory_kills() -> int:
@@ -23,6 +24,10 @@ def is_stopped(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] == "T"
+
+
+UNREPORTED: Final = 70
+"""The exit status of a node's process that failed and could not report how."""
 
 
 def exit_hint(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:
