@@ -41,6 +41,9 @@ class Capacity:
     Between the check and the count nothing else runs, so sessions that start at the same time
     cannot exceed a limit together. If the operator lets sessions wait, they are admitted in the
     order of their arrival: a small session never overtakes a large one.
+
+    Attributes:
+        wait_seconds: how long a session may wait for room; 0: it is refused at once.
     """
 
     def __init__(self, limits: Limits, system: SystemResources | None = None) -> None:
@@ -49,7 +52,7 @@ class Capacity:
         self._held: list[Reservation] = []
         self._waiting: deque[Reservation] = deque()
         self._waits: set[trio.CancelScope] = set()
-        self._is_closing = trio.Event()
+        self.wait_seconds = limits.session_wait_secs
         self._changed = trio.lowlevel.ParkingLot()
 
     @property
@@ -106,36 +109,33 @@ class Capacity:
         if not self._waiting and not shortage:
             self._take(reservation)
             return reservation
-        wait_seconds = self._limits.session_wait_secs
         if not self._can_ever_fit(demand):
             raise LimitError(f"no room for the session, now or later: {shortage}")
-        if not wait_seconds or self._is_closing.is_set():
+        if not self.wait_seconds:
             raise self._refusal(shortage)
         self._waiting.append(reservation)
         self._changed.unpark_all()
         try:
-            with self.waiting_at_most(wait_seconds):
+            with self.waiting_at_most(self.wait_seconds):
                 await reservation.granted.wait()
         except BaseException:
             self._withdraw(reservation)
             raise
         if not reservation.granted.is_set():
             self._withdraw(reservation)
-            raise self._refusal(
-                self._shortage(demand), 0 if self._is_closing.is_set() else wait_seconds
-            )
+            raise self._refusal(self._shortage(demand), self.wait_seconds)
         return reservation
 
     def refuse_waiting(self) -> None:
         """Let no session wait any more: the server shuts down. Those that wait are refused."""
-        self._is_closing.set()
+        self.wait_seconds = 0
         for scope in self._waits:
             scope.cancel()
 
     @contextmanager
     def waiting_at_most(self, seconds: float) -> Iterator[None]:
-        """Wait in the block, which ends after this time, or when nobody may wait any more."""
-        with trio.move_on_after(0 if self._is_closing.is_set() else seconds) as scope:
+        """Wait in the block, which ends after this time, or when those that wait are refused."""
+        with trio.move_on_after(seconds) as scope:
             self._waits.add(scope)
             try:
                 yield

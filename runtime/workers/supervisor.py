@@ -117,6 +117,8 @@ class Supervisor:
     def drain(self) -> None:
         """Let all workers shut down in steps; none is started again."""
         self._stopping.set()
+        # Sessions that wait are refused by their workers, which know how to tell their clients.
+        self._places.wait_seconds = 0
         for worker in self._workers.values():
             worker.channel.put(Drain())
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import psutil
@@ -13,7 +13,7 @@ from runtime.errors import MillraceError
 from runtime.links.shared import SEGMENTS
 from tests.cli.commands import millrace
 
-from .served import ECHO_IN_A_PROCESS, SECONDS, echo, with_workers
+from .served import ECHO, ECHO_IN_A_PROCESS, SECONDS, echo, with_workers
 
 
 def segments_of(worker: psutil.Process) -> list[str]:
@@ -81,6 +81,22 @@ async def test_workers_end_with_a_killed_supervisor_and_leave_nothing(tmp_path: 
                     pass
         wait_gone(family)
         assert [segments_of(worker) for worker in workers] == [[], []]
+
+
+async def test_a_lame_duck_takes_new_sessions_and_refuses_those_that_wait(tmp_path: Path) -> None:
+    settings = "lame_duck_secs = 20"
+    with with_workers(tmp_path, server=settings) as served:
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                await stack.enter_async_context(served.stream_at(0))
+            os.kill(served.serve.pid, signal.SIGTERM)
+            await trio.to_thread.run_sync(served.wait_for_log, "stopping; ")
+            last = await stack.enter_async_context(served.stream_at(1))
+            await echo(last)
+            # Four are the most, and session_wait_secs is 30: nobody waits for so long any more.
+            with pytest.raises(MillraceError, match="max_sessions is 4"), trio.fail_after(10):
+                async with served.client() as runtime, runtime.stream(ECHO) as late:
+                    await late.wait_ready()
 
 
 def test_a_worker_whose_event_loop_stands_still_is_killed_and_started_again(
