@@ -85,7 +85,7 @@ class ShownPage:
         self._console = console
         self._page = page
         self._peers = peers
-        self._view: _View | None = None
+        self._view = _View()
         self._view_changed = trio.Event()
         self._shown_session = ""
         # None waits: what is shown next is made when the message before has been sent.
@@ -122,7 +122,6 @@ class ShownPage:
             while True:
                 await self._view_changed.wait()
                 self._view_changed = trio.Event()
-                assert self._view is not None
                 owner = None if self._peers is None else self._peers.owner(self._view.session)
                 if owner is not None:
                     await watched.pop_all().aclose()
@@ -156,20 +155,20 @@ class ShownPage:
                     trio.open_nursery() as nursery,
                 ):
                     nursery.start_soon(self._pass_on, call)
-                    while self._view is not None and self._view.session == session_id:
+                    while self._view.session == session_id:
                         await call.send_bytes(msgspec.json.encode(self._view))
                         await self._wait_view_changed(session_id)
                     nursery.cancel_scope.cancel()
         except CallError:
             # The worker has ended, and the session with it.
             await self._outgoing.send(self._console.feeds.ending(session_id))
-            while self._view is not None and self._view.session == session_id:
+            while self._view.session == session_id:
                 await self._wait_view_changed(session_id)
 
     async def _wait_view_changed(self, session_id: str) -> None:
         """Wait for the next view; one of another session is left to `_show_views`."""
         await self._view_changed.wait()
-        if self._view is not None and self._view.session == session_id:
+        if self._view.session == session_id:
             self._view_changed = trio.Event()
 
     async def _pass_on(self, call: BytesToPeer) -> None:

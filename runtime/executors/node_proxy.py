@@ -21,7 +21,6 @@ from ..errors import (
     ProcessTimeoutError,
 )
 from ..execution.process import (
-    UNREPORTED,
     ControlToNode,
     Exit,
     NodeSpec,
@@ -185,16 +184,13 @@ class NodeProxy(NodeMessages):
             return ProcessTimeoutError(
                 self._task.node_id, self._process.hung, stack_trace=last_words
             )
-        hint = exit_hint(exited.signal_name, self._kills_before, limit)
-        if limit and exited.status == UNREPORTED:
-            hint = f"it could not tell why, and had a memory limit of {limit} bytes"
         error = ProcessExitError(
             self._task.node_id,
             self._phase,
             exit_status=exited.status,
             signal_name=exited.signal_name,
             stack_trace=last_words,
-            hint=hint,
+            hint=exit_hint(exited.status, exited.signal_name, self._kills_before, limit),
         )
         if limit and is_exhaustion(last_words):
             return MemoryLimitError(error.node_id, limit, error.message, last_words)

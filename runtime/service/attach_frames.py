@@ -22,7 +22,14 @@ class FrameError(Exception):
         super().__init__(message)
         if address is not None and len(address.node_id) + len(address.port) > 2 * LONGEST_NAME:
             address = None  # it waits for the client; one that long is no address
-        self.event = ControlEvent(error=ErrorEvent(code=code, message=message, addr=address))
+        self.event = error_event(code, message, address)
+
+
+def error_event(
+    code: ControlErrorCode, message: str, address: ControlAddress | None = None
+) -> ControlEvent:
+    """Return the event that tells a client of an error."""
+    return ControlEvent(error=ErrorEvent(code=code, message=message, addr=address))
 
 
 def checked_port(address: ControlAddress) -> str:

@@ -21,7 +21,6 @@ from ..wire import (
     ControlErrorCode,
     ControlEvent,
     ControlFrame,
-    ErrorEvent,
     InterceptReply,
     InterceptRequest,
     Publish,
@@ -31,7 +30,7 @@ from ..wire import (
 from ..wire import NodeState as NodeStateNumber
 from ..wire.conversion import buffer_of, items_of
 from .attach_events import MOST_EVENTS, AttachEvents
-from .attach_frames import FrameError, checked_port, converted, for_port
+from .attach_frames import FrameError, checked_port, converted, error_event, for_port
 from .node_statistics import statistics_value
 from .operator_call import OperatorCall
 
@@ -140,7 +139,7 @@ class Attachment:
             except FrameError as error:
                 self._events.put(error.event)
             except CallerError as error:
-                self._events.put(_error(ControlErrorCode.INTERNAL, str(error), None))
+                self._events.put(error_event(ControlErrorCode.INTERNAL, str(error)))
         scope.cancel()
 
     async def _carry_out(self, frame: ControlFrame) -> None:
@@ -218,7 +217,7 @@ class Attachment:
         address = _address(node, port)
         if isinstance(data, Bundle) or weight_bytes(data) > _MOST_DATA_BYTES:
             message = f"an output of node {node!r} passed: it is a bundle, or longer than 4 MiB"
-            self._events.put(_error(ControlErrorCode.INTERNAL, message, address))
+            self._events.put(error_event(ControlErrorCode.INTERNAL, message, address))
             return data
         number = self._bus.next_correlation_id()
         question = self._questions[number] = _Question(data)
@@ -295,7 +294,7 @@ class Attachment:
         weight = weight_bytes(data)
         if weight > _MOST_DATA_BYTES:
             message = f"an output of node {node!r} is not shown: it is longer than 4 MiB"
-            self._events.put(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
+            self._events.put(error_event(ControlErrorCode.INTERNAL, message, _address(node, port)))
             return
         if len(self._events) >= MOST_EVENTS or not self._events.has_room(weight):
             self._missed[node] += 1
@@ -309,7 +308,7 @@ class Attachment:
         missed = self._missed.pop(node, 0)
         if missed:
             message = f"{missed} outputs of node {node!r} were missed: this client reads too slowly"
-            self._events.put(_error(ControlErrorCode.INTERNAL, message, _address(node, port)))
+            self._events.put(error_event(ControlErrorCode.INTERNAL, message, _address(node, port)))
 
     async def _send_events(self) -> None:
         """Send what waits, until the session has ended."""
@@ -339,10 +338,6 @@ class Attachment:
         for node, token in self._intercepts.items():
             await self._bus.remove_intercept(node, token)
         await self._bus.forget_tap(self)
-
-
-def _error(code: ControlErrorCode, message: str, address: ControlAddress | None) -> ControlEvent:
-    return ControlEvent(error=ErrorEvent(code=code, message=message, addr=address))
 
 
 def _address(node: str, port: str) -> ControlAddress:

@@ -303,16 +303,14 @@ class Peers:
         self.handlers: dict[str, BytesHandler] = {}
         self._others: dict[int, Peer] = {}
 
-    def update(
-        self, workers: Mapping[int, tuple[int, str]], ended: Mapping[str, int] | None = None
-    ) -> None:
+    def update(self, workers: Mapping[int, tuple[int, str]], ended: Mapping[str, int]) -> None:
         """Take which workers are ready.
 
         Args:
             workers: the process id and the path of each, by its number; this one may be among them.
-            ended: how many sessions of workers that are gone have ended; None: as before.
+            ended: how many sessions of workers that are gone have ended, by outcome.
         """
-        self.ended = self.ended if ended is None else ended
+        self.ended = ended
         self._others = {
             number: Peer(number, process_id, path)
             for number, (process_id, path) in sorted(workers.items())

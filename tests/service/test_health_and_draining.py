@@ -106,16 +106,22 @@ def test_a_server_that_drains_lets_streams_end_and_takes_no_new_calls(serve: Ser
         draining.wait()
 
 
-def test_a_stream_that_does_not_end_in_time_gets_its_results_and_closed(serve: Serve) -> None:
-    server = serve()
-    manifest = pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})
+def rest_in_drain(server: Any, manifest: Any, *, chunks: int, results: int) -> Any:
+    """Send chunks, take some results, and return what a stream gets while the server drains."""
     with connected(server.target) as client, client.pipeline(manifest) as running:
         running.wait_ready()
-        running.send(*(chunk(json_buffer(n), n) for n in range(20)))
-        running.results(20)
+        running.send(*(chunk(json_buffer(n), n) for n in range(chunks)))
+        running.results(results)
         draining = Draining(server, 0.1)
         rest = running.rest()
         draining.wait()
+    return rest
+
+
+def test_a_stream_that_does_not_end_in_time_gets_its_results_and_closed(serve: Serve) -> None:
+    server = serve()
+    manifest = pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})
+    rest = rest_in_drain(server, manifest, chunks=20, results=20)
     assert rest.kinds == ["metrics", "draining", "closed"] or rest.kinds == ["draining", "closed"]
     (notice,) = rest.of("draining")
     assert 0 < notice.deadline_ms <= 100
@@ -126,13 +132,7 @@ def test_a_stream_that_does_not_end_in_time_gets_its_results_and_closed(serve: S
 def test_a_stream_with_a_backlog_has_the_time_that_the_operator_gives_it(serve: Serve) -> None:
     server = serve(RuntimeConfig.model_validate({"server": {"flush_timeout_secs": 60}}))
     manifest = pipeline({"a": ("Slow", {"seconds": 0.2})})
-    with connected(server.target) as client, client.pipeline(manifest) as running:
-        running.wait_ready()
-        running.send(*(chunk(json_buffer(n), n) for n in range(15)))
-        running.results(1)
-        draining = Draining(server, 0.1)
-        rest = running.rest()
-        draining.wait()
+    rest = rest_in_drain(server, manifest, chunks=15, results=1)
     (closed,) = rest.of("closed")
     assert closed.chunks_taken == 15
     assert len(rest.of("result")) == 14

@@ -125,12 +125,16 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
         for index, name in enumerate(names):
             if not Path(name).is_dir():
                 yield Fault(f"{key}[{index}]", f"{name}: there is no such folder")
-    for table, section in (("server", config.server), ("http", config.http)):
-        for key in ("tls_certificate", "tls_key", "tls_client_ca"):
-            file = getattr(section, key)
-            if file is not None and not Path(file).is_file():
-                yield Fault(f"{table}.{key}", f"{file}: there is no such file")
-    remote = config.executors.remote
+    hosts = config.executors.remote.hosts
+    of_servers = ("tls_certificate", "tls_key", "tls_client_ca")
+    files = {
+        f"{table}.{key}": getattr(section, key)
+        for table, section in (("server", config.server), ("http", config.http))
+        for key in of_servers
+    } | {f"executors.remote.hosts.{name}.tls_ca": host.tls_ca for name, host in hosts.items()}
+    for key, file in files.items():
+        if file is not None and not Path(file).is_file():
+            yield Fault(key, f"{file}: there is no such file")
     executors = known_executors(config.executors)
     for name, found in executors.items():
         if isinstance(found, DisabledExecutor):
@@ -144,13 +148,9 @@ def _environment_faults(config: "RuntimeConfig") -> "Iterator[Fault]":
     except ConfigError as error:
         yield from error.faults
     try:
-        remote_access(remote.hosts, os.environ)
+        remote_access(hosts, os.environ)
     except ConfigError as error:
         yield from error.faults
-    for name, host in remote.hosts.items():
-        if host.tls_ca is not None and not Path(host.tls_ca).is_file():
-            place = f"executors.remote.hosts.{name}.tls_ca"
-            yield Fault(place, f"{host.tls_ca}: there is no such file")
 
 
 def _pipeline_faults(workspace: "Workspace") -> "Iterator[Fault]":

@@ -22,7 +22,7 @@ from .forkserver import (
 from .forkserver_keeper import ForkserverKeeper, open_forkserver_keeper
 from .hosted_process import HostedProcess, RunningNode
 from .interpreter import Interpreters
-from .kernel import UNREPORTED, exit_hint, out_of_memory_kills
+from .kernel import exit_hint, out_of_memory_kills
 from .log_records import NodeRecord, bounded
 from .memory_limit import is_exhaustion
 from .message_socket import MalformedMessageError, MessageSocket
@@ -53,7 +53,6 @@ from .templates import Templates, may_have_template
 from .watchdog import Watchdog
 
 __all__ = [
-    "UNREPORTED",
     "BatchedHosts",
     "HostLimits",
     "HostSpec",

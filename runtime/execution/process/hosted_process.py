@@ -28,7 +28,7 @@ class HostOfNodes(Protocol):
 
     @property
     def hung(self) -> str:
-        """What is to be known of its end."""
+        """How, if it was killed because it hung; empty otherwise."""
 
     async def dump_stacks(self, seconds: float) -> str:
         """Return the stacks of its threads, as far as they come in time."""
@@ -67,7 +67,7 @@ class HostedProcess(NodeChannel):
 
     @property
     def hung(self) -> str:
-        """What is to be known of the host's end."""
+        """How, if the host was killed because it hung; empty otherwise."""
         return self._host.hung
 
     def is_stopped(self) -> bool:

@@ -30,14 +30,19 @@ UNREPORTED: Final = 70
 """The exit status of a node's process that failed and could not report how."""
 
 
-def exit_hint(signal_name: str, kills_before: int, max_memory_bytes: int) -> str:
-    """Return what may be behind a signal that ended a node's process; empty if nothing is known.
+def exit_hint(
+    status: int | None, signal_name: str, kills_before: int, max_memory_bytes: int
+) -> str:
+    """Return what may be behind the end of a node's process; empty if nothing is known.
 
     Args:
+        status: with which it exited; None if a signal ended it.
         signal_name: the signal, which the runtime did not send.
         kills_before: `out_of_memory_kills()` when the process was started.
         max_memory_bytes: the process's limit; 0 if it had none.
     """
+    if max_memory_bytes and status == UNREPORTED:
+        return f"it could not tell why, and had a memory limit of {max_memory_bytes} bytes"
     if signal_name == "SIGKILL":
         if out_of_memory_kills() > kills_before:
             return "the kernel's out-of-memory killer struck meanwhile: probably this process"
