@@ -1,10 +1,12 @@
 """Actors for the tests of how nodes run."""
 
 import _thread
+import asyncio
 import builtins
 import ctypes
 import logging
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -99,6 +101,34 @@ class Stubborn(Actor[HangParams]):
         except BaseException:  # as careless code does
             hang_here(self.params.how)
         return item
+
+
+def close_connection(log: logging.LoggerAdapter[logging.Logger]) -> None:
+    """Say goodbye to something, with SIGTERM in the middle."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    log.warning("connection closed")
+
+
+class Connected(Actor[Params]):
+    """Await for ever, and close a connection when cancelled."""
+
+    async def process(self, item: Data) -> AsyncIterator[Data]:
+        try:
+            yield item
+            await trio.sleep_forever()
+        finally:
+            close_connection(self.context.log)
+
+
+class ConnectedOnAsyncio(Actor[Params], loop="asyncio"):
+    """The same on asyncio."""
+
+    async def process(self, item: Data) -> AsyncIterator[Data]:
+        try:
+            yield item
+            await asyncio.Event().wait()
+        finally:
+            close_connection(self.context.log)
 
 
 class HangingInThread(Actor[HangParams]):

@@ -5,6 +5,7 @@ import socket
 from contextlib import suppress
 
 import psutil
+import pytest
 
 from actors import Json, Text
 from runtime import Runtime
@@ -39,6 +40,16 @@ async def test_daemons_of_a_node_end_with_it_and_those_of_others_stay(runtime: R
             during = {p.pid for p in psutil.Process().children(recursive=True)}
             assert len(during - before) == 2  # node and daemon
         assert {p.pid for p in psutil.Process().children(recursive=True)} == before
+
+
+@pytest.mark.parametrize("node_type", ["Connected", "ConnectedOnAsyncio"])
+async def test_what_a_hook_does_when_it_is_cancelled_is_not_broken_off(
+    runtime: Runtime, node_type: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with runtime.open_session(chain(node_type, ["multiprocess"])) as session:
+        await session.send(Text("x"))
+        await session.receive()
+    assert caplog.messages.count("connection closed") == 1
 
 
 async def test_each_node_leads_a_group_of_its_own(runtime: Runtime) -> None:

@@ -79,7 +79,7 @@ class NodeMain(NodeRun):
         self._stacks, self._preloaded = stacks, preloaded
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = self._is_on_asyncio = False
+        self._cleaning_up = self._is_cancelled = self._is_on_asyncio = False
 
     @property
     def control_socket(self) -> ControlSocket:
@@ -192,6 +192,10 @@ class NodeMain(NodeRun):
             and not (frame is not None and self._loop.frames(frame))
         )
 
+    async def _listen(self, stop: trio.CancelScope) -> None:
+        await super()._listen(stop)
+        self._is_cancelled = True  # before any other task has a turn
+
     async def _clean_up(self) -> None:
         self._cleaning_up = True
         await super()._clean_up()
@@ -269,11 +273,13 @@ class NodeMain(NodeRun):
 
         def stop(_number: int, frame: FrameType | None) -> None:
             # An actor may be in a long call, and then no cancellation reaches it: break it off.
-            # trio's own code must not be, and cleaning up should not. Nor must that of an asyncio
-            # loop, whose hooks end with it.
+            # trio's own code must not be, and cleaning up should not: neither cleanup() nor a hook
+            # that ends because it was cancelled, as the server has closed the socket. Nor must that
+            # of an asyncio loop, whose hooks end with it.
             protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
-            if not self._cleaning_up and not protected:
+            if not (self._cleaning_up or self._is_cancelled or protected):
                 raise StopNow
+            self._is_cancelled = True
             token.run_sync_soon(scope.cancel)
             self._stop_request.set()
 
