@@ -52,8 +52,8 @@ ARROWS = {
         "links",
         "logs",
         "plan",
+        "socket_process",
         "tracing",
-        "worker",
     },
     "http": {"config", "metrics", "service"},
     "latency": set(),
@@ -88,6 +88,7 @@ ARROWS = {
         "plan",
         "tracing",
     },
+    "socket_process": {"execution", "links"},
     "talk": {
         "config",
         "documents",
@@ -110,7 +111,6 @@ ARROWS = {
     },
     "tracing": {"config"},
     "wire": {"config", "manifest"},
-    "worker": {"execution", "links"},
     "workers": {"config", "metrics", "service", "session"},
 }
 FOR_EVERYBODY = {"errors", "events"}
@@ -283,7 +283,10 @@ def test_one_module_alone_imports_opentelemetry() -> None:
 
 
 def test_the_process_of_the_driver_and_the_workers_alone_import_ray() -> None:
-    assert importers("ray") == {"runtime.executors.ray.driver_main", "runtime.worker.ray.worker"}
+    assert importers("ray") == {
+        "runtime.executors.ray.driver_main",
+        "runtime.socket_process.ray.worker",
+    }
 
 
 def test_the_adapter_and_the_two_ends_alone_import_grpclib_and_h2_and_asyncio() -> None:

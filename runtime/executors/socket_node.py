@@ -60,7 +60,7 @@ async def run_socket_node(
 ) -> None:
     """Run a node in a process that listens behind a socket, until the node is released.
 
-    The process runs `runtime.worker.run_node_behind_socket`, and has the secret of
+    The process runs `runtime.socket_process.run_node_behind_socket`, and has the secret of
     `task.socket_ends()`. The executor starts it, and ends it if it still runs after this has
     returned: it has had `task.grace_seconds` to clean up.
 

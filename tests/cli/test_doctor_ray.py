@@ -11,7 +11,7 @@ from runtime.cli.doctor import State, Subject, check_cluster
 from runtime.config import parse_config
 from runtime.executors.ray import ClusterNode, ClusterReport, NodeReport
 from runtime.plan import GPU_LABEL
-from runtime.worker.ray import OpenedWorker
+from runtime.socket_process.ray import OpenedWorker
 from tests.cli.commands import millrace
 
 

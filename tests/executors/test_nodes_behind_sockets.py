@@ -104,7 +104,7 @@ async def test_keys_of_endpoints_do_not_cross_the_network_in_the_clear() -> None
 
 ALONE = """
 import json, ssl, sys
-from runtime.worker import LinkSecret, run_node_behind_socket
+from runtime.socket_process import LinkSecret, run_node_behind_socket
 secret = LinkSecret(bytes.fromhex(sys.stdin.readline()))
 server_tls = client_tls = None
 if sys.argv[1:]:

@@ -6,7 +6,7 @@ import select
 import signal
 
 import actors.nodes  # noqa: F401  (what its children need, before they are forked)
-from runtime.worker import LinkSecret, run_node_behind_socket
+from runtime.socket_process import LinkSecret, run_node_behind_socket
 
 
 def report(**message: object) -> None:

@@ -20,7 +20,7 @@ import msgspec
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from ...worker.ray import OpenedWorker, RayWorker
+from ...socket_process.ray import OpenedWorker, RayWorker
 from .driver_messages import (
     ClusterNode,
     Connect,

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from ...worker.ray import OpenedWorker
+from ...socket_process.ray import OpenedWorker
 
 
 class Connect(msgspec.Struct, tag=True, frozen=True):

@@ -6,7 +6,7 @@ from typing import Final
 import trio
 
 from ...plan import ClusterRequest
-from ...worker.ray import OpenedWorker
+from ...socket_process.ray import OpenedWorker
 from .driver import Driver, first_of, open_driver
 from .driver_messages import ClusterNode
 

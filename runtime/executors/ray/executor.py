@@ -15,7 +15,7 @@ from ...config import RaySettings, RuntimeConfig, secret_variables
 from ...errors import LimitError, NodeError, PipelineError, SpawnError, printable
 from ...links.socket import LinkCertificate
 from ...plan import ClusterRequest, cluster_request
-from ...worker.ray import OpenedWorker
+from ...socket_process.ray import OpenedWorker
 from ..contract import NodeTask
 from ..socket_node import run_socket_node
 from .cluster import has_room_ever, has_room_now, refusal, waiting

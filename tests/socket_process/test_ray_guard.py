@@ -21,7 +21,7 @@ from runtime.links.socket import (
     SUPERVISOR_ENDED,
     SUPERVISOR_STOPPED,
 )
-from runtime.worker.ray import guard
+from runtime.socket_process.ray import guard
 
 SLEEP = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)"]
 SILENCE_SECONDS = 1.0
