@@ -16,7 +16,12 @@ _ABSENT: Final = object()
 class RouteRule(Params):
     """One rule: the reader, and the conditions that an item must all fulfil."""
 
-    to: str = Field(min_length=1, max_length=1000, description="id of the node that gets the item")
+    to: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="id of the node that gets the item",
+        json_schema_extra={"format": "reader-id"},
+    )
     kind: str = Field(
         "",
         pattern="^(|audio|video|tensor|json|text|binary|numpy|file|bundle)$",

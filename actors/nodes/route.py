@@ -2,7 +2,6 @@
 
 from ..actor import Actor
 from ..data import Data
-from ..errors import DataError
 from ..kinds import ANY_KIND
 from ..params import Field, Params
 from ..routed import Routed
@@ -19,6 +18,7 @@ class RouteParams(Params):
         "",
         max_length=1000,
         description="id of the node that gets all other items; empty: they are dropped",
+        json_schema_extra={"format": "reader-id"},
     )
 
 
@@ -34,29 +34,12 @@ class RouteNode(Actor[RouteParams]):
         {"routes": [{"to": "translate", "metadata": "speaker", "equals": ["ann"]}],
          "otherwise": "transcript"}
 
-    Every node that a rule names must be connected to read this one.
+    Every node that a rule names must be connected to read this one; otherwise the manifest is
+    refused.
     """
 
     accepts = ANY_KIND
     produces = ANY_KIND
-
-    def initialize(self) -> None:
-        """Check the names of the readers.
-
-        Raises:
-            DataError: a rule names a node that does not read this one.
-        """
-        rules = self.params.routes
-        names = {f"routes.{number}.to": rule.to for number, rule in enumerate(rules)}
-        if self.params.otherwise:
-            names["otherwise"] = self.params.otherwise
-        for param, name in names.items():
-            if name not in self.context.readers:
-                readers = ", ".join(self.context.readers) or "none"
-                raise DataError(
-                    f"{param}: {name!r} does not read this node; its readers: {readers}; add the "
-                    "connection to the manifest"
-                )
 
     def process(self, item: Data) -> Routed | None:
         """Return the item for its reader.

@@ -19,7 +19,7 @@ _CLIENT: Final = "client"
 _COMPARED: Final = 20
 
 
-NodeName = Annotated[str, Field(max_length=1000)]
+NodeName = Annotated[str, Field(max_length=1000, json_schema_extra={"format": "input-id"})]
 
 
 class TimeJoinParams(Params):

@@ -7,21 +7,27 @@ from typing import Final
 # difflib compares letter by letter, so that long names and long lists would cost seconds.
 _LONGEST: Final = 80
 _MOST: Final = 1000
+_SHORTEST_BEGINNING: Final = 3
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the most similar of the `known` names; None if none is similar.
 
-    Capitals, underscores and hyphens make no difference.
+    Capitals, underscores and hyphens make no difference. The beginning of one name only is similar.
 
     >>> nearest("chunkSize", ["chunk_size", "sample_rate"])
     'chunk_size'
+    >>> nearest("Ech", ["EchoNode", "PassThrough"])
+    'EchoNode'
     """
     if len(word) > _LONGEST:
         return None
     names = [name for name in known if len(name) <= _LONGEST][:_MOST]
     by_folded = {_folded(name): name for name in reversed(names)}
     found = difflib.get_close_matches(_folded(word), by_folded, n=1, cutoff=0.6)
+    if not found and len(word) >= _SHORTEST_BEGINNING:
+        begun = [name for name in by_folded if name.startswith(_folded(word))]
+        found = begun if len(begun) == 1 else []
     return by_folded[found[0]] if found else None
 
 

@@ -1,6 +1,6 @@
 """Checks of single nodes, also in a document that is not a valid manifest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from actors import ANY_KIND, Kind
@@ -9,9 +9,10 @@ from actors.catalogue import CONVERTERS
 from ..catalogue import Acceptance, Catalogue, NodeType
 from ..catalogue.describing import Describer, Description
 from ..config import RuntimeConfig
-from ..documents import Document, FaultList, Path, dotted
+from ..documents import Document, FaultList, Path, Problem, dotted
 from ..errors import ConfigError
 from ..manifest import MultiprocessSettings, params_of_nodes, where
+from .connected_names import connection_problems
 from .effective_settings import refused_settings
 from .grants import GrantNames, grant_names, grant_problems
 from .routing import Assignment, Router, RoutingError
@@ -52,7 +53,6 @@ class NodeChecker:
         self, index: int, node_id: str, node_type: NodeType, given: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Return the params in snake_case; add a fault for each that is wrong."""
-        place: Path = ("nodes", index, "params")
         try:
             checked = self._describer.check_params(node_type, given)
         except ConfigError as error:
@@ -62,13 +62,41 @@ class NodeChecker:
         if not problems:
             schema = self._describer.describe(node_type).schema
             problems += grant_problems(checked.values, schema, self._config)
+        self._add_problems(index, node_id, node_type, problems)
+        return checked.values
+
+    def check_connected(
+        self,
+        index: int,
+        node_id: str,
+        node_type: NodeType,
+        params: Mapping[str, Any],
+        ends: tuple[Sequence[str], Sequence[str]],
+    ) -> None:
+        """Add a fault for each param that names a node which is not connected as it must be.
+
+        Args:
+            index: of the node.
+            node_id: of the node.
+            node_type: of the node.
+            params: in snake_case.
+            ends: the ids of the nodes that it reads, and of those that read it.
+        """
+        found = self._description(node_type)
+        if found is not None:
+            problems = connection_problems(params, found.schema, *ends)
+            self._add_problems(index, node_id, node_type, problems)
+
+    def _add_problems(
+        self, index: int, node_id: str, node_type: NodeType, problems: Iterable[Problem]
+    ) -> None:
+        place: Path = ("nodes", index, "params")
         for problem in problems:
             file_and_line = self._document.place((*place, *problem.path))
             param = f"param {dotted(problem.path)}" if problem.path else "params"
             subject = f"node {node_id!r} ({node_type.name})"
             parts = (file_and_line, subject, param)
             self._faults.add(": ".join(part for part in parts if part), problem.message)
-        return checked.values
 
     def grants(self, node_type: NodeType, params: Mapping[str, Any]) -> GrantNames:
         """Return the operator's names that a node's params choose; none if it has a fault."""

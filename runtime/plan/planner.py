@@ -156,6 +156,8 @@ class _Planner:
                 continue
             types[node.id] = node_type
             params = self._checker.check_params(index, node.id, node_type, node.params)
+            ends = tuple(inputs[node.id]), tuple(outputs[node.id])
+            self._checker.check_connected(index, node.id, node_type, params, ends)
             override = manifest.metadata.multiprocess.executor_overrides.get(node.id)
             assignment = self._checker.find_executor(
                 index, node.id, node_type, override, self._router
@@ -170,7 +172,6 @@ class _Planner:
                     message = f"executor remote runs nodes that have a host ({reason})"
                     self._checker.fault(("nodes", index), message)
                     continue
-                ends = tuple(inputs[node.id]), tuple(outputs[node.id])
                 kinds = self._checker.kinds(node_type)
                 declared = self._router.declaration(executor)
                 preload_params = None

@@ -67,8 +67,10 @@ def test_a_join_bounds_what_waits_for_an_input_that_is_silent(run_pipeline):
 
 
 def test_a_join_refuses_other_nodes(run_pipeline):
-    with pytest.raises(HookError, match="came from 'b'; the param inputs has a, c"):
-        joined(run_pipeline, [("b", 1)], inputs=["a", "c"])
+    with pytest.raises(HookError, match="came from 'b'; the param inputs has a, client"):
+        joined(run_pipeline, [("b", 1)], inputs=["a", "client"])
+    with pytest.raises(ManifestError, match=r"inputs\[1\]: .* does not read 'c'; it reads: a, b;"):
+        joined(run_pipeline, [], inputs=["a", "c"])
     with pytest.raises(ManifestError, match="at least two nodes"):
         joined(run_pipeline, [], inputs=["a"])
 
@@ -124,11 +126,10 @@ def test_wrong_rules_are_refused_before_anything_flows(run_pipeline):
         params = {"routes": list(rules), "otherwise": otherwise}
         return run_pipeline({"route": (RouteNode, params), "a": EchoNode}, ["route > a"])
 
-    with pytest.raises(HookError, match=r"routes\.0\.to: 'b' does not read .* readers: a"):
-        route({"to": "b"}).__enter__()
-    with pytest.raises(HookError, match="otherwise: 'b' does not read"):
-        route(otherwise="b").__enter__()
+    with pytest.raises(ManifestError, match="param otherwise: 'b' does not read"):
+        route(otherwise="b")
     for rule, words in (
+        ({"to": "b"}, r"routes\[0\]\.to: 'b' does not read this node; its readers: a;"),
         ({"to": "a", "field": "x", "metadata": "y"}, "field or metadata, not both"),
         ({"to": "a", "at_least": 1}, "need a field or metadata"),
         ({"to": "a", "kind": "sound"}, "kind"),
