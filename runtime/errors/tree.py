@@ -302,13 +302,27 @@ class KindError(NodeError):
 
 
 class InitTimeoutError(NodeError):
-    """A node that was not ready in time."""
+    """A node that was not ready in time.
 
-    def __init__(self, node_id: str, waited_seconds: float, stack_trace: str = "") -> None:
+    Args:
+        node_id: of the node.
+        waited_seconds: for it.
+        stack_trace: where it was.
+        alternative: what to do instead of waiting longer.
+    """
+
+    def __init__(
+        self,
+        node_id: str,
+        waited_seconds: float,
+        stack_trace: str = "",
+        *,
+        alternative: str = "load less in initialize()",
+    ) -> None:
         super().__init__(
             node_id,
             f"not ready after {waited_seconds:g} s; raise "
-            "metadata.multiprocess.init_timeout_secs, or load less in initialize()",
+            f"metadata.multiprocess.init_timeout_secs, or {alternative}",
             stack_trace=stack_trace,
         )
 

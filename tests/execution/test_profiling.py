@@ -21,14 +21,16 @@ class Spinner(Actor[Params]):
 
 def test_the_seconds_of_all_stacks_are_the_processor_time_of_the_code():
     actor = Spinner(Params(), context=Context("spinner", "session"))
+    began = time.thread_time()
     with StackSampler() as sampler:
         actor.process(Text("0.5"))
+    spent = time.thread_time() - began
     stacks = sampler.stacks["spinner"]
     most = max(stacks, key=lambda stack: stacks[stack])
     functions = [frame.partition(" ")[0] for frame in most.split(FRAME_SEPARATOR)]
     assert functions == ["Spinner.process", "Spinner.spin_until"]
     # The kernel looks in steps of up to 10 ms; what is after the last one is missing.
-    assert 0.4 < sum(stacks.values()) < 0.51
+    assert 0.4 < sum(stacks.values()) <= spent
 
 
 def test_code_that_waits_is_not_counted():

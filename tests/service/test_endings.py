@@ -269,9 +269,11 @@ def test_the_end_of_a_client_that_is_killed_is_its_connection_s(server: ServingT
     with logged() as entries:
         command = [sys.executable, "-m", "tests.service.leaving_client", server.target]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-            process.kill()
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline()
+            finally:
+                process.kill()
         server.settle(clients=1)
     assert only_end(entries())["reason"] == "disconnected"
 

@@ -128,9 +128,12 @@ def test_sigkill_of_the_server_takes_its_nodes_along(
         env=environment(),
         start_new_session=True,
     ) as following:
-        listening(following)
-        following.send_signal(signal.SIGTERM)
-        finish(following)
+        try:
+            listening(following)
+            following.send_signal(signal.SIGTERM)
+            finish(following)
+        finally:
+            following.kill()
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -12,7 +12,7 @@ import trio
 from actors import Progress
 
 from ...config import RaySettings, RuntimeConfig, secret_variables
-from ...errors import LimitError, NodeError, PipelineError, SpawnError, printable
+from ...errors import InitTimeoutError, LimitError, NodeError, PipelineError, SpawnError, printable
 from ...links.socket import LinkCertificate
 from ...plan import ClusterRequest, cluster_request
 from ...socket_process.ray import OpenedWorker
@@ -88,6 +88,7 @@ class RayExecutor:
             NodeError: the actor or its process failed, or the cluster cannot run it.
             LimitError: the cluster had no room in time, or the node needs more memory than it may
                 have.
+            InitTimeoutError: the cluster has room, and has not started the worker in time.
         """
         most = self._settings.max_workers
         if self._running >= most:
@@ -142,7 +143,15 @@ class RayExecutor:
             return await self._place(task, request)
         found = "it does not tell what it has"
         with trio.move_on_after(_SURVEY_SECONDS):
-            found = waiting(request, await self._driver.survey())
+            nodes = await self._driver.survey()
+            if has_room_now(request, nodes):
+                raise InitTimeoutError(
+                    task.node_id,
+                    task.init_timeout_seconds,
+                    alternative=f"find out why Ray has not started its worker, for which it has "
+                    f"room: a busy machine, or what the log of the raylet tells ({request})",
+                )
+            found = waiting(request, nodes)
         raise LimitError(
             f"the Ray cluster had no room within {task.init_timeout_seconds:g} s "
             f"(multiprocess.init_timeout_secs): {found}",

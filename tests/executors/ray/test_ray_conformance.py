@@ -9,6 +9,7 @@ from tests.executors.ray.conftest import assert_gone
 def test_the_executor_fulfils_the_contract(cluster: Cluster) -> None:
     config = parse_config(
         "multiprocess.cleanup_grace_period_secs = 1\n"
+        "multiprocess.init_timeout_secs = 120\n"  # a worker takes 1 s of processor time to start
         'files.roots = ["/"]\n'
         f'executors.ray = {{enabled = true, address = "{cluster.address}", warm = 2}}\n'
     )

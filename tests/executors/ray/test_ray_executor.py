@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from actors import Text
-from runtime import LimitError, NodeError, PipelineError, Runtime, SpawnError
+from runtime import InitTimeoutError, LimitError, NodeError, PipelineError, Runtime, SpawnError
 from runtime.executors import ray as ray_executors
 from runtime.manifest import Manifest, manifest_from
 from tests.executors.ray.cluster import Cluster, opened_cluster, send_signal, why_not
@@ -225,13 +225,14 @@ def test_a_killed_server_leaves_no_worker(cluster: Cluster) -> None:
     command = [sys.executable, "-c", SERVER, cluster.address]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as server:
-        assert server.stdout is not None
-        assert server.stdout.readline() == b"running\n"
-        children = psutil.Process(server.pid).children(recursive=True)
-        workers = cluster.workers()
-        assert len(workers) >= 4  # with their guards
-        server.kill()
-        server.wait()
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"running\n"
+            children = psutil.Process(server.pid).children(recursive=True)
+            workers = cluster.workers()
+            assert len(workers) >= 4  # with their guards
+        finally:
+            server.kill()
     assert_gone([*workers, *children])
 
 
@@ -250,6 +251,19 @@ async def test_a_cluster_that_is_not_there_fails_only_sessions_that_need_it() ->
         with pytest.raises(PipelineError, match=r"at 127\.0\.0\.1:1: .*`ray start --head`"):
             await where(runtime, on_ray())
         assert await run_through(runtime, on_ray("PassThrough", places=("native",)), [Text("x")])
+
+
+async def test_a_worker_that_ray_does_not_start_in_time_is_no_lack_of_room() -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    with opened_cluster(other=False) as alone:
+        async with runtime_on(alone.address) as runtime:
+            await where(runtime, on_ray())
+            raylet = alone.raylet("head")
+            send_signal(raylet, signal.SIGSTOP)
+            with pytest.raises(InitTimeoutError, match="why Ray has not started its worker"):
+                await where(runtime, on_ray(init_timeout_secs=2))
+            send_signal(raylet, signal.SIGCONT)
 
 
 async def test_a_killed_gcs_ends_only_sessions_on_the_cluster(
