@@ -55,11 +55,9 @@ SPECIMENS = {
 }
 WITH_FORKSERVER = {"forkserver", "warm_forkserver", "actor_kit"}
 _GRPC_SECONDS = 15.0
-# Threads of a server or a runtime that runs on, which end by themselves: of a call that its client
-# has cancelled, and after a session's end.
-_END_SOON = re.compile(
-    r".* from runtime\.service\.call_runner\.CallRunner\._run|return_freed_memory .*"
-)
+# Threads that end by themselves, a moment after what they did: trio's workers, which have the name of
+# their job until they wait for the next one, and those of gRPC and of http.server.
+_END_SOON = re.compile(r".* from .*|Thread-\d+ \((_run|process_request_thread)\)")
 # Tests of these rooms and files start nothing in this process, so they do not pay for the check.
 WITHOUT_CHECK = {"catalogue", "config", "documents", "manifest", "plan", "test_structure.py"}
 SEGMENTS = Path("/dev/shm")
@@ -205,7 +203,7 @@ def ends_soon(new: dict[str, list[str]]) -> bool:
     return (
         bool(new)
         and new.keys() <= {"descriptors", "threads"}
-        and ("descriptors" not in new or "grpc" in sys.modules)
+        and ("descriptors" not in new or "threads" in new or "grpc" in sys.modules)
         and all(_END_SOON.fullmatch(name) for name in new.get("threads", ()))
     )
 

@@ -9,6 +9,7 @@ import trio
 
 _SEPARATOR: Final = "\x1f"
 _READ_BYTES: Final = 65536
+_END_SECONDS: Final = 5.0
 
 
 class ForkReports:
@@ -36,15 +37,19 @@ class ForkReports:
 
 
 async def _reap(pid: int) -> None:
-    """Reap a copy, which ends after its report, unless the node itself has done so."""
+    """Reap a copy, which ends after its report, unless the node itself has done so.
+
+    A runtime that closes waits for it too, for a bounded time.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return
     try:
-        await trio.lowlevel.wait_readable(descriptor)
-        with suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (it has ended)
+        with trio.move_on_after(_END_SECONDS, shield=True):
+            await trio.lowlevel.wait_readable(descriptor)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)  # noqa: ASYNC222 (it has ended)
     finally:
         os.close(descriptor)
 

@@ -120,8 +120,8 @@ async def test_waiting_for_items_and_for_readers_is_no_hang(runtime: Runtime, pl
 
 @pytest.mark.parametrize("place", ["native", "multiprocess"])
 async def test_many_calls_that_are_each_in_time_are_no_hang(runtime: Runtime, place: str) -> None:
-    pipeline = chain(("Slow", {"seconds": 0.2}), [place], process_timeout_secs=0.9)
-    assert len(await run_through(runtime, pipeline, [Json(n) for n in range(8)])) == 8
+    pipeline = chain(("Slow", {"seconds": 0.3}), [place], process_timeout_secs=2.5)
+    assert len(await run_through(runtime, pipeline, [Json(n) for n in range(10)])) == 10
 
 
 @pytest.mark.parametrize("busy", [True, False])

@@ -150,14 +150,14 @@ async def wait_end(pid: int) -> None:
 
 
 async def test_a_template_ends_when_it_has_been_idle_but_not_under_its_nodes() -> None:
-    async with preloading(preload_idle_secs=1) as (runtime, events):
+    async with preloading(preload_idle_secs=2) as (runtime, events):
         await answer(runtime)
         await events.wait("template_ready")
         async with runtime.open_session(pipeline()) as session:
             await session.send(Text("who?"))
             template, node, parent = value_of(await session.receive())
             assert template == parent
-            await trio.sleep(1.5)  # longer than that, with a node
+            await trio.sleep(2.5)  # longer than that, with a node
             await session.send(Text("who?"))
             assert value_of(await session.receive()) == [template, node, parent]
         await wait_end(template)

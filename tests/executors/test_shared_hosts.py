@@ -297,7 +297,7 @@ async def test_a_host_without_sessions_ends_when_it_has_been_idle(
             pid = session.processes()["sum"]
             await trio.sleep(0.2)  # longer than that, with a session
             assert (await ask(session, 1.0))[2] == pid
-        process = await trio.to_thread.run_sync(os.pidfd_open, pid)
+            process = os.pidfd_open(pid)
         with trio.fail_after(30):
             await trio.lowlevel.wait_readable(process)
         os.close(process)

@@ -51,6 +51,7 @@ async def test_a_slow_node_stops_its_producer_after_so_many_items(
         {"gate": ("Gated", {"path": str(pipe)})}, places={"gate": place}, channel_capacity=5
     )
     async with runtime.open_session(pipeline) as session:
+        await session.wait_ready()
         sent = await send_until_blocked(session, [Json(n) for n in range(100)])
         # One is being processed, and a reader in another process says what it took a few at a time.
         assert sent in ((5 + 1,) if place == "native" else (5, 5 + 1))
@@ -67,6 +68,7 @@ async def test_a_slow_node_stops_its_producer_after_so_many_bytes(
     )
     big = Binary(np.zeros(20 * 1024 * 1024, np.uint8))
     async with runtime.open_session(pipeline) as session:
+        await session.wait_ready()
         sent = await send_until_blocked(session, [big] * 10)
         assert sent in (3, 3 + 1)  # 64 MiB hold three; one is being processed
         await open_gate(pipe)
@@ -78,6 +80,7 @@ async def test_a_slow_node_stops_its_producer_after_so_many_bytes(
 async def test_a_sink_that_nobody_reads_stops_the_pipeline(runtime: Runtime, place: str) -> None:
     pipeline = manifest({"gate": "PassThrough"}, places={"gate": place}, channel_capacity=4)
     async with runtime.open_session(pipeline) as session:
+        await session.wait_ready()
         sent = await send_until_blocked(session, [Json(n) for n in range(100)])
         assert sent <= 4 + 1 + 4 + 1
         assert [(await session.receive()).sequence for _ in range(sent)] == list(range(sent))

@@ -1,6 +1,9 @@
 """Nodes whose hooks run on asyncio, in both executors."""
 
+import logging
 import re
+import threading
+from contextlib import contextmanager
 
 import pytest
 import trio
@@ -14,6 +17,24 @@ from . import asyncio_subjects as subjects
 
 def texts(items):
     return [item.text for item in items if isinstance(item, Text)]
+
+
+@contextmanager
+def heard_soon(message):
+    """Give a threading.Event that is set when a line with this message is logged."""
+    heard = threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            if record.getMessage() == message:
+                heard.set()
+
+    listener = Listener()
+    logging.getLogger().addHandler(listener)
+    try:
+        yield heard
+    finally:
+        logging.getLogger().removeHandler(listener)
 
 
 @pytest.mark.executors
@@ -53,9 +74,12 @@ def test_an_error_names_the_node_and_has_the_traceback(run_actor):
 @pytest.mark.executors
 @pytest.mark.parametrize("what", ["wait", "swallow"])
 def test_a_session_that_is_left_cancels_the_call_and_cleans_up_on_asyncio(run_actor, caplog, what):
-    with run_actor(subjects.Waiting, params={"what": what}) as run:
+    with (
+        run_actor(subjects.Waiting, params={"what": what}) as run,
+        heard_soon("processing") as begun,
+    ):
         run.send(Text("a"))
-        run.advance(0.3)
+        assert begun.wait(60)
     heard = [record.getMessage() for record in caplog.records]
     assert [each for each in heard if each in ("processing", "never mind", "cleaned up")] == [
         "processing",

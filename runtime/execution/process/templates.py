@@ -129,6 +129,7 @@ class Templates:
                         self._refuse(spec, f"it has {size} bytes, and {limit}")
                         return
                     template.forkserver = fork
+                    template.used = trio.current_time()
                     _log.info("template_ready target=%s bytes=%d", spec.target, size)
                     await self._run_until_idle(template, process)
         except (MillraceError, trio.TooSlowError) as error:
