@@ -55,8 +55,8 @@ SPECIMENS = {
 }
 WITH_FORKSERVER = {"forkserver", "warm_forkserver", "actor_kit"}
 _GRPC_SECONDS = 15.0
-# Threads that end by themselves, a moment after what they did: trio's workers, which have the name of
-# their job until they wait for the next one, and those of gRPC and of http.server.
+# Threads that end by themselves, a moment after what they did: trio's workers, which have the name
+# of their job until they wait for the next one, and those of gRPC and of http.server.
 _END_SOON = re.compile(r".* from .*|Thread-\d+ \((_run|process_request_thread)\)")
 # Tests of these rooms and files start nothing in this process, so they do not pay for the check.
 WITHOUT_CHECK = {"catalogue", "config", "documents", "manifest", "plan", "test_structure.py"}
