@@ -16,7 +16,7 @@ LINE = json.dumps(ADD).encode() + b"\n"
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One server with one session for all tests; the last one ends the session."""
+    """One server with one session for all tests; none of them ends it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MILLRACE_TOKEN", "operator")
         with live_server(tmp_path_factory.mktemp("live")) as running:
@@ -116,8 +116,14 @@ def test_what_cannot_be_explained_is_refused(live: Live, arguments: list[str]) -
     assert done.stderr.strip()
 
 
-def test_a_running_session_is_shown_live_to_its_end(live: Live) -> None:
-    with Terminal("explain", live.address, "--interval", "0.2", folder=live.folder) as terminal:
+def test_a_running_session_is_shown_live_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILLRACE_TOKEN", "operator")
+    with (
+        live_server(tmp_path) as live,
+        Terminal("explain", live.address, "--interval", "0.2", folder=tmp_path) as terminal,
+    ):
         terminal.wait_for("no result has come yet")
         # Of a session that was fast before, not every chunk is followed.
         terminal.wait_for("explained", "calc", "p50", meanwhile=lambda: answer(live.run, LINE))

@@ -45,6 +45,8 @@ def test_the_operator_lists_sends_bypasses_and_ends(live: Live) -> None:
 def test_a_session_is_tapped_and_recorded_while_it_runs(live: Live) -> None:
     tap = live.start("tap", "last", "calc.out", "--count", "2")
     record = live.start("record", "last", "rec.mcap", "--verbose")
+    assert record.stderr is not None
+    assert b"recording session" in record.stderr.readline()
     lines: list[str] = []
     while len(lines) < 2 and tap.poll() is None:
         assert live.millrace("send", "last", "calc", "one.jsonl").returncode == 0

@@ -34,6 +34,10 @@ ECHO = pipeline({"a": "PassThrough"})
 WINDOW = 2**31 - 1
 
 
+# Made before any connection, so that the server has no reason to give one up meanwhile.
+BODY = frame(init(ECHO)) + frame(chunk(numpy_buffer(3_500_000), 1))
+
+
 @contextmanager
 def client_that_does_not_read(port: int) -> Iterator[socket.socket]:
     """Connect, and let the server have more to say than the kernel takes."""
@@ -43,15 +47,14 @@ def client_that_does_not_read(port: int) -> Iterator[socket.socket]:
         sock.connect(("127.0.0.1", port))
         client = RawClient(sock, window=WINDOW)
         client.read_until(lambda: client.connection.max_outbound_frame_size > 2**14, answer=False)
-        body = frame(init(ECHO)) + frame(chunk(numpy_buffer(3_500_000), 1))
         for _ in range(4):
-            client.call(STREAM_PIPELINE, body)
+            client.call(STREAM_PIPELINE, BODY)
         client.read_until(lambda: client.received(1) > 100_000)  # the first result has begun
         yield sock
 
 
 def test_a_client_that_neither_reads_nor_answers_is_given_up(serve: Serve) -> None:
-    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=0.1)
+    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=5)
     server = serve(RuntimeConfig(server=settings))
     with client_that_does_not_read(server.port):
         server.settle()

@@ -131,10 +131,11 @@ def test_calls_without_a_token_keep_no_connection_open(serve: Serve) -> None:
 
 
 def test_a_stream_that_runs_keeps_its_connection_open(serve: Serve) -> None:
-    server = serve(limited(first_call_timeout_secs=0.2))
+    server = serve(limited(first_call_timeout_secs=1))
     with raw_client(server.port) as client:
         stream = client.call(STREAM_PIPELINE, frame(init(ECHO)))
-        time.sleep(0.5)
+        with idle(server.port, 1) as (later,):
+            assert is_closed(later)  # the time of the one before is over too
         client.send(stream, frame(chunk(json_buffer(1), 1)) + frame(control("CLOSE")))
         assert client.read_to_end(stream)[-1].HasField("closed")
 

@@ -279,7 +279,7 @@ def test_a_client_is_asked_for_another_connection_after_some_time(serve: Serve) 
     with connected(server.target) as client, client.pipeline(ECHO) as running:
         running.wait_ready()
         # h2 takes any GOAWAY for the end of the connection, and fails at a ping behind it.
-        with raw_client(server.port) as other, pytest.raises((EOFError, ProtocolError)):
+        with pytest.raises((EOFError, ProtocolError)), raw_client(server.port) as other:
             other.read_until(lambda: False)
         running.send(chunk(json_buffer(1), 1), control("CLOSE"))
         assert running.rest().sequences == [1]

@@ -308,7 +308,7 @@ def test_data_of_a_call_that_has_ended_is_nobody_s(server: ServingThread) -> Non
 
 
 def test_a_client_that_no_longer_answers_is_given_up(serve: Serve) -> None:
-    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=0.1)
+    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=2)
     server = serve(RuntimeConfig(server=settings))
     manifest = pipeline({"a": "PassThrough"}, places={"a": "multiprocess"})
     with raw_client(server.port) as client:
@@ -319,7 +319,7 @@ def test_a_client_that_no_longer_answers_is_given_up(serve: Serve) -> None:
 
 
 def test_a_client_that_answers_is_kept(serve: Serve) -> None:
-    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=0.2)
+    settings = ServerSettings(keepalive_secs=1, keepalive_timeout_secs=10)
     server = serve(RuntimeConfig(server=settings))
     with raw_client(server.port) as client:
         stream = client.call(STREAM_PIPELINE, frame(init(ECHO)))

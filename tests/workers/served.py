@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,6 @@ import trio
 
 from runtime.client import RemoteRuntime, RemoteStream, connect
 from runtime.session import worker_of
-from tests.conftest import name_of
 from tests.service.serve_process import ServeProcess, serve_process
 from tests.session.pipelines import chain
 
@@ -75,8 +74,15 @@ class WithWorkers:
 
     def worker(self, number: int) -> psutil.Process:
         """Return the process of a worker."""
-        title = f"millrace: worker {number}"
-        (found,) = [each for each in self.serve.family() if each.cmdline()[:1] == [title]]
+        (found,) = self._titled(f"millrace: worker {number}")
+        return found
+
+    def _titled(self, title: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.Process(self.serve.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if process.cmdline()[:1] == [title]:
+                    found.append(process)
         return found
 
     @asynccontextmanager
@@ -96,11 +102,14 @@ class WithWorkers:
                 if worker_of(stream.session_id) == number:
                     kept = stack.pop_all()
                     break
+                # The stream ends when its session has: nothing of it is seen in what follows.
+                await stream.close()
+                while await stream.receive() is not None:
+                    pass
         else:
             raise AssertionError(f"no connection in 64 came to worker {number}")
-        found = psutil.Process(self.serve.pid).children(recursive=True)
-        title = f"millrace: n0 {stream.session_id}"[:15]  # the kernel cuts it
-        nodes = [each for each in found if name_of(each).startswith(title)]
+        nodes = self._titled(f"millrace: n0 {stream.session_id}")
+        assert nodes or manifest is not ECHO_IN_A_PROCESS
         async with kept:
             yield stream
         # The server ends the node a little after its client has gone.

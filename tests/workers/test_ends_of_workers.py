@@ -91,7 +91,9 @@ async def test_a_lame_duck_takes_new_sessions_and_refuses_those_that_wait(tmp_pa
                 await stack.enter_async_context(served.stream_at(0))
             os.kill(served.serve.pid, signal.SIGTERM)
             await trio.to_thread.run_sync(served.wait_for_log, "stopping; ")
-            last = await stack.enter_async_context(served.stream_at(1))
+            runtime = await stack.enter_async_context(served.client())
+            last = await stack.enter_async_context(runtime.stream(ECHO))
+            await last.wait_ready()
             await echo(last)
             # Four are the most, and session_wait_secs is 30: nobody waits for so long any more.
             with pytest.raises(MillraceError, match="max_sessions is 4"), trio.fail_after(10):

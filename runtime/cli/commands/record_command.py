@@ -40,5 +40,9 @@ def record(
     console = error_console()
     with errors_reported(console, verbose=verbose):
         target = live_server(server, tls=tls, ca=ca, certificate=certificate)
-        items = trio.run(record_session, target, session, file, nodes or [])
+
+        def tell_began(session_id: str) -> None:
+            console.print(f"recording session {session_id}; Ctrl-C ends it")
+
+        items = trio.run(record_session, target, session, file, nodes or [], tell_began)
         console.print(f"recorded {items} items to {file}")

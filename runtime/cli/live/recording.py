@@ -1,6 +1,6 @@
 """Recording a session of a running server to a file here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,9 +13,20 @@ from .sessions import resolved
 
 
 async def record_session(
-    server: ServerTarget, session: str, path: Path, nodes: Sequence[str]
+    server: ServerTarget,
+    session: str,
+    path: Path,
+    nodes: Sequence[str],
+    tell_began: Callable[[str], None],
 ) -> int:
     """Record a session until it ends or a signal comes; return the number of items.
+
+    Args:
+        server: that has the session.
+        session: its id, or "last".
+        path: of the file.
+        nodes: whose outputs are recorded; all if it is empty.
+        tell_began: called with the session's id as soon as what it emits is recorded.
 
     Raises:
         MillraceError: the call failed, there is no such session, or the file cannot be written.
@@ -31,6 +42,7 @@ async def record_session(
                     if event.began is not None:
                         entries = dict(event.began.entries)
                         writer = await trio.to_thread.run_sync(RecordingWriter, path, entries)
+                        tell_began(session_id)
                     elif event.ended is not None:
                         ending = dict(event.ended.entries)
                     elif event.item is not None and writer is not None:
