@@ -6,9 +6,10 @@ connected, and every call that may wait runs on that loop.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, TypeVarTuple
 
 import sniffio
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import trio_asyncio
 
 _log = logging.getLogger("millrace.client")
+
+_MOST_SECONDS_WITHOUT_OTHERS: Final = 0.002
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -38,6 +41,9 @@ class Bridge(Protocol):
 
 
 class _Asyncio:
+    def __init__(self) -> None:
+        self._yielded = time.monotonic()
+
     async def run(self, function: Callable[[*Ts], Coroutine[Any, Any, T]], *args: *Ts) -> T:
         return await function(*args)
 
@@ -46,7 +52,11 @@ class _Asyncio:
         await function()
 
     async def checkpoint(self) -> None:
-        pass
+        # A send that has room waits for nothing: without this, a loop of them would hold the
+        # application's event loop for as long as the server takes chunks.
+        if time.monotonic() - self._yielded >= _MOST_SECONDS_WITHOUT_OTHERS:
+            await asyncio.sleep(0)
+            self._yielded = time.monotonic()
 
 
 class _Trio:

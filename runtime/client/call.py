@@ -87,7 +87,7 @@ class ClientCall(Generic[Response]):
         try:
             self._stream = ClientStream(protocol, self)
         except StreamEndedError as error:
-            raise self._connection_lost() from error
+            raise self.connection_lost() from error
         self._writer = self._stream.writer
         self._buffer = MessageBuffer(
             AsyncioWaiter(),
@@ -124,7 +124,12 @@ class ClientCall(Generic[Response]):
     @property
     def is_unanswered(self) -> bool:
         """Whether the connection was lost before the server's first message."""
-        return not self._has_message and self._stream.is_connection_lost
+        return not self._has_message and self.is_connection_lost
+
+    @property
+    def is_connection_lost(self) -> bool:
+        """Whether the connection is closed or closes."""
+        return self._stream.is_connection_lost
 
     def cancel(self, error: Exception) -> None:
         """Note that the call has ended without a status. grpclib calls this."""
@@ -141,7 +146,7 @@ class ClientCall(Generic[Response]):
         try:
             await self._stream.open(headers, self._buffer)
         except StreamEndedError as error:
-            raise self._connection_lost() from error
+            raise self.connection_lost() from error
         if self._stream.is_connection_lost:
             self.cancel(ConnectionError("before the call started"))
 
@@ -263,7 +268,8 @@ class ClientCall(Generic[Response]):
         if self.on_sent is not None:
             self.on_sent(message)
 
-    def _connection_lost(self) -> UnreachableError:
+    def connection_lost(self) -> UnreachableError:
+        """Return the error of a call whose connection is lost."""
         return UnreachableError(f"{self._endpoint.address}: the connection was lost")
 
     def _refused(self, error: MessageError) -> MillraceError:
@@ -277,8 +283,12 @@ class ClientCall(Generic[Response]):
                 return ServerError(
                     "the server sent a compressed message, which this client does not support"
                 )
+            case _ if self.is_connection_lost:
+                return self.connection_lost()
             case _:
-                return ServerError("the server's stream ends in the middle of a message")
+                return ServerError(
+                    f"{self._endpoint.address}: the server's stream ends in the middle of a message"
+                )
 
     def _decoded(self, body: MessageBytes) -> Response:
         self._has_message = True

@@ -70,7 +70,7 @@ class SenderToOne:
             if not self._call.try_send(message, end=end):
                 await self._bridge.run(self._finish_sending, message, end)
         except CallEndedError as error:
-            raise _why_ended(self._responses) from error
+            raise _why_ended(self._call, self._responses) from error
 
     async def _finish_sending(self, message: bytes, end: bool) -> None:
         await self._call.send(message, end=end)
@@ -101,7 +101,7 @@ class MovingSender:
             if ended is None:
                 return
             if not await self._bridge.run(mover.follow_input, at):
-                raise _why_ended(at.responses) from ended
+                raise _why_ended(at.call, at.responses) from ended
 
     async def end(self, _request: StreamRequest) -> None:
         """End the input: see `RequestSender`."""
@@ -121,9 +121,11 @@ def _encoded(call: ClientCall[StreamResponse], request: StreamRequest) -> bytes:
         raise InputError(f"this cannot be sent: {error}") from error
 
 
-def _why_ended(responses: ResponseReader) -> MillraceError:
+def _why_ended(call: ClientCall[StreamResponse], responses: ResponseReader) -> MillraceError:
     try:
         responses.raise_failure()
     except MillraceError as error:
         return error
+    if not call.has_ended and call.is_connection_lost:  # with results that are not received yet
+        return call.connection_lost()
     return SessionClosedError("the stream accepts no more chunks: it has ended")

@@ -302,29 +302,16 @@ class KindError(NodeError):
 
 
 class InitTimeoutError(NodeError):
-    """A node that was not ready in time.
-
-    Args:
-        node_id: of the node.
-        waited_seconds: for it.
-        stack_trace: where it was.
-        alternative: what to do instead of waiting longer.
-    """
+    """A node that was not ready in time. `alternative` is what to do instead of waiting longer."""
 
     def __init__(
-        self,
-        node_id: str,
-        waited_seconds: float,
-        stack_trace: str = "",
-        *,
-        alternative: str = "load less in initialize()",
+        self, node_id: str, seconds: float, stack_trace: str = "", *, alternative: str = "load less"
     ) -> None:
-        super().__init__(
-            node_id,
-            f"not ready after {waited_seconds:g} s; raise "
-            f"metadata.multiprocess.init_timeout_secs, or {alternative}",
-            stack_trace=stack_trace,
+        message = (
+            f"not ready after {seconds:g} s; raise metadata.multiprocess.init_timeout_secs, or "
+            f"{alternative}"
         )
+        super().__init__(node_id, message, stack_trace=stack_trace)
 
 
 class ProcessTimeoutError(NodeError):

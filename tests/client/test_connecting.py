@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from actors import Text
 from runtime import (
     AuthenticationError,
     CallerError,
@@ -257,3 +258,22 @@ async def test_an_address_at_which_another_server_listens_since_is_a_clear_error
             first.start_listening()
             with pytest.raises(ConfigError, match="cannot be listened on: Address already in use"):
                 second.start_listening()
+
+
+async def test_no_call_fails_where_connections_have_an_age(serve: Serve, client: Client) -> None:
+    async with serve({}, max_connection_age_secs=0.05) as server:
+
+        async def body(runtime: RemoteRuntime) -> None:
+            for number in range(300):
+                await runtime.execute(ECHO, str(number))
+            async with runtime.stream(ECHO) as long:
+                await long.send("first")
+                for number in range(100):
+                    await runtime.execute(ECHO, str(number))
+                await long.send("last")
+                for expected in ("first", "last"):
+                    result = await long.receive()
+                    assert result is not None
+                    assert result.data == Text(expected)
+
+        await client(server, body)

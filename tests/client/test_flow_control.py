@@ -10,7 +10,7 @@ from actors import Binary, Data, Json
 from runtime import LimitError, Manifest, SessionClosedError
 from runtime.client import RemoteRuntime, RemoteStream
 from runtime.service import GrpcServer
-from tests.session.pipelines import manifest
+from tests.session.pipelines import chain, manifest
 
 from .conftest import Client
 from .libraries import ends_within, together, write_to
@@ -192,5 +192,28 @@ async def test_ten_megabytes_pass_both_ways(server: GrpcServer, client: Client) 
             result = await stream.receive()
             assert result is not None
             assert (result.data.array == data).all()  # type: ignore[attr-defined]
+
+    await client(server, body)
+
+
+async def test_a_loop_of_sends_lets_other_tasks_run(server: GrpcServer, client: Client) -> None:
+    async def body(runtime: RemoteRuntime) -> None:
+        received = 0
+        async with runtime.stream(chain("PassThrough", ["native"])) as stream:
+            await stream.wait_ready()
+
+            async def send() -> None:
+                for number in range(5000):
+                    await stream.send(Json(number))
+                assert received
+                await stream.close()
+
+            async def receive() -> None:
+                nonlocal received
+                async for _ in stream:
+                    received += 1
+
+            await together(send, receive)
+        assert received == 5000
 
     await client(server, body)

@@ -36,6 +36,7 @@ class StackSampler:
     def __init__(self) -> None:
         self.stacks: dict[str, dict[str, float]] = {}
         self._used: dict[int, float] = {}
+        self._is_looking = False
 
     def __enter__(self) -> "StackSampler":
         """Begin; only the main thread of a process may."""
@@ -51,6 +52,15 @@ class StackSampler:
         signal.signal(signal.SIGPROF, self._previous)
 
     def _look(self, _number: int, frame: FrameType | None) -> None:
+        if self._is_looking:
+            return  # the next signal came during this: the same time would count twice
+        self._is_looking = True
+        try:
+            self._count_all(frame)
+        finally:
+            self._is_looking = False
+
+    def _count_all(self, frame: FrameType | None) -> None:
         frames: dict[int, FrameType | None] = {**sys._current_frames(), _main_thread(): frame}
         used = {thread: _processor_seconds(thread) for thread in frames}
         for thread, each in frames.items():

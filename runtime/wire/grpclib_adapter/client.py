@@ -4,12 +4,12 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from grpclib.client import Channel, Handler
 from grpclib.config import Configuration
 from grpclib.encoding.base import GRPC_CONTENT_TYPE, CodecBase
-from grpclib.metadata import USER_AGENT, encode_metadata
+from grpclib.metadata import encode_metadata
 from grpclib.protocol import H2Protocol
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
@@ -17,7 +17,11 @@ from multidict import MultiDict
 
 from ..codec import Codec
 from .frame_writer import FrameWriter, StreamEndedError
+from .goaway_filter import GoawayFilter
 from .protocol import Http2Protocol, StreamBuffer
+
+# Not that of grpclib, which loses its running calls at a GOAWAY: servers spare it the frame.
+_USER_AGENT: Final = "grpc-python-millrace"
 
 
 class ClientProtocol(Http2Protocol):
@@ -30,11 +34,25 @@ class ClientProtocol(Http2Protocol):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.closed = asyncio.Event()
+        self._goaways = GoawayFilter()
 
     def data_received(self, data: bytes) -> None:
         """Take any bytes for a sign of life: the answer to a ping may be behind megabytes."""
         self.connection.ping_ack_process()
-        super().data_received(data)
+        data, last_stream = self._goaways.feed(data)
+        if data:
+            super().data_received(data)
+        if last_stream is not None and not self.connection.is_closing():
+            self._leave(last_stream)
+
+    def _leave(self, last_stream: int) -> None:
+        """Start no more calls on this connection; those that the server has accepted go on."""
+        self.handler.close()
+        for number, stream in list(self.processor.streams.items()):
+            if number > last_stream:
+                stream.__terminated__("the server closes the connection, and has not taken it")
+        if not self.processor.streams:
+            self.processor.close("the server closes the connection")
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Set `closed`."""
@@ -100,7 +118,7 @@ class GrpclibChannel(Channel):
             (":authority", self._authority),
             ("te", "trailers"),
             ("content-type", GRPC_CONTENT_TYPE),
-            ("user-agent", USER_AGENT),
+            ("user-agent", _USER_AGENT),
             *encode_metadata(MultiDict(metadata)),
         ]
 
