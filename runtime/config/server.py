@@ -115,7 +115,8 @@ class Server(Section):
     )
     max_unauthenticated_connections: int = setting(
         100,
-        "HTTP/2 connections that have made no accepted call yet; beyond it the oldest is closed",
+        "HTTP/2 connections that have made no accepted call yet; beyond it the oldest is closed, "
+        "a second after it was opened",
         ge=1,
         le=2**20,
     )

@@ -27,6 +27,8 @@ from .http2_connection import READ_BYTES, Http2Connection
 _log = logging.getLogger("millrace.service")
 
 # Then other tasks get a turn.
+# What a client has for its first call before others need its place.
+_FIRST_CALL_SECONDS: Final = 1.0
 _ACCEPTED_AT_ONCE: Final = 32
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _RETRY_SECONDS: Final = 1.0
@@ -74,6 +76,7 @@ class Http2Server:
         # Those without an admitted call, the oldest first.
         self._unused: dict[Http2Connection, None] = {}
         self._unused_changed = trio.Event()
+        self._unused_left = trio.lowlevel.ParkingLot()
         self._closed = trio.lowlevel.ParkingLot()
         self._accepting = trio.CancelScope()
         self._is_draining = False
@@ -138,7 +141,7 @@ class Http2Server:
                 self._limits.log_call_refused(connection.peer, str(refused))
             self._calls.count_refused(request.path, refused)
             raise
-        self._unused.pop(connection, None)
+        self._forget_unused(connection)
 
     def start_call(self, stream: ServerStream) -> Callable[[], None]:
         """Start to answer a call; return a function that cancels it."""
@@ -152,7 +155,7 @@ class Http2Server:
         """Remove a closed connection."""
         if connection in self._open:
             self._open.remove(connection)
-            self._unused.pop(connection, None)
+            self._forget_unused(connection)
             self._limits.remove(connection.peer)
             self._closed.unpark_all()
 
@@ -161,6 +164,7 @@ class Http2Server:
             while True:
                 await trio.lowlevel.wait_readable(listening)
                 for _ in range(_ACCEPTED_AT_ONCE):
+                    await self._wait_for_room()
                     try:
                         sock, address = listening.accept()
                     except BlockingIOError:
@@ -170,6 +174,34 @@ class Http2Server:
                             await self._refuse_without_descriptor(listening, spare, error)
                         continue  # otherwise the client has disconnected already
                     self._take_in(sock, address[0] if isinstance(address, tuple) else "local")
+
+    async def _wait_for_room(self) -> None:
+        """Wait until one more connection may be without a call; the next ones wait to be accepted.
+
+        An honest client makes its first call at once. So the oldest connection makes room, but not
+        before it has had time for that: many clients may come together.
+        """
+        most = self._settings.max_unauthenticated_connections
+        while len(self._unused) >= most:
+            oldest = next(iter(self._unused))
+            accepted_at = oldest.deadline - self._settings.first_call_timeout_secs
+            left = accepted_at + _FIRST_CALL_SECONDS - trio.current_time()
+            if left > 0:
+                with trio.move_on_after(left):
+                    await self._unused_left.park()
+                continue
+            self._limits.log_closed(
+                oldest.peer,
+                f"{most} connections without an accepted call are open "
+                "(server.max_unauthenticated_connections)",
+            )
+            self._forget_unused(oldest)
+            oldest.abort()
+
+    def _forget_unused(self, connection: Http2Connection) -> None:
+        if connection in self._unused:
+            del self._unused[connection]
+            self._unused_left.unpark_all()
 
     def _take_in(self, sock: socket.socket, peer: str) -> None:
         """Open a connection, or refuse it."""
@@ -192,17 +224,6 @@ class Http2Server:
         self._limits.add(peer)
         self._unused[connection] = None
         self._unused_changed.set()
-        if len(self._unused) > self._settings.max_unauthenticated_connections:
-            # The oldest one: an honest client makes its first call at once.
-            oldest = next(iter(self._unused))
-            most = self._settings.max_unauthenticated_connections
-            self._limits.log_closed(
-                oldest.peer,
-                f"{most} connections without an accepted call are open "
-                "(server.max_unauthenticated_connections)",
-            )
-            del self._unused[oldest]
-            oldest.abort()
         self.start_soon(self._open_connection, sock, connection)
 
     async def _open_connection(self, sock: socket.socket, connection: Http2Connection) -> None:
@@ -232,7 +253,7 @@ class Http2Server:
             oldest = next(iter(self._unused))
             await trio.sleep_until(oldest.deadline)
             if oldest in self._unused:
-                del self._unused[oldest]
+                self._forget_unused(oldest)
                 seconds = self._settings.first_call_timeout_secs
                 self._limits.log_closed(
                     oldest.peer,

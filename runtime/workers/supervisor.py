@@ -378,10 +378,16 @@ def _bound(address: ServerAddress, sockets: Sequence[socket.socket]) -> ServerAd
 
 
 def _of_a_worker(config: RuntimeConfig) -> RuntimeConfig:
-    """Return the settings with one worker's share of the connections, rounded up."""
+    """Return the settings with one worker's share of the connections, rounded up.
+
+    Of those without a call it may have twice its share: the kernel gives connections that come
+    together to workers at random.
+    """
     workers = config.server.workers
-    keys = "max_connections", "max_connections_per_peer", "max_unauthenticated_connections"
+    keys = "max_connections", "max_connections_per_peer"
     shares = {key: -(-getattr(config.server, key) // workers) for key in keys}
+    unused = config.server.max_unauthenticated_connections
+    shares["max_unauthenticated_connections"] = min(unused, -(-2 * unused // workers))
     http = {"max_connections": -(-config.http.max_connections // workers)}
     return config.model_copy(
         update={

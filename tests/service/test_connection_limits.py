@@ -18,7 +18,14 @@ from runtime.config import Server as ServerSettings
 from tests.service.certificates import make_authority
 from tests.service.conftest import Serve
 from tests.service.messages import chunk, control, init, json_buffer, make, pipeline
-from tests.service.raw_client import GET_VERSION, SECONDS, STREAM_PIPELINE, frame, raw_client
+from tests.service.raw_client import (
+    GET_VERSION,
+    SECONDS,
+    STREAM_PIPELINE,
+    RawClient,
+    frame,
+    raw_client,
+)
 from tests.service.serve_process import serve_process
 from tests.service.test_strange_connections import PREFACE, SETTINGS, h2_frame
 
@@ -102,12 +109,22 @@ def test_connections_without_a_call_make_room_for_clients(
     server = serve(limited(max_unauthenticated_connections=4), TOKENS)
     with raw_client(server.port) as client:
         assert client.status(client.call(GET_VERSION, VERSION, end=True, **TOKEN)) == 0
-        for _ in range(5):
+        for _ in range(2):
             with idle(server.port, 6) as connections:
                 assert version_status(server.port, **TOKEN) == 0
                 assert all(map(is_closed, connections[:2]))
         assert client.status(client.call(GET_VERSION, VERSION, end=True, **TOKEN)) == 0
     assert "(server.max_unauthenticated_connections)" in logged(caplog)[0]
+
+
+def test_many_clients_that_come_together_all_make_their_first_call(serve: Serve) -> None:
+    server = serve(limited(max_unauthenticated_connections=4))
+    with ExitStack() as stack:
+        # All connect, the kernel accepts them; then each makes its call in turn.
+        socks = stack.enter_context(idle(server.port, 20))
+        for sock in socks:
+            client = RawClient(sock, window=2**20)
+            assert client.status(client.call(GET_VERSION, VERSION, end=True)) == 0
 
 
 @pytest.mark.parametrize("said", [b"", PREFACE, PREFACE + SETTINGS])
