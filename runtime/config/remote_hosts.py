@@ -77,6 +77,14 @@ def remote_access(
         )
         for name, host in hosts.items()
     }
+    names: dict[str, str] = {}
+    for name, host in hosts.items():
+        first = names.setdefault(host.address, name)
+        if first != name:
+            place = f"executors.remote.hosts.{name}.address"
+            faults.append(
+                Fault(place, f"{host.address} is that of {first!r} too; keep one of them")
+            )
     if faults:
         raise ConfigError(faults)
     return found

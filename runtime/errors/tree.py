@@ -347,7 +347,7 @@ class ProcessExitError(NodeError):
         if signal_name:
             how = f"was killed by {signal_name}"
         elif exit_status is None:
-            how = "ended, together with the forkserver that knows its exit status,"
+            how = "ended, together with the forkserver or template that forked it,"
         else:
             how = f"exited with status {exit_status}"
         message = f"its process {how} while {doing}"

@@ -61,6 +61,8 @@ enabled = true
 address = "b:1"
 token_file = "/nowhere/token"
 tls_ca = "/nowhere/ca.pem"
+[executors.remote.hosts.c]
+address = "b:1"
 [routing]
 override_executors = ["nativ"]
 [pipelines]
@@ -79,6 +81,7 @@ def test_check_finds_names_that_have_no_effect(tmp_path: Path) -> None:
         'routing.override_executors[0]: no executor "nativ"; did you mean "native"?',
         "executors.remote.hosts.b.token_file",
         "executors.remote.hosts.b.tls_ca: /nowhere/ca.pem: there is no such file",
+        "executors.remote.hosts.c.address: b:1 is that of 'b' too",
         "pipelines.a: nofile.yaml",
     ):
         assert found in done.stderr

@@ -65,7 +65,9 @@ async def test_killing_a_node_ends_its_session_alone_and_killing_the_template_en
     async with preloading() as (runtime, events):
         await answer(runtime)
         await events.wait("template_ready")
-        with pytest.raises(NodeError, match="together with the forkserver"):
+        with pytest.raises(
+            NodeError, match="together with the forkserver or template that forked it"
+        ):
             async with runtime.open_session(pipeline()) as other:
                 await other.wait_ready()
                 await kill_node_of_a_session(runtime)

@@ -317,6 +317,29 @@ async def test_a_call_that_hangs_ends_the_host_and_the_next_session_has_another(
             assert (await ask(session, 1.0))[0] == 1.0
 
 
+async def test_a_stopped_host_ends_all_of_its_sessions(runtime: Runtime) -> None:
+    pids: set[int] = set()
+    failures: list[str] = []
+
+    async def run(started: trio.Event) -> None:
+        with pytest.raises(ProcessTimeoutError, match="stopped by a signal") as caught:
+            async with opened(runtime) as session:
+                pids.add(session.processes()["sum"])
+                started.set()
+                await session.receive()
+        failures.append(caught.value.node_id)
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                started = trio.Event()
+                nursery.start_soon(run, started)
+                await started.wait()
+            (pid,) = pids
+            os.kill(pid, signal.SIGSTOP)
+    assert failures == ["sum"] * 3
+
+
 async def test_statistics_and_taps_are_those_of_the_session(runtime: Runtime) -> None:
     async with opened(runtime) as session, opened(runtime) as other:
         await ask(other, 1.0)

@@ -16,6 +16,7 @@ from .hosted_process import HostedProcess, open_hosted_process
 from .log_records import NodeRecord
 from .messages import HostSpec, HostStart
 from .node_process import NodeProcess
+from .watchdog import HEARTBEAT_SECONDS
 
 # A host without nodes has only its actor's cleanup() to do.
 _END_SECONDS: Final = 5.0
@@ -209,6 +210,7 @@ class BatchedHosts:
         async with trio.open_nursery() as output, trio.open_nursery() as nursery:
             output.start_soon(process.read_output, self._on_line, self._on_record)
             nursery.start_soon(self._kill_if_hung, host)
+            nursery.start_soon(self._kill_if_stopped, host)
             nursery.start_soon(self._end_when_idle, host)
             exited = await process.wait()
             self._forget(host)
@@ -228,9 +230,25 @@ class BatchedHosts:
 
     async def _kill_if_hung(self, host: Host) -> None:
         await wait_overdue(host.process.activity.times, self._limits.call_seconds)
-        host.hung = (
-            f"a call of process_batch() has not returned for {self._limits.call_seconds:g} s"
+        await self._kill(
+            host, f"a call of process_batch() has not returned for {self._limits.call_seconds:g} s"
         )
+
+    async def _kill_if_stopped(self, host: Host) -> None:
+        was_stopped = False
+        while True:
+            await trio.sleep(HEARTBEAT_SECONDS)
+            is_stopped = host.process.is_stopped()
+            if is_stopped and was_stopped:
+                break
+            was_stopped = is_stopped
+        await self._kill(host, "its process was stopped by a signal (SIGSTOP)")
+
+    async def _kill(self, host: Host, reason: str) -> None:
+        """Kill a host that hangs; all of its nodes end with the reason."""
+        if host.hung:
+            return
+        host.hung = reason
         stacks = await host.dump_stacks(_DUMP_SECONDS)
         _log.error("host of %s is killed: %s\n%s", host.spec.target, host.hung, stacks)
         await host.process.end(grace_seconds=0)

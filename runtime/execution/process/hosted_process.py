@@ -71,8 +71,8 @@ class HostedProcess(NodeChannel):
         return self._host.hung
 
     def is_stopped(self) -> bool:
-        """Return whether a signal such as SIGSTOP has stopped the host."""
-        return self._host.process.is_stopped()
+        """Return False: the host's owner looks after that, for all nodes at once."""
+        return False
 
     async def dump_stacks(self, seconds: float) -> str:
         """Return the stacks of the host's threads, as far as they come in time."""

@@ -20,6 +20,7 @@ from ...catalogue import load_actor
 from .fork_requests import READY
 from .preloaded import Preloaded
 from .supervisor import die_with_parent
+from .title import set_process_title
 
 MAX_SPEC_BYTES: Final = 65_536
 """The longest specification: it is one packet."""
@@ -55,6 +56,7 @@ def run_template(control: int, serve: Callable[[socket.socket, Preloaded], None]
         spec = msgspec.msgpack.decode(requests.recv(MAX_SPEC_BYTES), type=TemplateSpec)
     except msgspec.DecodeError:
         return 0  # the server has closed the socket
+    set_process_title(f"template of {spec.target}", "")
     try:
         before = _open_files()
         resources = _preload(spec)

@@ -11,7 +11,7 @@ from .hosted_process import RunningNode
 from .message_socket import MalformedMessageError
 from .messages import Stack, StackRequest
 
-_HEARTBEAT_SECONDS: Final = 5.0
+HEARTBEAT_SECONDS: Final = 5.0
 # How long a process that may hang has for its answer, and how long for its dump.
 _ANSWER_SECONDS: Final = 0.5
 _DUMP_SECONDS: Final = 1.0
@@ -49,10 +49,10 @@ class Watchdog:
                     f"a call of its actor has not returned for {timeout_seconds:g} s "
                     "(multiprocess.process_timeout_secs)"
                 )
-            pause, began = min(left, _HEARTBEAT_SECONDS), time.perf_counter()
+            pause, began = min(left, HEARTBEAT_SECONDS), time.perf_counter()
             await trio.sleep(pause)
             # If the server itself was stopped meanwhile, an answer may be here and not read yet.
-            if time.perf_counter() - began < pause + _HEARTBEAT_SECONDS:
+            if time.perf_counter() - began < pause + HEARTBEAT_SECONDS:
                 hung = self._check(timeout_seconds)
                 if hung:
                     return hung
