@@ -10,6 +10,7 @@ import queue
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -185,18 +186,27 @@ def main(descriptor: int) -> None:
 
     def read() -> None:
         decode = msgspec.json.Decoder(ToDriver).decode
-        with sock.makefile("rb") as lines:
-            for line in lines:
-                requests.put(decode(line))
-        os._exit(0)  # Ray ends the workers of a driver that is gone
+        try:
+            with sock.makefile("rb") as lines:
+                for line in lines:
+                    requests.put(decode(line))  # the last one may be a part, of a server killed
+        finally:
+            os._exit(0)  # Ray ends the workers of a driver that is gone
 
     threading.Thread(target=read, daemon=True).start()
     first = requests.get()
     driver = Driver(send, requests.put)
     if not isinstance(first, Connect) or not driver.connect(first.address):
         os._exit(1)
-    while True:
-        driver.handle(requests.get())
+    try:
+        while True:
+            driver.handle(requests.get())
+    except BaseException:  # noqa: BLE001 (the server takes the last line for the reason)
+        traceback.print_exc()
+    finally:
+        # At the regular end of an interpreter Ray waits for the cluster, and the reader stops.
+        sys.stderr.flush()
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -234,6 +235,24 @@ def test_a_killed_server_leaves_no_worker(cluster: Cluster) -> None:
         finally:
             server.kill()
     assert_gone([*workers, *children])
+
+
+def test_the_driver_of_a_server_that_was_killed_while_it_wrote_ends_too() -> None:
+    pytest.importorskip("ray")
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        module = "runtime.executors.ray.driver_main"
+        command = [sys.executable, "-m", module, str(theirs.fileno())]
+        with subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL
+        ) as driver:
+            try:
+                theirs.close()
+                ours.sendall(b'{"type":"Conn')
+                ours.close()
+                driver.wait(60)
+            finally:
+                driver.kill()
 
 
 async def test_another_version_on_the_cluster_is_refused(
