@@ -266,7 +266,8 @@ CONTRASTS = """(() => {
 async def test_pages_can_be_read_on_a_phone_and_on_a_desk(
     runtime: Runtime, browser: Browser, scheme: str
 ) -> None:
-    busy = manifest({"first": "PassThrough", "slow": ("Slow", {"seconds": 0.1})}, ["first > slow"])
+    long = "a_name_that_goes_on_" * 12
+    busy = manifest({long: "PassThrough", "slow": ("Slow", {"seconds": 0.1})}, [f"{long} > slow"])
     async with (
         console_port(runtime) as (server, _),
         running(runtime, busy, tone, peer="a" * 60) as session,
@@ -278,7 +279,7 @@ async def test_pages_can_be_read_on_a_phone_and_on_a_desk(
             await page.look_like(width=width, height=height, scheme=scheme, phone=phone)
             for fragment, sign in (
                 ("#/", ".sessions tbody tr"),
-                (session_fragment(session.id, "first"), ".waveform"),
+                (session_fragment(session.id, long), ".waveform"),
                 (session_fragment(other.id), ".banner:not([hidden])"),
                 ("#/recordings", "#recordings"),
             ):

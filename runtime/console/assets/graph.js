@@ -8,7 +8,7 @@ import { levelOf } from "./sessions_view.js";
 
 const MARGIN = 8;
 const NARROW = 640;
-const MOST_CHARACTERS = 24;
+const MOST_CHARACTERS = 19;
 const LEAST_SCALE = 0.75;
 
 export class Graph {
