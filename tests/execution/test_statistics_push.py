@@ -13,7 +13,7 @@ from tests.session.pipelines import chain
 @pytest.fixture(autouse=True)
 def no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server not ask, as it does from time to time to see that a process answers."""
-    monkeypatch.setattr(watchdog, "_HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr(watchdog, "HEARTBEAT_SECONDS", 3600.0)
 
 
 KINDS = ["PassThrough", "Slow"]  # synchronous, and async
