@@ -147,7 +147,7 @@ class ClientCall(Generic[Response]):
             await self._stream.open(headers, self._buffer)
         except StreamEndedError as error:
             raise self.connection_lost() from error
-        if self._stream.is_connection_lost:
+        if self.is_connection_lost:
             self.cancel(ConnectionError("before the call started"))
 
     def encode(self, message: betterproto2.Message) -> bytes:
@@ -246,7 +246,7 @@ class ClientCall(Generic[Response]):
         last = self._last_headers()
         if last is not None:
             return status_error(last, address)
-        if self._stream.is_connection_lost:
+        if self.is_connection_lost:
             return UnreachableError(f"{address}: the connection was lost ({self._end_reason})")
         return ServerError(
             f"{address}: the server ended the call without a status ({self._end_reason})"

@@ -118,7 +118,8 @@ class Waiting(Actor[WaitParams], loop="asyncio"):
     accepts = produces = TEXT
 
     async def process(self, item: Text) -> Text:
-        self.context.log.warning("processing")
+        # Logged when this hook awaits: one that computes may be broken off.
+        asyncio.get_running_loop().call_soon(self.context.log.warning, "processing")
         match self.params.what:
             case "wait":
                 await asyncio.Event().wait()

@@ -79,7 +79,7 @@ class WithWorkers:
 
     def _titled(self, title: str) -> list[psutil.Process]:
         found = []
-        for process in psutil.Process(self.serve.pid).children(recursive=True):
+        for process in self.serve.family():
             with suppress(psutil.NoSuchProcess):  # it has just ended
                 if process.cmdline()[:1] == [title]:
                     found.append(process)

@@ -79,7 +79,7 @@ class NodeMain(NodeRun):
         self._stacks, self._preloaded = stacks, preloaded
         self._escaped: NodeError | None = None
         self._fork_guard = ForkGuard(self._report_copy)
-        self._cleaning_up = self._is_cancelled = self._is_on_asyncio = False
+        self._is_ending = self._is_on_asyncio = False
 
     @property
     def control_socket(self) -> ControlSocket:
@@ -194,10 +194,10 @@ class NodeMain(NodeRun):
 
     async def _listen(self, stop: trio.CancelScope) -> None:
         await super()._listen(stop)
-        self._is_cancelled = True  # before any other task has a turn
+        self._is_ending = True  # before any other task has a turn
 
     async def _clean_up(self) -> None:
-        self._cleaning_up = True
+        self._is_ending = True
         await super()._clean_up()
 
     def _make_actor(self, context: Context) -> Actor[Any]:
@@ -277,9 +277,9 @@ class NodeMain(NodeRun):
             # that ends because it was cancelled, as the server has closed the socket. Nor must that
             # of an asyncio loop, whose hooks end with it.
             protected = trio.lowlevel.currently_ki_protected() or self._is_in_asyncio(frame)
-            if not (self._cleaning_up or self._is_cancelled or protected):
+            if not (self._is_ending or protected):
                 raise StopNow
-            self._is_cancelled = True
+            self._is_ending = True
             token.run_sync_soon(scope.cancel)
             self._stop_request.set()
 
